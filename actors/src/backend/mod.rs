@@ -1,0 +1,67 @@
+//! The AI backend as the core sees it: something that streams chunks.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytestring::ByteString;
+use futures_util::Stream;
+use serde_json::{Map, Value};
+
+use crate::protocol::{ErrorCode, Usage};
+
+/// A chat completion request: the OpenAI body, fields that we do not know included.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChatRequest {
+    /// `model`, `messages` and whatever else.
+    pub body: Map<String, Value>,
+}
+
+/// One `data:` line of a chat completion stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// The JSON text as it came.
+    pub raw: ByteString,
+    /// What it adds to the answer's text (choice 0).
+    pub text: String,
+    /// The choices that it ends, with their reason, as (index, finish_reason).
+    pub finished: Vec<(u64, String)>,
+    /// The choices that it speaks of.
+    pub choices: Vec<u64>,
+    /// Tokens, if it tells.
+    pub usage: Option<Usage>,
+}
+
+/// What a stream yields. The end of the stream without `Done` is a truncated answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StreamItem {
+    /// A piece of the answer.
+    Chunk(Chunk),
+    /// The backend said that it is through (`[DONE]`).
+    Done,
+}
+
+/// Why the backend did not answer, as a client may read it: no address, no key, no stack.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {detail}", code.as_str())]
+pub struct BackendError {
+    /// `ai_unavailable`, `ai_timeout`, `ai_rejected` or `interrupted`.
+    pub code: ErrorCode,
+    /// One plain sentence for the client.
+    pub reason: String,
+    /// When trying again makes sense, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// For the operator's log: what really happened. Never sent to a client; never a key.
+    pub detail: String,
+}
+
+/// The chunks of one answer.
+pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<StreamItem, BackendError>> + Send>>;
+
+/// Whoever writes answers. Time-outs and retries before the first byte are its own affair; dropping the stream cancels the request.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Begins an answer.
+    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError>;
+    /// What it is, for the log: `demo`, `openai`.
+    fn name(&self) -> &'static str;
+}

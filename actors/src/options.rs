@@ -1,0 +1,75 @@
+//! The settings that the core needs, as plain data. Their defaults and meanings stand in `settings.toml`.
+
+use serde::{Deserialize, Serialize};
+
+/// `[session]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct SessionOptions {
+    pub max_text_chars: usize,
+    pub max_frame_bytes: usize,
+    pub max_groups: usize,
+    pub ping_seconds: u64,
+    pub pong_seconds: u64,
+    pub idle_seconds: u64,
+    pub log_events: usize,
+    pub log_seconds: u64,
+    pub outbox_bytes: usize,
+    pub outbox_messages: usize,
+    pub outbox_seconds: u64,
+    pub commands_per_second: u32,
+    pub commands_burst: u32,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct LimitOptions {
+    pub enabled: bool,
+    pub user_messages_per_minute: u64,
+    pub user_burst: u64,
+    pub address_messages_per_minute: u64,
+    pub user_tokens_per_hour: u64,
+    pub answers_per_session: usize,
+    pub connects_per_minute: u64,
+}
+
+/// `[cache]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct CacheOptions {
+    pub enabled: bool,
+    pub ttl_seconds: u64,
+    pub scope: CacheScope,
+    pub max_entry_bytes: usize,
+    pub memory_bytes: u64,
+}
+
+/// Who shares cached answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheScope {
+    /// Everyone for a session's first question, the user alone once there is history.
+    Auto,
+    /// Everyone.
+    Global,
+    /// The group.
+    Group,
+    /// The user.
+    User,
+}
+
+/// The part of `[ai]` that is about conversations; how the backend is reached is the edge's affair.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct AnswerOptions {
+    pub model: String,
+    pub system_prompt: String,
+    pub history_tokens: usize,
+    pub max_answer_bytes: usize,
+    pub total_seconds: u64,
+    pub abandon_seconds: u64,
+}

@@ -1,0 +1,345 @@
+//! Events: what the server sends. Each is encoded once and its bytes are shared by every socket that gets it.
+
+use std::collections::BTreeMap;
+
+use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::{ErrorCode, Refusal};
+use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
+
+/// Who a message is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// A person in a chat session.
+    User,
+    /// A person who runs the service.
+    Operator,
+    /// The application.
+    System,
+    /// The AI, or who speaks in its place.
+    Assistant,
+}
+
+/// A message as it stands in a group's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Given by the server.
+    pub id: MessageId,
+    /// Who it is from.
+    pub role: Role,
+    /// The author's name.
+    pub author: String,
+    /// What was said.
+    pub text: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    /// Passed on as it came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Map<String, Value>>,
+}
+
+/// Tokens, as the backend counted or this service estimated them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Of the request.
+    pub prompt_tokens: u64,
+    /// Of the answer.
+    pub completion_tokens: u64,
+    /// Both.
+    pub total_tokens: u64,
+}
+
+/// The end of an answer that was written (or cancelled).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerFinished {
+    /// Which answer.
+    pub answer: AnswerId,
+    /// What it answers.
+    pub message: MessageId,
+    /// All of it.
+    pub text: String,
+    /// The backend's word, or `cancelled`.
+    pub finish_reason: String,
+    /// Tokens, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// From the question to the end.
+    pub latency_ms: u64,
+}
+
+/// The end of an answer that failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnswerFailed {
+    /// Which answer.
+    pub answer: AnswerId,
+    /// What it answers.
+    pub message: MessageId,
+    /// What was written.
+    pub text: String,
+    /// Why.
+    pub code: ErrorCode,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// When trying again makes sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// What is kept in a group's log, without its `seq`, which the log gives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Logged {
+    /// Somebody said something.
+    #[serde(rename = "message")]
+    Message {
+        /// The group.
+        group: GroupName,
+        /// The message.
+        message: Message,
+    },
+    /// An answer ended.
+    #[serde(rename = "answer.end")]
+    AnswerEnd {
+        /// The group.
+        group: GroupName,
+        /// The end.
+        #[serde(flatten)]
+        end: AnswerFinished,
+    },
+    /// An answer failed.
+    #[serde(rename = "answer.error")]
+    AnswerError {
+        /// The group.
+        group: GroupName,
+        /// The failure.
+        #[serde(flatten)]
+        failure: AnswerFailed,
+    },
+}
+
+impl Logged {
+    /// The answer that ends with this event.
+    pub fn ended_answer(&self) -> Option<&AnswerId> {
+        match self {
+            Self::Message { .. } => None,
+            Self::AnswerEnd { end, .. } => Some(&end.answer),
+            Self::AnswerError { failure, .. } => Some(&failure.answer),
+        }
+    }
+
+    /// As it is kept: one JSON object.
+    pub fn encode(&self) -> ByteString {
+        encode(self)
+    }
+
+    /// The frame of a kept event: its body with its `seq`, which stands first.
+    pub fn frame(seq: u64, body: &str) -> ByteString {
+        format!("{{\"seq\":{seq},{}", body.strip_prefix('{').unwrap_or(body)).into()
+    }
+}
+
+/// How an answer came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheStatus {
+    /// From the cache.
+    Hit,
+    /// Asked of the backend.
+    Miss,
+    /// Joined an answer that was under way.
+    Coalesced,
+    /// The cache was not asked.
+    Bypass,
+}
+
+impl CacheStatus {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Coalesced => "coalesced",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
+/// An answer that is still being written, as `session.ready` shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunningAnswer {
+    /// Which answer.
+    pub answer: AnswerId,
+    /// Where.
+    pub group: GroupName,
+    /// What it answers.
+    pub message: MessageId,
+    /// All that was written so far.
+    pub text: String,
+    /// Its length in Unicode scalar values.
+    pub offset: usize,
+}
+
+/// Where a group's log stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogHead {
+    /// The log's life.
+    pub epoch: Epoch,
+    /// The last event's `seq`; 0 for an empty log.
+    pub seq: u64,
+}
+
+/// One member of a group.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// The session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// Where it attached first.
+    pub node: NodeId,
+    /// Since when; RFC 3339.
+    pub since: String,
+}
+
+/// Events that are not logged.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type")]
+#[allow(missing_docs, reason = "the fields are the protocol's own, described in docs/protocol.md")]
+pub enum Event<'a> {
+    #[serde(rename = "session.ready")]
+    Ready {
+        session: &'a SessionId,
+        user: &'a UserId,
+        node: &'a NodeId,
+        epoch: &'a Epoch,
+        seq: u64,
+        recovered: bool,
+        groups: Vec<&'a GroupName>,
+        logs: BTreeMap<&'a GroupName, LogHead>,
+        answers: Vec<RunningAnswer>,
+        ping_interval_ms: u64,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires_in_ms: Option<u64>,
+        protocol: &'static str,
+    },
+    #[serde(rename = "ack")]
+    Ack {
+        id: &'a CommandId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<&'a Epoch>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        message: Option<&'a MessageId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        recovered: Option<bool>,
+    },
+    #[serde(rename = "error")]
+    Error {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a CommandId>,
+        code: ErrorCode,
+        message: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<u64>,
+    },
+    #[serde(rename = "answer.start")]
+    AnswerStart {
+        group: &'a GroupName,
+        answer: &'a AnswerId,
+        message: &'a MessageId,
+        model: &'a str,
+        cache: CacheStatus,
+    },
+    #[serde(rename = "answer.delta")]
+    AnswerDelta { group: &'a GroupName, answer: &'a AnswerId, offset: usize, text: &'a str },
+    #[serde(rename = "group.joined")]
+    Joined { group: &'a GroupName, session: &'a SessionId, user: &'a UserId },
+    #[serde(rename = "group.left")]
+    Left { group: &'a GroupName, session: &'a SessionId, user: &'a UserId },
+    #[serde(rename = "group.members")]
+    Members {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a CommandId>,
+        group: &'a GroupName,
+        members: Vec<Member>,
+        total: usize,
+    },
+    #[serde(rename = "typing")]
+    Typing { group: &'a GroupName, user: &'a UserId },
+    #[serde(rename = "history")]
+    History {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a CommandId>,
+        group: &'a GroupName,
+        events: Vec<Box<RawValue>>,
+        more: bool,
+    },
+    #[serde(rename = "log.reset")]
+    LogReset { group: &'a GroupName, epoch: &'a Epoch, seq: u64 },
+    #[serde(rename = "event")]
+    Foreign { group: &'a GroupName, event: &'a Value },
+    #[serde(rename = "pong")]
+    Pong {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<&'a CommandId>,
+    },
+    #[serde(rename = "session.closing")]
+    Closing {
+        code: u16,
+        reason: &'a str,
+        reconnect: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retry_in_ms: Option<u64>,
+    },
+}
+
+impl Event<'_> {
+    /// The text frame.
+    pub fn encode(&self) -> ByteString {
+        encode(self)
+    }
+
+    /// A plain `ack`.
+    pub fn ack(id: &CommandId) -> Event<'_> {
+        Event::Ack { id, epoch: None, seq: None, message: None, recovered: None }
+    }
+
+    /// An `error` that tells of a refusal.
+    pub fn error<'a>(id: Option<&'a CommandId>, refusal: &'a Refusal) -> Event<'a> {
+        Event::Error { id, code: refusal.code, message: &refusal.message, retry_after_ms: refusal.retry_after_ms }
+    }
+}
+
+fn encode(value: &impl Serialize) -> ByteString {
+    serde_json::to_string(value).expect("events have string keys and no failing Serialize").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_logged_event_comes_back_as_it_was_and_its_frame_bears_the_seq() {
+        let group = GroupName::parse("g").expect("legal");
+        let end = AnswerFinished {
+            answer: AnswerId::from("a1"),
+            message: MessageId::from("m1"),
+            text: "hi".into(),
+            finish_reason: "stop".into(),
+            usage: None,
+            latency_ms: 5,
+        };
+        let logged = Logged::AnswerEnd { group, end };
+        let body = logged.encode();
+        assert_eq!(serde_json::from_str::<Logged>(&body).expect("own JSON"), logged);
+        let frame: Value = serde_json::from_str(&Logged::frame(7, &body)).expect("JSON");
+        assert_eq!(frame["seq"], 7);
+        assert_eq!(frame["type"], "answer.end");
+        assert_eq!(frame["finish_reason"], "stop");
+    }
+}

@@ -1,0 +1,57 @@
+//! The WebSocket protocol `sophie.v1` as plain data: commands in, events out, and the tables of error and close codes.
+
+mod close;
+mod command;
+mod error;
+mod event;
+
+pub use close::{Close, CloseCode};
+pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
+pub use error::{ErrorCode, Refusal};
+pub use event::{
+    AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage,
+};
+
+/// The subprotocol's name.
+pub const SUBPROTOCOL: &str = "sophie.v1";
+
+/// Now, as the protocol writes times: RFC 3339 in UTC with milliseconds.
+pub fn timestamp() -> String {
+    rfc3339(time::OffsetDateTime::now_utc())
+}
+
+/// A time given in milliseconds since the Unix epoch, as the protocol writes it.
+pub fn timestamp_of(unix_ms: u64) -> String {
+    let nanos = i128::from(unix_ms) * 1_000_000;
+    rfc3339(time::OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(time::OffsetDateTime::UNIX_EPOCH))
+}
+
+/// Milliseconds since the Unix epoch, now.
+pub fn unix_ms() -> u64 {
+    u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
+}
+
+fn rfc3339(at: time::OffsetDateTime) -> String {
+    let (date, clock) = (at.date(), at.time());
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        clock.hour(),
+        clock.minute(),
+        clock.second(),
+        clock.millisecond()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_in_utc() {
+        assert_eq!(timestamp_of(1_760_000_000_123), "2025-10-09T08:53:20.123Z");
+        assert!(timestamp().ends_with('Z'));
+    }
+}

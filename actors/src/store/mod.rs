@@ -1,0 +1,292 @@
+//! What outlives a session's actor: logs, records, leases, the cache. Each trait has two twins, `memory` and `redis`,
+//! and one contract suite that both must pass (`contract.rs`).
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytestring::ByteString;
+
+use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
+use crate::protocol::{LogHead, Logged};
+
+/// Why the store could not do as asked. Clients see `store_unavailable`; the log sees this.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// No answer within the time budget, or refused at once because the store is known to be away.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// An answer that makes no sense: a wrong type under one of our keys, say.
+    #[error("the store answered wrongly: {0}")]
+    Corrupt(String),
+}
+
+/// What every store call returns.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// Makes an append once-only for 10 minutes ([`ONCE_SECONDS`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Whose ids these are: a session, or an API key.
+    pub scope: String,
+    /// The id within the scope.
+    pub id: String,
+    /// A digest of the content: the same id with another one is a conflict.
+    pub fingerprint: String,
+}
+
+/// How long an id is remembered, in seconds (the WebSocket contract's 10 minutes).
+pub const ONCE_SECONDS: u64 = 600;
+
+/// One event to be logged.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// The group whose log it is.
+    pub group: GroupName,
+    /// The event, encoded without its `seq`.
+    pub body: ByteString,
+    /// The message's id, kept with `once` so that a repetition can be acknowledged alike.
+    pub message: Option<MessageId>,
+    /// Makes it once-only.
+    pub once: Option<Once>,
+}
+
+/// How an append went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// It is in the log now.
+    New {
+        /// Which log.
+        epoch: Epoch,
+        /// Its place there.
+        seq: u64,
+    },
+    /// It was there already.
+    Again {
+        /// Its place.
+        seq: u64,
+        /// The id that it was given.
+        message: Option<MessageId>,
+        /// Whether its answer has been begun ([`AnswerRecords::begin`]).
+        answered: bool,
+    },
+    /// The id is known with another content.
+    Conflict,
+}
+
+/// Where a log begins and ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogState {
+    /// Epoch and last `seq` (0 for a fresh log).
+    pub head: LogHead,
+    /// The `seq` of the oldest event that is still kept; `head.seq + 1` when none is.
+    pub first: u64,
+}
+
+/// One kept event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its place.
+    pub seq: u64,
+    /// The encoded event without `seq`.
+    pub body: ByteString,
+}
+
+impl StoredEvent {
+    /// The text frame that clients get.
+    pub fn frame(&self) -> ByteString {
+        Logged::frame(self.seq, &self.body)
+    }
+}
+
+/// Some events of a log, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The log that was read; `None` when the group has none.
+    pub epoch: Option<Epoch>,
+    /// The events, without holes among them.
+    pub events: Vec<StoredEvent>,
+    /// Whether there are more in the direction of reading.
+    pub more: bool,
+}
+
+/// How much of a log to read at once. At least one event is returned if there is one, whatever its size.
+#[derive(Debug, Clone, Copy)]
+pub struct PageSize {
+    /// At most this many events.
+    pub events: usize,
+    /// At most this many bytes of bodies.
+    pub bytes: usize,
+}
+
+/// The groups' logs. An event older than `session.log_seconds` or beyond the newest `session.log_events` is gone.
+#[async_trait]
+pub trait Logs: Send + Sync {
+    /// Adds one event, gives it the next `seq`, and makes the log (with the group's index entry) if there is none.
+    /// Once-only check and append are one atomic step.
+    async fn append(&self, append: Append) -> StoreResult<Appended>;
+    /// What is known of an id, without appending.
+    async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>>;
+    /// Where the logs stand, in the order of `groups`; makes those that are missing and renews their lease of life.
+    async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>>;
+    /// The events after `after`, oldest first; `more` tells of newer ones.
+    async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page>;
+    /// The newest events before `before` (the newest of all without one), oldest first; `more` tells of older ones.
+    async fn read_before(&self, group: &GroupName, before: Option<u64>, size: PageSize) -> StoreResult<Page>;
+}
+
+/// A group as the log side knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// Its name.
+    pub name: GroupName,
+    /// Unix milliseconds.
+    pub created_at_ms: u64,
+    /// Unix milliseconds at which the group is forgotten if nobody joins or writes.
+    pub expires_at_ms: u64,
+    /// The last event's `seq`.
+    pub last_seq: u64,
+    /// Whether the assistant may answer here.
+    pub assistant: bool,
+}
+
+/// The index of groups, for operators. Every group that has a log is in it.
+#[async_trait]
+pub trait GroupIndex: Send + Sync {
+    /// At most `limit` groups after `cursor` (exclusive) whose names begin with `prefix`, sorted by name bytewise.
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<GroupInfo>>;
+    /// One group.
+    async fn info(&self, group: &GroupName) -> StoreResult<Option<GroupInfo>>;
+    /// Turns the assistant on or off for a group.
+    async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()>;
+    /// Forgets a group: log, index entry, switch. Returns whether it was there.
+    async fn delete(&self, group: &GroupName) -> StoreResult<bool>;
+}
+
+/// What a session is, beyond its actor's life; kept for 24 h after its last use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SessionRecord {
+    /// The user who had it first, where users are known.
+    pub owner: Option<UserId>,
+    /// The groups it joined, its home group not among them, in the order of joining.
+    pub groups: Vec<GroupName>,
+}
+
+/// The sessions' records.
+#[async_trait]
+pub trait SessionRecords: Send + Sync {
+    /// Makes `user` the owner if there is none, atomically; returns the owner.
+    async fn claim(&self, session: &SessionId, user: &UserId) -> StoreResult<UserId>;
+    /// The record (empty if there is none), its life renewed.
+    async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord>;
+    /// Adds a group.
+    async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;
+    /// Takes a group away.
+    async fn remove_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;
+}
+
+/// An answer that is being written, as others must know it to end it if its writer dies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerRecord {
+    /// Which answer.
+    pub answer: AnswerId,
+    /// Whose.
+    pub group: GroupName,
+    /// What it answers.
+    pub message: MessageId,
+    /// Who writes it.
+    pub node: NodeId,
+    /// What was written, as far as it was saved.
+    pub text: String,
+}
+
+/// How ending an answer went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// This call ended it; its end is in the log.
+    Now {
+        /// Which log.
+        epoch: Epoch,
+        /// Its place there.
+        seq: u64,
+    },
+    /// Another call had ended it before; that end is in the log.
+    Before {
+        /// Its place there.
+        seq: u64,
+    },
+}
+
+/// How long an answer's lease lasts without renewal, in seconds. With one second between looks at the leases this
+/// keeps the contract's 15 s from a writer's death to `interrupted`.
+pub const ANSWER_LEASE_SECONDS: u64 = 8;
+
+/// The leases of answers under way. An end exists only by one atomic step: running to ended, plus the append.
+#[async_trait]
+pub trait AnswerRecords: Send + Sync {
+    /// Notes that an answer is under way. `once` names the message's once-only key (scope, id): `false` means that its answer was begun before.
+    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool>;
+    /// Renews the lease and saves more text. `false`: somebody else has ended the answer.
+    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool>;
+    /// Ends the answer with `body` in its group's log. An answer that the store does not know (it came back empty) counts as running.
+    async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended>;
+    /// Answers whose lease has run out.
+    async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>>;
+}
+
+/// Where the mirror writes this node's memberships, for the other nodes and for Django.
+#[async_trait]
+pub trait Membership: Send + Sync {
+    /// Adds this node to groups, renewing what is there already.
+    async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
+    /// Takes this node out of groups.
+    async fn leave(&self, groups: &[GroupName]) -> StoreResult<()>;
+    /// Renews this node's lease. `false`: it was gone, so the store has lost its data (or this is the first time).
+    async fn heartbeat(&self) -> StoreResult<bool>;
+    /// Gives up the node's lease.
+    async fn resign(&self) -> StoreResult<()>;
+}
+
+/// A finished answer as the cache keeps it, complete enough to be replayed chunk by chunk. Its JSON is what Django reads.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct CachedAnswer {
+    /// The model that wrote it.
+    pub model: String,
+    /// The text, for readers who want no more.
+    pub text: String,
+    /// Why it ended.
+    pub finish_reason: String,
+    /// RFC 3339.
+    pub created_at: String,
+    /// Tokens that it cost.
+    pub usage: Option<crate::protocol::Usage>,
+    /// The stream's data lines, each one JSON text, as they came.
+    pub chunks: Vec<ByteString>,
+}
+
+/// The chat response cache.
+#[async_trait]
+pub trait AnswerCache: Send + Sync {
+    /// The entry under a digest (lower-case hex).
+    async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>>;
+    /// Keeps an entry for `cache.ttl_seconds`.
+    async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()>;
+}
+
+/// Everything that is kept, by whichever twin.
+#[derive(Clone)]
+pub struct Stores {
+    /// The groups' logs.
+    pub logs: Arc<dyn Logs>,
+    /// The index of groups.
+    pub groups: Arc<dyn GroupIndex>,
+    /// The sessions' records.
+    pub sessions: Arc<dyn SessionRecords>,
+    /// Leases of answers.
+    pub answers: Arc<dyn AnswerRecords>,
+    /// This node's memberships.
+    pub membership: Arc<dyn Membership>,
+    /// The response cache.
+    pub cache: Arc<dyn AnswerCache>,
+    /// The rate limits.
+    pub limits: Arc<dyn crate::limiter::Limits>,
+}
