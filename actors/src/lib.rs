@@ -1,8 +1,19 @@
 //! The core of Sophie: what the broker *is*. It knows nothing of HTTP, files, environment or log set-up.
 
+pub mod access;
+pub mod answers;
 pub mod backend;
+pub mod exit;
 pub mod ids;
 pub mod limiter;
+pub mod messages;
+pub mod metrics;
+pub mod mirror;
 pub mod options;
+pub mod outbox;
 pub mod protocol;
+pub mod registry;
+pub mod relay;
+pub mod services;
+pub mod session;
 pub mod store;

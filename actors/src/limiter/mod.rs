@@ -1,6 +1,10 @@
 //! Admission: how much a user, an address or the service may ask for.
 
+mod actor;
+
 use async_trait::async_trait;
+
+pub use actor::{Admit, AdmitConnect, Permit, RateLimiter, Refund, Settle};
 
 use crate::store::StoreResult;
 

@@ -48,6 +48,24 @@ pub enum CommandBody {
     Ping,
 }
 
+impl CommandBody {
+    /// The type on the wire.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Send(_) => "message.send",
+            Self::CancelAnswer(_) => "answer.cancel",
+            Self::RetryAnswer(_) => "answer.retry",
+            Self::RefreshToken(_) => "auth.refresh",
+            Self::Join(_) => "group.join",
+            Self::Leave(_) => "group.leave",
+            Self::Members(_) => "group.members",
+            Self::Typing(_) => "group.typing",
+            Self::History { .. } => "history.get",
+            Self::Ping => "ping",
+        }
+    }
+}
+
 /// The fields of `message.send`.
 #[derive(Debug, Clone)]
 pub struct SendMessage {

@@ -1,0 +1,146 @@
+//! What is sent to the model: system prompt, as much of the group's log as the token budget allows, the question. Pure.
+
+use serde_json::{Map, Value, json};
+
+use super::digest::Scope;
+use crate::backend::ChatRequest;
+use crate::ids::{GroupName, UserId};
+use crate::options::{AnswerOptions, CacheScope};
+use crate::protocol::{Logged, Role};
+use crate::store::StoredEvent;
+
+/// Characters in a token, as a rule of thumb for texts whose tokens nobody counted.
+const CHARS_PER_TOKEN: u64 = 4;
+/// Tokens that a message costs beyond its text.
+const TOKENS_PER_MESSAGE: u64 = 4;
+
+/// About how many tokens a text is.
+pub fn estimate_tokens(text: &str) -> u64 {
+    (text.chars().count() as u64).div_ceil(CHARS_PER_TOKEN)
+}
+
+/// A request, and whether it rests on earlier messages.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conversation {
+    /// For the backend.
+    pub request: ChatRequest,
+    /// Whether anything but the question is in it.
+    pub has_history: bool,
+    /// About how many tokens it is.
+    pub prompt_tokens: u64,
+}
+
+/// Builds the request for `question` from the log before it (oldest first).
+pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str) -> Conversation {
+    let mut budget = options.history_tokens as u64;
+    let mut used = estimate_tokens(question) + TOKENS_PER_MESSAGE;
+    budget = budget.saturating_sub(used);
+    let mut history = Vec::new();
+    for event in log.iter().rev() {
+        let Some((role, text)) = serde_json::from_str::<Logged>(&event.body).ok().and_then(spoken) else { continue };
+        let cost = estimate_tokens(&text) + TOKENS_PER_MESSAGE;
+        if cost > budget {
+            break;
+        }
+        budget -= cost;
+        used += cost;
+        history.push(json!({"role": role, "content": text}));
+    }
+    let has_history = !history.is_empty();
+    let mut messages = Vec::with_capacity(history.len() + 2);
+    if !options.system_prompt.is_empty() {
+        used += estimate_tokens(&options.system_prompt) + TOKENS_PER_MESSAGE;
+        messages.push(json!({"role": "system", "content": options.system_prompt}));
+    }
+    messages.extend(history.into_iter().rev());
+    messages.push(json!({"role": "user", "content": question}));
+    let mut body = Map::new();
+    body.insert("model".into(), Value::from(options.model.as_str()));
+    body.insert("messages".into(), Value::from(messages));
+    Conversation { request: ChatRequest { body }, has_history, prompt_tokens: used }
+}
+
+/// What an event adds to the conversation, as (role of the model's protocol, text).
+fn spoken(event: Logged) -> Option<(&'static str, String)> {
+    let (role, text) = match event {
+        Logged::Message { message, .. } => match message.role {
+            Role::User => ("user", message.text),
+            // To the model a person of the service is on its own side.
+            Role::Operator | Role::Assistant => ("assistant", message.text),
+            Role::System => ("system", message.text),
+        },
+        Logged::AnswerEnd { end, .. } => ("assistant", end.text),
+        Logged::AnswerError { failure, .. } => ("assistant", failure.text),
+    };
+    (!text.is_empty()).then_some((role, text))
+}
+
+/// Who may share the answer.
+pub fn scope(setting: CacheScope, has_history: bool, group: &GroupName, user: &UserId) -> Scope {
+    match setting {
+        CacheScope::Global => Scope::Global,
+        CacheScope::Group => Scope::Group(group.clone()),
+        CacheScope::User => Scope::User(user.clone()),
+        CacheScope::Auto if has_history => Scope::User(user.clone()),
+        CacheScope::Auto => Scope::Global,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::MessageId;
+    use crate::protocol::{Message, timestamp};
+
+    fn options(history_tokens: usize) -> AnswerOptions {
+        AnswerOptions {
+            model: "m".into(),
+            system_prompt: "be kind".into(),
+            history_tokens,
+            max_answer_bytes: 1 << 20,
+            total_seconds: 600,
+            abandon_seconds: 30,
+        }
+    }
+
+    fn said(seq: u64, text: &str) -> StoredEvent {
+        let group = GroupName::parse("g").expect("legal");
+        let message = Message {
+            id: MessageId::from("m"),
+            role: Role::User,
+            author: "a".into(),
+            text: text.into(),
+            created_at: timestamp(),
+            metadata: None,
+        };
+        StoredEvent { seq, body: Logged::Message { group, message }.encode() }
+    }
+
+    fn texts(conversation: &Conversation) -> Vec<String> {
+        let messages = conversation.request.body["messages"].as_array().expect("messages");
+        messages.iter().map(|message| message["content"].as_str().expect("text").to_owned()).collect()
+    }
+
+    #[test]
+    fn the_newest_messages_that_fit_are_sent_in_their_order() {
+        let log = [said(1, &"old ".repeat(50)), said(2, "newer"), said(3, "newest")];
+        let conversation = build(&options(40), &log, "why?");
+        assert_eq!(texts(&conversation), ["be kind", "newer", "newest", "why?"]);
+        assert!(conversation.has_history);
+    }
+
+    #[test]
+    fn a_first_question_has_no_history_and_may_be_shared() {
+        let conversation = build(&options(100), &[], "why?");
+        assert_eq!(texts(&conversation), ["be kind", "why?"]);
+        assert!(!conversation.has_history);
+        let (group, user) = (GroupName::parse("g").expect("legal"), UserId::from("u"));
+        assert_eq!(scope(CacheScope::Auto, false, &group, &user), Scope::Global);
+        assert_eq!(scope(CacheScope::Auto, true, &group, &user), Scope::User(user.clone()));
+    }
+
+    #[test]
+    fn a_question_beyond_the_budget_is_still_asked() {
+        assert_eq!(texts(&build(&options(1), &[said(1, "x")], &"long ".repeat(20))).len(), 2);
+    }
+}

@@ -1,0 +1,156 @@
+//! Drives one generation: the cache, else the backend, and back into the cache with proof of completion.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use bytestring::ByteString;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use super::generation::{End, Generation, Origin};
+use super::{Answers, Generated, Parts};
+use crate::backend::{BackendError, ChatRequest, Chunk, Parsed, StreamItem, is_complete};
+use crate::protocol::{ErrorCode, timestamp};
+use crate::store::CachedAnswer;
+
+/// What the backend's own time-outs may be late by before it is given up from here.
+const SLACK: Duration = Duration::from_secs(5);
+/// The finish reason of an answer that the backend held back: another try may not be.
+const FILTERED: &str = "content_filter";
+
+/// Runs until the generation has ended and is cached, or everybody has left.
+pub(super) async fn run(
+    parts: Arc<Parts>,
+    answers: Addr<Answers>,
+    generation: Arc<Generation>,
+    digest: String,
+    request: ChatRequest,
+    past_cache: bool,
+) {
+    let ending = FailOnDrop(generation.clone());
+    tokio::select! {
+        () = generation.abandoned() => {}
+        () = write(&parts, &generation, &digest, &request, past_cache) => {}
+    }
+    drop(ending);
+    #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per generation")]
+    answers.do_send(Generated { digest, generation });
+}
+
+async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, past_cache: bool) {
+    if parts.cache.enabled && !past_cache && read_cache(parts, generation, digest).await {
+        return;
+    }
+    generation.begin(Origin::Backend);
+    let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
+    let end = match timeout(whole, read_backend(parts, generation, request)).await {
+        Ok(Ok(())) => prove(&generation.chunks()),
+        Ok(Err(error)) => End::Failed(error),
+        Err(_) => End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", "no end within ai.total_seconds")),
+    };
+    if let End::Failed(error) = &end {
+        log::warn!("answer failed backend={} code={} detail={:?}", parts.backend.name(), error.code.as_str(), error.detail);
+    }
+    generation.finish(end.clone());
+    if parts.cache.enabled {
+        write_cache(parts, generation, digest, request, end).await;
+    }
+}
+
+/// Whether the cache had the answer.
+async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> bool {
+    let entry = match parts.stores.cache.get(digest).await {
+        Ok(entry) => entry,
+        Err(error) => {
+            // Fails open: the backend is asked.
+            log::debug!("cache not read error={error}");
+            parts.metrics.store_failed("cache_get");
+            None
+        }
+    };
+    let Some(entry) = entry else { return false };
+    let chunks: Vec<Chunk> = entry.chunks.iter().filter_map(|raw| match Chunk::parse(raw.clone()) {
+        Ok(Parsed::Chunk(chunk)) => Some(chunk),
+        _ => None,
+    }).collect();
+    if chunks.len() != entry.chunks.len() || !is_complete(&chunks) {
+        log::warn!("cache entry not usable digest={digest}");
+        return false;
+    }
+    generation.begin(Origin::Cache);
+    chunks.into_iter().for_each(|chunk| generation.push(chunk));
+    generation.finish(End::Complete { finish_reason: entry.finish_reason, usage: entry.usage });
+    true
+}
+
+async fn read_backend(parts: &Parts, generation: &Generation, request: &ChatRequest) -> Result<(), BackendError> {
+    let mut stream = parts.backend.stream(request).await?;
+    let mut bytes = 0;
+    while let Some(item) = stream.next().await {
+        match item? {
+            StreamItem::Chunk(chunk) => {
+                bytes += chunk.text.len();
+                if bytes > parts.options.max_answer_bytes {
+                    let detail = "the answer passed ai.max_answer_bytes";
+                    return Err(failure(ErrorCode::Interrupted, "the answer grew too long and was cut off", detail));
+                }
+                generation.push(chunk);
+            }
+            StreamItem::Done => return Ok(()),
+        }
+    }
+    let detail = "the stream ended without [DONE]";
+    Err(failure(ErrorCode::Interrupted, "the answer was cut off before its end; try again", detail))
+}
+
+/// The end of a stream that said that it is through.
+fn prove(chunks: &[Chunk]) -> End {
+    if !is_complete(chunks) {
+        let detail = "[DONE] came before every choice had a finish_reason";
+        return End::Failed(failure(ErrorCode::Interrupted, "the answer was cut off before its end; try again", detail));
+    }
+    let finish_reason = chunks.iter().flat_map(|chunk| &chunk.finished).find(|(choice, _)| *choice == 0);
+    End::Complete {
+        finish_reason: finish_reason.map_or_else(|| "stop".to_owned(), |(_, reason)| reason.clone()),
+        usage: chunks.iter().rev().find_map(|chunk| chunk.usage),
+    }
+}
+
+async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, end: End) {
+    let End::Complete { finish_reason, usage } = end else { return };
+    if finish_reason == FILTERED {
+        return;
+    }
+    let chunks = generation.chunks();
+    let entry = CachedAnswer {
+        model: model_of(request),
+        text: chunks.iter().map(|chunk| chunk.text.as_str()).collect(),
+        finish_reason,
+        created_at: timestamp(),
+        usage,
+        chunks: chunks.into_iter().map(|chunk| chunk.raw).collect::<Vec<ByteString>>(),
+    };
+    if let Err(error) = parts.stores.cache.put(digest, &entry).await {
+        log::debug!("cache not written error={error}");
+        parts.metrics.store_failed("cache_put");
+    }
+}
+
+/// The model that a request names.
+pub(super) fn model_of(request: &ChatRequest) -> String {
+    request.body.get("model").and_then(|model| model.as_str()).unwrap_or_default().to_owned()
+}
+
+fn failure(code: ErrorCode, reason: &str, detail: &str) -> BackendError {
+    BackendError { code, reason: reason.into(), retry_after_ms: None, detail: detail.into() }
+}
+
+/// A generation whose driver is gone has ended, whatever happened to the driver.
+struct FailOnDrop(Arc<Generation>);
+
+impl Drop for FailOnDrop {
+    fn drop(&mut self) {
+        self.0.finish(End::Failed(failure(ErrorCode::Interrupted, "the answer was cut off; try again", "driver ended")));
+    }
+}

@@ -1,0 +1,204 @@
+//! One generation: an append-only list of chunks that any number of followers read at their own pace. Cache hits,
+//! coalesced questions and resumed readers are all followers of the same list.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::backend::{BackendError, Chunk};
+use crate::protocol::Usage;
+
+/// Where a generation comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The cache.
+    Cache,
+    /// The backend.
+    Backend,
+}
+
+/// How a generation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum End {
+    /// Complete, with proof.
+    Complete {
+        /// The backend's word.
+        finish_reason: String,
+        /// Tokens, if the backend counted them.
+        usage: Option<Usage>,
+    },
+    /// Not complete.
+    Failed(BackendError),
+}
+
+/// What a follower finds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next {
+    /// Chunks that it has not seen.
+    Chunks(Vec<Chunk>),
+    /// The end, after all chunks.
+    End(End),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    origin: Option<Origin>,
+    chunks: Vec<Chunk>,
+    end: Option<End>,
+    followers: usize,
+    abandoned: bool,
+}
+
+/// The list and its state.
+#[derive(Debug, Default)]
+pub struct Generation {
+    state: Mutex<State>,
+    grew: Notify,
+    left: Notify,
+}
+
+impl Generation {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one step; a panic elsewhere leaves the list as it is.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A reader from the first chunk; `None` if everybody had left, so that the generation is being dropped.
+    pub fn follow(self: &Arc<Self>) -> Option<Follower> {
+        let mut state = self.state();
+        if state.abandoned {
+            return None;
+        }
+        state.followers += 1;
+        Some(Follower { generation: self.clone(), seen: 0 })
+    }
+
+    /// Decides where the chunks come from; the first decision stands.
+    pub fn begin(&self, origin: Origin) {
+        self.state().origin.get_or_insert(origin);
+        self.grew.notify_waiters();
+    }
+
+    /// Adds a chunk.
+    pub fn push(&self, chunk: Chunk) {
+        self.state().chunks.push(chunk);
+        self.grew.notify_waiters();
+    }
+
+    /// Ends it; the first end stands.
+    pub fn finish(&self, end: End) {
+        self.state().end.get_or_insert(end);
+        self.grew.notify_waiters();
+    }
+
+    /// Everything that was written so far.
+    pub fn chunks(&self) -> Vec<Chunk> {
+        self.state().chunks.clone()
+    }
+
+    /// Waits until the last follower has left.
+    pub async fn abandoned(&self) {
+        loop {
+            let left = self.left.notified();
+            if self.state().abandoned {
+                return;
+            }
+            left.await;
+        }
+    }
+}
+
+/// One reader of a generation; the generation is dropped when the last one is.
+#[derive(Debug)]
+pub struct Follower {
+    generation: Arc<Generation>,
+    seen: usize,
+}
+
+impl Follower {
+    /// Waits until it is known where the chunks come from (or the generation has failed before that).
+    pub async fn origin(&self) -> Origin {
+        loop {
+            let grew = self.generation.grew.notified();
+            {
+                let state = self.generation.state();
+                if let Some(origin) = state.origin {
+                    return origin;
+                }
+                if state.end.is_some() {
+                    return Origin::Backend;
+                }
+            }
+            grew.await;
+        }
+    }
+
+    /// Waits for what comes next. Cancelling the wait loses nothing.
+    pub async fn next(&mut self) -> Next {
+        loop {
+            let grew = self.generation.grew.notified();
+            {
+                let state = self.generation.state();
+                if state.chunks.len() > self.seen {
+                    let chunks = state.chunks[self.seen..].to_vec();
+                    self.seen = state.chunks.len();
+                    return Next::Chunks(chunks);
+                }
+                if let Some(end) = &state.end {
+                    return Next::End(end.clone());
+                }
+            }
+            grew.await;
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let mut state = self.generation.state();
+        state.followers -= 1;
+        if state.followers == 0 && state.end.is_none() {
+            state.abandoned = true;
+            self.generation.left.notify_waiters();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(text: &str) -> Chunk {
+        Chunk { raw: "{}".into(), text: text.into(), finished: Vec::new(), choices: vec![0], usage: None }
+    }
+
+    fn complete() -> End {
+        End::Complete { finish_reason: "stop".into(), usage: None }
+    }
+
+    #[tokio::test]
+    async fn a_late_follower_reads_from_the_first_chunk() {
+        let generation = Arc::new(Generation::default());
+        let mut early = generation.follow().expect("running");
+        generation.push(chunk("a"));
+        assert_eq!(early.next().await, Next::Chunks(vec![chunk("a")]));
+        generation.push(chunk("b"));
+        let mut late = generation.follow().expect("running");
+        assert_eq!(late.next().await, Next::Chunks(vec![chunk("a"), chunk("b")]));
+        generation.finish(complete());
+        assert_eq!(early.next().await, Next::Chunks(vec![chunk("b")]));
+        assert_eq!(early.next().await, Next::End(complete()));
+        assert_eq!(late.next().await, Next::End(complete()));
+    }
+
+    #[tokio::test]
+    async fn a_generation_is_abandoned_when_its_last_follower_leaves_and_not_before() {
+        let generation = Arc::new(Generation::default());
+        let (one, two) = (generation.follow().expect("running"), generation.follow().expect("running"));
+        drop(one);
+        assert!(generation.follow().is_some(), "the other still listens");
+        drop(two);
+        generation.abandoned().await;
+        assert!(generation.follow().is_none());
+    }
+}

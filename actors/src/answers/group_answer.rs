@@ -1,0 +1,304 @@
+//! One group's answer: follows a generation, tells the group, and ends exactly once in the group's log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use actix::prelude::*;
+use tokio::sync::Notify;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+
+use super::generation::{End, Follower, Next, Origin};
+use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest, generate};
+use crate::ids::AnswerId;
+use crate::limiter::Settle;
+use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
+use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
+use crate::services::PATIENCE;
+use crate::store::{AnswerRecord, Ended, PageSize, StoredEvent};
+
+/// How much of the log is read for the conversation; the token budget cuts it further.
+const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
+/// How often the lease is renewed, text is saved, and listeners are counted.
+const RENEW: Duration = Duration::from_secs(1);
+/// An end that could not be logged is tried again after this, doubling up to [`MAX_END_RETRY`].
+const END_RETRY: Duration = Duration::from_millis(250);
+const MAX_END_RETRY: Duration = Duration::from_secs(4);
+
+enum Outcome {
+    Generated(End),
+    Cancelled,
+    /// Somebody else has ended this answer.
+    Taken,
+}
+
+struct GroupAnswer {
+    parts: Arc<Parts>,
+    answers: Addr<Answers>,
+    answer: AnswerId,
+    ask: Ask,
+    text: String,
+    /// Bytes of the text that the lease holds already.
+    saved: usize,
+    prompt_tokens: u64,
+    cache: CacheStatus,
+}
+
+/// Runs an answer from the question to its logged end.
+pub(super) async fn run(
+    parts: Arc<Parts>,
+    answers: Addr<Answers>,
+    answer: AnswerId,
+    ask: Ask,
+    cancel: Arc<Notify>,
+    ended: EndedOnDrop,
+) {
+    let cache = CacheStatus::Miss;
+    let mut work = GroupAnswer { parts, answers, answer, ask, text: String::new(), saved: 0, prompt_tokens: 0, cache };
+    if work.begin().await {
+        let outcome = work.follow(&cancel).await;
+        work.end(outcome).await;
+    }
+    drop(ended);
+}
+
+impl GroupAnswer {
+    /// Notes the answer in the store. `false`: the message has been answered before.
+    async fn begin(&self) -> bool {
+        let record = AnswerRecord {
+            answer: self.answer.clone(),
+            group: self.ask.group.clone(),
+            message: self.ask.message.clone(),
+            node: self.parts.roster.node().clone(),
+            text: String::new(),
+        };
+        match self.parts.stores.answers.begin(&record, self.ask.once.as_ref()).await {
+            Ok(begun) => {
+                if !begun {
+                    self.settle(0).await;
+                }
+                begun
+            }
+            Err(error) => {
+                // Nobody else can answer it either; its end is logged when the store is back.
+                log::debug!("answer not noted answer={} error={error}", self.answer);
+                self.parts.metrics.store_failed("answer_begin");
+                true
+            }
+        }
+    }
+
+    async fn join(&mut self) -> Option<Joined> {
+        let log = self.parts.stores.logs.read_before(&self.ask.group, Some(self.ask.seq), CONVERSATION).await;
+        let log = log.unwrap_or_else(|error| {
+            log::warn!("answering without history group={} error={error}", self.ask.group);
+            crate::store::Page { epoch: None, events: Vec::new(), more: false }
+        });
+        let options = &self.parts.options;
+        let conversation = conversation::build(options, &log.events, &self.ask.question);
+        self.prompt_tokens = conversation.prompt_tokens;
+        let setting = self.parts.cache.scope;
+        let scope = conversation::scope(setting, conversation.has_history, &self.ask.group, &self.ask.user);
+        let digest = digest::digest(&scope, &conversation.request.body);
+        let join = Join { digest, request: conversation.request, past_cache: self.ask.past_cache };
+        self.answers.send(join).timeout(PATIENCE).await.ok()
+    }
+
+    async fn follow(&mut self, cancel: &Notify) -> Outcome {
+        let Some(Joined { mut follower, coalesced }) = self.join().await else {
+            self.started().await;
+            return Outcome::Generated(End::Failed(crate::backend::BackendError {
+                code: ErrorCode::Internal,
+                reason: "something went wrong on the server; try again".into(),
+                retry_after_ms: None,
+                detail: "the answers actor did not reply".into(),
+            }));
+        };
+        let mut watch = Watch::new(Duration::from_secs(self.parts.options.abandon_seconds));
+        let mut tick = interval(RENEW);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.cache = loop {
+            tokio::select! {
+                origin = follower.origin() => break self.status(origin, coalesced),
+                _ = tick.tick() => _ = self.renew().await,
+            }
+        };
+        self.started().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.notified() => return Outcome::Cancelled,
+                _ = tick.tick() => {
+                    if !self.renew().await {
+                        return Outcome::Taken;
+                    }
+                    if watch.nobody_listens(self.parts.roster.listeners(&self.ask.group)) {
+                        log::info!("answer abandoned, nobody listens answer={} group={}", self.answer, self.ask.group);
+                        return Outcome::Cancelled;
+                    }
+                }
+                next = follower.next() => {
+                    if let Some(end) = self.take(next).await {
+                        return Outcome::Generated(end);
+                    }
+                }
+            }
+        }
+    }
+
+    fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
+        match origin {
+            Origin::Cache => CacheStatus::Hit,
+            Origin::Backend if self.ask.past_cache || !self.parts.cache.enabled && !coalesced => CacheStatus::Bypass,
+            Origin::Backend if coalesced => CacheStatus::Coalesced,
+            Origin::Backend => CacheStatus::Miss,
+        }
+    }
+
+    async fn started(&self) {
+        self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
+        let started = AnswerStarted {
+            group: self.ask.group.clone(),
+            answer: self.answer.clone(),
+            message: self.ask.message.clone(),
+            model: self.parts.options.model.clone(),
+            cache: self.cache,
+        };
+        self.tell(started).await;
+    }
+
+    /// Passes on what came; returns the end.
+    async fn take(&mut self, next: Next) -> Option<End> {
+        let chunks = match next {
+            Next::Chunks(chunks) => chunks,
+            Next::End(end) => return Some(end),
+        };
+        let text: String = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
+        if !text.is_empty() {
+            if self.text.is_empty() {
+                self.parts.metrics.first_chunk_seconds.observe(self.ask.asked_at.elapsed().as_secs_f64());
+            }
+            self.text.push_str(&text);
+            let (group, answer) = (self.ask.group.clone(), self.answer.clone());
+            self.tell(AnswerGrew { group, answer, text }).await;
+        }
+        None
+    }
+
+    /// Renews the lease. `false`: somebody else has ended the answer.
+    async fn renew(&mut self) -> bool {
+        let more = self.text[self.saved..].to_owned();
+        match self.parts.stores.answers.renew(&self.answer, &more).await {
+            Ok(ours) => {
+                self.saved = self.text.len();
+                ours
+            }
+            // The lease may run out, but nobody can end the answer without the store.
+            Err(_) => true,
+        }
+    }
+
+    async fn end(&self, outcome: Outcome) {
+        let latency = self.ask.asked_at.elapsed();
+        let completion_tokens = conversation::estimate_tokens(&self.text);
+        let estimate = Usage {
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens,
+            total_tokens: self.prompt_tokens + completion_tokens,
+        };
+        let finished = |finish_reason: String, usage: Usage| {
+            let end = AnswerFinished {
+                answer: self.answer.clone(),
+                message: self.ask.message.clone(),
+                text: self.text.clone(),
+                finish_reason,
+                usage: Some(usage),
+                latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            };
+            Logged::AnswerEnd { group: self.ask.group.clone(), end }
+        };
+        let (label, logged, usage) = match outcome {
+            Outcome::Generated(End::Complete { finish_reason, usage }) => {
+                let usage = usage.unwrap_or(estimate);
+                ("complete", finished(finish_reason, usage), usage)
+            }
+            Outcome::Cancelled | Outcome::Taken => ("cancelled", finished("cancelled".into(), estimate), estimate),
+            Outcome::Generated(End::Failed(error)) => {
+                let failure = AnswerFailed {
+                    answer: self.answer.clone(),
+                    message: self.ask.message.clone(),
+                    text: self.text.clone(),
+                    code: error.code,
+                    reason: error.reason,
+                    retry_after_ms: error.retry_after_ms,
+                };
+                ("failed", Logged::AnswerError { group: self.ask.group.clone(), failure }, estimate)
+            }
+        };
+        self.log_end(logged).await;
+        self.parts.metrics.answers.with_label_values(&[label]).inc();
+        self.parts.metrics.answer_seconds.observe(latency.as_secs_f64());
+        // Only who asked the backend pays; a failure that brought no text costs nothing.
+        let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass) && (label != "failed" || !self.text.is_empty());
+        let kind = if paid { "spent" } else { "saved" };
+        self.parts.metrics.tokens.with_label_values(&[kind]).inc_by(usage.total_tokens);
+        self.settle(if paid { usage.total_tokens } else { 0 }).await;
+    }
+
+    /// Puts the end into the log, however long that takes: an answer that was started always ends.
+    async fn log_end(&self, logged: Logged) {
+        let body = logged.encode();
+        let group = self.ask.group.clone();
+        let mut pause = END_RETRY;
+        loop {
+            match self.parts.stores.answers.end(&self.answer, &group, body.clone()).await {
+                Ok(Ended::Now { epoch, seq }) => {
+                    self.parts.metrics.logged.inc();
+                    return self.tell(Deliver { group, epoch, event: StoredEvent { seq, body } }).await;
+                }
+                // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
+                Ok(Ended::Before { seq }) => return self.tell(Reached { group, seq }).await,
+                Err(error) => {
+                    log::debug!("end not logged yet answer={} error={error}", self.answer);
+                    self.parts.metrics.store_failed("answer_end");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(MAX_END_RETRY);
+                }
+            }
+        }
+    }
+
+    async fn settle(&self, tokens: u64) {
+        let settle = Settle { permit: self.ask.permit.clone(), tokens };
+        _ = self.parts.limiter.send(settle).timeout(PATIENCE).await;
+    }
+
+    async fn tell<M>(&self, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        crate::registry::GroupRegistry: Handler<M>,
+    {
+        if let Err(error) = self.parts.registry.send(message).timeout(PATIENCE).await {
+            log::error!("registry did not take an answer's progress answer={} error={error}", self.answer);
+        }
+    }
+}
+
+/// Notices that nobody has listened for a while.
+struct Watch {
+    grace: Duration,
+    heard_at: Instant,
+}
+
+impl Watch {
+    fn new(grace: Duration) -> Self {
+        Self { grace, heard_at: Instant::now() }
+    }
+
+    fn nobody_listens(&mut self, listeners: usize) -> bool {
+        if listeners > 0 {
+            self.heard_at = Instant::now();
+        }
+        self.heard_at.elapsed() >= self.grace
+    }
+}

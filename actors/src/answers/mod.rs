@@ -1,0 +1,267 @@
+//! The answers.
+//!
+//! Owns: the generations under way (one for equal questions), the answers that groups follow, the response cache. The
+//! only caller of the AI backend. Receives: questions from sessions, cancellations. Sends: an answer's progress and its
+//! end to the registry, what it cost to the limiter. Ends when: never; its end ends the process, and answers under way
+//! end as `interrupted` once their leases have run out.
+
+mod conversation;
+mod digest;
+mod generate;
+mod generation;
+mod group_answer;
+mod orphans;
+mod slots;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+pub use conversation::estimate_tokens;
+pub use slots::{Slot, Slots};
+
+use crate::backend::{Backend, ChatRequest};
+use crate::exit::ExitGuard;
+use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
+use crate::limiter::{Permit, RateLimiter};
+use crate::metrics::Metrics;
+use crate::options::{AnswerOptions, CacheOptions};
+use crate::registry::{GroupRegistry, Roster};
+use crate::store::{Once, Stores};
+use generation::{Follower, Generation};
+use orphans::Orphans;
+
+/// Questions that may wait.
+const MAILBOX: usize = 16_384;
+/// How often leases that ran out are looked for.
+const LOOK_FOR_ORPHANS: Duration = Duration::from_secs(1);
+
+/// Asks for an answer to a logged message.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Ask {
+    /// The session that asks.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// The group that gets the answer.
+    pub group: GroupName,
+    /// What is to be answered.
+    pub message: MessageId,
+    /// Its place in the log.
+    pub seq: u64,
+    /// Its text.
+    pub question: String,
+    /// The message's once-only key: it is answered once.
+    pub once: Option<Once>,
+    /// Whether the cache is passed by.
+    pub past_cache: bool,
+    /// What was reserved.
+    pub permit: Permit,
+    /// The session's slot, held until the end.
+    pub slot: Slot,
+    /// When the question came.
+    pub asked_at: Instant,
+}
+
+/// Ends a group's answer on behalf of a session. `false`: no such answer is under way in a group that it is in.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct Cancel {
+    /// Which answer.
+    pub answer: AnswerId,
+    /// Who wants it.
+    pub by: SessionId,
+}
+
+/// How many answers are being written here.
+#[derive(Message)]
+#[rtype(result = "usize")]
+pub struct CountRunning;
+
+/// Asks for a generation: one under way for the same digest, or a new one.
+#[derive(Message)]
+#[rtype(result = "Joined")]
+struct Join {
+    /// The same for equal questions of one scope.
+    digest: String,
+    request: ChatRequest,
+    /// Neither joins another generation nor reads the cache.
+    past_cache: bool,
+}
+
+#[derive(MessageResponse)]
+struct Joined {
+    follower: Follower,
+    coalesced: bool,
+}
+
+/// A generation has ended, and its cache write with it.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Generated {
+    digest: String,
+    generation: Arc<Generation>,
+}
+
+/// A group's answer has ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct AnswerEnded(AnswerId);
+
+struct Running {
+    group: GroupName,
+    cancel: Arc<Notify>,
+}
+
+/// What answers are made with.
+pub struct Parts {
+    /// Who is in which group.
+    pub roster: Arc<Roster>,
+    /// Logs, leases, cache.
+    pub stores: Stores,
+    /// The writer.
+    pub backend: Arc<dyn Backend>,
+    /// Gets every answer's progress.
+    pub registry: Addr<GroupRegistry>,
+    /// Settles what answers cost.
+    pub limiter: Addr<RateLimiter>,
+    /// `[ai]`
+    pub options: AnswerOptions,
+    /// `[cache]`
+    pub cache: CacheOptions,
+    /// Figures.
+    pub metrics: Metrics,
+}
+
+/// The actor.
+pub struct Answers {
+    parts: Arc<Parts>,
+    generations: HashMap<String, Arc<Generation>>,
+    running: HashMap<AnswerId, Running>,
+    orphans: Orphans,
+    _exit: ExitGuard,
+}
+
+impl Answers {
+    /// Without any answers.
+    pub fn new(parts: Parts, exit: ExitGuard) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            generations: HashMap::new(),
+            running: HashMap::new(),
+            orphans: Orphans::new(),
+            _exit: exit,
+        }
+    }
+}
+
+impl Actor for Answers {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(LOOK_FOR_ORPHANS, |answers, ctx| {
+            if let Some(look) = answers.orphans.begin() {
+                let own = answers.running.keys().cloned().collect();
+                let looked = look.run(answers.parts.clone(), own);
+                ctx.spawn(looked.into_actor(answers).map(|looked, answers, _| answers.orphans.ended(looked)));
+            }
+        });
+    }
+}
+
+impl Handler<Ask> for Answers {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) {
+        let answer = AnswerId::random();
+        let cancel = Arc::new(Notify::new());
+        self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: cancel.clone() });
+        self.parts.metrics.answers_running.set(self.running.len() as i64);
+        let ended = EndedOnDrop { answers: ctx.address(), answer: Some(answer.clone()) };
+        // A task of its own: a fault in one answer must not take the others along.
+        actix::spawn(group_answer::run(self.parts.clone(), ctx.address(), answer, ask, cancel, ended));
+    }
+}
+
+impl Handler<Cancel> for Answers {
+    type Result = bool;
+
+    fn handle(&mut self, Cancel { answer, by }: Cancel, _: &mut Context<Self>) -> bool {
+        match self.running.get(&answer) {
+            Some(running) if self.parts.roster.is_member(&by, &running.group) => {
+                running.cancel.notify_one();
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Handler<CountRunning> for Answers {
+    type Result = usize;
+
+    fn handle(&mut self, _: CountRunning, _: &mut Context<Self>) -> usize {
+        self.running.len()
+    }
+}
+
+impl Handler<Join> for Answers {
+    type Result = Joined;
+
+    fn handle(&mut self, Join { digest, request, past_cache }: Join, ctx: &mut Context<Self>) -> Joined {
+        let under_way = match past_cache {
+            true => None,
+            false => self.generations.get(&digest).and_then(Generation::follow),
+        };
+        if let Some(follower) = under_way {
+            return Joined { follower, coalesced: true };
+        }
+        let generation = Arc::new(Generation::default());
+        let follower = generation.follow().expect("a fresh generation is not abandoned");
+        if !past_cache {
+            self.generations.insert(digest.clone(), generation.clone());
+        }
+        actix::spawn(generate::run(self.parts.clone(), ctx.address(), generation, digest, request, past_cache));
+        Joined { follower, coalesced: false }
+    }
+}
+
+impl Handler<Generated> for Answers {
+    type Result = ();
+
+    fn handle(&mut self, Generated { digest, generation }: Generated, _: &mut Context<Self>) {
+        if self.generations.get(&digest).is_some_and(|known| Arc::ptr_eq(known, &generation)) {
+            self.generations.remove(&digest);
+        }
+    }
+}
+
+impl Handler<AnswerEnded> for Answers {
+    type Result = ();
+
+    fn handle(&mut self, AnswerEnded(answer): AnswerEnded, _: &mut Context<Self>) {
+        self.running.remove(&answer);
+        self.parts.metrics.answers_running.set(self.running.len() as i64);
+    }
+}
+
+/// Reports a group answer's end, also when its task fails.
+struct EndedOnDrop {
+    answers: Addr<Answers>,
+    answer: Option<AnswerId>,
+}
+
+impl Drop for EndedOnDrop {
+    fn drop(&mut self) {
+        if let Some(answer) = self.answer.take() {
+            #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per answer")]
+            self.answers.do_send(AnswerEnded(answer));
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What actors say to each other. Verbs ask, past participles tell.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytestring::ByteString;
+
+use crate::access::Access;
+use crate::exit::Exit;
+use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
+use crate::outbox::SocketHandle;
+use crate::registry::GroupRegistry;
+use crate::protocol::{CacheStatus, Close, Command};
+use crate::session::Session;
+use crate::store::{LogState, StoredEvent};
+
+/// A socket on its way to a session.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// Its way out.
+    pub handle: SocketHandle,
+    /// What its client may do.
+    pub access: Arc<dyn Access>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// Unix milliseconds.
+    pub since_ms: u64,
+}
+
+/// What a session begins with: nothing, or what a failed one left.
+#[derive(Debug, Clone)]
+pub struct Seed {
+    /// Which session.
+    pub session: SessionId,
+    /// Which life of it this is, counted from 1.
+    pub life: u64,
+    /// The sockets that are attached already.
+    pub sockets: Vec<Attached>,
+    /// The groups that it is in already; `None` for a session that must read its record.
+    pub groups: Option<Vec<GroupName>>,
+}
+
+/// Makes sessions.
+pub type SessionFactory = Arc<dyn Fn(Seed) -> Addr<Session> + Send + Sync>;
+
+// To the registry.
+
+/// Gives the registry its factory; before this it opens no session.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Install(pub SessionFactory);
+
+/// Asks for a session's actor, which is made if there is none.
+#[derive(Message)]
+#[rtype(result = "Result<Addr<Session>, Close>")]
+pub struct Open(pub SessionId);
+
+/// Registers a socket and sends its `session.ready`, in one step, so that nothing is missed between them.
+#[derive(Message)]
+#[rtype(result = "Option<Replay>")]
+pub struct Attach {
+    /// The session.
+    pub session: SessionId,
+    /// The socket.
+    pub socket: Attached,
+    /// The last `seq` that the client saw, and its epoch.
+    pub resume: Option<(u64, Epoch)>,
+    /// Where the home group's log begins, if that could be read.
+    pub first: Option<u64>,
+}
+
+/// A socket that is to be brought up to date from the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// Which log.
+    pub group: GroupName,
+    /// The log's life: another one means that there is nothing to replay.
+    pub epoch: Epoch,
+    /// The last `seq` that the client has.
+    pub after: u64,
+}
+
+/// A socket is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detach {
+    /// The session.
+    pub session: SessionId,
+    /// The socket.
+    pub socket: SocketId,
+}
+
+/// Makes the registry hold back what comes for these groups until [`Enter`] says where their logs stand.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Prepare(pub Vec<GroupName>);
+
+/// Makes a session a member.
+#[derive(Message)]
+#[rtype(result = "Option<Replay>")]
+pub struct Enter {
+    /// The session.
+    pub session: SessionId,
+    /// Its user, for the others.
+    pub user: UserId,
+    /// The groups, with where their logs stand.
+    pub groups: Vec<(GroupName, LogState)>,
+    /// Whether the members are told.
+    pub announce: bool,
+    /// The command that asks for it, acknowledged before anything of the (first) group reaches its socket.
+    pub joining: Option<Joining>,
+}
+
+/// A `group.join` under way.
+pub struct Joining {
+    /// Its reply.
+    pub reply: crate::session::Reply,
+    /// The socket that it came from.
+    pub socket: SocketHandle,
+    /// Where the client left off.
+    pub resume: Option<(u64, Epoch)>,
+}
+
+/// Ends a session's membership and tells the members.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Leave {
+    /// The session.
+    pub session: SessionId,
+    /// The group.
+    pub group: GroupName,
+}
+
+/// An event was logged: deliver it in its turn.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// The group.
+    pub group: GroupName,
+    /// Which log.
+    pub epoch: Epoch,
+    /// The event.
+    pub event: StoredEvent,
+}
+
+/// The log is known to reach `seq`: read what has not been delivered.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct Reached {
+    /// The group.
+    pub group: GroupName,
+    /// Its last known `seq`.
+    pub seq: u64,
+}
+
+/// What a gap turned out to hold.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Filled {
+    /// The group.
+    pub group: GroupName,
+    /// Which log, and its events; `None` if it could not be read.
+    pub page: Option<(Epoch, Vec<StoredEvent>)>,
+}
+
+/// Where logs stand now, after the store was away.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Resynced(pub Vec<(GroupName, LogState)>);
+
+/// Sends an unlogged frame to a group.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct Fanout {
+    /// The group.
+    pub group: GroupName,
+    /// The frame.
+    pub frame: ByteString,
+    /// A session that does not get it.
+    pub except: Option<SessionId>,
+}
+
+/// An answer begins.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct AnswerStarted {
+    /// The group.
+    pub group: GroupName,
+    /// The answer.
+    pub answer: AnswerId,
+    /// What it answers.
+    pub message: MessageId,
+    /// Who writes.
+    pub model: String,
+    /// How it came about.
+    pub cache: CacheStatus,
+}
+
+/// An answer grew.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct AnswerGrew {
+    /// The group.
+    pub group: GroupName,
+    /// The answer.
+    pub answer: AnswerId,
+    /// By what.
+    pub text: String,
+}
+
+/// A session's actor has ended.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct SessionEnded {
+    /// Which.
+    pub session: SessionId,
+    /// Which life of it.
+    pub life: u64,
+    /// How.
+    pub exit: Exit,
+}
+
+/// Closes every socket of a session. `false`: it has none here.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct Disconnect {
+    /// The session.
+    pub session: SessionId,
+    /// Why.
+    pub close: Close,
+}
+
+/// Ends a group: its members are told that they left.
+#[derive(Message)]
+#[rtype(result = "Vec<SessionId>")]
+pub struct EndGroup(pub GroupName);
+
+/// No more sessions; the sockets are closed one after another within the time given, those with an answer under way last.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain {
+    /// How long it may take.
+    pub within: std::time::Duration,
+}
+
+// To a session.
+
+/// Asks whether a session has read its record. `false`: the store is away.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct AwaitLoaded;
+
+/// A new socket.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AttachSocket {
+    /// The socket.
+    pub socket: Attached,
+    /// Where the client left off.
+    pub resume: Option<(u64, Epoch)>,
+}
+
+/// A socket's client is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SocketClosed(pub SocketId);
+
+/// A client's command, with the promise of one reply.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Commanded {
+    /// Which socket.
+    pub socket: SocketId,
+    /// The command.
+    pub command: Command,
+    /// What must be answered, even if the session fails.
+    pub reply: crate::session::Reply,
+}
+
+/// The session is no longer a member of a group, by somebody else's doing.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Expelled(pub GroupName);
+
+// To the relay.
+
+/// Asks for the events of a log after `after`.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct FillGap {
+    /// The group.
+    pub group: GroupName,
+    /// The last `seq` that was delivered.
+    pub after: u64,
+    /// Who is told.
+    pub reply_to: Addr<GroupRegistry>,
+}

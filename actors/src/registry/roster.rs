@@ -1,0 +1,319 @@
+//! Who is in which group on this node: the registry writes it, everybody may look. It is the one table of membership,
+//! so what the mirror writes, what operators see and where events go cannot disagree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::ids::{GroupName, NodeId, SessionId, SocketId, UserId};
+use crate::messages::Attached;
+use crate::outbox::SocketHandle;
+use crate::protocol::{Member, timestamp_of, unix_ms};
+
+#[derive(Debug)]
+struct Row {
+    user: UserId,
+    groups: BTreeSet<GroupName>,
+    sockets: Vec<Attached>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    sessions: BTreeMap<SessionId, Row>,
+    /// Members with the Unix milliseconds at which they came.
+    groups: BTreeMap<GroupName, BTreeMap<SessionId, u64>>,
+    /// Groups that this node has entered or left since the mirror looked.
+    changed: BTreeSet<GroupName>,
+}
+
+/// One socket, for operators.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SocketView {
+    /// This node.
+    pub node: NodeId,
+    /// RFC 3339.
+    pub since: String,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Bytes that wait for it.
+    pub queued_bytes: usize,
+}
+
+/// One session, for operators.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct SessionView {
+    /// The session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// Its groups.
+    pub groups: Vec<GroupName>,
+    /// Its sockets.
+    pub sockets: Vec<SocketView>,
+}
+
+/// One member of a group, for operators.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct MemberView {
+    /// The member.
+    #[serde(flatten)]
+    pub member: Member,
+    /// How many sockets it has.
+    pub sockets: usize,
+}
+
+/// Figures for the metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Open sockets.
+    pub sockets: usize,
+    /// Sessions with an actor.
+    pub sessions: usize,
+    /// Groups with a member.
+    pub groups: usize,
+}
+
+/// The table.
+#[derive(Debug)]
+pub struct Roster {
+    node: NodeId,
+    tables: Mutex<Tables>,
+    changed: Notify,
+}
+
+impl Roster {
+    /// An empty table.
+    pub fn new(node: NodeId) -> Self {
+        Self { node, tables: Mutex::default(), changed: Notify::new() }
+    }
+
+    /// This node.
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        // Nothing that can panic runs between two writes that belong together.
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // What the registry writes.
+
+    pub(super) fn enter(&self, session: &SessionId, user: &UserId, group: &GroupName) -> bool {
+        let mut tables = self.tables();
+        let row = tables.sessions.entry(session.clone()).or_insert_with(|| Row {
+            user: user.clone(),
+            groups: BTreeSet::new(),
+            sockets: Vec::new(),
+        });
+        if !row.groups.insert(group.clone()) {
+            return false;
+        }
+        let members = tables.groups.entry(group.clone()).or_default();
+        let first = members.is_empty();
+        members.insert(session.clone(), unix_ms());
+        if first {
+            tables.changed.insert(group.clone());
+            self.changed.notify_one();
+        }
+        true
+    }
+
+    pub(super) fn leave(&self, session: &SessionId, group: &GroupName) -> bool {
+        let mut tables = self.tables();
+        let was_in = tables.sessions.get_mut(session).is_some_and(|row| row.groups.remove(group));
+        if was_in {
+            remove_member(&mut tables, group, session);
+            self.changed.notify_one();
+        }
+        was_in
+    }
+
+    pub(super) fn attach(&self, session: &SessionId, socket: Attached) {
+        if let Some(row) = self.tables().sessions.get_mut(session) {
+            row.user = socket.access.user().clone();
+            row.sockets.push(socket);
+        }
+    }
+
+    pub(super) fn detach(&self, session: &SessionId, socket: SocketId) {
+        if let Some(row) = self.tables().sessions.get_mut(session) {
+            row.sockets.retain(|attached| attached.handle.id() != socket);
+        }
+    }
+
+    /// Takes a session out altogether; returns its sockets and groups.
+    pub(super) fn remove(&self, session: &SessionId) -> (Vec<Attached>, Vec<GroupName>) {
+        let mut tables = self.tables();
+        let Some(row) = tables.sessions.remove(session) else { return (Vec::new(), Vec::new()) };
+        for group in &row.groups {
+            remove_member(&mut tables, group, session);
+        }
+        self.changed.notify_one();
+        (row.sockets, row.groups.into_iter().collect())
+    }
+
+    // What everybody may ask.
+
+    /// The sockets of a session.
+    pub fn sockets(&self, session: &SessionId) -> Vec<Attached> {
+        self.tables().sessions.get(session).map(|row| row.sockets.clone()).unwrap_or_default()
+    }
+
+    /// The groups of a session.
+    pub fn groups_of(&self, session: &SessionId) -> Vec<GroupName> {
+        let tables = self.tables();
+        tables.sessions.get(session).map(|row| row.groups.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether a session is in a group.
+    pub fn is_member(&self, session: &SessionId, group: &GroupName) -> bool {
+        self.tables().groups.get(group).is_some_and(|members| members.contains_key(session))
+    }
+
+    /// Whether the group has a member here.
+    pub fn has_members(&self, group: &GroupName) -> bool {
+        self.tables().groups.contains_key(group)
+    }
+
+    /// Open sockets in a group.
+    pub fn listeners(&self, group: &GroupName) -> usize {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return 0 };
+        members.keys().filter_map(|session| tables.sessions.get(session)).map(|row| row.sockets.len()).sum()
+    }
+
+    /// Calls `each` for every socket in a group, but for those of `except`.
+    pub fn for_each_socket(&self, group: &GroupName, except: Option<&SessionId>, mut each: impl FnMut(&SocketHandle)) {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return };
+        for session in members.keys().filter(|session| Some(*session) != except) {
+            let sockets = tables.sessions.get(session).map_or(&[][..], |row| &row.sockets);
+            sockets.iter().for_each(|attached| each(&attached.handle));
+        }
+    }
+
+    /// Every socket of this node, with its session.
+    pub fn all_sockets(&self) -> Vec<(SessionId, SocketHandle)> {
+        let tables = self.tables();
+        let rows = tables.sessions.iter();
+        rows.flat_map(|(session, row)| row.sockets.iter().map(|socket| (session.clone(), socket.handle.clone()))).collect()
+    }
+
+    /// The sessions of a group that have a socket: at most `limit` of them, and how many there are.
+    pub fn members(&self, group: &GroupName, limit: usize) -> (Vec<MemberView>, usize) {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return (Vec::new(), 0) };
+        let mut views = Vec::new();
+        let mut total = 0;
+        for (session, since_ms) in members {
+            let Some(row) = tables.sessions.get(session).filter(|row| !row.sockets.is_empty()) else { continue };
+            total += 1;
+            if views.len() < limit {
+                let member = Member {
+                    session: session.clone(),
+                    user: row.user.clone(),
+                    node: self.node.clone(),
+                    since: timestamp_of(*since_ms),
+                };
+                views.push(MemberView { member, sockets: row.sockets.len() });
+            }
+        }
+        (views, total)
+    }
+
+    /// Every session in a group, with or without a socket, and its user.
+    pub(super) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId)> {
+        let tables = self.tables();
+        let members = tables.groups.get(group).into_iter().flat_map(BTreeMap::keys);
+        members.filter_map(|session| Some((session.clone(), tables.sessions.get(session)?.user.clone()))).collect()
+    }
+
+    /// Members of a group that have a socket.
+    pub fn member_count(&self, group: &GroupName) -> usize {
+        self.members(group, 0).1
+    }
+
+    /// One session.
+    pub fn session(&self, session: &SessionId) -> Option<SessionView> {
+        let tables = self.tables();
+        tables.sessions.get(session).map(|row| self.view(session, row))
+    }
+
+    /// At most `limit` sessions after `cursor` whose names begin with `prefix`, by name.
+    pub fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Vec<SessionView> {
+        let tables = self.tables();
+        let from = cursor.filter(|cursor| *cursor >= prefix);
+        let range = match from {
+            Some(cursor) => tables.sessions.range::<str, _>((std::ops::Bound::Excluded(cursor), std::ops::Bound::Unbounded)),
+            None => tables.sessions.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded)),
+        };
+        range
+            .take_while(|(session, _)| session.as_str().starts_with(prefix))
+            .take(limit)
+            .map(|(session, row)| self.view(session, row))
+            .collect()
+    }
+
+    fn view(&self, session: &SessionId, row: &Row) -> SessionView {
+        let sockets = row.sockets.iter().map(|socket| SocketView {
+            node: self.node.clone(),
+            since: timestamp_of(socket.since_ms),
+            address: socket.address,
+            queued_bytes: socket.handle.queued_bytes(),
+        });
+        SessionView {
+            session: session.clone(),
+            user: row.user.clone(),
+            groups: row.groups.iter().cloned().collect(),
+            sockets: sockets.collect(),
+        }
+    }
+
+    /// Figures.
+    pub fn count(&self) -> Count {
+        let tables = self.tables();
+        Count {
+            sockets: tables.sessions.values().map(|row| row.sockets.len()).sum(),
+            sessions: tables.sessions.len(),
+            groups: tables.groups.len(),
+        }
+    }
+
+    // What the mirror asks.
+
+    /// Every group with a member here.
+    pub fn groups(&self) -> Vec<GroupName> {
+        self.tables().groups.keys().cloned().collect()
+    }
+
+    /// Waits for a change of what [`Self::take_changed`] gives.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// The groups that changed since the last call, with whether this node is in them now: the newest state wins.
+    pub fn take_changed(&self) -> Vec<(GroupName, bool)> {
+        let mut tables = self.tables();
+        let changed = std::mem::take(&mut tables.changed);
+        changed.into_iter().map(|group| (group.clone(), tables.groups.contains_key(&group))).collect()
+    }
+
+    /// Puts groups back that could not be written.
+    pub fn mark_changed(&self, groups: impl IntoIterator<Item = GroupName>) {
+        self.tables().changed.extend(groups);
+        self.changed.notify_one();
+    }
+}
+
+fn remove_member(tables: &mut Tables, group: &GroupName, session: &SessionId) {
+    if let Some(members) = tables.groups.get_mut(group) {
+        members.remove(session);
+        if members.is_empty() {
+            tables.groups.remove(group);
+            tables.changed.insert(group.clone());
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A chat session on this node.
+//!
+//! Owns: its attached sockets with their rights, and the order of their commands. Its conversation is its home group's
+//! log, so a session that is rebuilt has lost nothing. Receives: sockets that come and go, commands. Sends: memberships
+//! to the registry, questions to the answers, replies to sockets. Ends when: nobody is attached and no answer is under
+//! way for `session.idle_seconds`; after a panic the registry rebuilds it.
+
+mod commands;
+mod replay;
+mod reply;
+mod typing;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::time::Instant;
+
+pub use reply::Reply;
+
+use crate::access::Access;
+use crate::exit::ExitGuard;
+use crate::ids::{SessionId, SocketId, UserId};
+use crate::messages::*;
+use crate::protocol::{CloseCode, Command};
+use crate::services::{PATIENCE, Services};
+use typing::Typing;
+
+/// Messages that may wait for a session.
+const MAILBOX: usize = 1_024;
+/// How often tokens and idleness are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+struct Socket {
+    attached: Attached,
+    /// A command is being carried out (or the socket is being attached): the next ones wait their turn.
+    busy: bool,
+    waiting: VecDeque<(Command, Reply)>,
+}
+
+/// What a command changes in the session once it has been carried out.
+enum Effect {
+    None,
+    Rights(Arc<dyn Access>),
+    Replay(Replay),
+}
+
+/// The actor.
+pub struct Session {
+    id: SessionId,
+    services: Arc<Services>,
+    sockets: HashMap<SocketId, Socket>,
+    seed: Option<Seed>,
+    typing: Typing,
+    idle_since: Instant,
+    _exit: ExitGuard,
+}
+
+impl Session {
+    /// A session that begins with `seed`.
+    pub fn new(seed: Seed, services: Arc<Services>) -> Self {
+        let (session, life, registry) = (seed.session.clone(), seed.life, services.registry.clone());
+        let exit = ExitGuard::new(move |exit| {
+            #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per session")]
+            registry.do_send(SessionEnded { session, life, exit });
+        });
+        Self {
+            id: seed.session.clone(),
+            services,
+            sockets: HashMap::new(),
+            seed: Some(seed),
+            typing: Typing::default(),
+            idle_since: Instant::now(),
+            _exit: exit,
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        // The news of a closed socket is lost if the session fails just then.
+        self.sockets.retain(|_, socket| !socket.attached.handle.is_gone());
+        for socket in self.sockets.values() {
+            if socket.attached.access.expires_in() == Some(Duration::ZERO) {
+                socket.attached.handle.close(CloseCode::BadToken);
+            }
+        }
+        if !self.sockets.is_empty() || self.services.slots.taken(&self.id) > 0 {
+            self.idle_since = Instant::now();
+        } else if self.idle_since.elapsed() >= Duration::from_secs(self.services.options.idle_seconds) {
+            ctx.stop();
+        }
+    }
+
+    fn carry_out_next(&mut self, id: SocketId, ctx: &mut Context<Self>) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let Some((command, reply)) = socket.waiting.pop_front() else {
+            socket.busy = false;
+            return;
+        };
+        socket.busy = true;
+        let work = commands::Work {
+            services: self.services.clone(),
+            session: self.id.clone(),
+            socket: socket.attached.clone(),
+        };
+        let may_type = self.typing.gate(&command.body, &self.id);
+        let carried_out = work.carry_out(command.body, reply, may_type);
+        ctx.spawn(carried_out.into_actor(self).map(move |effect, session, ctx| {
+            session.apply(id, effect);
+            session.carry_out_next(id, ctx);
+        }));
+    }
+
+    fn apply(&mut self, id: SocketId, effect: Effect) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        match effect {
+            Effect::None => {}
+            Effect::Rights(access) => socket.attached.access = access,
+            // Outlives this actor: a restart of the session must not leave a hole.
+            Effect::Replay(missed) => {
+                actix::spawn(replay::run(self.services.stores.clone(), socket.attached.handle.clone(), missed));
+            }
+        }
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(TICK, Self::tick);
+        let Some(seed) = self.seed.take() else { return };
+        for attached in seed.sockets {
+            attached.handle.bind(ctx.address());
+            self.sockets.insert(attached.handle.id(), Socket { attached, busy: false, waiting: VecDeque::new() });
+        }
+        if seed.groups.is_none() {
+            let load = load(self.services.clone(), self.id.clone());
+            // Nothing else is handled before the session knows its groups.
+            ctx.wait(load.into_actor(self).map(|loaded, session, ctx| {
+                if !loaded {
+                    log::warn!("session not opened, the store is away session={}", session.id);
+                    ctx.stop();
+                }
+            }));
+        }
+    }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        // Nobody is left in a session without an actor: a socket that came in the last moment reconnects.
+        self.sockets.values().for_each(|socket| socket.attached.handle.close(CloseCode::Restarted));
+    }
+}
+
+/// Reads the record and enters the groups. Whether that worked.
+async fn load(services: Arc<Services>, session: SessionId) -> bool {
+    let Ok(record) = services.stores.sessions.load(&session).await else { return false };
+    let mut groups = vec![session.home()];
+    groups.extend(record.groups);
+    if services.registry.send(Prepare(groups.clone())).timeout(PATIENCE).await.is_err() {
+        return false;
+    }
+    let Ok(states) = services.stores.logs.open(&groups).await else { return false };
+    let enter = Enter {
+        user: record.owner.unwrap_or_else(|| UserId::guest(&session)),
+        session,
+        groups: groups.into_iter().zip(states).collect(),
+        announce: false,
+        joining: None,
+    };
+    services.registry.send(enter).timeout(PATIENCE).await.is_ok()
+}
+
+impl Handler<AwaitLoaded> for Session {
+    type Result = bool;
+
+    fn handle(&mut self, _: AwaitLoaded, _: &mut Context<Self>) -> bool {
+        self.idle_since = Instant::now();
+        true
+    }
+}
+
+impl Handler<AttachSocket> for Session {
+    type Result = ();
+
+    fn handle(&mut self, AttachSocket { socket, resume }: AttachSocket, ctx: &mut Context<Self>) {
+        let id = socket.handle.id();
+        socket.handle.bind(ctx.address());
+        self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
+        let (services, session) = (self.services.clone(), self.id.clone());
+        let attach = async move {
+            let first = match resume {
+                // Only needed to tell whether what was missed is still there.
+                Some(_) => services.stores.logs.open(&[session.home()]).await.ok().and_then(|states| Some(states.first()?.first)),
+                None => None,
+            };
+            let handle = socket.handle.clone();
+            match services.registry.send(Attach { session, socket, resume, first }).timeout(PATIENCE).await {
+                Ok(replay) => replay.map_or(Effect::None, Effect::Replay),
+                Err(error) => {
+                    log::error!("socket not attached error={error}");
+                    handle.close(CloseCode::Overloaded);
+                    Effect::None
+                }
+            }
+        };
+        ctx.spawn(attach.into_actor(self).map(move |effect, session, ctx| {
+            session.apply(id, effect);
+            session.carry_out_next(id, ctx);
+        }));
+    }
+}
+
+impl Handler<SocketClosed> for Session {
+    type Result = ();
+
+    fn handle(&mut self, SocketClosed(socket): SocketClosed, ctx: &mut Context<Self>) {
+        self.sockets.remove(&socket);
+        self.idle_since = Instant::now();
+        let detach = Detach { session: self.id.clone(), socket };
+        let registry = self.services.registry.clone();
+        ctx.spawn(async move { _ = registry.send(detach).timeout(PATIENCE).await }.into_actor(self));
+    }
+}
+
+impl Handler<Commanded> for Session {
+    type Result = ();
+
+    fn handle(&mut self, Commanded { socket: id, command, reply }: Commanded, ctx: &mut Context<Self>) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        if socket.waiting.len() >= self.services.options.commands_burst as usize {
+            socket.attached.handle.close(CloseCode::Flooding);
+            return;
+        }
+        socket.waiting.push_back((command, reply));
+        if !socket.busy {
+            self.carry_out_next(id, ctx);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Brings one socket up to date from a group's log, page by page as its client reads.
+
+use std::time::Duration;
+
+use crate::messages::Replay;
+use crate::outbox::SocketHandle;
+use crate::protocol::CloseCode;
+use crate::store::{PageSize, Stores};
+
+/// One step of a replay: small enough to wait in a socket's queue.
+const PAGE: PageSize = PageSize { events: 200, bytes: 128 * 1024 };
+/// A log that is known to be longer than what was read is asked again after this.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Runs until the socket is up to date, closed, or cannot be brought up to date (it is then told to reconnect).
+pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
+    let Replay { group, epoch, mut after } = replay;
+    let unfinished = CloseOnDrop(Some(socket.clone()));
+    while socket.wants_more().await {
+        let page = match stores.logs.read_after(&group, after, PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                log::warn!("replay failed group={group} error={error}");
+                return;
+            }
+        };
+        if page.epoch.as_ref() != Some(&epoch) {
+            // The log began anew; `log.reset` says so to everyone.
+            socket.end_replay(&group);
+            break;
+        }
+        if page.events.first().is_some_and(|first| first.seq > after + 1) {
+            log::info!("replay overtaken by the end of the log group={group} after={after}");
+            return;
+        }
+        let empty = page.events.is_empty();
+        after = page.events.last().map_or(after, |last| last.seq);
+        let frames = page.events.iter().map(|event| event.frame()).collect();
+        if socket.push_replayed(&group, frames, after, page.more) {
+            break;
+        }
+        if empty {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+    unfinished.disarm();
+}
+
+/// A socket whose replay ended half-way has a hole: it must come back.
+struct CloseOnDrop(Option<SocketHandle>);
+
+impl CloseOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if let Some(socket) = self.0.take() {
+            socket.close(CloseCode::Internal);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The promise that a command is answered exactly once, whatever becomes of the session that carries it out.
+
+use bytestring::ByteString;
+
+use crate::ids::{CommandId, Epoch, MessageId};
+use crate::metrics::Metrics;
+use crate::outbox::SocketHandle;
+use crate::protocol::{Event, Refusal};
+
+/// Where a command's one reply goes. Dropped unanswered (its session failed), it tells the client `internal`.
+pub struct Reply {
+    socket: SocketHandle,
+    id: Option<CommandId>,
+    metrics: Metrics,
+    answered: bool,
+}
+
+impl Reply {
+    /// A reply to the command `id` that came from `socket`.
+    pub fn new(socket: SocketHandle, id: Option<CommandId>, metrics: Metrics) -> Self {
+        Self { socket, id, metrics, answered: false }
+    }
+
+    /// The command's id.
+    pub fn id(&self) -> Option<&CommandId> {
+        self.id.as_ref()
+    }
+
+    /// Replies with an event that bears the id itself.
+    pub fn send(mut self, frame: ByteString) {
+        self.answered = true;
+        self.socket.push(frame);
+    }
+
+    /// Done; says so if the client gave an id.
+    pub fn ack(mut self) {
+        self.answered = true;
+        if let Some(id) = &self.id {
+            self.socket.push(Event::ack(id).encode());
+        }
+    }
+
+    /// Logged at `seq`.
+    pub fn logged(mut self, seq: u64, message: Option<&MessageId>) {
+        self.answered = true;
+        if let Some(id) = &self.id {
+            self.socket.push(Event::Ack { id, epoch: None, seq: Some(seq), message, recovered: None }.encode());
+        }
+    }
+
+    /// A member of a group whose log stands at `seq`.
+    pub fn joined(mut self, epoch: &Epoch, seq: u64, recovered: bool) {
+        self.answered = true;
+        if let Some(id) = &self.id {
+            let (epoch, seq, recovered) = (Some(epoch), Some(seq), Some(recovered));
+            self.socket.push(Event::Ack { id, epoch, seq, message: None, recovered }.encode());
+        }
+    }
+
+    /// Refused; the client is told with or without an id.
+    pub fn refuse(mut self, refusal: &Refusal) {
+        self.answered = true;
+        self.metrics.errors.with_label_values(&[refusal.code.as_str()]).inc();
+        self.socket.push(Event::error(self.id.as_ref(), refusal).encode());
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if !self.answered && self.id.is_some() {
+            self.socket.push(Event::error(self.id.as_ref(), &Refusal::internal()).encode());
+        }
+    }
+}
