@@ -1,11 +1,17 @@
 //! The AI backend as the core sees it: something that streams chunks.
 
+mod chunk;
+mod demo;
+
 use std::pin::Pin;
 
 use async_trait::async_trait;
 use bytestring::ByteString;
 use futures_util::Stream;
 use serde_json::{Map, Value};
+
+pub use chunk::{BadChunk, ChunkWriter, Completion, Parsed, ReportedError};
+pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
 
 use crate::protocol::{ErrorCode, Usage};
 

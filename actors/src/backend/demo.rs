@@ -1,0 +1,238 @@
+//! The built-in backend: no key, no network. It shows on a first run what streaming looks like, and says what it is.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::stream;
+use serde_json::{Map, Value};
+
+use super::{Backend, BackendError, ChatRequest, ChunkStream, ChunkWriter, StreamItem};
+use crate::protocol::Usage;
+
+/// The pause between two words: about the pace of a small hosted model, quick enough to read along.
+pub const WORD_PAUSE: Duration = Duration::from_millis(28);
+
+/// The name that its chunks bear in place of a model's.
+pub const DEMO_MODEL: &str = "sophie-demo";
+
+/// How much of a question is quoted back, in characters.
+const QUOTED_CHARS: usize = 400;
+
+/// What is under way of one answer: its items still to come, each with the pause before it.
+type Script = VecDeque<(Duration, StreamItem)>;
+
+/// Answers every question with the same kind of text, word by word. The same conversation gets the same text.
+#[derive(Debug, Clone)]
+pub struct Demo {
+    pause: Duration,
+}
+
+impl Demo {
+    /// A demo backend that pauses so long before each word ([`WORD_PAUSE`]; zero in tests).
+    pub fn new(pause: Duration) -> Self {
+        Self { pause }
+    }
+
+    fn script(&self, body: &Map<String, Value>) -> Script {
+        let conversation = Conversation::of(body);
+        let answer = conversation.answer();
+        let writer = ChunkWriter::new(DEMO_MODEL);
+        let usage = conversation.usage(&answer);
+        let words = answer.split_inclusive([' ', '\n']).map(|word| (self.pause, writer.text(word)));
+        let opening = [(Duration::ZERO, writer.role())];
+        let closing = [(Duration::ZERO, writer.finish("stop")), (Duration::ZERO, writer.usage(usage))];
+        let chunks = opening.into_iter().chain(words).chain(closing);
+        let items = chunks.map(|(pause, chunk)| (pause, StreamItem::Chunk(chunk)));
+        items.chain([(Duration::ZERO, StreamItem::Done)]).collect()
+    }
+}
+
+impl Default for Demo {
+    fn default() -> Self {
+        Self::new(WORD_PAUSE)
+    }
+}
+
+#[async_trait]
+impl Backend for Demo {
+    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
+        Ok(Box::pin(stream::unfold(self.script(&request.body), |mut script| async move {
+            let (pause, item) = script.pop_front()?;
+            if !pause.is_zero() {
+                tokio::time::sleep(pause).await;
+            }
+            Some((Ok(item), script))
+        })))
+    }
+
+    fn name(&self) -> &'static str {
+        "demo"
+    }
+}
+
+/// What a request says, as far as the demo understands it.
+struct Conversation {
+    question: String,
+    /// Messages of people and of the assistant before the question.
+    earlier: usize,
+    prompt_chars: usize,
+}
+
+impl Conversation {
+    fn of(body: &Map<String, Value>) -> Self {
+        let messages = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let role = |message: &Value| message.get("role").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let asked = messages.iter().rposition(|message| role(message) == "user");
+        let spoken = |message: &&Value| matches!(role(message).as_str(), "user" | "assistant");
+        Self {
+            question: asked.map(|place| text_of(&messages[place])).unwrap_or_default(),
+            earlier: messages.iter().take(asked.unwrap_or(0)).filter(spoken).count(),
+            prompt_chars: messages.iter().map(|message| text_of(message).chars().count()).sum(),
+        }
+    }
+
+    fn answer(&self) -> String {
+        let history = match self.earlier {
+            0 => "It is the first message of this conversation.".to_owned(),
+            1 => "With it came 1 earlier message of this conversation.".to_owned(),
+            many => format!("With it came {many} earlier messages of this conversation."),
+        };
+        let quote = fenced(&self.question);
+        format!(
+            "### A demo answer\n\n\
+             **This is Sophie's built-in demo backend, not a language model.** You asked:\n\n\
+             {quote}\n\n\
+             {history} What you see is real all the same:\n\n\
+             - the answer is **streamed** word by word to everyone in the group\n\
+             - ask the same again and it comes from the **cache**\n\
+             - lose the connection and it **resumes** where it stopped\n\n\
+             To talk to a real model, set a key, or the address of any OpenAI-compatible server, and start Sophie again:\n\n\
+             ```sh\n\
+             export OPENAI_API_KEY=...\n\
+             export OPENAI_BASE_URL=http://127.0.0.1:11434/v1   # for a local one\n\
+             ```\n"
+        )
+    }
+
+    /// Four characters a token, the usual rule of thumb for English.
+    fn usage(&self, answer: &str) -> Usage {
+        let tokens = |chars: usize| u64::try_from(chars.div_ceil(4)).unwrap_or(u64::MAX);
+        let (prompt_tokens, completion_tokens) = (tokens(self.prompt_chars), tokens(answer.chars().count()));
+        Usage { prompt_tokens, completion_tokens, total_tokens: prompt_tokens.saturating_add(completion_tokens) }
+    }
+}
+
+/// A message's text, whether its content is a string or a list of parts.
+fn text_of(message: &Value) -> String {
+    match message.get("content") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => {
+            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect::<Vec<_>>().join("\n")
+        }
+        _ => String::new(),
+    }
+}
+
+/// `text` in a fence that it cannot close: nothing in it is Markdown or HTML any more, and nothing had to be escaped.
+fn fenced(text: &str) -> String {
+    let mut quoted: String = text.trim().chars().take(QUOTED_CHARS).collect();
+    if quoted.len() < text.trim().len() {
+        quoted.push('…');
+    }
+    let longest = quoted.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{quoted}\n{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+    use serde_json::json;
+
+    use super::*;
+    use crate::backend::{Chunk, Completion};
+
+    async fn ask(messages: Value) -> (String, Vec<Chunk>) {
+        let Value::Object(body) = json!({ "model": "any", "messages": messages }) else { unreachable!() };
+        let demo = Demo::new(Duration::ZERO);
+        let items: Vec<_> = demo.stream(&ChatRequest { body }).await.expect("never fails").collect().await;
+        let mut items: Vec<_> = items.into_iter().map(|item| item.expect("never fails")).collect();
+        assert_eq!(items.pop(), Some(StreamItem::Done));
+        let chunks: Vec<_> = items
+            .into_iter()
+            .map(|item| match item {
+                StreamItem::Chunk(chunk) => chunk,
+                StreamItem::Done => panic!("done before the end"),
+            })
+            .collect();
+        (chunks.iter().map(|chunk| chunk.text.as_str()).collect(), chunks)
+    }
+
+    #[tokio::test]
+    async fn the_answer_says_what_it_is_and_how_to_get_a_real_one() {
+        let (text, chunks) = ask(json!([{ "role": "user", "content": "Why is the sky blue?" }])).await;
+        for part in
+            ["built-in demo backend", "Why is the sky blue?", "OPENAI_API_KEY", "OPENAI_BASE_URL", "\n- ", "###"]
+        {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+        assert!(Completion::of(&chunks).is_finished());
+        assert!(chunks.len() > 50, "word by word");
+        let usage = chunks.iter().find_map(|chunk| chunk.usage).expect("usage");
+        assert!(usage.prompt_tokens > 0 && usage.total_tokens == usage.prompt_tokens + usage.completion_tokens);
+    }
+
+    #[tokio::test]
+    async fn the_same_question_gets_the_same_text() {
+        let question = json!([{ "role": "user", "content": "Again?" }]);
+        assert_eq!(ask(question.clone()).await.0, ask(question).await.0);
+    }
+
+    #[tokio::test]
+    async fn the_chunks_of_one_answer_bear_one_id() {
+        let (_, chunks) = ask(json!([{ "role": "user", "content": "Hi" }])).await;
+        let id = |chunk: &Chunk| serde_json::from_str::<Value>(&chunk.raw).expect("JSON")["id"].clone();
+        assert!(id(&chunks[0]).as_str().expect("a string").starts_with("chatcmpl-"));
+        assert!(chunks.iter().all(|chunk| id(chunk) == id(&chunks[0])));
+    }
+
+    #[tokio::test]
+    async fn earlier_messages_are_counted_without_the_system_prompt() {
+        let history = json!([
+            { "role": "system", "content": "Be kind." },
+            { "role": "user", "content": "One" },
+            { "role": "assistant", "content": "Two" },
+            { "role": "user", "content": [{ "type": "text", "text": "Three" }] },
+        ]);
+        let (text, _) = ask(history).await;
+        assert!(text.contains("2 earlier messages"), "{text}");
+        assert!(text.contains("\nThree\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_question_cannot_break_out_of_its_quotation() {
+        let (text, _) = ask(json!([{ "role": "user", "content": "````\n# <script>" }])).await;
+        assert!(text.contains("`````text\n````\n# <script>\n`````\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_long_question_is_cut_and_odd_requests_are_answered_too() {
+        let (text, _) = ask(json!([{ "role": "user", "content": "é".repeat(5_000) }])).await;
+        assert!(text.contains(&format!("{}…", "é".repeat(QUOTED_CHARS))) && text.len() < 2_500);
+        assert!(ask(json!(null)).await.0.contains("demo"));
+        assert!(ask(json!([7, { "role": "user", "content": null }])).await.0.contains("demo"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn words_come_one_at_a_time() {
+        let Value::Object(body) = json!({ "messages": [] }) else { unreachable!() };
+        let began = tokio::time::Instant::now();
+        let words = Demo::default().stream(&ChatRequest { body }).await.expect("never fails").count().await;
+        let took = began.elapsed();
+        assert!(
+            took > WORD_PAUSE * 50
+                && took <= (WORD_PAUSE + Duration::from_millis(1)) * u32::try_from(words).expect("few")
+        );
+    }
+}
