@@ -10,8 +10,8 @@ use crate::access::Access;
 use crate::exit::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::outbox::SocketHandle;
-use crate::registry::GroupRegistry;
 use crate::protocol::{CacheStatus, Close, Command};
+use crate::registry::GroupRegistry;
 use crate::session::Session;
 use crate::store::{LogState, StoredEvent};
 
@@ -277,11 +277,6 @@ pub struct Commanded {
     /// What must be answered, even if the session fails.
     pub reply: crate::session::Reply,
 }
-
-/// The session is no longer a member of a group, by somebody else's doing.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Expelled(pub GroupName);
 
 // To the relay.
 

@@ -1,6 +1,8 @@
 //! What the broker counts. Names follow the Prometheus conventions; every label has a fixed set of values.
 
-use prometheus::{Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
 
 /// Every figure of one broker process. Clones share the figures.
 #[derive(Clone)]
@@ -38,7 +40,8 @@ impl Metrics {
         let registry = Registry::new();
         let gauge = |name: &str, help: &str| add(&registry, IntGauge::new(name, help));
         let counter = |name: &str, help: &str| add(&registry, IntCounter::new(name, help));
-        let counters = |name: &str, help: &str, label: &str| add(&registry, IntCounterVec::new(Opts::new(name, help), &[label]));
+        let counters =
+            |name: &str, help: &str, label: &str| add(&registry, IntCounterVec::new(Opts::new(name, help), &[label]));
         let seconds = |name: &str, help: &str, buckets: &[f64]| {
             add(&registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
         };
@@ -59,16 +62,27 @@ impl Metrics {
             answers: counters("sophie_answers_total", "Answers that ended, by outcome.", "outcome"),
             answers_running: gauge("sophie_answers_running", "Answers that are being written for a group."),
             cache_lookups: counters("sophie_cache_lookups_total", "How answers came about.", "status"),
-            tokens: counters("sophie_tokens_total", "Tokens, spent on the backend or saved by cache and coalescing.", "kind"),
+            tokens: counters(
+                "sophie_tokens_total",
+                "Tokens, spent on the backend or saved by cache and coalescing.",
+                "kind",
+            ),
             first_chunk_seconds: seconds("sophie_first_chunk_seconds", "From the question to the first chunk.", FIRST),
             answer_seconds: seconds("sophie_answer_seconds", "From the question to the end of its answer.", WHOLE),
             refused: counters("sophie_refused_total", "Requests refused by a limit.", "limit"),
             session_restarts: counter("sophie_session_restarts_total", "Sessions restarted after a fault."),
             degraded: add(
                 &registry,
-                IntGaugeVec::new(Opts::new("sophie_degraded", "1 while a dependency is in its degraded mode."), &["dependency"]),
+                IntGaugeVec::new(
+                    Opts::new("sophie_degraded", "1 while a dependency is in its degraded mode."),
+                    &["dependency"],
+                ),
             ),
-            store_failures: counters("sophie_store_failures_total", "Store calls that failed or ran out of time.", "call"),
+            store_failures: counters(
+                "sophie_store_failures_total",
+                "Store calls that failed or ran out of time.",
+                "call",
+            ),
             mirror_writes: counters("sophie_mirror_writes_total", "Memberships written to Redis.", "outcome"),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),
             registry,

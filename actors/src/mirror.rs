@@ -15,7 +15,7 @@ use crate::messages::Resynced;
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};
 use crate::services::PATIENCE;
-use crate::store::{Stores, StoreResult};
+use crate::store::{StoreResult, Stores};
 
 /// How often the node's lease is renewed, and a store that lost its data is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(1);

@@ -308,8 +308,7 @@ impl SocketHandle {
     }
 
     fn within_bounds(&self, state: &mut State) -> bool {
-        let full =
-            state.counted_bytes > self.0.limits.bytes || state.counted_frames > self.0.limits.frames;
+        let full = state.counted_bytes > self.0.limits.bytes || state.counted_frames > self.0.limits.frames;
         if full {
             self.begin_close(state, CloseCode::Slow.into());
         }

@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn the_order_of_fields_and_how_it_is_sent_do_not_matter_everything_else_does() {
         let base = digest(&Scope::Global, &map(r#"{"model":"m","messages":[{"role":"user","content":"q"}]}"#));
-        let same = r#"{"messages":[{"content":"q","role":"user"}],"model":"m","stream":true,"user":"x","stream_options":{}}"#;
+        let same =
+            r#"{"messages":[{"content":"q","role":"user"}],"model":"m","stream":true,"user":"x","stream_options":{}}"#;
         assert_eq!(base, digest(&Scope::Global, &map(same)));
         let other = r#"{"model":"m","messages":[{"role":"user","content":"q"}],"x_unknown":1}"#;
         assert_ne!(base, digest(&Scope::Global, &map(other)));

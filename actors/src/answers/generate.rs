@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::generation::{End, Generation, Origin};
 use super::{Answers, Generated, Parts};
-use crate::backend::{BackendError, ChatRequest, Chunk, Parsed, StreamItem, is_complete};
+use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
 use crate::protocol::{ErrorCode, timestamp};
 use crate::store::CachedAnswer;
 
@@ -50,7 +50,12 @@ async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &C
         Err(_) => End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", "no end within ai.total_seconds")),
     };
     if let End::Failed(error) = &end {
-        log::warn!("answer failed backend={} code={} detail={:?}", parts.backend.name(), error.code.as_str(), error.detail);
+        log::warn!(
+            "answer failed backend={} code={} detail={:?}",
+            parts.backend.name(),
+            error.code.as_str(),
+            error.detail
+        );
     }
     generation.finish(end.clone());
     if parts.cache.enabled {
@@ -70,11 +75,15 @@ async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> boo
         }
     };
     let Some(entry) = entry else { return false };
-    let chunks: Vec<Chunk> = entry.chunks.iter().filter_map(|raw| match Chunk::parse(raw.clone()) {
-        Ok(Parsed::Chunk(chunk)) => Some(chunk),
-        _ => None,
-    }).collect();
-    if chunks.len() != entry.chunks.len() || !is_complete(&chunks) {
+    let chunks: Vec<Chunk> = entry
+        .chunks
+        .iter()
+        .filter_map(|raw| match Chunk::parse(raw.clone()) {
+            Ok(Parsed::Chunk(chunk)) => Some(chunk),
+            _ => None,
+        })
+        .collect();
+    if chunks.len() != entry.chunks.len() || !Completion::of(&chunks).is_finished() {
         log::warn!("cache entry not usable digest={digest}");
         return false;
     }
@@ -106,9 +115,13 @@ async fn read_backend(parts: &Parts, generation: &Generation, request: &ChatRequ
 
 /// The end of a stream that said that it is through.
 fn prove(chunks: &[Chunk]) -> End {
-    if !is_complete(chunks) {
+    if !Completion::of(chunks).is_finished() {
         let detail = "[DONE] came before every choice had a finish_reason";
-        return End::Failed(failure(ErrorCode::Interrupted, "the answer was cut off before its end; try again", detail));
+        return End::Failed(failure(
+            ErrorCode::Interrupted,
+            "the answer was cut off before its end; try again",
+            detail,
+        ));
     }
     let finish_reason = chunks.iter().flat_map(|chunk| &chunk.finished).find(|(choice, _)| *choice == 0);
     End::Complete {
@@ -138,7 +151,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
 }
 
 /// The model that a request names.
-pub(super) fn model_of(request: &ChatRequest) -> String {
+fn model_of(request: &ChatRequest) -> String {
     request.body.get("model").and_then(|model| model.as_str()).unwrap_or_default().to_owned()
 }
 
@@ -151,6 +164,10 @@ struct FailOnDrop(Arc<Generation>);
 
 impl Drop for FailOnDrop {
     fn drop(&mut self) {
-        self.0.finish(End::Failed(failure(ErrorCode::Interrupted, "the answer was cut off; try again", "driver ended")));
+        self.0.finish(End::Failed(failure(
+            ErrorCode::Interrupted,
+            "the answer was cut off; try again",
+            "driver ended",
+        )));
     }
 }

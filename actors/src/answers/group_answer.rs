@@ -8,8 +8,8 @@ use actix::prelude::*;
 use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use super::generation::{End, Follower, Next, Origin};
-use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest, generate};
+use super::generation::{End, Next, Origin};
+use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest};
 use crate::ids::AnswerId;
 use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
@@ -120,7 +120,7 @@ impl GroupAnswer {
         self.cache = loop {
             tokio::select! {
                 origin = follower.origin() => break self.status(origin, coalesced),
-                _ = tick.tick() => _ = self.renew().await,
+                _ = tick.tick() => { self.renew().await; }
             }
         };
         self.started().await;
@@ -239,7 +239,8 @@ impl GroupAnswer {
         self.parts.metrics.answers.with_label_values(&[label]).inc();
         self.parts.metrics.answer_seconds.observe(latency.as_secs_f64());
         // Only who asked the backend pays; a failure that brought no text costs nothing.
-        let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass) && (label != "failed" || !self.text.is_empty());
+        let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass)
+            && (label != "failed" || !self.text.is_empty());
         let kind = if paid { "spent" } else { "saved" };
         self.parts.metrics.tokens.with_label_values(&[kind]).inc_by(usage.total_tokens);
         self.settle(if paid { usage.total_tokens } else { 0 }).await;

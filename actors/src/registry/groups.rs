@@ -45,7 +45,12 @@ pub(super) struct Group {
 
 impl Default for Group {
     fn default() -> Self {
-        Self { sequence: Sequence::default(), answers: BTreeMap::new(), filling: Filling::No, prepared_at: Instant::now() }
+        Self {
+            sequence: Sequence::default(),
+            answers: BTreeMap::new(),
+            filling: Filling::No,
+            prepared_at: Instant::now(),
+        }
     }
 }
 
@@ -108,7 +113,13 @@ impl Group {
 
 /// What a client that saw `since` of epoch `seen` must be given, if the log still holds all of it.
 /// `first` is the oldest event that is kept; `None` if that is not known, which matters only when something was missed.
-pub(super) fn replay(group: &GroupName, at: (&Epoch, u64), first: Option<u64>, since: u64, seen: &Epoch) -> Option<Replay> {
+pub(super) fn replay(
+    group: &GroupName,
+    at: (&Epoch, u64),
+    first: Option<u64>,
+    since: u64,
+    seen: &Epoch,
+) -> Option<Replay> {
     let (epoch, seq) = at;
     let held = since == seq || first.is_some_and(|first| first <= since + 1);
     (seen == epoch && since <= seq && held).then(|| Replay { group: group.clone(), epoch: epoch.clone(), after: since })
@@ -195,7 +206,9 @@ impl Handler<AnswerGrew> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, AnswerGrew { group, answer, text }: AnswerGrew, _: &mut Context<Self>) {
-        let Some(running) = self.groups.get_mut(&group).and_then(|state| state.answers.get_mut(&answer)) else { return };
+        let Some(running) = self.groups.get_mut(&group).and_then(|state| state.answers.get_mut(&answer)) else {
+            return;
+        };
         let offset = running.chars;
         running.chars += text.chars().count();
         running.text.push_str(&text);
@@ -210,17 +223,13 @@ impl Handler<EndGroup> for GroupRegistry {
     fn handle(&mut self, EndGroup(group): EndGroup, _: &mut Context<Self>) -> Self::Result {
         // A session cannot be put out of its own home group; its log begins anew.
         let home = group.home_of();
-                let mut expelled = Vec::new();
+        let mut expelled = Vec::new();
         for (session, user) in self.roster.everyone(&group) {
             if Some(&session) == home.as_ref() {
                 continue;
             }
             let frame = Event::Left { group: &group, session: &session, user: &user }.encode();
             self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
-            if let Some(running) = self.sessions.get(&session) {
-                // A full mailbox is no harm: the session asks the roster before it speaks.
-                let _ = running.actor.try_send(Expelled(group.clone()));
-            }
             expelled.push(session);
         }
         expelled.iter().for_each(|session| _ = self.roster.leave(session, &group));

@@ -85,7 +85,12 @@ impl GroupRegistry {
         self.groups.entry(name.clone()).or_default()
     }
 
-    fn start_session(&mut self, session: &SessionId, sockets: Vec<Attached>, groups: Option<Vec<GroupName>>) -> Option<Addr<Session>> {
+    fn start_session(
+        &mut self,
+        session: &SessionId,
+        sockets: Vec<Attached>,
+        groups: Option<Vec<GroupName>>,
+    ) -> Option<Addr<Session>> {
         let factory = self.factory.as_ref()?;
         self.lives += 1;
         let life = self.lives;
@@ -106,7 +111,8 @@ impl GroupRegistry {
     fn acknowledge(&mut self, joining: Joining, name: &GroupName, state: &LogState) -> Option<Replay> {
         let Joining { reply, socket, resume } = joining;
         let (epoch, seq) = self.group(name).sequence.at()?;
-        let replay = resume.and_then(|(since, seen)| groups::replay(name, (epoch, seq), Some(state.first), since, &seen));
+        let replay =
+            resume.and_then(|(since, seen)| groups::replay(name, (epoch, seq), Some(state.first), since, &seen));
         reply.joined(epoch, seq, replay.is_some());
         let replay = replay.filter(|replay| replay.after < seq);
         if replay.is_some() {
@@ -335,7 +341,10 @@ impl Handler<SessionEnded> for GroupRegistry {
             let seed = groups.contains(&session.home()).then_some(groups);
             self.start_session(&session, self.roster.sockets(&session), seed);
         } else {
-            log::error!("session kept failing, ended session={session} restarts={MAX_RESTARTS} within_seconds={}", WINDOW.as_secs());
+            log::error!(
+                "session kept failing, ended session={session} restarts={MAX_RESTARTS} within_seconds={}",
+                WINDOW.as_secs()
+            );
             self.forget_session(&session, Some(CloseCode::KeptFailing));
         }
     }

@@ -199,7 +199,8 @@ impl Roster {
     pub fn all_sockets(&self) -> Vec<(SessionId, SocketHandle)> {
         let tables = self.tables();
         let rows = tables.sessions.iter();
-        rows.flat_map(|(session, row)| row.sockets.iter().map(|socket| (session.clone(), socket.handle.clone()))).collect()
+        rows.flat_map(|(session, row)| row.sockets.iter().map(|socket| (session.clone(), socket.handle.clone())))
+            .collect()
     }
 
     /// The sessions of a group that have a socket: at most `limit` of them, and how many there are.
@@ -247,7 +248,9 @@ impl Roster {
         let tables = self.tables();
         let from = cursor.filter(|cursor| *cursor >= prefix);
         let range = match from {
-            Some(cursor) => tables.sessions.range::<str, _>((std::ops::Bound::Excluded(cursor), std::ops::Bound::Unbounded)),
+            Some(cursor) => {
+                tables.sessions.range::<str, _>((std::ops::Bound::Excluded(cursor), std::ops::Bound::Unbounded))
+            }
             None => tables.sessions.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded)),
         };
         range

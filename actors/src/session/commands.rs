@@ -11,7 +11,9 @@ use crate::answers::{Ask, Cancel, Slot};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId};
 use crate::limiter::{Admit, Permit, Refund};
 use crate::messages::*;
-use crate::protocol::{CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp};
+use crate::protocol::{
+    CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp,
+};
 use crate::services::{PATIENCE, Services};
 use crate::store::{Append, Appended, Once, PageSize, StoreError, StoredEvent};
 
@@ -97,7 +99,9 @@ impl Work {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 return match self.services.stores.logs.recall(&once).await {
-                    Ok(Some(Appended::Again { seq, message, .. })) => Ok(Sent { seq, message, deliver: None, ask: None }),
+                    Ok(Some(Appended::Again { seq, message, .. })) => {
+                        Ok(Sent { seq, message, deliver: None, ask: None })
+                    }
                     Ok(Some(Appended::Conflict)) => Err(reused_id()),
                     _ => Err(refusal),
                 };
@@ -157,7 +161,10 @@ impl Work {
     async fn admit(&self, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
         let slot = match assistant {
             true => Some(self.services.slots.take(&self.session).ok_or_else(|| {
-                Refusal::new(ErrorCode::Busy, "this session has as many answers under way as it may; wait for one to end")
+                Refusal::new(
+                    ErrorCode::Busy,
+                    "this session has as many answers under way as it may; wait for one to end",
+                )
             })?),
             false => None,
         };

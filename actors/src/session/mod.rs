@@ -192,7 +192,13 @@ impl Handler<AttachSocket> for Session {
         let attach = async move {
             let first = match resume {
                 // Only needed to tell whether what was missed is still there.
-                Some(_) => services.stores.logs.open(&[session.home()]).await.ok().and_then(|states| Some(states.first()?.first)),
+                Some(_) => services
+                    .stores
+                    .logs
+                    .open(&[session.home()])
+                    .await
+                    .ok()
+                    .and_then(|states| Some(states.first()?.first)),
                 None => None,
             };
             let handle = socket.handle.clone();
