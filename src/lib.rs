@@ -1,1 +1,3 @@
+//! How the world reaches the broker.
 
+pub mod upstream;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
 
 use super::{Backend, BackendError, ChatRequest, ChunkStream, ChunkWriter, StreamItem};
@@ -57,13 +57,14 @@ impl Default for Demo {
 #[async_trait]
 impl Backend for Demo {
     async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
-        Ok(Box::pin(stream::unfold(self.script(&request.body), |mut script| async move {
+        let items = stream::unfold(self.script(&request.body), |mut script| async move {
             let (pause, item) = script.pop_front()?;
             if !pause.is_zero() {
                 tokio::time::sleep(pause).await;
             }
             Some((Ok(item), script))
-        })))
+        });
+        Ok(Box::pin(items.fuse()))
     }
 
     fn name(&self) -> &'static str {
@@ -147,7 +148,6 @@ fn fenced(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
     use serde_json::json;
 
     use super::*;

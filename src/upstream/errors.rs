@@ -1,0 +1,252 @@
+//! What can go wrong with the backend, and how much of it a client and the log are told.
+
+use std::time::Duration;
+
+use sophie_actors::backend::{BackendError, ReportedError};
+use sophie_actors::protocol::ErrorCode;
+
+use super::ApiKey;
+use super::retry::LONGEST_TOLD;
+
+/// When trying again makes sense if the backend does not say.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// How much of the backend's own words goes to the log, in characters.
+const MESSAGE_CHARS: usize = 200;
+
+/// Which of the time-outs it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// `ai.connect_seconds`
+    Connect,
+    /// `ai.first_chunk_seconds`
+    FirstChunk,
+    /// `ai.idle_seconds`
+    Idle,
+    /// `ai.total_seconds`
+    Whole,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// No connection, or lost before any of the answer came.
+    Connection(String),
+    /// Too slow.
+    Timeout(Stage),
+    /// Refused with a status.
+    Status(u16, ReportedError),
+    /// An error object where a chunk should be.
+    Reported(ReportedError),
+    /// Not an answer in any form that we know.
+    Unreadable(String),
+    /// Lost, or no longer readable, in the middle of the answer.
+    Broken(String),
+}
+
+/// What a refusal by the backend means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Account,
+    Filtered,
+    TooLong,
+    NoModel,
+    Rejected,
+    Slow,
+    Limited,
+    Down,
+}
+
+impl Meaning {
+    /// The codes and types are those of OpenAI, Azure, OpenRouter, vLLM and LiteLLM; they say more than the status.
+    fn of(status: Option<u16>, error: &ReportedError) -> Self {
+        for name in [error.code.as_str(), error.kind.as_str()] {
+            match name {
+                "insufficient_quota"
+                | "billing_hard_limit_reached"
+                | "billing_not_active"
+                | "account_deactivated"
+                | "invalid_api_key"
+                | "authentication_error"
+                | "permission_error" => return Self::Account,
+                "content_filter" | "content_policy_violation" => return Self::Filtered,
+                "context_length_exceeded" => return Self::TooLong,
+                "model_not_found" => return Self::NoModel,
+                _ => {}
+            }
+        }
+        let status = status.or_else(|| error.code.parse().ok());
+        match (status, error.kind.as_str()) {
+            (Some(401..=403), _) => Self::Account,
+            (Some(408), _) => Self::Slow,
+            (Some(429), _) | (None, "rate_limit_error" | "rate_limit_exceeded") => Self::Limited,
+            (Some(409), _) => Self::Down,
+            (Some(400..=499), _) | (None, "invalid_request_error" | "BadRequestError") => Self::Rejected,
+            _ => Self::Down,
+        }
+    }
+
+    fn words(self) -> (ErrorCode, &'static str, Option<Duration>) {
+        use ErrorCode::{AiRejected, AiTimeout, AiUnavailable};
+        match self {
+            Self::Account => (
+                AiUnavailable,
+                "this service's AI account is not usable right now; its operator has to look at it",
+                None,
+            ),
+            Self::Filtered => (AiRejected, "the AI service declined this because of its content rules", None),
+            Self::TooLong => (AiRejected, "this conversation is too long for the AI model; begin a new one", None),
+            Self::NoModel => (AiRejected, "the AI service does not have the model that was asked for", None),
+            Self::Rejected => (AiRejected, "the AI service refused this request", None),
+            Self::Slow => (AiTimeout, "the AI service did not answer in time; try again", Some(TRY_AGAIN)),
+            Self::Limited => (AiUnavailable, "the AI service is busy; try again in a moment", Some(TRY_AGAIN)),
+            Self::Down => (AiUnavailable, "the AI service is having trouble; try again in a moment", Some(TRY_AGAIN)),
+        }
+    }
+}
+
+impl Fault {
+    /// Whether the account itself is the trouble, which no repetition mends.
+    pub fn is_account(&self) -> bool {
+        match self {
+            Self::Status(status, error) => Meaning::of(Some(*status), error) == Meaning::Account,
+            Self::Reported(error) => Meaning::of(None, error) == Meaning::Account,
+            _ => false,
+        }
+    }
+
+    /// The fault in words. `wait` is the backend's own word on when to come back; `key` is kept out of the detail.
+    pub fn told(&self, wait: Option<Duration>, key: Option<&ApiKey>) -> BackendError {
+        let (code, reason, usual) = match self {
+            Self::Connection(_) => {
+                (ErrorCode::AiUnavailable, "the AI service cannot be reached; try again in a moment", Some(TRY_AGAIN))
+            }
+            Self::Timeout(stage) => (ErrorCode::AiTimeout, stage.words(), None),
+            Self::Status(status, error) => Meaning::of(Some(*status), error).words(),
+            Self::Reported(error) => Meaning::of(None, error).words(),
+            Self::Unreadable(_) => {
+                (ErrorCode::AiUnavailable, "the AI service answered in a way that cannot be read", None)
+            }
+            Self::Broken(_) => (ErrorCode::Interrupted, "the answer was cut off; try again", None),
+        };
+        let wait = usual.map(|usual| wait.unwrap_or(usual).min(LONGEST_TOLD));
+        BackendError {
+            code,
+            reason: reason.to_owned(),
+            retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            detail: self.detail(key),
+        }
+    }
+
+    /// The fault for the log, without the key.
+    pub fn detail(&self, key: Option<&ApiKey>) -> String {
+        let clean = |text: &str| clean(text, key);
+        let reported = |error: &ReportedError| {
+            let (kind, code, message) = (clean(&error.kind), clean(&error.code), clean(&error.message));
+            format!("type={kind:?} code={code:?} message={message:?}")
+        };
+        match self {
+            Self::Connection(cause) => format!("connection failed: {}", clean(cause)),
+            Self::Timeout(stage) => format!("time-out: ai.{}", stage.setting()),
+            Self::Status(status, error) => format!("status={status} {}", reported(error)),
+            Self::Reported(error) => format!("error inside the stream: {}", reported(error)),
+            Self::Unreadable(cause) => format!("unreadable answer: {}", clean(cause)),
+            Self::Broken(cause) => format!("broken stream: {}", clean(cause)),
+        }
+    }
+}
+
+impl Stage {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Connect => "the AI service did not accept a connection in time; try again",
+            Self::FirstChunk => "the AI service did not begin to answer in time; try again",
+            Self::Idle => "the AI service fell silent in the middle of the answer; try again",
+            Self::Whole => "the answer took longer than answers may take",
+        }
+    }
+
+    fn setting(self) -> &'static str {
+        match self {
+            Self::Connect => "connect_seconds",
+            Self::FirstChunk => "first_chunk_seconds",
+            Self::Idle => "idle_seconds",
+            Self::Whole => "total_seconds",
+        }
+    }
+}
+
+/// Text from outside, fit for a log line: one line, cut, and free of keys (backends like to repeat them).
+fn clean(text: &str, key: Option<&ApiKey>) -> String {
+    let hidden = match key {
+        Some(key) => text.replace(key.expose(), "[key]"),
+        None => text.to_owned(),
+    };
+    let is_key = |word: &str| word.trim_start_matches(|c: char| !c.is_alphanumeric()).starts_with("sk-");
+    let words = hidden.split_whitespace().map(|word| if is_key(word) { "[key]" } else { word });
+    words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reported(kind: &str, code: &str) -> ReportedError {
+        ReportedError { kind: kind.into(), code: code.into(), message: "m".into() }
+    }
+
+    #[test]
+    fn each_refusal_has_its_code() {
+        use ErrorCode::{AiRejected, AiTimeout, AiUnavailable};
+        let plain = reported("", "");
+        for (status, code) in [
+            (400, AiRejected),
+            (404, AiRejected),
+            (413, AiRejected),
+            (422, AiRejected),
+            (401, AiUnavailable),
+            (402, AiUnavailable),
+            (403, AiUnavailable),
+            (408, AiTimeout),
+            (409, AiUnavailable),
+            (429, AiUnavailable),
+            (500, AiUnavailable),
+            (503, AiUnavailable),
+            (302, AiUnavailable),
+        ] {
+            assert_eq!(Fault::Status(status, plain.clone()).told(None, None).code, code, "{status}");
+        }
+        assert_eq!(Fault::Reported(reported("invalid_request_error", "")).told(None, None).code, AiRejected);
+        assert_eq!(Fault::Reported(reported("", "content_filter")).told(None, None).code, AiRejected);
+        assert_eq!(Fault::Reported(reported("BadRequest", "400")).told(None, None).code, AiRejected);
+        assert_eq!(Fault::Reported(reported("server_error", "")).told(None, None).code, AiUnavailable);
+    }
+
+    #[test]
+    fn a_spent_quota_is_the_accounts_trouble_and_not_a_matter_of_waiting() {
+        let fault = Fault::Status(429, reported("insufficient_quota", "insufficient_quota"));
+        assert!(fault.is_account());
+        assert_eq!(fault.told(Some(Duration::from_secs(3)), None).retry_after_ms, None);
+        assert!(!Fault::Status(429, reported("requests", "rate_limit_exceeded")).is_account());
+    }
+
+    #[test]
+    fn a_wait_is_told_up_to_two_minutes() {
+        let told = |wait| Fault::Status(429, ReportedError::default()).told(wait, None).retry_after_ms;
+        assert_eq!(told(Some(Duration::from_secs(30))), Some(30_000));
+        assert_eq!(told(Some(Duration::from_secs(3_600))), Some(120_000));
+        assert_eq!(told(None), Some(5_000));
+    }
+
+    #[test]
+    fn nothing_of_the_backends_words_reaches_a_client_and_no_key_the_log() {
+        let key = ApiKey::new("secret-key-1").expect("a key");
+        let message = format!("Incorrect key secret-key-1 or sk-abc***xyz\nforged=line {}", "é".repeat(500));
+        let error = ReportedError { kind: "secret-key-1".into(), code: String::new(), message };
+        let told = Fault::Status(401, error).told(None, Some(&key));
+        assert!(!told.reason.contains("Incorrect"));
+        assert!(told.detail.contains("Incorrect key [key] or [key]"), "{}", told.detail);
+        assert!(!told.detail.contains("secret-key-1") && !told.detail.contains("sk-abc"));
+        assert!(!told.detail.contains('\n') && told.detail.chars().count() < 300);
+    }
+}

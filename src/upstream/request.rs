@@ -1,0 +1,149 @@
+//! What is sent: where to, with which headers, and which fields are added to the body.
+
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Client, Url, redirect};
+use serde_json::{Map, Value, json};
+
+use super::{ApiKey, BadOptions};
+
+/// OpenAI's own address, for when none is set.
+pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+/// Where chat completions are asked for, under a base address with or without a slash at its end. A query
+/// (Azure's `?api-version=`) stays.
+pub fn endpoint(base_url: &str) -> Result<Url, BadOptions> {
+    let base_url = base_url.trim();
+    let base_url = if base_url.is_empty() { DEFAULT_BASE_URL } else { base_url };
+    let mut url = Url::parse(base_url).map_err(|_| BadOptions::BaseUrl)?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(BadOptions::BaseUrl);
+    }
+    url.path_segments_mut().map_err(|()| BadOptions::BaseUrl)?.pop_if_empty().extend(["chat", "completions"]);
+    Ok(url)
+}
+
+/// A client without a total time-out, since an answer may be long, and without redirects, since they would carry
+/// questions and the key to where nobody meant them to go.
+pub fn client(url: &Url, key: Option<&ApiKey>, connect: Duration) -> Result<Client, BadOptions> {
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        return Err(BadOptions::Client("no TLS crypto provider is installed".into()));
+    }
+    let mut headers = HeaderMap::new();
+    if let Some(key) = key {
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| BadOptions::ApiKey)?;
+        bearer.set_sensitive(true);
+        headers.insert(AUTHORIZATION, bearer);
+    }
+    let mut client = Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("sophie/", env!("CARGO_PKG_VERSION")))
+        .redirect(redirect::Policy::none())
+        .connect_timeout(connect);
+    if url.scheme() == "http" {
+        // A model next door needs no certificates, and an image without any must do.
+        client = client.tls_certs_only([]);
+    }
+    if is_loopback(url) {
+        // A proxy cannot know this machine's own servers.
+        client = client.no_proxy();
+    }
+    client.build().map_err(|error| BadOptions::Client(error.without_url().to_string()))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What a request's answer should come as.
+pub fn accept(streams: bool) -> (reqwest::header::HeaderName, HeaderValue) {
+    (ACCEPT, HeaderValue::from_static(if streams { "text/event-stream" } else { "application/json" }))
+}
+
+/// The body as it is sent, and whether it asks for a stream: everything as it came, plus the wish for a stream and its
+/// usage where the body says nothing else.
+pub fn body(asked: &Map<String, Value>) -> (Map<String, Value>, bool) {
+    let mut body = asked.clone();
+    let stream = body.entry("stream").or_insert(Value::Null);
+    if stream.is_null() {
+        *stream = Value::Bool(true);
+    }
+    let streams = *stream == Value::Bool(true);
+    if streams {
+        // Only together with `stream`: OpenAI refuses it otherwise.
+        let options = body.entry("stream_options").or_insert(Value::Null);
+        match options {
+            Value::Null => *options = json!({ "include_usage": true }),
+            Value::Object(options) => {
+                options.entry("include_usage").or_insert(Value::Bool(true));
+            }
+            _ => {}
+        }
+    }
+    (body, streams)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(asked: Value) -> (Value, bool) {
+        let Value::Object(asked) = asked else { unreachable!() };
+        let (body, streams) = body(&asked);
+        (Value::Object(body), streams)
+    }
+
+    #[test]
+    fn a_base_address_may_end_in_a_slash_or_bear_a_query() {
+        for (base, url) in [
+            ("", "https://api.openai.com/v1/chat/completions"),
+            ("http://127.0.0.1:11434/v1", "http://127.0.0.1:11434/v1/chat/completions"),
+            ("http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/v1/chat/completions"),
+            ("http://h", "http://h/chat/completions"),
+            ("https://h/openai/v1/?api-version=1", "https://h/openai/v1/chat/completions?api-version=1"),
+        ] {
+            assert_eq!(endpoint(base).expect("an address").as_str(), url);
+        }
+    }
+
+    #[test]
+    fn what_is_no_web_address_is_refused() {
+        for base in ["localhost:8080", "ftp://h/v1", "file:///etc/passwd", "not an address"] {
+            assert_eq!(endpoint(base), Err(BadOptions::BaseUrl), "{base}");
+        }
+    }
+
+    #[test]
+    fn a_stream_and_its_usage_are_asked_for_and_unknown_fields_stay() {
+        let (body, streams) = sent(json!({ "model": "m", "x_new": { "deep": [1, null] } }));
+        assert!(streams);
+        let all = json!({
+            "model": "m", "x_new": { "deep": [1, null] }, "stream": true, "stream_options": { "include_usage": true }
+        });
+        assert_eq!(body, all);
+    }
+
+    #[test]
+    fn what_the_body_says_itself_is_kept() {
+        let whole = json!({ "stream": false });
+        assert_eq!(sent(whole.clone()), (whole, false));
+        let quiet = json!({ "stream": true, "stream_options": { "include_usage": false, "x": 1 } });
+        assert_eq!(sent(quiet.clone()), (quiet, true));
+        let (body, _) = sent(json!({ "stream": null, "stream_options": null }));
+        assert_eq!(body, json!({ "stream": true, "stream_options": { "include_usage": true } }));
+    }
+
+    #[test]
+    fn loopback_addresses_are_known() {
+        for (base, loopback) in [
+            ("http://localhost:1/", true),
+            ("http://127.0.0.9/", true),
+            ("http://[::1]:8/", true),
+            ("http://h/", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(base).expect("an address")), loopback, "{base}");
+        }
+    }
+}

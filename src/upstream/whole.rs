@@ -1,0 +1,87 @@
+//! An answer that came as one JSON body, turned into the one chunk that says the same.
+
+use serde_json::{Map, Value, json};
+use sophie_actors::backend::{Chunk, Parsed, ReportedError};
+
+use super::errors::Fault;
+
+/// Reads a whole body. Messages become deltas; every other field stays as it came.
+pub fn chunk(bytes: &[u8]) -> Result<Chunk, Fault> {
+    let mut body: Value =
+        serde_json::from_slice(bytes).map_err(|_| Fault::Unreadable("the body is not JSON".into()))?;
+    if let Some(error) = ReportedError::find(&body) {
+        return Err(Fault::Reported(error));
+    }
+    match body.get_mut("choices").and_then(Value::as_array_mut) {
+        Some(choices) if !choices.is_empty() => {
+            (0_u64..).zip(choices.iter_mut().filter_map(Value::as_object_mut)).for_each(|(place, it)| turn(place, it));
+        }
+        _ => return Err(Fault::Unreadable("the body has no choices".into())),
+    }
+    body["object"] = "chat.completion.chunk".into();
+    match Chunk::parse(body.to_string().into()) {
+        Ok(Parsed::Chunk(chunk)) => Ok(chunk),
+        _ => Err(Fault::Unreadable("the body is not an answer".into())),
+    }
+}
+
+fn turn(place: u64, choice: &mut Map<String, Value>) {
+    choice.entry("index").or_insert(place.into());
+    if let Some(mut message) = choice.remove("message") {
+        let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+        // Only in streams are tool calls numbered.
+        for (number, call) in (0_u64..).zip(calls.into_iter().flatten().filter_map(Value::as_object_mut)) {
+            call.entry("index").or_insert(number.into());
+        }
+        choice.insert("delta".into(), message);
+    }
+    // A whole body is its own proof that the answer is complete.
+    let reason = choice.entry("finish_reason").or_insert(Value::Null);
+    if reason.is_null() {
+        *reason = json!("stop");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_body_becomes_one_finished_chunk_that_keeps_everything() {
+        let body = json!({
+            "id": "chatcmpl-1", "object": "chat.completion", "created": 7, "model": "m", "x_new": 1,
+            "choices": [{
+                "index": 0, "finish_reason": "tool_calls", "logprobs": { "content": [] },
+                "message": { "role": "assistant", "content": "hi", "tool_calls": [{ "id": "a" }, { "id": "b" }] },
+            }],
+            "usage": { "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 },
+        });
+        let chunk = chunk(body.to_string().as_bytes()).expect("an answer");
+        assert_eq!(chunk.text, "hi");
+        assert_eq!(chunk.finished, [(0, "tool_calls".to_owned())]);
+        assert_eq!(chunk.usage.map(|usage| usage.total_tokens), Some(3));
+        let raw: Value = serde_json::from_str(&chunk.raw).expect("JSON");
+        assert_eq!(raw["object"], "chat.completion.chunk");
+        assert_eq!(raw["x_new"], 1);
+        assert_eq!(
+            raw["choices"][0]["delta"]["tool_calls"],
+            json!([{ "id": "a", "index": 0 }, { "id": "b", "index": 1 }])
+        );
+        assert!(raw["choices"][0].get("message").is_none());
+    }
+
+    #[test]
+    fn a_whole_body_proves_itself_complete() {
+        let chunk =
+            chunk(br#"{"choices":[{"message":{"content":"a"}},{"message":{"content":"b"}}]}"#).expect("an answer");
+        assert_eq!(chunk.finished, [(0, "stop".to_owned()), (1, "stop".to_owned())]);
+    }
+
+    #[test]
+    fn a_body_without_an_answer_is_none() {
+        for body in ["", "[]", "7", "{}", r#"{"choices":[]}"#, "<html>"] {
+            assert!(matches!(chunk(body.as_bytes()), Err(Fault::Unreadable(_))), "{body}");
+        }
+        assert!(matches!(chunk(br#"{"error":{"message":"no"}}"#), Err(Fault::Reported(_))));
+    }
+}
