@@ -1,6 +1,9 @@
 //! Admission: how much a user, an address or the service may ask for.
 
 mod actor;
+pub mod gcra;
+pub mod memory;
+pub mod redis;
 
 use async_trait::async_trait;
 

@@ -1,6 +1,11 @@
 //! What outlives a session's actor: logs, records, leases, the cache. Each trait has two twins, `memory` and `redis`,
 //! and one contract suite that both must pass (`contract.rs`).
 
+#[cfg(test)]
+mod contract;
+pub mod memory;
+pub mod redis;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -36,6 +41,12 @@ pub struct Once {
 
 /// How long an id is remembered, in seconds (the WebSocket contract's 10 minutes).
 pub const ONCE_SECONDS: u64 = 600;
+
+/// How long a session's record, and that of an answer that nobody ended, is kept after its last use, in seconds: 24 h.
+pub(crate) const RECORD_SECONDS: u64 = 86_400;
+
+/// How long an answer is known to have ended, in seconds: long enough for a writer that was cut off to learn of it.
+pub(crate) const ENDED_SECONDS: u64 = 600;
 
 /// One event to be logged.
 #[derive(Debug, Clone)]
@@ -107,6 +118,13 @@ pub struct Page {
     pub events: Vec<StoredEvent>,
     /// Whether there are more in the direction of reading.
     pub more: bool,
+}
+
+impl Page {
+    /// What is read where there is no log.
+    pub(crate) const fn none() -> Self {
+        Self { epoch: None, events: Vec::new(), more: false }
+    }
 }
 
 /// How much of a log to read at once. At least one event is returned if there is one, whatever its size.
@@ -225,7 +243,8 @@ pub const ANSWER_LEASE_SECONDS: u64 = 8;
 pub trait AnswerRecords: Send + Sync {
     /// Notes that an answer is under way. `once` names the message's once-only key (scope, id): `false` means that its answer was begun before.
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool>;
-    /// Renews the lease and saves more text. `false`: somebody else has ended the answer.
+    /// Renews the lease and saves more text. `false`: somebody else has ended the answer. After an error the same text
+    /// is to be given again, with what has followed it; it is not saved twice. Renew at least every 4 s.
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool>;
     /// Ends the answer with `body` in its group's log. An answer that the store does not know (it came back empty) counts as running.
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended>;

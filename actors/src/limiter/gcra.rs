@@ -1,0 +1,145 @@
+//! The generic cell rate algorithm, pure: time is an argument, all of it in whole microseconds. Each bucket is one
+//! number, the theoretical arrival time (TAT): the moment at which it will be full again. `store/redis/scripts/admit.lua`
+//! says the same in Lua; every number stays under 2^53, so that its doubles are exact.
+
+use super::{Bucket, Verdict};
+
+/// The longest time that a bucket's units, or a correction, may stand for: 2^50 µs, about 35 years. With the Unix time
+/// in microseconds (2^51) added, and a debt of the same size, it stays below 2^53.
+const LONGEST_US: u64 = 1 << 50;
+
+/// A bucket in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// For one unit to come back.
+    pub interval: u64,
+    /// What the request takes.
+    pub cost: u64,
+    /// From empty to full.
+    pub span: u64,
+}
+
+impl Terms {
+    /// What a bucket says, made safe: a burst of 0 is 1, a cost over the burst is the burst.
+    pub fn of(bucket: &Bucket) -> Self {
+        let burst = bucket.burst.max(1);
+        let interval = bucket.interval_us.min(LONGEST_US);
+        let span = interval.saturating_mul(burst).min(LONGEST_US);
+        let cost = interval.saturating_mul(bucket.cost.min(burst)).min(span);
+        Self { interval, cost, span }
+    }
+}
+
+/// Decides over buckets whose TATs are given (`None`: full), and gives the new TATs when they admit. Two buckets of one
+/// key count as one after the other.
+pub fn admit(now: u64, buckets: &[Bucket], stored: &[Option<u64>]) -> (Verdict, Vec<u64>) {
+    let mut tats: Vec<u64> = Vec::with_capacity(buckets.len());
+    let mut remaining = Vec::with_capacity(buckets.len());
+    let mut refused: Option<(usize, u64)> = None;
+    for (index, bucket) in buckets.iter().enumerate() {
+        let terms = Terms::of(bucket);
+        let twin = buckets[..index].iter().rposition(|earlier| earlier.key == bucket.key).map(|at| tats[at]);
+        let before = twin.or(stored.get(index).copied().flatten()).unwrap_or(now).max(now);
+        let after = before + terms.cost;
+        let taken = after - now;
+        if taken > terms.span {
+            let wait = taken - terms.span;
+            if refused.is_none_or(|(_, longest)| wait > longest) {
+                refused = Some((index, wait));
+            }
+        }
+        tats.push(after);
+        let left = terms.span.saturating_sub(taken);
+        remaining.push(left.checked_div(terms.interval).unwrap_or(bucket.burst.max(1)));
+    }
+    match refused {
+        Some((bucket, wait)) => (Verdict::Refused { bucket, retry_after_ms: wait.div_ceil(1000).max(1) }, Vec::new()),
+        None => (Verdict::Admitted { remaining }, tats),
+    }
+}
+
+/// The TAT after a correction: later by what is taken in addition, earlier (but not before now) by what is given back.
+pub fn settle(now: u64, bucket: &Bucket, stored: Option<u64>, units: i64) -> u64 {
+    let before = stored.unwrap_or(now).max(now);
+    let shift = shift_us(bucket, units);
+    if units >= 0 { (before + shift).min(now + LONGEST_US) } else { before.saturating_sub(shift).max(now) }
+}
+
+/// The microseconds that `units` stand for, without their sign.
+pub fn shift_us(bucket: &Bucket, units: i64) -> u64 {
+    bucket.interval_us.saturating_mul(units.unsigned_abs()).min(LONGEST_US)
+}
+
+/// The furthest that corrections can push a TAT beyond now.
+pub const fn longest_us() -> u64 {
+    LONGEST_US
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_760_000_000_000_000;
+
+    fn bucket(interval_us: u64, burst: u64, cost: u64) -> Bucket {
+        Bucket { key: "k".into(), name: "test", interval_us, burst, cost }
+    }
+
+    #[test]
+    fn a_full_bucket_gives_its_burst_and_then_one_unit_an_interval() {
+        let one = [bucket(3_000_000, 5, 1)];
+        let mut tat = None;
+        for left in (0..5).rev() {
+            let (verdict, tats) = admit(NOW, &one, &[tat]);
+            assert_eq!(verdict, Verdict::Admitted { remaining: vec![left] });
+            tat = Some(tats[0]);
+        }
+        let (verdict, tats) = admit(NOW, &one, &[tat]);
+        assert_eq!(verdict, Verdict::Refused { bucket: 0, retry_after_ms: 3000 });
+        assert!(tats.is_empty());
+        let (verdict, _) = admit(NOW + 2_999_999, &one, &[tat]);
+        assert_eq!(verdict, Verdict::Refused { bucket: 0, retry_after_ms: 1 });
+        let (verdict, _) = admit(NOW + 3_000_000, &one, &[tat]);
+        assert_eq!(verdict, Verdict::Admitted { remaining: vec![0] });
+    }
+
+    #[test]
+    fn the_longest_wait_is_the_one_that_is_told() {
+        let mut buckets = [bucket(1_000_000, 1, 1), bucket(9_000_000, 1, 1), bucket(2_000_000, 1, 1)];
+        for (at, key) in ["a", "b", "c"].iter().enumerate() {
+            buckets[at].key = (*key).into();
+        }
+        let full = [Some(NOW + 1_000_000), Some(NOW + 9_000_000), Some(NOW + 2_000_000)];
+        assert_eq!(admit(NOW, &buckets, &full).0, Verdict::Refused { bucket: 1, retry_after_ms: 9000 });
+    }
+
+    #[test]
+    fn a_key_that_is_asked_twice_gives_twice() {
+        let twice = [bucket(1_000_000, 3, 2), bucket(1_000_000, 3, 1)];
+        let (verdict, tats) = admit(NOW, &twice, &[None, None]);
+        assert_eq!(verdict, Verdict::Admitted { remaining: vec![1, 0] });
+        assert_eq!(tats[1], NOW + 3_000_000);
+        let too_much = [bucket(1_000_000, 3, 2), bucket(1_000_000, 3, 2)];
+        assert!(matches!(admit(NOW, &too_much, &[None, None]).0, Verdict::Refused { bucket: 1, .. }));
+    }
+
+    #[test]
+    fn a_correction_never_overfills_and_may_leave_a_debt() {
+        let tokens = bucket(36_000, 100_000, 0);
+        assert_eq!(settle(NOW, &tokens, Some(NOW + 36_000), -50), NOW);
+        assert_eq!(settle(NOW, &tokens, None, -50), NOW);
+        assert_eq!(settle(NOW, &tokens, None, 200_000), NOW + 7_200_000_000);
+    }
+
+    #[test]
+    fn senseless_numbers_do_no_harm() {
+        for (interval, burst, cost) in [(0, 0, 0), (0, 5, 1), (u64::MAX, u64::MAX, u64::MAX), (1, 0, 7)] {
+            let one = [bucket(interval, burst, cost)];
+            let (verdict, _) = admit(NOW, &one, &[None]);
+            assert!(matches!(verdict, Verdict::Admitted { .. }), "{one:?}");
+            let tat = settle(NOW, &one[0], None, i64::MAX);
+            assert!(settle(NOW, &one[0], Some(tat), i64::MAX) < 1 << 53);
+            assert_eq!(settle(NOW, &one[0], Some(NOW), i64::MIN), NOW);
+        }
+    }
+}

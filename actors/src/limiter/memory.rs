@@ -1,0 +1,61 @@
+//! Limits of this process alone: the whole keeper of a single node, and every node's stand-in while Redis is away.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::{Bucket, Limits, Verdict, gcra};
+use crate::store::StoreResult;
+use crate::store::memory::Expiring;
+
+/// Buckets in this process's memory, on its own monotonic clock. A bucket that is full again is forgotten.
+pub struct MemoryLimits {
+    start: Instant,
+    tats: Mutex<Expiring<String, u64>>,
+}
+
+impl MemoryLimits {
+    /// Every bucket full.
+    pub fn new() -> Self {
+        Self { start: Instant::now(), tats: Mutex::new(Expiring::new()) }
+    }
+
+    fn now_us(&self, now: Instant) -> u64 {
+        u64::try_from(now.duration_since(self.start).as_micros()).unwrap_or(u64::MAX >> 12)
+    }
+
+    fn until(&self, tat: u64) -> Instant {
+        self.start + Duration::from_micros(tat)
+    }
+}
+
+impl Default for MemoryLimits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Limits for MemoryLimits {
+    async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict> {
+        let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let stored: Vec<_> = buckets.iter().map(|bucket| tats.get(&bucket.key, now).copied()).collect();
+        let (verdict, after) = gcra::admit(self.now_us(now), buckets, &stored);
+        for (bucket, tat) in buckets.iter().zip(after) {
+            tats.put(bucket.key.clone(), tat, self.until(tat), now);
+        }
+        Ok(verdict)
+    }
+
+    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()> {
+        let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let stored = tats.get(&bucket.key, now).copied();
+        let tat = gcra::settle(self.now_us(now), bucket, stored, units);
+        tats.put(bucket.key.clone(), tat, self.until(tat), now);
+        Ok(())
+    }
+}

@@ -1,0 +1,495 @@
+//! What every keeper must do, whichever twin it is. Each promise is one function over fresh [`Stores`];
+//! `promises!` runs them all for one twin.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::ids::{Epoch, random_text};
+use crate::limiter::{Bucket, Verdict};
+
+/// What the stores under test keep.
+pub(super) const LOG_EVENTS: usize = 120;
+pub(super) const LOG_SECONDS: u64 = 2;
+pub(super) const CACHE_MAX_ENTRY_BYTES: usize = 2_000;
+const EVERYTHING: PageSize = PageSize { events: usize::MAX >> 12, bytes: usize::MAX >> 12 };
+
+/// Runs every promise against the stores that `$fixture().await` makes: a value with `stores()` and `finish()`.
+macro_rules! promises {
+    ($attributes:meta, $fixture:path) => {
+        $crate::store::contract::promises! { @each $attributes, $fixture,
+            a_hundred_appends_at_once_leave_no_hole
+            a_page_stops_at_events_and_bytes_and_says_so
+            pages_before_go_back_to_the_beginning
+            a_group_without_a_log_reads_as_empty
+            a_log_keeps_its_newest_events_only
+            an_old_event_is_gone
+            opening_makes_logs_and_keeps_order
+            the_same_id_is_logged_once
+            the_same_id_sent_at_once_is_logged_once
+            an_id_with_another_content_is_a_conflict
+            an_id_of_a_deleted_log_is_new
+            an_answer_is_begun_once_for_a_message
+            an_answer_ends_once_however_many_try
+            an_answer_that_ended_is_not_renewed
+            an_unknown_answer_may_be_renewed_and_ended
+            an_answer_whose_writer_is_gone_is_an_orphan
+            groups_are_listed_by_prefix_and_cursor
+            a_group_is_described_switched_and_deleted
+            a_session_has_one_owner_and_its_groups_in_order
+            a_cached_answer_comes_back_whole
+            too_large_an_answer_is_not_cached
+            exactly_the_burst_is_admitted_at_once
+            nothing_is_taken_when_one_bucket_refuses
+            what_is_given_back_can_be_taken_again
+            a_debt_is_waited_for
+            the_first_heartbeat_tells_that_there_was_no_lease
+        }
+    };
+    (@each $attributes:meta, $fixture:path, $($promise:ident)*) => {$(
+        #[$attributes]
+        async fn $promise() {
+            let fixture = $fixture().await;
+            $crate::store::contract::$promise(fixture.stores()).await;
+            fixture.finish();
+        }
+    )*};
+}
+pub(super) use promises;
+
+pub(super) fn group(name: &str) -> GroupName {
+    GroupName::parse(name).expect("a legal name")
+}
+
+pub(super) fn event(group: &GroupName, text: &str) -> Append {
+    Append { group: group.clone(), body: format!("{{\"text\":\"{text}\"}}").into(), message: None, once: None }
+}
+
+fn once(id: &str, fingerprint: &str) -> Once {
+    Once { scope: "s1".into(), id: id.into(), fingerprint: fingerprint.into() }
+}
+
+async fn append(stores: &Stores, group: &GroupName, text: &str) -> (Epoch, u64) {
+    match stores.logs.append(event(group, text)).await.expect("stored") {
+        Appended::New { epoch, seq } => (epoch, seq),
+        other => panic!("not new: {other:?}"),
+    }
+}
+
+fn seqs(page: &Page) -> Vec<u64> {
+    page.events.iter().map(|event| event.seq).collect()
+}
+
+pub(super) async fn a_hundred_appends_at_once_leave_no_hole(stores: Stores) {
+    let team = group("team");
+    let mut tasks = JoinSet::new();
+    for n in 0..100 {
+        let (stores, team) = (stores.clone(), team.clone());
+        tasks.spawn(async move { (append(&stores, &team, &n.to_string()).await, n) });
+    }
+    let mut appended = tasks.join_all().await;
+    appended.sort_by_key(|((_, seq), _)| *seq);
+    let page = stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read");
+    assert_eq!(seqs(&page), (1..=100).collect::<Vec<_>>());
+    assert!(!page.more);
+    for (((epoch, seq), n), read) in appended.iter().zip(&page.events) {
+        assert_eq!((*seq, page.epoch.as_ref()), (read.seq, Some(epoch)));
+        assert_eq!(&*read.body, format!("{{\"text\":\"{n}\"}}"));
+    }
+}
+
+pub(super) async fn a_page_stops_at_events_and_bytes_and_says_so(stores: Stores) {
+    let team = group("team");
+    for n in 10..90 {
+        append(&stores, &team, &n.to_string()).await;
+    }
+    let read = async |after, events, bytes| {
+        let page = stores.logs.read_after(&team, after, PageSize { events, bytes }).await.expect("read");
+        (seqs(&page), page.more)
+    };
+    assert_eq!(read(0, 3, 1_000_000).await, (vec![1, 2, 3], true));
+    assert_eq!(read(77, 3, 1_000_000).await, (vec![78, 79, 80], false));
+    assert_eq!(read(0, 100, 13 * 40).await, ((1..=40).collect(), true));
+    assert_eq!(read(0, 100, 1).await, (vec![1], true));
+    assert_eq!(read(0, 0, 0).await, (vec![1], true));
+    assert_eq!(read(80, 3, 1_000_000).await, (vec![], false));
+    assert_eq!(read(u64::MAX, 3, 1_000_000).await, (vec![], false));
+}
+
+pub(super) async fn pages_before_go_back_to_the_beginning(stores: Stores) {
+    let team = group("team");
+    for n in 10..80 {
+        append(&stores, &team, &n.to_string()).await;
+    }
+    let read = async |before, events, bytes| {
+        let page = stores.logs.read_before(&team, before, PageSize { events, bytes }).await.expect("read");
+        (seqs(&page), page.more)
+    };
+    assert_eq!(read(None, 3, 1_000_000).await, (vec![68, 69, 70], true));
+    assert_eq!(read(Some(68), 60, 1_000_000).await, ((8..=67).collect(), true));
+    assert_eq!(read(Some(8), 60, 1_000_000).await, ((1..=7).collect(), false));
+    assert_eq!(read(Some(8), 60, 13 * 2).await, (vec![6, 7], true));
+    assert_eq!(read(Some(1), 60, 1_000_000).await, (vec![], false));
+    assert_eq!(read(Some(0), 60, 1_000_000).await, (vec![], false));
+    assert_eq!(read(Some(u64::MAX), 1, 1).await, (vec![70], true));
+}
+
+pub(super) async fn a_group_without_a_log_reads_as_empty(stores: Stores) {
+    let page = stores.logs.read_after(&group("nobody"), 0, EVERYTHING).await.expect("read");
+    assert_eq!(page, Page::none());
+    let page = stores.logs.read_before(&group("nobody"), None, EVERYTHING).await.expect("read");
+    assert_eq!(page, Page::none());
+    assert_eq!(stores.groups.info(&group("nobody")).await.expect("asked"), None, "reading must not make a group");
+}
+
+pub(super) async fn a_log_keeps_its_newest_events_only(stores: Stores) {
+    let team = group("team");
+    for n in 0..150 {
+        append(&stores, &team, &n.to_string()).await;
+    }
+    let page = stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read");
+    assert_eq!(seqs(&page), (31..=150).collect::<Vec<_>>());
+    let state = stores.logs.open(&[team]).await.expect("opened").remove(0);
+    assert_eq!((state.first, state.head.seq), (31, 150));
+}
+
+pub(super) async fn an_old_event_is_gone(stores: Stores) {
+    let (team, silent) = (group("team"), group("silent"));
+    let (epoch, _) = append(&stores, &team, "old").await;
+    append(&stores, &silent, "old").await;
+    sleep(Duration::from_secs(LOG_SECONDS) + Duration::from_millis(100)).await;
+    let page = stores.logs.read_before(&silent, None, EVERYTHING).await.expect("read");
+    assert_eq!((seqs(&page), page.more), (vec![], false));
+    assert_eq!(append(&stores, &team, "new").await, (epoch.clone(), 2), "the log goes on");
+    let page = stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read");
+    assert_eq!((seqs(&page), page.epoch), (vec![2], Some(epoch)));
+    let states = stores.logs.open(&[team, silent]).await.expect("opened");
+    assert_eq!((states[0].first, states[0].head.seq), (2, 2));
+    assert_eq!((states[1].first, states[1].head.seq), (2, 1));
+}
+
+pub(super) async fn opening_makes_logs_and_keeps_order(stores: Stores) {
+    let known = group("known");
+    let (epoch, _) = append(&stores, &known, "one").await;
+    let mut groups: Vec<_> = (0..600).map(|n| group(&format!("new-{n}"))).collect();
+    groups.insert(300, known.clone());
+    let states = stores.logs.open(&groups).await.expect("opened");
+    assert_eq!(states.len(), 601);
+    for (state, group) in states.iter().zip(&groups) {
+        let expected = if *group == known { (1, 1) } else { (0, 1) };
+        assert_eq!((state.head.seq, state.first), expected, "{group}");
+    }
+    assert_eq!(states[300].head.epoch, epoch);
+    assert_eq!(stores.logs.open(&groups).await.expect("opened"), states, "opening again changes nothing");
+    assert_eq!(stores.logs.open(&[]).await.expect("opened"), vec![]);
+}
+
+pub(super) async fn the_same_id_is_logged_once(stores: Stores) {
+    let team = group("team");
+    let message = MessageId::random(&team);
+    let sent = Append { message: Some(message.clone()), once: Some(once("c1", "f")), ..event(&team, "hello") };
+    assert_eq!(stores.logs.recall(&once("c1", "f")).await.expect("asked"), None);
+    assert!(matches!(stores.logs.append(sent.clone()).await.expect("stored"), Appended::New { seq: 1, .. }));
+    append(&stores, &team, "between").await;
+    let again = Appended::Again { seq: 1, message: Some(message), answered: false };
+    assert_eq!(stores.logs.append(sent).await.expect("stored"), again);
+    assert_eq!(stores.logs.recall(&once("c1", "f")).await.expect("asked"), Some(again));
+    let elsewhere = Once { scope: "s2".into(), ..once("c1", "f") };
+    assert_eq!(stores.logs.recall(&elsewhere).await.expect("asked"), None, "ids are their scope's own");
+    assert_eq!(stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read").events.len(), 2);
+}
+
+pub(super) async fn the_same_id_sent_at_once_is_logged_once(stores: Stores) {
+    let team = group("team");
+    let mut tasks = JoinSet::new();
+    for _ in 0..50 {
+        let (stores, sent) = (stores.clone(), Append { once: Some(once("c1", "f")), ..event(&team, "hello") });
+        tasks.spawn(async move { stores.logs.append(sent).await.expect("stored") });
+    }
+    let results = tasks.join_all().await;
+    assert_eq!(results.iter().filter(|result| matches!(result, Appended::New { seq: 1, .. })).count(), 1);
+    assert_eq!(results.iter().filter(|result| matches!(result, Appended::Again { seq: 1, .. })).count(), 49);
+    assert_eq!(stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read").events.len(), 1);
+}
+
+pub(super) async fn an_id_with_another_content_is_a_conflict(stores: Stores) {
+    let team = group("team");
+    let sent = Append { once: Some(once("c1", "f")), ..event(&team, "hello") };
+    stores.logs.append(sent).await.expect("stored");
+    let other = Append { once: Some(once("c1", "g")), ..event(&team, "other") };
+    assert_eq!(stores.logs.append(other).await.expect("stored"), Appended::Conflict);
+    assert_eq!(stores.logs.recall(&once("c1", "g")).await.expect("asked"), Some(Appended::Conflict));
+    assert_eq!(stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read").events.len(), 1);
+}
+
+pub(super) async fn an_id_of_a_deleted_log_is_new(stores: Stores) {
+    let team = group("team");
+    let sent = Append { once: Some(once("c1", "f")), ..event(&team, "hello") };
+    let Appended::New { epoch, .. } = stores.logs.append(sent.clone()).await.expect("stored") else { panic!("new") };
+    assert!(stores.groups.delete(&team).await.expect("deleted"));
+    assert_eq!(stores.logs.recall(&once("c1", "f")).await.expect("asked"), None);
+    let Appended::New { epoch: fresh, seq: 1 } = stores.logs.append(sent).await.expect("stored") else {
+        panic!("an acknowledgement means that it is in the log");
+    };
+    assert_ne!(fresh, epoch);
+}
+
+fn running(group: &GroupName) -> AnswerRecord {
+    AnswerRecord {
+        answer: AnswerId::random(),
+        group: group.clone(),
+        message: MessageId::random(group),
+        node: NodeId::random(),
+        text: String::new(),
+    }
+}
+
+pub(super) async fn an_answer_is_begun_once_for_a_message(stores: Stores) {
+    let team = group("team");
+    let key = once("c1", "f");
+    let sent = Append { once: Some(key.clone()), ..event(&team, "hello") };
+    stores.logs.append(sent.clone()).await.expect("stored");
+    let (first, second) = (running(&team), running(&team));
+    assert!(stores.answers.begin(&first, Some(&key)).await.expect("begun"));
+    assert!(!stores.answers.begin(&second, Some(&key)).await.expect("asked"));
+    assert!(stores.answers.begin(&first, Some(&key)).await.expect("begun"), "the same one may say so again");
+    assert!(stores.answers.begin(&second, None).await.expect("begun"), "without an id nothing is once-only");
+    assert!(stores.answers.begin(&running(&team), Some(&once("unknown", "f"))).await.expect("begun"));
+    let again = stores.logs.append(sent).await.expect("stored");
+    assert!(matches!(again, Appended::Again { answered: true, .. }), "{again:?}");
+}
+
+pub(super) async fn an_answer_ends_once_however_many_try(stores: Stores) {
+    let team = group("team");
+    let record = running(&team);
+    assert!(stores.answers.begin(&record, None).await.expect("begun"));
+    append(&stores, &team, "before").await;
+    let mut tasks = JoinSet::new();
+    for n in 0..20 {
+        let (stores, record) = (stores.clone(), record.clone());
+        tasks.spawn(async move {
+            stores.answers.end(&record.answer, &record.group, format!("{{\"end\":{n}}}").into()).await.expect("ended")
+        });
+    }
+    let results = tasks.join_all().await;
+    assert_eq!(results.iter().filter(|ended| matches!(ended, Ended::Now { seq: 2, .. })).count(), 1, "{results:?}");
+    assert_eq!(results.iter().filter(|ended| **ended == Ended::Before { seq: 2 }).count(), 19, "{results:?}");
+    assert_eq!(stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read").events.len(), 2);
+}
+
+pub(super) async fn an_answer_that_ended_is_not_renewed(stores: Stores) {
+    let record = running(&group("team"));
+    assert!(stores.answers.begin(&record, None).await.expect("begun"));
+    assert!(stores.answers.renew(&record.answer, "some ").await.expect("renewed"));
+    stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("ended");
+    assert!(!stores.answers.renew(&record.answer, "more").await.expect("asked"));
+    assert!(!stores.answers.begin(&record, None).await.expect("asked"));
+}
+
+pub(super) async fn an_unknown_answer_may_be_renewed_and_ended(stores: Stores) {
+    let record = running(&group("team"));
+    assert!(stores.answers.renew(&record.answer, "some").await.expect("renewed"));
+    let ended = stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("ended");
+    assert!(matches!(ended, Ended::Now { seq: 1, .. }));
+    let ended = stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("ended");
+    assert_eq!(ended, Ended::Before { seq: 1 });
+}
+
+pub(super) async fn an_answer_whose_writer_is_gone_is_an_orphan(stores: Stores) {
+    let (gone, alive, ended) = (running(&group("a")), running(&group("b")), running(&group("c")));
+    for record in [&gone, &alive, &ended] {
+        assert!(stores.answers.begin(record, None).await.expect("begun"));
+        assert!(stores.answers.renew(&record.answer, "grüße ").await.expect("renewed"));
+        assert!(stores.answers.renew(&record.answer, "an alle").await.expect("renewed"));
+    }
+    stores.answers.end(&ended.answer, &ended.group, "{}".into()).await.expect("ended");
+    let start = Instant::now();
+    let orphan = loop {
+        assert!(stores.answers.renew(&alive.answer, "").await.expect("renewed"));
+        if let Some(orphan) = stores.answers.orphans().await.expect("asked").pop() {
+            break orphan;
+        }
+        assert!(start.elapsed() < Duration::from_secs(14), "no orphan in time");
+        sleep(Duration::from_millis(500)).await;
+    };
+    assert!(start.elapsed() > Duration::from_secs(ANSWER_LEASE_SECONDS - 2), "too early: {:?}", start.elapsed());
+    assert_eq!(orphan, AnswerRecord { text: "grüße an alle".into(), ..gone });
+    assert_eq!(stores.answers.orphans().await.expect("asked").len(), 1, "it stays one until it is ended");
+    stores.answers.end(&orphan.answer, &orphan.group, "{}".into()).await.expect("ended");
+    assert_eq!(stores.answers.orphans().await.expect("asked"), vec![]);
+}
+
+pub(super) async fn groups_are_listed_by_prefix_and_cursor(stores: Stores) {
+    let names = ["a", "team", "team-1", "team-2", "team.3", "team_4", "teal", "Team-9", "z"];
+    for name in names {
+        append(&stores, &group(name), "x").await;
+    }
+    let list = async |prefix, cursor, limit| {
+        let groups = stores.groups.list(prefix, cursor, limit).await.expect("listed");
+        groups.iter().map(|info| info.name.to_string()).collect::<Vec<_>>()
+    };
+    let mut sorted = names;
+    sorted.sort_unstable();
+    assert_eq!(list("", None, 100).await, sorted);
+    assert_eq!(list("team", None, 100).await, ["team", "team-1", "team-2", "team.3", "team_4"]);
+    assert_eq!(list("team-", None, 1).await, ["team-1"]);
+    assert_eq!(list("team-", Some("team-1"), 100).await, ["team-2"]);
+    assert_eq!(list("team", Some("a"), 2).await, ["team", "team-1"]);
+    assert_eq!(list("team", Some("z"), 2).await, [""; 0]);
+    assert_eq!(list("", None, 0).await, [""; 0]);
+    assert!(stores.groups.delete(&group("team-1")).await.expect("deleted"));
+    assert_eq!(list("team-", None, 100).await, ["team-2"]);
+}
+
+pub(super) async fn a_group_is_described_switched_and_deleted(stores: Stores) {
+    let team = group("team");
+    let before = crate::protocol::unix_ms();
+    append(&stores, &team, "x").await;
+    append(&stores, &team, "y").await;
+    let info = stores.groups.info(&team).await.expect("asked").expect("there");
+    assert_eq!((&info.name, info.last_seq, info.assistant), (&team, 2, true));
+    // Two clocks on one machine.
+    assert!(info.created_at_ms + 1_000 > before && info.created_at_ms < before + 60_000);
+    assert!(info.expires_at_ms > info.created_at_ms);
+    assert_eq!(stores.groups.list("team", None, 1).await.expect("listed")[0].created_at_ms, info.created_at_ms);
+    stores.groups.set_assistant(&team, false).await.expect("switched");
+    assert!(!stores.groups.info(&team).await.expect("asked").expect("there").assistant);
+    stores.groups.set_assistant(&group("quiet"), false).await.expect("switched");
+    let quiet = stores.groups.info(&group("quiet")).await.expect("asked").expect("made by the switch");
+    assert_eq!((quiet.assistant, quiet.last_seq), (false, 0));
+    assert!(stores.groups.delete(&team).await.expect("deleted"));
+    assert!(!stores.groups.delete(&team).await.expect("deleted"));
+    assert_eq!(stores.groups.info(&team).await.expect("asked"), None);
+    assert_eq!(stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read"), Page::none());
+    assert_eq!(append(&stores, &team, "z").await.1, 1);
+    assert!(stores.groups.info(&team).await.expect("asked").expect("there").assistant);
+}
+
+pub(super) async fn a_session_has_one_owner_and_its_groups_in_order(stores: Stores) {
+    let session = SessionId::parse(&random_text(12)).expect("legal");
+    assert_eq!(stores.sessions.load(&session).await.expect("loaded"), SessionRecord::default());
+    for name in ["zebra", "ape", "owner", "joined"] {
+        stores.sessions.add_group(&session, &group(name)).await.expect("added");
+    }
+    stores.sessions.add_group(&session, &group("zebra")).await.expect("added");
+    stores.sessions.remove_group(&session, &group("ape")).await.expect("removed");
+    stores.sessions.remove_group(&session, &group("never")).await.expect("removed");
+    stores.sessions.add_group(&session, &group("ape")).await.expect("added");
+    let mut tasks = JoinSet::new();
+    for n in 0..10 {
+        let (stores, session) = (stores.clone(), session.clone());
+        tasks.spawn(async move {
+            stores.sessions.claim(&session, &UserId::from(format!("user-{n}").as_str())).await.expect("claimed")
+        });
+    }
+    let owners: HashSet<UserId> = tasks.join_all().await.into_iter().collect();
+    assert_eq!(owners.len(), 1);
+    let record = stores.sessions.load(&session).await.expect("loaded");
+    assert_eq!(record.owner, owners.into_iter().next());
+    assert_eq!(record.groups, ["zebra", "owner", "joined", "ape"].map(group));
+}
+
+fn answer(text: &str) -> CachedAnswer {
+    CachedAnswer {
+        model: "m".into(),
+        text: text.into(),
+        finish_reason: "stop".into(),
+        created_at: "2025-10-09T08:53:20.123Z".into(),
+        usage: None,
+        chunks: vec!["{\"choices\":[ ]}".into(), format!("{{\"x\":\"{text}\"}}").into()],
+    }
+}
+
+pub(super) async fn a_cached_answer_comes_back_whole(stores: Stores) {
+    let digest = random_text(64);
+    assert_eq!(stores.cache.get(&digest).await.expect("asked"), None);
+    stores.cache.put(&digest, &answer("Grüße \u{1f600}")).await.expect("kept");
+    assert_eq!(stores.cache.get(&digest).await.expect("asked"), Some(answer("Grüße \u{1f600}")));
+    stores.cache.put(&digest, &answer("newer")).await.expect("kept");
+    assert_eq!(stores.cache.get(&digest).await.expect("asked"), Some(answer("newer")));
+}
+
+pub(super) async fn too_large_an_answer_is_not_cached(stores: Stores) {
+    let digest = random_text(64);
+    stores.cache.put(&digest, &answer(&"x".repeat(CACHE_MAX_ENTRY_BYTES))).await.expect("not an error");
+    assert_eq!(stores.cache.get(&digest).await.expect("asked"), None);
+}
+
+fn bucket(key: &str, burst: u64, cost: u64) -> Bucket {
+    // One unit in an hour: nothing comes back while a test runs.
+    Bucket { key: key.into(), name: "test", interval_us: 3_600_000_000, burst, cost }
+}
+
+pub(super) async fn exactly_the_burst_is_admitted_at_once(stores: Stores) {
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        let stores = stores.clone();
+        tasks.spawn(async move { stores.limits.admit(&[bucket("user:a", 37, 1)]).await.expect("asked") });
+    }
+    let mut left: Vec<u64> = Vec::new();
+    let mut refused = 0;
+    for verdict in tasks.join_all().await {
+        match verdict {
+            Verdict::Admitted { remaining } => left.extend(remaining),
+            Verdict::Refused { bucket: 0, retry_after_ms } => {
+                assert!((3_500_000..=3_600_000).contains(&retry_after_ms), "{retry_after_ms}");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    left.sort_unstable();
+    assert_eq!((left, refused), ((0..37).collect(), 63));
+}
+
+pub(super) async fn nothing_is_taken_when_one_bucket_refuses(stores: Stores) {
+    let both = [bucket("user:a", 5, 1), bucket("address:b", 2, 1)];
+    for left in [1, 0] {
+        let verdict = stores.limits.admit(&both).await.expect("asked");
+        assert_eq!(verdict, Verdict::Admitted { remaining: vec![3 + left, left] });
+    }
+    let verdict = stores.limits.admit(&both).await.expect("asked");
+    assert!(matches!(verdict, Verdict::Refused { bucket: 1, .. }), "{verdict:?}");
+    let verdict = stores.limits.admit(&both[..1]).await.expect("asked");
+    assert_eq!(verdict, Verdict::Admitted { remaining: vec![2] });
+    assert_eq!(stores.limits.admit(&[]).await.expect("asked"), Verdict::Admitted { remaining: vec![] });
+}
+
+pub(super) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
+    let tokens = bucket("user:a:tokens", 100, 100);
+    let all = [tokens.clone()];
+    assert_eq!(stores.limits.admit(&all).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
+    stores.limits.settle(&tokens, -60).await.expect("settled");
+    let some = [Bucket { cost: 10, ..tokens.clone() }];
+    // One less than 50 would be left only if the given units had been reckoned to the microsecond of an hour ago.
+    assert_eq!(stores.limits.admit(&some).await.expect("asked"), Verdict::Admitted { remaining: vec![50] });
+    stores.limits.settle(&tokens, -1_000_000).await.expect("settled");
+    assert_eq!(stores.limits.admit(&some).await.expect("asked"), Verdict::Admitted { remaining: vec![90] });
+}
+
+pub(super) async fn a_debt_is_waited_for(stores: Stores) {
+    let tokens = Bucket { interval_us: 100_000, ..bucket("user:a:tokens", 10, 1) };
+    let one = [tokens.clone()];
+    assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![9] });
+    stores.limits.settle(&tokens, 19).await.expect("settled");
+    let Verdict::Refused { bucket: 0, retry_after_ms } = stores.limits.admit(&one).await.expect("asked") else {
+        panic!("ten units in debt");
+    };
+    assert!((1..=1_100).contains(&retry_after_ms), "{retry_after_ms}");
+    sleep(Duration::from_millis(retry_after_ms + 5)).await;
+    assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
+}
+
+pub(super) async fn the_first_heartbeat_tells_that_there_was_no_lease(stores: Stores) {
+    let groups = [group("team"), group(&"g".repeat(99))];
+    stores.membership.join(&groups).await.expect("joined");
+    stores.membership.join(&groups).await.expect("renewed");
+    assert!(!stores.membership.heartbeat().await.expect("beaten"));
+    assert!(stores.membership.heartbeat().await.expect("beaten"));
+    stores.membership.leave(&groups).await.expect("left");
+    stores.membership.resign().await.expect("resigned");
+    assert!(!stores.membership.heartbeat().await.expect("beaten"));
+}

@@ -1,0 +1,131 @@
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use super::state::{Group, Known, MemoryStore};
+use crate::ids::GroupName;
+use crate::protocol;
+use crate::store::{
+    Append, Appended, GroupIndex, GroupInfo, LogState, Logs, ONCE_SECONDS, Once, Page, PageSize, StoreResult,
+    StoredEvent,
+};
+
+#[async_trait]
+impl Logs for MemoryStore {
+    async fn append(&self, append: Append) -> StoreResult<Appended> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        if let Some(once) = &append.once
+            && let Some(known) = state.known(once, now)
+        {
+            return Ok(again(known, once));
+        }
+        let head = state.append(&append.group, append.body, now);
+        if let Some(once) = append.once {
+            let known = Known {
+                fingerprint: once.fingerprint,
+                group: append.group,
+                epoch: head.epoch.clone(),
+                seq: head.seq,
+                message: append.message,
+                answered: None,
+            };
+            state.once.put((once.scope, once.id), known, now + std::time::Duration::from_secs(ONCE_SECONDS), now);
+        }
+        Ok(Appended::New { epoch: head.epoch, seq: head.seq })
+    }
+
+    async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
+        Ok(self.lock().known(once, Instant::now()).map(|known| again(known, once)))
+    }
+
+    async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        Ok(groups.iter().map(|group| state.group(group, now).state()).collect())
+    }
+
+    async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page> {
+        let mut state = self.lock();
+        let Some(group) = state.seen(group, Instant::now()) else { return Ok(Page::none()) };
+        let (events, more) = take(group.events().filter(|event| event.seq > after), size);
+        Ok(Page { epoch: Some(group.epoch.clone()), events, more })
+    }
+
+    async fn read_before(&self, group: &GroupName, before: Option<u64>, size: PageSize) -> StoreResult<Page> {
+        let mut state = self.lock();
+        let Some(group) = state.seen(group, Instant::now()) else { return Ok(Page::none()) };
+        let older = group.events().rev().filter(|event| before.is_none_or(|before| event.seq < before));
+        let (mut events, more) = take(older, size);
+        events.reverse();
+        Ok(Page { epoch: Some(group.epoch.clone()), events, more })
+    }
+}
+
+fn again(known: &Known, once: &Once) -> Appended {
+    if known.fingerprint != once.fingerprint {
+        return Appended::Conflict;
+    }
+    Appended::Again { seq: known.seq, message: known.message.clone(), answered: known.answered.is_some() }
+}
+
+/// The first events that fit, at least one, and whether there are more.
+fn take(events: impl Iterator<Item = StoredEvent>, size: PageSize) -> (Vec<StoredEvent>, bool) {
+    let mut taken: Vec<StoredEvent> = Vec::new();
+    let mut bytes = 0;
+    for event in events {
+        bytes += event.body.len();
+        if !taken.is_empty() && (taken.len() >= size.events || bytes > size.bytes) {
+            return (taken, true);
+        }
+        taken.push(event);
+    }
+    (taken, false)
+}
+
+#[async_trait]
+impl GroupIndex for MemoryStore {
+    async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<GroupInfo>> {
+        let state = self.lock();
+        let now = Instant::now();
+        let start = match cursor {
+            Some(cursor) if cursor >= prefix => Bound::Excluded(cursor),
+            _ => Bound::Included(prefix),
+        };
+        Ok(state
+            .groups
+            .from(start, now)
+            .take_while(|(name, ..)| name.as_str().starts_with(prefix))
+            .take(limit)
+            .map(|(name, group, until)| info(name, group, until, now))
+            .collect())
+    }
+
+    async fn info(&self, group: &GroupName) -> StoreResult<Option<GroupInfo>> {
+        let state = self.lock();
+        let now = Instant::now();
+        let found = state.groups.from(Bound::Included(group.as_str()), now).next();
+        Ok(found.filter(|(name, ..)| *name == group).map(|(name, kept, until)| info(name, kept, until, now)))
+    }
+
+    async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()> {
+        self.lock().group(group, Instant::now()).assistant = on;
+        Ok(())
+    }
+
+    async fn delete(&self, group: &GroupName) -> StoreResult<bool> {
+        Ok(self.lock().groups.remove(group, Instant::now()).is_some())
+    }
+}
+
+fn info(name: &GroupName, group: &Group, until: Instant, now: Instant) -> GroupInfo {
+    let left = u64::try_from(until.duration_since(now).as_millis()).unwrap_or(u64::MAX);
+    GroupInfo {
+        name: name.clone(),
+        created_at_ms: group.created_at_ms,
+        expires_at_ms: protocol::unix_ms().saturating_add(left),
+        last_seq: group.seq,
+        assistant: group.assistant,
+    }
+}

@@ -1,0 +1,96 @@
+//! The twin that keeps everything in this process: for a single node, and for tests. Nothing in it grows without bound:
+//! every entry has an end, and writes sweep out what has ended.
+
+mod answers;
+mod cache;
+mod expiring;
+mod logs;
+mod membership;
+mod sessions;
+mod state;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use expiring::Expiring;
+
+use self::cache::MemoryCache;
+use self::membership::MemoryMembership;
+use self::sessions::MemorySessions;
+use self::state::MemoryStore;
+use super::Stores;
+use crate::limiter::memory::MemoryLimits;
+
+/// How much is kept, and for how long.
+#[derive(Debug, Clone)]
+pub struct MemoryOptions {
+    /// Events kept of each group.
+    pub log_events: usize,
+    /// Age in seconds at which an event is gone.
+    pub log_seconds: u64,
+    /// Bytes that the response cache may hold.
+    pub cache_bytes: u64,
+    /// Seconds that a cached answer is kept.
+    pub cache_ttl_seconds: u64,
+    /// Cached answers over this many bytes are not kept.
+    pub cache_max_entry_bytes: usize,
+    /// Seconds after which an unused group is forgotten.
+    pub group_expiry_seconds: u64,
+}
+
+/// Empty stores.
+pub fn stores(options: MemoryOptions) -> Stores {
+    let store = Arc::new(MemoryStore::new(&options));
+    Stores {
+        logs: store.clone(),
+        groups: store.clone(),
+        sessions: Arc::new(MemorySessions::new()),
+        answers: store,
+        membership: Arc::new(MemoryMembership::new()),
+        cache: Arc::new(MemoryCache::new(
+            options.cache_bytes,
+            Duration::from_secs(options.cache_ttl_seconds),
+            options.cache_max_entry_bytes,
+        )),
+        limits: Arc::new(MemoryLimits::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
+
+    struct InMemory;
+
+    impl InMemory {
+        fn stores(&self) -> Stores {
+            stores(MemoryOptions {
+                log_events: LOG_EVENTS,
+                log_seconds: LOG_SECONDS,
+                cache_bytes: 1_000_000,
+                cache_ttl_seconds: 60,
+                cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
+                group_expiry_seconds: 60,
+            })
+        }
+
+        fn finish(self) {}
+    }
+
+    async fn in_memory() -> InMemory {
+        InMemory
+    }
+
+    promises!(tokio::test(start_paused = true), in_memory);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unused_group_is_forgotten() {
+        let stores = InMemory.stores();
+        let team = group("team");
+        stores.logs.append(event(&team, "x")).await.expect("stored");
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(stores.groups.info(&team).await.expect("asked"), None);
+        assert_eq!(stores.logs.open(&[team]).await.expect("opened")[0].head.seq, 0);
+    }
+}

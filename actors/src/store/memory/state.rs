@@ -1,0 +1,146 @@
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytestring::ByteString;
+use tokio::time::Instant;
+
+use super::{Expiring, MemoryOptions};
+use crate::ids::{AnswerId, Epoch, GroupName, MessageId};
+use crate::protocol::{self, LogHead};
+use crate::store::{AnswerRecord, LogState, Once, StoredEvent};
+
+/// Groups, logs, once-only ids and answers under one lock, since ending an answer touches all of them in one step.
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+/// What the lock guards.
+pub(super) struct State {
+    pub(super) groups: Expiring<GroupName, Group>,
+    pub(super) once: Expiring<(String, String), Known>,
+    pub(super) answers: Expiring<AnswerId, Answer>,
+    log_events: usize,
+    log_age: Duration,
+    group_life: Duration,
+}
+
+/// One group: its log and its switch.
+pub(super) struct Group {
+    pub(super) epoch: Epoch,
+    pub(super) seq: u64,
+    pub(super) created_at_ms: u64,
+    pub(super) assistant: bool,
+    events: VecDeque<(Instant, ByteString)>,
+}
+
+/// What is remembered of a once-only id.
+pub(super) struct Known {
+    pub(super) fingerprint: String,
+    pub(super) group: GroupName,
+    pub(super) epoch: Epoch,
+    pub(super) seq: u64,
+    pub(super) message: Option<MessageId>,
+    pub(super) answered: Option<AnswerId>,
+}
+
+/// An answer's state.
+pub(super) enum Answer {
+    /// Under way until the lease ends.
+    Running { record: AnswerRecord, lease: Instant },
+    /// Ended, at this place in its group's log.
+    Ended { seq: u64 },
+}
+
+impl MemoryStore {
+    pub(super) fn new(options: &MemoryOptions) -> Self {
+        let log_age = Duration::from_secs(options.log_seconds);
+        let state = State {
+            groups: Expiring::new(),
+            once: Expiring::new(),
+            answers: Expiring::new(),
+            log_events: options.log_events.max(1),
+            log_age,
+            group_life: log_age.max(Duration::from_secs(options.group_expiry_seconds)),
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The group, made if there is none, its life renewed and what is too old in its log dropped.
+    pub(super) fn group(&mut self, name: &GroupName, now: Instant) -> &mut Group {
+        let until = now + self.group_life;
+        if self.groups.get(name, now).is_none() {
+            let group = Group {
+                epoch: Epoch::random(),
+                seq: 0,
+                created_at_ms: protocol::unix_ms(),
+                assistant: true,
+                events: VecDeque::new(),
+            };
+            self.groups.put(name.clone(), group, until, now);
+        }
+        let age = self.log_age;
+        let group = self.groups.renew(name, Some(until), now).expect("put in above if it was not there");
+        group.forget(age, now);
+        group
+    }
+
+    /// Adds an event; returns the log's head.
+    pub(super) fn append(&mut self, name: &GroupName, body: ByteString, now: Instant) -> LogHead {
+        let most = self.log_events;
+        let group = self.group(name, now);
+        group.seq += 1;
+        group.events.push_back((now, body));
+        if group.events.len() > most {
+            group.events.pop_front();
+        }
+        LogHead { epoch: group.epoch.clone(), seq: group.seq }
+    }
+
+    /// The group as it is to be read; nothing is made or renewed.
+    pub(super) fn seen(&mut self, name: &GroupName, now: Instant) -> Option<&Group> {
+        let age = self.log_age;
+        let group = self.groups.renew(name, None, now)?;
+        group.forget(age, now);
+        Some(group)
+    }
+
+    /// What is known of an id, unless the log that it went to is lost.
+    pub(super) fn known(&mut self, once: &Once, now: Instant) -> Option<&mut Known> {
+        let Self { once: ids, groups, .. } = self;
+        let known = ids.renew(&(once.scope.clone(), once.id.clone()), None, now)?;
+        (groups.get(&known.group, now)?.epoch == known.epoch).then_some(known)
+    }
+}
+
+impl Group {
+    fn forget(&mut self, age: Duration, now: Instant) {
+        while self.events.front().is_some_and(|(at, _)| now.duration_since(*at) >= age) {
+            self.events.pop_front();
+        }
+    }
+
+    pub(super) fn first(&self) -> u64 {
+        self.seq + 1 - self.events.len() as u64
+    }
+
+    pub(super) fn state(&self) -> LogState {
+        LogState { head: LogHead { epoch: self.epoch.clone(), seq: self.seq }, first: self.first() }
+    }
+
+    /// The kept events, oldest first.
+    pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = StoredEvent> {
+        let first = self.first();
+        let event = move |(place, (_, body)): (usize, &(Instant, ByteString))| StoredEvent {
+            seq: first + place as u64,
+            body: body.clone(),
+        };
+        self.events.iter().enumerate().map(event)
+    }
+}

@@ -1,0 +1,244 @@
+//! One guarded connection to one database. Every call has a time budget that counts from its start. After one time-out
+//! or broken connection the breaker opens: what is in flight fails at once and later calls are refused at once, until a
+//! new connection has answered a PING. A connection that failed is never used again, so that late replies find nobody.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::source::Source;
+use crate::store::{StoreError, StoreResult};
+
+/// How long calls may take, from their start.
+#[derive(Debug, Clone, Copy)]
+pub struct Budgets {
+    /// An append to a log, and the end of an answer.
+    pub append: Duration,
+    /// Everything else.
+    pub other: Duration,
+}
+
+impl Default for Budgets {
+    /// What the protocol allows: 2 s to append, 100 ms for all else.
+    fn default() -> Self {
+        Self { append: Duration::from_secs(2), other: Duration::from_millis(100) }
+    }
+}
+
+/// How long `open` waits for the first connection: the service starts without Redis as well.
+const FIRST_CONNECT: Duration = Duration::from_millis(500);
+/// Between two attempts while Redis is away.
+const RETRY: Duration = Duration::from_millis(200);
+/// Between two looks at a connection that nobody may be using.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// One database behind its guard. Clones share the connection; the last one ends it.
+#[derive(Clone)]
+pub(crate) struct Database {
+    guard: Arc<Guard>,
+    _keeper: Arc<Keeper>,
+}
+
+struct Guard {
+    name: &'static str,
+    budgets: Budgets,
+    /// The link in use. Dropping the sender beside it tells all who wait on its `lost`.
+    link: Mutex<Option<(Link, watch::Sender<()>)>>,
+    available: watch::Sender<bool>,
+    /// Wakes the keeper when the link was lost.
+    lost: Notify,
+}
+
+#[derive(Clone)]
+struct Link {
+    connection: MultiplexedConnection,
+    made: Instant,
+    /// Closed when the link is given up.
+    lost: watch::Receiver<()>,
+}
+
+/// Ends the background task with the database.
+struct Keeper(JoinHandle<()>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Database {
+    /// Starts to keep a connection; waits a moment for the first one.
+    pub(super) async fn open(name: &'static str, source: Source, budgets: Budgets) -> Self {
+        let guard = Arc::new(Guard {
+            name,
+            budgets,
+            link: Mutex::new(None),
+            available: watch::Sender::new(false),
+            lost: Notify::new(),
+        });
+        let keeper = Keeper(tokio::spawn(keep(guard.clone(), source)));
+        let mut available = guard.available.subscribe();
+        let _ = timeout(FIRST_CONNECT, available.wait_for(|available| *available)).await;
+        Self { guard, _keeper: Arc::new(keeper) }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.guard.name
+    }
+
+    pub(super) fn budgets(&self) -> Budgets {
+        self.guard.budgets
+    }
+
+    /// Whether calls are let through, now and from now on.
+    pub(super) fn available(&self) -> watch::Receiver<bool> {
+        self.guard.available.subscribe()
+    }
+
+    /// How long calls have been let through; `None` while they are not.
+    pub(super) fn available_for(&self) -> Option<Duration> {
+        self.guard.link().map(|link| link.made.elapsed())
+    }
+
+    /// A script within the budget of everything but appends.
+    pub(crate) async fn script<T: FromRedisValue + Send>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
+        self.script_within(self.guard.budgets.other, script).await
+    }
+
+    /// A script within a budget. It is sent anew only when the server says that it does not know it, and so has done
+    /// nothing.
+    pub(super) async fn script_within<T: FromRedisValue + Send>(
+        &self,
+        budget: Duration,
+        script: &ScriptInvocation<'_>,
+    ) -> StoreResult<T> {
+        self.guard.call(budget, |mut connection| async move { script.invoke_async(&mut connection).await }).await
+    }
+
+    /// Any call within the budget of everything but appends.
+    pub(super) async fn call<T, F>(&self, call: impl FnOnce(MultiplexedConnection) -> F + Send) -> StoreResult<T>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        self.guard.call(self.guard.budgets.other, call).await
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("name", &self.guard.name).finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    fn link(&self) -> Option<Link> {
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        link.as_ref().map(|(link, _)| link.clone())
+    }
+
+    async fn call<T, F>(&self, budget: Duration, call: impl FnOnce(MultiplexedConnection) -> F + Send) -> StoreResult<T>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        let deadline = Instant::now() + budget;
+        let Some(Link { connection, made, mut lost }) = self.link() else {
+            return Err(self.unavailable("refused at once, since it is away"));
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = timeout_at(deadline, call(connection)) => answer,
+            _ = lost.changed() => return Err(self.unavailable("lost while waiting for an answer")),
+        };
+        match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.judge(made, &error)),
+            Err(_) => {
+                self.open_breaker(made, "no answer in time");
+                Err(self.unavailable("no answer in time"))
+            }
+        }
+    }
+
+    /// What an error says of the connection and to the caller.
+    fn judge(&self, made: Instant, error: &RedisError) -> StoreError {
+        let (code, detail) = (error.code().unwrap_or_default(), error.detail().unwrap_or_default());
+        // Before version 7 what a script's command met is told behind a general error.
+        let says = |word: &&str| code == *word || (code == "ERR" && detail.contains(&format!("-{word} ")));
+        // The server is there, but another one should be asked, or this one later.
+        let elsewhere = ["LOADING", "MASTERDOWN", "READONLY", "BUSY"].iter().any(says);
+        if error.is_io_error() || error.is_unrecoverable_error() || elsewhere {
+            self.open_breaker(made, &error.to_string());
+            return self.unavailable(&error.to_string());
+        }
+        let refused = ["OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM"].iter().any(says);
+        if refused || error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
+            return self.unavailable(&error.to_string());
+        }
+        StoreError::Corrupt(error.to_string())
+    }
+
+    fn unavailable(&self, reason: &str) -> StoreError {
+        StoreError::Unavailable(format!("redis database {}: {reason}", self.name))
+    }
+
+    /// Gives a link up, if it is still the one in use.
+    fn open_breaker(&self, made: Instant, reason: &str) {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if link.as_ref().is_some_and(|(link, _)| link.made == made) {
+            *link = None;
+            self.available.send_replace(false);
+            self.lost.notify_one();
+            log::warn!("redis=lost database={} reason=\"{reason}\"", self.name);
+        }
+    }
+
+    fn close_breaker(&self, connection: MultiplexedConnection) {
+        let (alive, lost) = watch::channel(());
+        let made = Instant::now();
+        let new = (Link { connection, made, lost }, alive);
+        // Under the lock, so that what watchers see follows the link.
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        *link = Some(new);
+        self.available.send_replace(true);
+        log::info!("redis=available database={}", self.name);
+    }
+}
+
+/// Makes a connection whenever there is none, and looks after the one there is.
+async fn keep(guard: Arc<Guard>, source: Source) {
+    let mut told = false;
+    loop {
+        match source.connect(guard.budgets.other).await {
+            Ok(connection) => {
+                guard.close_breaker(connection);
+                told = true;
+                while guard.link().is_some() {
+                    if timeout(LOOK, guard.lost.notified()).await.is_err() {
+                        // A failure opens the breaker by itself.
+                        let _ = guard.call(guard.budgets.other, ping).await;
+                    }
+                }
+            }
+            Err(reason) => {
+                // Once: that a connection which was there is lost has been told by the breaker.
+                if !told {
+                    log::warn!("redis=away database={} reason=\"{reason}\"", guard.name);
+                    told = true;
+                }
+                tokio::time::sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+/// The least that shows a server to be alive.
+pub(super) async fn ping(mut connection: MultiplexedConnection) -> RedisResult<()> {
+    redis::cmd("PING").query_async(&mut connection).await
+}

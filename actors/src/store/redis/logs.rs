@@ -1,0 +1,188 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redis::{Script, ScriptInvocation};
+
+use super::RedisOptions;
+use super::connection::Database;
+use super::keys::Keys;
+use crate::ids::{Epoch, GroupName, MessageId};
+use crate::protocol::LogHead;
+use crate::store::{
+    Append, Appended, LogState, Logs, ONCE_SECONDS, Once, Page, PageSize, StoreError, StoreResult, StoredEvent,
+};
+
+/// Groups in one script run: a few milliseconds of the server's time.
+const BATCH: usize = 500;
+/// The largest number that Lua's doubles count to without a hole. No log gets there.
+const LAST_SEQ: u64 = 1 << 53;
+
+macro_rules! log_script {
+    ($name:literal) => {
+        Script::new(concat!(include_str!("scripts/log.lua"), include_str!(concat!("scripts/", $name))))
+    };
+}
+
+/// The scripts that work on logs, all with the same beginning, and what that beginning wants to know.
+pub(super) struct LogScripts {
+    pub(super) keys: Keys,
+    pub(super) channel: String,
+    log_events: usize,
+    log_ms: u64,
+    group_life: u64,
+    append: Script,
+    recall: Script,
+    open: Script,
+    read: Script,
+    pub(super) describe: Script,
+    pub(super) assistant: Script,
+    pub(super) end: Script,
+}
+
+impl LogScripts {
+    pub(super) fn new(options: &RedisOptions, keys: Keys, channel: String) -> Self {
+        Self {
+            keys,
+            channel,
+            log_events: options.log_events.max(1),
+            log_ms: options.log_seconds.max(1).saturating_mul(1000),
+            group_life: options.log_seconds.max(options.group_expiry_seconds).max(1),
+            append: log_script!("append.lua"),
+            recall: log_script!("recall.lua"),
+            open: log_script!("open.lua"),
+            read: log_script!("read.lua"),
+            describe: log_script!("describe.lua"),
+            assistant: log_script!("assistant.lua"),
+            end: log_script!("end.lua"),
+        }
+    }
+
+    /// A call with the arguments that all have.
+    pub(super) fn call<'a>(&self, script: &'a Script) -> ScriptInvocation<'a> {
+        let mut call = script.prepare_invoke();
+        call.arg(self.keys.prefix()).arg(self.log_events).arg(self.log_ms).arg(self.group_life);
+        // A candidate: it is used where a log has to be made.
+        call.arg(Epoch::random().as_str());
+        call
+    }
+}
+
+/// The groups' logs, one stream each, with ids `{seq}-{unix ms}`.
+pub struct RedisLogs {
+    database: Database,
+    scripts: Arc<LogScripts>,
+}
+
+impl RedisLogs {
+    pub(super) fn new(database: Database, scripts: Arc<LogScripts>) -> Self {
+        Self { database, scripts }
+    }
+
+    /// Reads from `start` on; returns the page in the order of reading.
+    async fn read(&self, group: &GroupName, way: &str, start: String, size: PageSize) -> StoreResult<Page> {
+        let mut call = self.scripts.call(&self.scripts.read);
+        call.arg(group.as_str()).arg(way).arg(start).arg(size.events).arg(size.bytes);
+        let reply: Option<(String, u8, Vec<redis::Value>)> = match self.database.script(&call).await? {
+            redis::Value::Array(empty) if empty.is_empty() => None,
+            reply => Some(redis::from_redis_value(reply).map_err(|error| wrong(&error.to_string()))?),
+        };
+        let Some((epoch, more, flat)) = reply else { return Ok(Page::none()) };
+        let flat: Vec<(u64, String)> =
+            redis::from_redis_value(redis::Value::Array(flat)).map_err(|error| wrong(&error.to_string()))?;
+        let events = flat.into_iter().map(|(seq, body)| StoredEvent { seq, body: body.into() }).collect();
+        Ok(Page { epoch: Some(Epoch::from(epoch.as_str())), events, more: more == 1 })
+    }
+}
+
+/// A script's reply of varying shape: a word, and what follows it.
+pub(super) struct Reply {
+    pub(super) word: String,
+    rest: std::vec::IntoIter<redis::Value>,
+}
+
+impl Reply {
+    pub(super) fn read(values: Vec<redis::Value>) -> StoreResult<Self> {
+        let mut rest = values.into_iter();
+        let word = rest.next().and_then(|word| redis::from_redis_value(word).ok()).ok_or_else(|| wrong("empty"))?;
+        Ok(Self { word, rest })
+    }
+
+    pub(super) fn take<T: redis::FromRedisValue>(&mut self) -> StoreResult<T> {
+        let value = self.rest.next().ok_or_else(|| wrong("too short"))?;
+        redis::from_redis_value(value).map_err(|error| wrong(&error.to_string()))
+    }
+
+    pub(super) fn take_epoch(&mut self) -> StoreResult<Epoch> {
+        Ok(Epoch::from(self.take::<String>()?.as_str()))
+    }
+}
+
+pub(super) fn wrong(reason: &str) -> StoreError {
+    StoreError::Corrupt(format!("a script's reply: {reason}"))
+}
+
+fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
+    let mut reply = Reply::read(reply)?;
+    Ok(Some(match reply.word.as_str() {
+        "new" => Appended::New { epoch: reply.take_epoch()?, seq: reply.take()? },
+        "again" => {
+            let seq = reply.take()?;
+            let message: String = reply.take()?;
+            let message = (!message.is_empty()).then(|| MessageId::from(message.as_str()));
+            Appended::Again { seq, message, answered: reply.take()? }
+        }
+        "conflict" => Appended::Conflict,
+        "unknown" => return Ok(None),
+        other => return Err(wrong(other)),
+    }))
+}
+
+#[async_trait]
+impl Logs for RedisLogs {
+    async fn append(&self, append: Append) -> StoreResult<Appended> {
+        let scripts = &self.scripts;
+        let mut call = scripts.call(&scripts.append);
+        call.arg(append.group.as_str()).arg(&*append.body).arg(&scripts.channel);
+        if let Some(once) = &append.once {
+            call.key(scripts.keys.once(once))
+                .arg(&once.fingerprint)
+                .arg(append.message.as_ref().map_or("", MessageId::as_str))
+                .arg(ONCE_SECONDS);
+        }
+        let reply = self.database.script_within(self.database.budgets().append, &call).await?;
+        appended(reply)?.ok_or_else(|| wrong("an append is never unknown"))
+    }
+
+    async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
+        let mut call = self.scripts.call(&self.scripts.recall);
+        call.key(self.scripts.keys.once(once)).arg(&once.fingerprint);
+        appended(self.database.script(&call).await?)
+    }
+
+    async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {
+        let mut states = Vec::with_capacity(groups.len());
+        for groups in groups.chunks(BATCH) {
+            let mut call = self.scripts.call(&self.scripts.open);
+            for group in groups {
+                call.arg(group.as_str());
+            }
+            let flat: Vec<(String, u64, u64)> = self.database.script(&call).await?;
+            states.extend(flat.into_iter().map(|(epoch, seq, first)| LogState {
+                head: LogHead { epoch: Epoch::from(epoch.as_str()), seq },
+                first,
+            }));
+        }
+        if states.len() == groups.len() { Ok(states) } else { Err(wrong("not one state for each group")) }
+    }
+
+    async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page> {
+        self.read(group, "after", after.min(LAST_SEQ - 1).saturating_add(1).to_string(), size).await
+    }
+
+    async fn read_before(&self, group: &GroupName, before: Option<u64>, size: PageSize) -> StoreResult<Page> {
+        let start = before.map_or("+".to_owned(), |before| before.min(LAST_SEQ).saturating_sub(1).to_string());
+        let mut page = self.read(group, "before", start, size).await?;
+        page.events.reverse();
+        Ok(page)
+    }
+}

@@ -1,0 +1,138 @@
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rand::RngExt;
+use redis::Script;
+
+use super::RedisOptions;
+use super::connection::Database;
+use super::keys::{Keys, digest};
+use crate::ids::{GroupName, NodeId};
+use crate::store::{Membership, StoreResult};
+
+/// How long a node counts as alive after its last heartbeat, in seconds.
+const LEASE_SECONDS: u64 = 10;
+/// Groups in one script run: a few milliseconds of the server's time.
+const BATCH: usize = 500;
+/// Memberships of dead nodes that one heartbeat removes at most.
+const SWEEP: usize = 500;
+/// Names of the channel layer are shorter than this many characters.
+const NAME_LIMIT: usize = 100;
+
+/// This node's name in the channel layer, `sophie.{32 hex}!`: the queue that Django writes to, and what a member of a
+/// group begins with. Never used twice.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NodeKey(Arc<str>);
+
+impl NodeKey {
+    /// A fresh one.
+    pub fn random() -> Self {
+        Self(format!("sophie.{:032x}!", rand::rng().random::<u128>()).into())
+    }
+
+    /// The name, `!` included.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The channel name under which this node is a member of a group.
+    pub fn member(&self, group: &GroupName) -> String {
+        format!("{}{}", self.0, local_name(group))
+    }
+}
+
+impl fmt::Debug for NodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What stands for a group behind a node's key: its name, or a digest of it where the whole would be too long.
+pub fn local_name(group: &GroupName) -> String {
+    const KEY: usize = "sophie.".len() + 32 + "!".len();
+    if KEY + group.as_str().len() < NAME_LIMIT { group.as_str().to_owned() } else { digest(group.as_str()) }
+}
+
+/// This node's memberships, as members of the channel layer's groups.
+pub struct RedisMembership {
+    database: Database,
+    keys: Keys,
+    channel_prefix: String,
+    expiry: u64,
+    node: NodeId,
+    node_key: NodeKey,
+    join: Script,
+    leave: Script,
+    heartbeat: Script,
+    resign: Script,
+}
+
+impl RedisMembership {
+    pub(super) fn new(database: Database, options: &RedisOptions, keys: Keys) -> Self {
+        Self {
+            database,
+            keys,
+            channel_prefix: options.channel_prefix.clone(),
+            expiry: options.group_expiry_seconds.max(1),
+            node: options.node.clone(),
+            node_key: options.node_key.clone(),
+            join: Script::new(include_str!("scripts/join.lua")),
+            leave: Script::new(include_str!("scripts/leave.lua")),
+            heartbeat: Script::new(include_str!("scripts/heartbeat.lua")),
+            resign: Script::new(include_str!("scripts/resign.lua")),
+        }
+    }
+
+    fn joined(&self) -> String {
+        format!("{}{}", self.keys.joined_prefix(), self.node_key.as_str())
+    }
+
+    fn members_of(&self, group: &GroupName) -> String {
+        format!("{}:group:{group}", self.channel_prefix)
+    }
+}
+
+#[async_trait]
+impl Membership for RedisMembership {
+    async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
+        for groups in groups.chunks(BATCH) {
+            let mut call = self.join.prepare_invoke();
+            call.arg(self.expiry).arg(self.node_key.as_str()).arg(self.joined());
+            for group in groups {
+                call.key(self.members_of(group)).arg(local_name(group));
+            }
+            let () = self.database.script(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
+        for groups in groups.chunks(BATCH) {
+            let mut call = self.leave.prepare_invoke();
+            call.arg(self.node_key.as_str()).arg(self.joined());
+            for group in groups {
+                call.key(self.members_of(group)).arg(local_name(group));
+            }
+            let () = self.database.script(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn heartbeat(&self) -> StoreResult<bool> {
+        let mut call = self.heartbeat.key(self.keys.node(&self.node));
+        call.key(self.keys.nodes())
+            .arg(self.node_key.as_str())
+            .arg(LEASE_SECONDS)
+            .arg(self.keys.joined_prefix())
+            .arg(self.expiry)
+            .arg(SWEEP);
+        self.database.script(&call).await
+    }
+
+    async fn resign(&self) -> StoreResult<()> {
+        let mut call = self.resign.key(self.keys.node(&self.node));
+        call.key(self.keys.nodes()).arg(self.node_key.as_str()).arg(self.keys.joined_prefix());
+        self.database.script(&call).await
+    }
+}

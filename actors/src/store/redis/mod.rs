@@ -1,0 +1,116 @@
+//! The twin that keeps everything in Redis, for any number of nodes. Every key has a TTL; what must be atomic is one Lua
+//! script; times are the server's own.
+
+mod answers;
+mod cache;
+mod connection;
+mod feed;
+mod groups;
+mod health;
+mod keys;
+mod logs;
+mod membership;
+#[cfg(test)]
+mod server;
+mod sessions;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::answers::RedisAnswers;
+use self::cache::RedisCache;
+pub use self::connection::Budgets;
+pub(crate) use self::connection::Database;
+pub use self::feed::{Published, events_channel};
+use self::groups::RedisGroups;
+pub use self::health::{DatabasePing, RedisHealth};
+pub(crate) use self::keys::Keys;
+use self::logs::{LogScripts, RedisLogs};
+use self::membership::RedisMembership;
+pub use self::membership::{NodeKey, local_name};
+use self::sessions::RedisSessions;
+pub use self::source::SentinelOptions;
+use self::source::Source;
+use super::{StoreError, Stores};
+use crate::ids::NodeId;
+use crate::limiter::redis::RedisLimits;
+
+/// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://` or `rediss://` URL of the database of the channel layer and of Sophie's own keys.
+    pub url: String,
+    /// The same for the response cache.
+    pub cache_url: String,
+    /// Where to ask for the master of both, if Sentinels watch over it. Host and port of the URLs do not count then.
+    pub sentinel: Option<SentinelOptions>,
+    /// What Sophie's own keys begin with.
+    pub prefix: String,
+    /// What the channel layer's keys begin with.
+    pub channel_prefix: String,
+    /// This node.
+    pub node: NodeId,
+    /// This node's key in the channel layer, new at every start.
+    pub node_key: NodeKey,
+    /// Events kept of each group.
+    pub log_events: usize,
+    /// Age in seconds at which an event is gone.
+    pub log_seconds: u64,
+    /// Seconds after which an unused group, and a membership that was not renewed, is forgotten.
+    pub group_expiry_seconds: u64,
+    /// Seconds that a cached answer is kept.
+    pub cache_ttl_seconds: u64,
+    /// Cached answers over this many bytes are not kept.
+    pub cache_max_entry_bytes: usize,
+    /// How long a call may take.
+    pub budgets: Budgets,
+}
+
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisOptions")
+            .field("url", &Source::shown(&self.url))
+            .field("cache_url", &Source::shown(&self.cache_url))
+            .field("prefix", &self.prefix)
+            .field("channel_prefix", &self.channel_prefix)
+            .field("node", &self.node)
+            .field("log_events", &self.log_events)
+            .field("log_seconds", &self.log_seconds)
+            .field("group_expiry_seconds", &self.group_expiry_seconds)
+            .field("cache_ttl_seconds", &self.cache_ttl_seconds)
+            .field("cache_max_entry_bytes", &self.cache_max_entry_bytes)
+            .field("budgets", &self.budgets)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Connects to Redis. If it is away, the stores are unavailable until it is back; only options that cannot be right are
+/// an error. Must be called within the tokio runtime that is to carry the connections.
+pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
+    let main = Source::new(&options.url, options.sentinel.as_ref())?;
+    let cache = Source::new(&options.cache_url, options.sentinel.as_ref())?;
+    let channel = events_channel(&options.prefix, main.db());
+    let (main, cache) =
+        tokio::join!(Database::open("main", main, options.budgets), Database::open("cache", cache, options.budgets));
+    let health = RedisHealth::new(vec![main.clone(), cache.clone()]);
+    let keys = Keys::new(&options.prefix);
+    let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel));
+    let stores = Stores {
+        logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone())),
+        groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
+        sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone())),
+        answers: Arc::new(RedisAnswers::new(main.clone(), scripts)),
+        membership: Arc::new(RedisMembership::new(main.clone(), &options, keys.clone())),
+        cache: Arc::new(RedisCache::new(
+            cache,
+            Duration::from_secs(options.cache_ttl_seconds),
+            options.cache_max_entry_bytes,
+        )),
+        limits: Arc::new(RedisLimits::new(main, keys)),
+    };
+    Ok((stores, health))
+}

@@ -1,0 +1,93 @@
+-- What every script about logs begins with. Names of keys are computed: all of it lives on one server, not on a cluster.
+-- ARGV[1..5] of each: prefix, events kept, age in ms at which an event is gone, life of a group in s, candidate epoch.
+local prefix, log_events, log_ms, group_life, fresh_epoch = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local index = prefix .. ':groups'
+
+-- tostring() would round what has more than 14 digits.
+local function int(number) return string.format('%.0f', number) end
+
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local function log_key(name) return prefix .. ':log:' .. name end
+local function group_key(name) return prefix .. ':group:' .. name end
+
+-- Each new group looks at three random entries of the index and drops those whose group has expired, so that the index
+-- stays in proportion to the groups that live, even if nobody ever lists it. Not math.random: it repeats itself.
+local function sweep_index()
+  local size = redis.call('ZCARD', index)
+  for i = 1, 3 do
+    if size == 0 then return end
+    local rank = (tonumber(time[2]) * 7919 + i * 104729) % size
+    local name = redis.call('ZRANGE', index, rank, rank)[1]
+    if name and redis.call('EXISTS', group_key(name)) == 0 then
+      redis.call('ZREM', index, name)
+      size = size - 1
+    end
+  end
+end
+
+-- Makes the group if there is none, and renews its life. Returns epoch, last seq, and when its last event was written.
+local function open(name)
+  local key = group_key(name)
+  local known = redis.call('HMGET', key, 'epoch', 'seq', 'at')
+  if not known[1] then
+    -- A log without its group is of another life: its numbers would collide.
+    redis.call('DEL', log_key(name))
+    redis.call('HSET', key, 'epoch', fresh_epoch, 'seq', 0, 'at', 0, 'created', int(now), 'assistant', 1)
+    sweep_index()
+    known = {fresh_epoch, 0, 0}
+  end
+  redis.call('EXPIRE', key, group_life)
+  redis.call('ZADD', index, 0, name)
+  redis.call('EXPIRE', index, group_life)
+  return known[1], tonumber(known[2]), tonumber(known[3])
+end
+
+local function split(id)
+  local seq, at = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(seq), tonumber(at)
+end
+
+-- Drops what is too old; returns the seq of the oldest event that stays.
+local function trim(name)
+  local key, count = log_key(name), 1
+  while true do
+    local page = redis.call('XRANGE', key, '-', '+', 'COUNT', count)
+    local old = {}
+    for _, entry in ipairs(page) do
+      local seq, at = split(entry[1])
+      if at > now - log_ms then
+        if #old > 0 then redis.call('XDEL', key, unpack(old)) end
+        return seq
+      end
+      old[#old + 1] = entry[1]
+    end
+    if #old == 0 then return nil end
+    redis.call('XDEL', key, unpack(old))
+    count = 100
+  end
+end
+
+-- Adds an event and tells the other nodes. Returns epoch and seq.
+local function append(name, body, channel)
+  local epoch, seq, last = open(name)
+  seq = seq + 1
+  -- Times in one log never go back, whatever the clock does: trimming relies on it.
+  local at = math.max(now, last)
+  local key = log_key(name)
+  redis.call('XADD', key, 'MAXLEN', log_events, int(seq) .. '-' .. int(at), 'b', body)
+  trim(name)
+  redis.call('PEXPIRE', key, int(log_ms + at - now))
+  redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at))
+  redis.call('PUBLISH', channel, epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
+  return epoch, seq
+end
+
+-- What is known of a once-only id, as {'conflict'} or {'again', seq, message, answered}; nil if its log is lost.
+local function recall(once, fingerprint)
+  local known = redis.call('HMGET', once, 'fingerprint', 'group', 'epoch', 'seq', 'message', 'answered')
+  if not known[1] or redis.call('HGET', group_key(known[2]), 'epoch') ~= known[3] then return nil end
+  if known[1] ~= fingerprint then return {'conflict'} end
+  return {'again', tonumber(known[4]), known[5], known[6] and 1 or 0}
+end

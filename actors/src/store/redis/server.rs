@@ -1,0 +1,92 @@
+//! A redis-server of the tests' own.
+
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// One server on a free port of this machine, without persistence. Ends when it is dropped.
+pub struct TestServer {
+    port: u16,
+    dir: TempDir,
+    child: Option<Child>,
+}
+
+impl TestServer {
+    /// A port on which nothing listens (yet).
+    pub fn absent() -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = free.local_addr().expect("bound").port();
+        Self { port, dir: TempDir::new().expect("a directory"), child: None }
+    }
+
+    /// A server that answers.
+    pub fn start() -> Self {
+        let mut server = Self::absent();
+        server.launch();
+        server
+    }
+
+    /// Starts what is absent, empty.
+    pub fn launch(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(self.dir.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect(
+                "these tests need redis-server: install it with `apt-get install redis-server` or `brew install redis`",
+            );
+        self.child = Some(child);
+        for _ in 0..500 {
+            let mut connection = redis::Client::open(self.url(0)).expect("a good URL").get_connection();
+            if let Ok(connection) = &mut connection
+                && redis::cmd("PING").query::<()>(connection).is_ok()
+            {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("redis-server does not answer on port {}", self.port);
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, db: u8) -> String {
+        format!("redis://127.0.0.1:{}/{db}", self.port)
+    }
+
+    /// A plain connection to a database, past everything under test.
+    pub fn connection(&self, db: u8) -> redis::Connection {
+        redis::Client::open(self.url(db)).expect("a good URL").get_connection().expect("the server is up")
+    }
+
+    /// Freezes the process, as a host that swaps or a network that drops would.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets the process go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Kills the process at once.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.as_ref().expect("running").id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().expect("kill is there").success());
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

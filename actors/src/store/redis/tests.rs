@@ -1,0 +1,415 @@
+//! The contract on a real Redis, and what only Redis can do wrong: to hang, to die, to come back empty.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::server::TestServer;
+use super::*;
+use crate::ids::{GroupName, MessageId, random_text};
+use crate::limiter::{Bucket, Verdict};
+use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
+use crate::store::{AnswerRecord, Appended, Page, PageSize};
+
+/// Long enough for a busy machine: budgets have tests of their own.
+const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
+const DEADLINE: Duration = Duration::from_secs(10);
+
+fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
+    RedisOptions {
+        url: server.url(0),
+        cache_url: server.url(2),
+        sentinel: None,
+        prefix: format!("test-{}", random_text(8)),
+        channel_prefix: format!("asgi-{}", random_text(8)),
+        node: NodeId::random(),
+        node_key: NodeKey::random(),
+        log_events: LOG_EVENTS,
+        log_seconds: LOG_SECONDS,
+        group_expiry_seconds: 60,
+        cache_ttl_seconds: 60,
+        cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
+        budgets,
+    }
+}
+
+/// One server for all tests that run at the same time; it ends with the last of them.
+fn shared_server() -> Arc<TestServer> {
+    static SHARED: Mutex<Weak<TestServer>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let server = Arc::new(TestServer::start());
+        *shared = Arc::downgrade(&server);
+        server
+    })
+}
+
+struct InRedis {
+    server: Arc<TestServer>,
+    options: RedisOptions,
+    stores: Stores,
+}
+
+impl InRedis {
+    fn stores(&self) -> Stores {
+        self.stores.clone()
+    }
+
+    /// Every key that Sophie writes has a TTL, whichever tests run beside this one.
+    fn finish(self) {
+        assert_every_key_expires(&self.server);
+    }
+}
+
+fn assert_every_key_expires(server: &TestServer) {
+    for db in [0, 1, 2] {
+        let mut connection = server.connection(db);
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("listed");
+        for key in keys {
+            let ttl: i64 = redis::cmd("TTL").arg(&key).query(&mut connection).expect("asked");
+            assert_ne!(ttl, -1, "{key} has no TTL");
+        }
+    }
+}
+
+async fn in_redis() -> InRedis {
+    let server = shared_server();
+    let options = options(&server, PATIENT);
+    let (stores, _) = connect(options.clone()).await.expect("good options");
+    InRedis { server, options, stores }
+}
+
+mod contract {
+    use super::*;
+
+    promises!(tokio::test, in_redis);
+}
+
+async fn until_available(health: &RedisHealth, available: bool) {
+    let mut watch = health.subscribe();
+    let seen = timeout(DEADLINE, watch.wait_for(|now| *now == available)).await;
+    assert!(seen.is_ok_and(|seen| seen.is_ok()), "not available={available} in time");
+}
+
+fn everything() -> PageSize {
+    PageSize { events: 1_000, bytes: 1_000_000 }
+}
+
+fn bucket() -> [Bucket; 1] {
+    [Bucket { key: "k".into(), name: "test", interval_us: 1_000, burst: 10, cost: 1 }]
+}
+
+#[tokio::test]
+async fn a_frozen_server_costs_one_budget_and_then_nothing() {
+    let server = TestServer::start();
+    let (stores, health) = connect(options(&server, Budgets::default())).await.expect("good options");
+    until_available(&health, true).await;
+    stores.logs.append(event(&group("team"), "x")).await.expect("stored");
+    server.freeze();
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for n in 0..200 {
+        let stores = stores.clone();
+        tasks.spawn(async move {
+            if n % 2 == 0 {
+                stores.limits.admit(&bucket()).await.is_err()
+            } else {
+                stores.logs.append(event(&group("team"), "y")).await.is_err()
+            }
+        });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|failed| failed));
+    // One time-out for all: the appends in flight do not sit out their 2 s. The rest is for a busy machine.
+    assert!(start.elapsed() >= Duration::from_millis(90), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_millis(600), "{:?}", start.elapsed());
+    assert!(!health.available());
+    let start = Instant::now();
+    for _ in 0..100 {
+        assert!(stores.limits.admit(&bucket()).await.is_err());
+        assert!(stores.logs.append(event(&group("team"), "z")).await.is_err());
+    }
+    assert!(start.elapsed() < Duration::from_millis(50), "refused at once, but it took {:?}", start.elapsed());
+    server.thaw();
+    until_available(&health, true).await;
+    assert!(matches!(stores.limits.admit(&bucket()).await, Ok(Verdict::Admitted { .. })));
+    // Replies of before went to a connection that nobody listens to.
+    let page = stores.logs.read_after(&group("team"), 0, everything()).await.expect("read");
+    assert!(page.events.iter().all(|event| event.body.starts_with("{\"text\"")));
+}
+
+#[tokio::test]
+async fn an_append_alone_may_take_its_two_seconds() {
+    let server = TestServer::start();
+    let patient_look = Budgets { other: Duration::from_secs(20), ..Budgets::default() };
+    let (stores, health) = connect(options(&server, patient_look)).await.expect("good options");
+    until_available(&health, true).await;
+    server.freeze();
+    let start = Instant::now();
+    assert!(stores.logs.append(event(&group("team"), "x")).await.is_err());
+    let took = start.elapsed();
+    assert!((Duration::from_millis(1_900)..Duration::from_millis(2_600)).contains(&took), "{took:?}");
+    server.thaw();
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_noticed_though_nobody_calls() {
+    let server = TestServer::start();
+    let (_stores, health) = connect(options(&server, Budgets::default())).await.expect("good options");
+    until_available(&health, true).await;
+    server.freeze();
+    until_available(&health, false).await;
+    server.thaw();
+    until_available(&health, true).await;
+}
+
+#[tokio::test]
+async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
+    let mut server = TestServer::start();
+    let (stores, health) = connect(options(&server, Budgets::default())).await.expect("good options");
+    until_available(&health, true).await;
+    let team = group("team");
+    let record = AnswerRecord {
+        answer: crate::ids::AnswerId::random(),
+        group: team.clone(),
+        message: MessageId::random(&team),
+        node: NodeId::random(),
+        text: String::new(),
+    };
+    let before = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
+    assert!(stores.answers.begin(&record, None).await.expect("begun"));
+    assert!(stores.answers.renew(&record.answer, "some ").await.expect("renewed"));
+    assert!(!stores.membership.heartbeat().await.expect("beaten"));
+    server.kill();
+    until_available(&health, false).await;
+    assert!(stores.logs.open(std::slice::from_ref(&team)).await.is_err());
+    server.launch();
+    until_available(&health, true).await;
+    let after = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
+    assert_ne!(after.head.epoch, before.head.epoch);
+    assert!(!stores.membership.heartbeat().await.expect("beaten"), "the lease was lost");
+    // The writer lives: its next renewal makes the record whole again.
+    assert!(stores.answers.renew(&record.answer, "more").await.expect("renewed"));
+    let key = redis::cmd("KEYS").arg("*:text").query::<Vec<String>>(&mut server.connection(0)).expect("listed");
+    let text: String = redis::cmd("GET").arg(&key).query(&mut server.connection(0)).expect("read");
+    assert_eq!(text, "some more");
+    assert_every_key_expires(&server);
+}
+
+#[tokio::test]
+async fn a_flush_begins_a_new_epoch() {
+    let server = TestServer::start();
+    let (stores, _) = connect(options(&server, PATIENT)).await.expect("good options");
+    let team = group("team");
+    let Ok(Appended::New { epoch, seq: 1 }) = stores.logs.append(event(&team, "x")).await else { panic!("stored") };
+    redis::cmd("FLUSHALL").query::<()>(&mut server.connection(0)).expect("flushed");
+    assert_eq!(stores.logs.read_after(&team, 0, everything()).await.expect("read"), Page::none());
+    let Ok(Appended::New { epoch: fresh, seq: 1 }) = stores.logs.append(event(&team, "y")).await else { panic!("new") };
+    assert_ne!(fresh, epoch);
+}
+
+#[tokio::test]
+async fn a_stream_without_its_group_is_not_continued() {
+    let redis = in_redis().await;
+    let team = group("team");
+    for _ in 0..5 {
+        redis.stores.logs.append(event(&team, "old")).await.expect("stored");
+    }
+    let key = format!("{}:group:team", redis.options.prefix);
+    redis::cmd("DEL").arg(key).query::<()>(&mut redis.server.connection(0)).expect("evicted");
+    assert!(matches!(redis.stores.logs.append(event(&team, "new")).await, Ok(Appended::New { seq: 1, .. })));
+    let page = redis.stores.logs.read_after(&team, 0, everything()).await.expect("read");
+    assert_eq!(page.events.len(), 1);
+}
+
+#[tokio::test]
+async fn a_service_starts_without_its_redis_and_finds_it_later() {
+    let mut server = TestServer::absent();
+    let start = Instant::now();
+    let (stores, health) = connect(options(&server, Budgets::default())).await.expect("Redis may come later");
+    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(!health.available());
+    assert!(stores.logs.append(event(&group("team"), "x")).await.is_err());
+    server.launch();
+    until_available(&health, true).await;
+    stores.logs.append(event(&group("team"), "x")).await.expect("stored");
+    for ping in health.ping().await {
+        assert!(ping.latency.is_ok(), "{ping:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_append_is_published_in_order() {
+    use futures_util::StreamExt;
+    let redis = in_redis().await;
+    let client = redis::Client::open(redis.server.url(0)).expect("a good URL");
+    let mut pubsub = client.get_async_pubsub().await.expect("connected");
+    pubsub.subscribe(events_channel(&redis.options.prefix, 0)).await.expect("subscribed");
+    let team = group("team");
+    for n in 0..20 {
+        redis.stores.logs.append(event(&team, &format!("{n} ü"))).await.expect("stored");
+    }
+    let answer = crate::ids::AnswerId::random();
+    redis.stores.answers.end(&answer, &team, "{\"end\":1}".into()).await.expect("ended");
+    let mut messages = pubsub.on_message();
+    for seq in 1..=21 {
+        let message = timeout(DEADLINE, messages.next()).await.expect("in time").expect("open");
+        let event = Published::parse(message.get_payload_bytes()).expect("well-formed");
+        assert_eq!((event.seq, &event.group), (seq, &team));
+        let body = if seq == 21 { "{\"end\":1}".to_owned() } else { format!("{{\"text\":\"{} ü\"}}", seq - 1) };
+        assert_eq!(&*event.body, body);
+    }
+}
+
+#[tokio::test]
+async fn members_are_written_as_the_channel_layer_reads_them() {
+    let redis = in_redis().await;
+    let long = group(&"g".repeat(99));
+    redis.stores.membership.join(&[group("team"), long.clone()]).await.expect("joined");
+    let mut connection = redis.server.connection(0);
+    let mut members = |name: &GroupName| {
+        let key = format!("{}:group:{name}", redis.options.channel_prefix);
+        redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES").query::<Vec<(String, f64)>>(&mut connection)
+    };
+    let team = members(&group("team")).expect("read");
+    assert_eq!(team.len(), 1);
+    assert_eq!(team[0].0, format!("{}team", redis.options.node_key.as_str()));
+    let now = crate::protocol::unix_ms() as f64 / 1_000.0;
+    assert!((team[0].1 - now).abs() < 60.0, "{} is not the time in seconds", team[0].1);
+    let digested = &members(&long).expect("read")[0].0;
+    assert_eq!(*digested, redis.options.node_key.member(&long));
+    assert!(digested.len() < 100);
+    redis.stores.membership.leave(&[group("team"), long]).await.expect("left");
+    assert_eq!(members(&group("team")).expect("read"), vec![]);
+}
+
+#[tokio::test]
+async fn a_dead_nodes_memberships_are_removed_by_the_others() {
+    let redis = in_redis().await;
+    let alive = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..redis.options.clone() };
+    let (others, _) = connect(alive.clone()).await.expect("good options");
+    let groups: Vec<GroupName> = (0..700).map(|n| group(&format!("team-{n}"))).collect();
+    for stores in [&redis.stores, &others] {
+        stores.membership.join(&groups).await.expect("joined");
+        stores.membership.heartbeat().await.expect("beaten");
+    }
+    let mut connection = redis.server.connection(0);
+    let mut count = || -> Vec<usize> {
+        let mut pipe = redis::pipe();
+        for name in &groups {
+            pipe.cmd("ZCARD").arg(format!("{}:group:{name}", alive.channel_prefix));
+        }
+        pipe.query(&mut connection).expect("counted")
+    };
+    others.membership.heartbeat().await.expect("beaten");
+    assert_eq!(count(), vec![2; 700], "a living node's stay");
+    // Its lease runs out.
+    let nodes = format!("{}:nodes", alive.prefix);
+    let dead = redis.options.node_key.as_str();
+    redis::cmd("ZADD").arg(nodes).arg(1).arg(dead).query::<()>(&mut redis.server.connection(0)).expect("aged");
+    for _ in 0..2 {
+        others.membership.heartbeat().await.expect("beaten");
+    }
+    assert_eq!(count(), vec![1; 700]);
+}
+
+#[tokio::test]
+async fn the_index_forgets_groups_that_expired() {
+    let redis = in_redis().await;
+    let mut connection = redis.server.connection(0);
+    let groups: Vec<GroupName> = (0..300).map(|n| group(&format!("gone-{n}"))).collect();
+    redis.stores.logs.open(&groups).await.expect("opened");
+    for name in &groups {
+        let key = format!("{}:group:{name}", redis.options.prefix);
+        redis::cmd("DEL").arg(key).query::<()>(&mut connection).expect("expired");
+    }
+    let fresh: Vec<GroupName> = (0..300).map(|n| group(&format!("fresh-{n}"))).collect();
+    for name in &fresh {
+        redis.stores.logs.open(std::slice::from_ref(name)).await.expect("opened");
+    }
+    let index = format!("{}:groups", redis.options.prefix);
+    let size: usize = redis::cmd("ZCARD").arg(&index).query(&mut connection).expect("counted");
+    assert!((300..450).contains(&size), "{size} entries: new groups make room");
+    let listed = redis.stores.groups.list("", None, 1_000).await.expect("listed");
+    assert_eq!(listed.len(), 300);
+    let size: usize = redis::cmd("ZCARD").arg(&index).query(&mut connection).expect("counted");
+    assert_eq!(size, 300, "listing drops the rest");
+}
+
+#[tokio::test]
+async fn a_renewal_may_be_repeated() {
+    let redis = in_redis().await;
+    let team = group("team");
+    let record = AnswerRecord {
+        answer: crate::ids::AnswerId::random(),
+        group: team.clone(),
+        message: MessageId::random(&team),
+        node: NodeId::random(),
+        text: String::new(),
+    };
+    assert!(redis.stores.answers.begin(&record, None).await.expect("begun"));
+    assert!(redis.stores.answers.renew(&record.answer, "one ").await.expect("renewed"));
+    // As if a renewal with "two " had been carried out, and its reply lost.
+    let key = format!("{}:answer:{}:text", redis.options.prefix, record.answer);
+    let mut connection = redis.server.connection(0);
+    redis::cmd("APPEND").arg(&key).arg("two ").query::<()>(&mut connection).expect("written");
+    assert!(redis.stores.answers.renew(&record.answer, "two three").await.expect("renewed"));
+    let text: String = redis::cmd("GET").arg(&key).query(&mut connection).expect("read");
+    assert_eq!(text, "one two three");
+}
+
+#[tokio::test]
+async fn django_finds_cached_answers_under_its_own_key() {
+    let redis = in_redis().await;
+    let digest = random_text(64);
+    let mut connection = redis.server.connection(2);
+    let key = format!(":1:sophie:answer:{digest}");
+    redis::cmd("SET").arg(&key).arg("junk").arg("EX").arg(60).query::<()>(&mut connection).expect("set");
+    assert_eq!(redis.stores.cache.get(&digest).await.expect("asked"), None, "what cannot be read is a miss");
+    let answer = crate::store::CachedAnswer {
+        model: "m".into(),
+        text: "Grüße".into(),
+        finish_reason: "stop".into(),
+        created_at: "2025-10-09T08:53:20.123Z".into(),
+        usage: None,
+        chunks: vec![],
+    };
+    redis.stores.cache.put(&digest, &answer).await.expect("kept");
+    let json: String = redis::cmd("GET").arg(&key).query(&mut connection).expect("read");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON")["text"], "Grüße");
+    let ttl: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).expect("asked");
+    assert!((1..=60_000).contains(&ttl));
+}
+
+#[tokio::test]
+async fn a_wrong_type_under_our_key_is_told_and_costs_no_connection() {
+    let redis = in_redis().await;
+    let (stores, health) = connect(redis.options.clone()).await.expect("good options");
+    let key = format!("{}:group:team", redis.options.prefix);
+    let mut connection = redis.server.connection(0);
+    redis::cmd("SET").arg(&key).arg("x").arg("EX").arg(60).query::<()>(&mut connection).expect("set");
+    let error = stores.logs.append(event(&group("team"), "x")).await.expect_err("a wrong type");
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
+    assert!(health.available());
+}
+
+#[test]
+fn options_show_no_password() {
+    let server = TestServer::absent();
+    let shown = RedisOptions {
+        url: "redis://ann:secret@127.0.0.1:1/0".into(),
+        cache_url: "rediss://:secret@cache.example/2".into(),
+        ..options(&server, PATIENT)
+    };
+    let text = format!("{shown:?}");
+    assert!(!text.contains("secret") && text.contains("127.0.0.1:1/0"), "{text}");
+}
+
+#[tokio::test]
+async fn a_url_that_cannot_be_read_is_an_error_that_does_not_repeat_it() {
+    let server = TestServer::absent();
+    let bad = RedisOptions { url: "http://:secret@x".into(), ..options(&server, PATIENT) };
+    let error = connect(bad).await.err().expect("not a Redis URL");
+    assert!(!error.to_string().contains("secret"));
+}
