@@ -28,12 +28,12 @@ impl SettingsError {
     }
 }
 
-/// Where settings are looked for.
-#[derive(Debug, Clone, Default)]
+/// Where settings are looked for. Not to be printed: the environment holds secrets.
+#[derive(Clone, Default)]
 pub struct LoadFrom {
     /// The directory of `settings.toml`, `settings.{SOPHIE_ENV}.toml` and `.env`, of which each may be missing.
     pub dir: PathBuf,
-    /// A file that takes the place of `settings.toml` and must exist.
+    /// A file that takes the place of `settings.toml` and must exist; relative to `dir`.
     pub file: Option<PathBuf>,
     /// The environment's variables.
     pub environment: Vec<(String, String)>,
@@ -61,7 +61,7 @@ impl Settings {
 
         let main = from.dir.join("settings.toml");
         if let Some(file) = &from.file {
-            layers.add_file(file, &file.display().to_string())?;
+            layers.add_file(&from.dir.join(file), &file.display().to_string())?;
         } else if main.exists() {
             layers.add_file(&main, "settings.toml")?;
         }

@@ -212,7 +212,7 @@ impl Rule {
             Rule::Switch => "true or false".to_owned(),
             Rule::Text(allowed, _) | Rule::Secret(allowed, _) => (*allowed).to_owned(),
             Rule::Url(schemes) => format!("empty, or a URL that begins with {}://", schemes.join(":// or ")),
-            Rule::List(item) => format!("a list, each of it {}", item.allowed().trim_start_matches("empty, or ")),
+            Rule::List(item) => format!("a list; each entry {}", item.allowed().trim_start_matches("empty, or ")),
         }
     }
 
