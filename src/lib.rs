@@ -1,3 +1,8 @@
-//! How the world reaches the broker.
+//! The edge of Sophie: how the world reaches the broker.
 
+pub mod auth;
+pub mod cli;
+pub mod logging;
+pub mod settings;
+pub mod tls;
 pub mod upstream;

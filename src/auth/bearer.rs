@@ -1,0 +1,144 @@
+//! Bearer secrets that are not tokens: the operators' admin token and the API keys of back ends. Compared in constant time.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use sophie_actors::ids::random_text;
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::settings::{Secret, Settings};
+
+/// Characters of a made-up admin token: 36^40 possibilities are more than 200 bits.
+const TOKEN_CHARS: usize = 40;
+
+/// The admin token, as it was set or made up at start.
+pub struct AdminToken {
+    digest: [u8; 32],
+    generated: Option<String>,
+}
+
+impl AdminToken {
+    /// The token of the settings, or a random one if none is set.
+    pub fn from(settings: &Settings) -> Self {
+        let set = &settings.admin.token;
+        if set.is_empty() {
+            let token = random_text(TOKEN_CHARS);
+            Self { digest: digest(&token), generated: Some(token) }
+        } else {
+            Self { digest: digest(set.expose()), generated: None }
+        }
+    }
+
+    /// The token that was made up, to be logged once.
+    pub fn generated(&self) -> Option<&str> {
+        self.generated.as_deref()
+    }
+
+    /// Whether this is the token.
+    pub fn accepts(&self, given: &str) -> bool {
+        bool::from(self.digest.ct_eq(&digest(given)))
+    }
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AdminToken(***)")
+    }
+}
+
+/// One API key as it is written in the settings.
+pub struct ApiKey {
+    /// What it is called in logs and figures; empty if it has no name.
+    pub name: String,
+    key: Secret,
+}
+
+impl ApiKey {
+    /// Reads `KEY` or `name:KEY`. What stands before the first colon is a name if it is 1 to 64 of `A-Z a-z 0-9 _ - .`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let named = text.split_once(':').filter(|(name, _)| {
+            (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+        });
+        let (name, key) = named.unwrap_or(("", text));
+        let legal = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
+        legal.then(|| Self { name: name.to_owned(), key: Secret::from(key) })
+    }
+}
+
+/// The API keys of the settings.
+pub struct ApiKeys(Vec<(String, [u8; 32])>);
+
+impl ApiKeys {
+    /// The keys of the settings; those without a name are called `key-1`, `key-2` and so on, by their place.
+    pub fn from(settings: &Settings) -> Self {
+        let keys = settings.auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose()));
+        let named = keys.enumerate().map(|(index, api)| {
+            let name = if api.name.is_empty() { format!("key-{}", index + 1) } else { api.name };
+            (name, digest(api.key.expose()))
+        });
+        Self(named.collect())
+    }
+
+    /// Whether no key is configured.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The name of the key that was given, if it is one. Every key is looked at, so that time tells nothing.
+    pub fn name_of(&self, given: &str) -> Option<&str> {
+        let given = digest(given);
+        self.0.iter().fold(None, |found, (name, key)| {
+            let same: Choice = key.ct_eq(&given);
+            if bool::from(same) { Some(name.as_str()) } else { found }
+        })
+    }
+}
+
+impl fmt::Debug for ApiKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Digests have one length, so that comparing them does not tell the secret's.
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::load;
+
+    #[test]
+    fn an_admin_token_is_the_set_one_or_a_long_random_one() {
+        let set = AdminToken::from(&load(&[("SOPHIE__ADMIN__TOKEN", "s3cret")]).unwrap().settings);
+        assert!(set.accepts("s3cret"));
+        assert!(!set.accepts("s3cre") && !set.accepts("") && !set.accepts("s3crets"));
+        assert_eq!(set.generated(), None);
+        let settings = load(&[]).unwrap().settings;
+        let (one, two) = (AdminToken::from(&settings), AdminToken::from(&settings));
+        let token = one.generated().unwrap();
+        assert!(token.len() >= 32 && one.accepts(token) && !two.accepts(token) && !one.accepts(""));
+        assert!(!format!("{one:?}").contains(token));
+    }
+
+    #[test]
+    fn api_keys_are_known_by_name() {
+        let keys = ApiKeys::from(&load(&[("SOPHIE__AUTH__API_KEYS", "plain,shop:k:2,shop2:k3")]).unwrap().settings);
+        assert_eq!(keys.name_of("plain"), Some("key-1"));
+        assert_eq!(keys.name_of("k:2"), Some("shop"));
+        assert_eq!(keys.name_of("k3"), Some("shop2"));
+        assert_eq!(keys.name_of("shop:k:2"), None);
+        assert_eq!(keys.name_of(""), None);
+        assert!(ApiKeys::from(&load(&[]).unwrap().settings).is_empty());
+        assert!(!format!("{keys:?}").contains("k3"));
+    }
+
+    #[test]
+    fn a_key_that_is_empty_is_none() {
+        assert!(ApiKey::parse("").is_none());
+        assert!(ApiKey::parse("shop:").is_none());
+        assert!(ApiKey::parse("a b").is_none());
+    }
+}

@@ -1,0 +1,261 @@
+//! Who a caller is, and what they may join.
+
+pub mod address;
+pub mod bearer;
+pub mod credentials;
+pub mod jwks;
+pub mod jwt;
+pub mod origin;
+pub mod patterns;
+
+use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, DecodingKey};
+use sophie_actors::ids::{GroupName, SessionId, UserId};
+
+use crate::settings::{AuthMode, Settings, SettingsError};
+use jwks::Jwks;
+use jwt::Claims;
+use patterns::Pattern;
+
+/// What a caller shows.
+pub struct Credentials {
+    /// The bearer token, if one was sent.
+    pub token: Option<String>,
+    /// The session that they ask for.
+    pub session: SessionId,
+    /// Where they come from.
+    pub address: IpAddr,
+}
+
+/// Why a caller is not let in. The texts are for the client; nothing of the token is in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// No token where one is needed.
+    #[error("a token is needed: send it as Authorization: Bearer, as subprotocol bearer.T or as ?token=")]
+    Missing,
+    /// A token that is not good; the text says why.
+    #[error("the token is not valid: {0}")]
+    Invalid(&'static str),
+    /// A token whose time has passed.
+    #[error("the token has expired: get a new one")]
+    Expired,
+    /// It cannot be told now, since the keys cannot be fetched.
+    #[error("tokens cannot be checked at the moment: try again")]
+    Unavailable,
+}
+
+impl AuthError {
+    /// The HTTP status: 503 where it cannot be told, else 401.
+    pub fn status(self) -> u16 {
+        if self == Self::Unavailable { 503 } else { 401 }
+    }
+}
+
+/// A caller who was let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who they are.
+    pub user: UserId,
+    /// What their token lets them join; `None` is their home groups only. Without meaning for a guest.
+    pub groups: Option<Vec<Pattern>>,
+    /// The sessions that their token lets them use; `None` is any that nobody else owns. Without meaning for a guest.
+    pub sessions: Option<Vec<Pattern>>,
+    /// When that ends, in Unix seconds: from this second on it is over.
+    pub expires_at: Option<u64>,
+    /// Whether nobody had to say who they are (mode none).
+    pub guest: bool,
+}
+
+/// Whether a caller may use a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionRule {
+    /// Yes, whoever owns it.
+    Allowed,
+    /// No.
+    Refused,
+    /// Yes, unless another user owns it; who owns nothing yet becomes the owner.
+    IfUnowned,
+}
+
+impl Identity {
+    fn guest(session: &SessionId) -> Self {
+        Self { user: UserId::guest(session), groups: None, sessions: None, expires_at: None, guest: true }
+    }
+
+    fn from_claims(claims: Claims) -> Self {
+        let patterns = |texts: Vec<String>| texts.iter().map(|text| Pattern::from(text.as_str())).collect();
+        Self {
+            user: UserId::from(claims.sub.as_str()),
+            groups: claims.groups.map(patterns),
+            sessions: claims.sessions.map(patterns),
+            expires_at: Some(claims.exp),
+            guest: false,
+        }
+    }
+
+    /// Whether a session `own` of this caller may join a group: its home group always. A guest joins any but other sessions' home
+    /// groups; a token what its patterns match, home groups included.
+    pub fn may_join(&self, group: &GroupName, own: &SessionId) -> bool {
+        if group == &own.home() {
+            return true;
+        }
+        if self.guest {
+            return group.home_of().is_none();
+        }
+        self.groups.iter().flatten().any(|pattern| pattern.matches(group.as_str()))
+    }
+
+    /// Whether this caller may use a session.
+    pub fn session_rule(&self, session: &SessionId) -> SessionRule {
+        match &self.sessions {
+            _ if self.guest => SessionRule::Allowed,
+            None => SessionRule::IfUnowned,
+            Some(patterns) if patterns.iter().any(|pattern| pattern.matches(session.as_str())) => SessionRule::Allowed,
+            Some(_) => SessionRule::Refused,
+        }
+    }
+}
+
+/// Finds out who callers are, in the way that `auth.mode` says.
+pub struct Authenticator {
+    /// What tokens are checked with; none where everyone is a guest.
+    tokens: Option<TokenKeys>,
+}
+
+struct TokenKeys {
+    secret: Option<DecodingKey>,
+    jwks: Option<Jwks>,
+}
+
+impl Authenticator {
+    /// Set up as `[auth]` says. The process's TLS provider must be installed before, see [`crate::tls::install`].
+    pub fn from(settings: &Settings) -> Result<Self, SettingsError> {
+        let auth = &settings.auth;
+        match auth.mode {
+            AuthMode::None => Ok(Self { tokens: None }),
+            AuthMode::Hook => Err(SettingsError::new("auth.mode", "\"hook\" is not available in this version")),
+            AuthMode::Jwt => {
+                let secret = (!auth.jwt_secret.is_empty())
+                    .then(|| DecodingKey::from_secret(auth.jwt_secret.expose().as_bytes()));
+                let jwks = if auth.jwks_url.is_empty() { None } else { Some(Jwks::at(&auth.jwks_url)?) };
+                Ok(Self { tokens: Some(TokenKeys { secret, jwks }) })
+            }
+        }
+    }
+
+    /// Who the caller is. Also for a new token of a caller who is already in: whether its user is still the same is for the session
+    /// to compare.
+    pub async fn authenticate(&self, credentials: Credentials) -> Result<Identity, AuthError> {
+        let Some(TokenKeys { secret, jwks }) = &self.tokens else { return Ok(Identity::guest(&credentials.session)) };
+        let token = credentials.token.filter(|token| !token.is_empty()).ok_or(AuthError::Missing)?;
+        let header = jwt::header(&token)?;
+        // The kind of key follows from where it came from, never from the token: a public key is no HMAC secret.
+        let claims = match (header.alg, secret, jwks) {
+            (Algorithm::HS256, Some(secret), _) => jwt::verify(&token, secret, header.alg, unix_now())?,
+            (Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512, ..) | (_, _, None) => {
+                return Err(AuthError::Invalid("its algorithm is not accepted here"));
+            }
+            (algorithm, _, Some(jwks)) => {
+                let keys = jwks.keys(header.kid.as_deref(), algorithm).await?;
+                let mut outcome = Err(AuthError::Invalid("it is not signed by a known key"));
+                for key in keys {
+                    outcome = jwt::verify(&token, key.decoding(), algorithm, unix_now());
+                    if !matches!(outcome, Err(AuthError::Invalid(_))) {
+                        break;
+                    }
+                }
+                outcome?
+            }
+        };
+        Ok(Identity::from_claims(claims))
+    }
+}
+
+/// Seconds since 1970, as tokens count.
+pub fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::tests::load;
+
+    fn session(name: &str) -> SessionId {
+        SessionId::parse(name).unwrap()
+    }
+
+    fn group(name: &str) -> GroupName {
+        GroupName::parse(name).unwrap()
+    }
+
+    async fn ask(environment: &[(&str, &str)], token: Option<&str>) -> Result<Identity, AuthError> {
+        let authenticator = Authenticator::from(&load(environment).unwrap().settings).unwrap();
+        let token = token.map(str::to_owned);
+        authenticator
+            .authenticate(Credentials { token, session: session("s1"), address: "127.0.0.1".parse().unwrap() })
+            .await
+    }
+
+    const JWT: &[(&str, &str)] = &[("SOPHIE__AUTH__MODE", "jwt"), ("SOPHIE__AUTH__JWT_SECRET", "a secret of tests")];
+
+    fn token(groups: Option<&[&str]>, sessions: Option<&[&str]>) -> String {
+        let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+        let claims = Claims {
+            sub: "alice".into(),
+            exp: unix_now() + 60,
+            groups: groups.map(texts),
+            sessions: sessions.map(texts),
+        };
+        jwt::mint("a secret of tests", &claims).unwrap()
+    }
+
+    #[tokio::test]
+    async fn without_accounts_everyone_is_the_guest_of_their_session() {
+        let guest = ask(&[], None).await.unwrap();
+        assert_eq!(guest.user.as_str(), "guest:s1");
+        assert_eq!(guest.expires_at, None);
+        assert_eq!(guest.session_rule(&session("s1")), SessionRule::Allowed);
+        assert!(guest.may_join(&group("team-7"), &session("s1")));
+        assert!(guest.may_join(&group("chat_s1"), &session("s1")));
+        assert!(!guest.may_join(&group("chat_s2"), &session("s1")));
+    }
+
+    #[tokio::test]
+    async fn a_token_says_who_and_what() {
+        let alice = ask(JWT, Some(&token(Some(&["team-*", "chat_s9"]), Some(&["s?"])))).await.unwrap();
+        assert_eq!(alice.user.as_str(), "alice");
+        assert!(alice.expires_at.unwrap() > unix_now());
+        assert!(alice.may_join(&group("team-7"), &session("s1")));
+        assert!(alice.may_join(&group("chat_s1"), &session("s1")));
+        assert!(alice.may_join(&group("chat_s9"), &session("s1")), "the token says so");
+        assert!(!alice.may_join(&group("chat_s2"), &session("s1")));
+        assert!(!alice.may_join(&group("other"), &session("s1")));
+        assert_eq!(alice.session_rule(&session("s1")), SessionRule::Allowed);
+        assert_eq!(alice.session_rule(&session("s10")), SessionRule::Refused);
+    }
+
+    #[tokio::test]
+    async fn a_token_without_patterns_gives_home_groups_and_unowned_sessions() {
+        let alice = ask(JWT, Some(&token(None, None))).await.unwrap();
+        assert!(alice.may_join(&group("chat_s1"), &session("s1")));
+        assert!(!alice.may_join(&group("team-7"), &session("s1")));
+        assert_eq!(alice.session_rule(&session("s1")), SessionRule::IfUnowned);
+        let nobody = ask(JWT, Some(&token(Some(&[]), Some(&[])))).await.unwrap();
+        assert_eq!(nobody.session_rule(&session("s1")), SessionRule::Refused);
+    }
+
+    #[tokio::test]
+    async fn no_token_and_a_foreign_token_are_refused() {
+        assert_eq!(ask(JWT, None).await, Err(AuthError::Missing));
+        assert_eq!(ask(JWT, Some("")).await, Err(AuthError::Missing));
+        assert!(matches!(ask(JWT, Some("rubbish")).await, Err(AuthError::Invalid(_))));
+        let claims = Claims { sub: "a".into(), exp: unix_now() + 60, groups: None, sessions: None };
+        let foreign = jwt::mint("another secret", &claims).unwrap();
+        assert!(matches!(ask(JWT, Some(&foreign)).await, Err(AuthError::Invalid(_))));
+        assert_eq!(AuthError::Unavailable.status(), 503);
+        assert_eq!(AuthError::Missing.status(), 401);
+    }
+}

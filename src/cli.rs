@@ -1,0 +1,232 @@
+//! The command line: `sophie [serve | settings | token]`.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::auth::jwt::{self, Claims};
+use crate::auth::unix_now;
+use crate::settings::{LoadFrom, Loaded, Settings};
+use crate::{logging, tls};
+
+/// What the process was started with.
+pub struct Invocation {
+    /// The command line, the program's name included.
+    pub arguments: Vec<OsString>,
+    /// The environment.
+    pub environment: Vec<(String, String)>,
+    /// Where settings are looked for.
+    pub dir: PathBuf,
+}
+
+impl Invocation {
+    /// That of this process.
+    pub fn of_process() -> Self {
+        // Names that are not Unicode are nobody's settings; values that are not are kept readable, so that they can be refused.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+        Self {
+            arguments: std::env::args_os().collect(),
+            environment: variables.collect(),
+            dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An actor-based message broker for AI chat.
+#[derive(Parser)]
+#[command(name = "sophie", version, about, disable_help_subcommand = true)]
+struct Cli {
+    /// Read this file in place of `settings.toml`; it must exist
+    #[arg(long, value_name = "FILE", global = true)]
+    settings: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGTERM (what `sophie` alone does)
+    Serve,
+    /// Print what is in force and where each value came from, secrets masked
+    Settings,
+    /// Print a token for development, signed with auth.jwt_secret
+    Token(TokenArguments),
+}
+
+#[derive(Args)]
+struct TokenArguments {
+    /// The user (sub)
+    #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    user: String,
+    /// Patterns of groups that may be joined; without it the home groups only
+    #[arg(long, value_name = "G", value_delimiter = ',')]
+    groups: Option<Vec<String>>,
+    /// Patterns of sessions that may be used; without it any that nobody else owns
+    #[arg(long, value_name = "S", value_delimiter = ',')]
+    sessions: Option<Vec<String>>,
+    /// How long it is valid: a number and s, m, h or d
+    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
+    ttl: Duration,
+}
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+/// Runs the command line. `serve` is what serving is: it gets the settings, which are checked, with logging and TLS set up, and
+/// runs on an actix system until it is done. Exits with 0, 1 (a fault, told in one line) or 2 (not a command).
+pub fn run<S, F>(invocation: Invocation, serve: S) -> ExitCode
+where
+    S: FnOnce(Settings) -> F,
+    F: Future<Output = Outcome>,
+{
+    let cli = match Cli::try_parse_from(&invocation.arguments) {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version come here too, with 0. A closed pipe is no fault of ours.
+            let _printed = usage.print();
+            return u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
+    match carry_out(cli, invocation, serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _printed = writeln!(std::io::stderr(), "sophie: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out<S, F>(cli: Cli, invocation: Invocation, serve: S) -> Outcome
+where
+    S: FnOnce(Settings) -> F,
+    F: Future<Output = Outcome>,
+{
+    let filters = invocation.variable("RUST_LOG").map(str::to_owned);
+    let loaded =
+        Settings::load(&LoadFrom { dir: invocation.dir, file: cli.settings, environment: invocation.environment })?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Settings => print(&loaded.origins.show()),
+        Command::Token(arguments) => print(&format!("{}\n", token(&loaded.settings, arguments)?)),
+        Command::Serve => serve_with(loaded, filters.as_deref(), serve),
+    }
+}
+
+fn serve_with<S, F>(loaded: Loaded, filters: Option<&str>, serve: S) -> Outcome
+where
+    S: FnOnce(Settings) -> F,
+    F: Future<Output = Outcome>,
+{
+    loaded.settings.refuse_open_listening()?;
+    logging::start(&loaded.settings.log, filters);
+    tls::install();
+    actix_web::rt::System::new().block_on(serve(loaded.settings))
+}
+
+fn token(settings: &Settings, arguments: TokenArguments) -> Result<String, Box<dyn Error>> {
+    let secret = &settings.auth.jwt_secret;
+    if secret.is_empty() {
+        return Err("auth.jwt_secret (SOPHIE__AUTH__JWT_SECRET) must be set: tokens are signed with it".into());
+    }
+    let TokenArguments { user, groups, sessions, ttl } = arguments;
+    let claims = Claims { sub: user, exp: unix_now().saturating_add(ttl.as_secs()), groups, sessions };
+    Ok(jwt::mint(secret.expose(), &claims)?)
+}
+
+/// `90s`, `15m`, `1h`, `30d`; at least a second.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const ALLOWED: &str = "a number and s, m, h or d, such as 1h";
+    let unit = text.chars().next_back().ok_or(ALLOWED)?;
+    let seconds: u64 = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        _ => return Err(ALLOWED),
+    };
+    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| ALLOWED)?;
+    let total = number.checked_mul(seconds).filter(|total| *total > 0).ok_or(ALLOWED)?;
+    Ok(Duration::from_secs(total))
+}
+
+/// Prints to standard output. Whoever stops reading (`| head`) has seen enough.
+fn print(text: &str) -> Outcome {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(arguments: &[&str], environment: &[(&str, &str)]) -> (ExitCode, bool) {
+        let dir = tempfile::tempdir().unwrap();
+        let served = std::cell::Cell::new(false);
+        let invocation = Invocation {
+            arguments: std::iter::once("sophie").chain(arguments.iter().copied()).map(OsString::from).collect(),
+            environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            dir: dir.path().to_owned(),
+        };
+        let code = run(invocation, |_| {
+            served.set(true);
+            async { Ok(()) }
+        });
+        (code, served.get())
+    }
+
+    #[test]
+    fn sophie_alone_serves() {
+        assert_eq!(code(&[], &[]), (ExitCode::SUCCESS, true));
+        assert_eq!(code(&["serve"], &[]), (ExitCode::SUCCESS, true));
+    }
+
+    #[test]
+    fn faults_and_usage_have_codes_of_their_own() {
+        assert_eq!(code(&["dance"], &[]), (ExitCode::from(2), false));
+        assert_eq!(code(&["token"], &[]), (ExitCode::from(2), false));
+        assert_eq!(code(&["token", "--user", "a", "--ttl", "1 week"], &[]), (ExitCode::from(2), false));
+        assert_eq!(code(&["token", "--user", "a"], &[]), (ExitCode::FAILURE, false), "no secret to sign with");
+        assert_eq!(code(&["--settings", "missing.toml"], &[]), (ExitCode::FAILURE, false));
+        assert_eq!(code(&[], &[("SOPHIE__SERVER__BIND", "0.0.0.0:1")]), (ExitCode::FAILURE, false), "open to all");
+        assert_eq!(code(&["--version"], &[]), (ExitCode::SUCCESS, false));
+    }
+
+    #[test]
+    fn a_minted_token_is_accepted() {
+        let environment = [("SOPHIE__AUTH__JWT_SECRET", "a secret of tests")];
+        let settings = crate::settings::tests::load(&environment).unwrap().settings;
+        let arguments = TokenArguments {
+            user: "alice".into(),
+            groups: Some(vec!["team-*".into()]),
+            sessions: None,
+            ttl: Duration::from_secs(60),
+        };
+        let token = token(&settings, arguments).unwrap();
+        let key = jsonwebtoken::DecodingKey::from_secret(b"a secret of tests");
+        let claims = jwt::verify(&token, &key, jsonwebtoken::Algorithm::HS256, unix_now()).unwrap();
+        assert_eq!((claims.sub.as_str(), claims.groups), ("alice", Some(vec!["team-*".to_owned()])));
+        assert_eq!(claims.sessions, None);
+        assert!(claims.exp <= unix_now() + 60);
+    }
+
+    #[test]
+    fn times_to_live_are_read_with_their_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
+        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
+        for bad in ["", "1", "h", "-1h", "0s", "1é", "99999999999999999999d"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+}

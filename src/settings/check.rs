@@ -1,0 +1,158 @@
+//! Combinations of settings that cannot be meant.
+
+use std::net::SocketAddr;
+
+use super::SettingsError;
+use super::databases::database;
+use super::layers::Layers;
+use super::sections::{AiChoice, AuthMode, ChannelLayer, Settings};
+
+/// Refuses what cannot be meant; the message names the settings and where the first of them came from.
+pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {
+    for (key, fault) in faults(settings) {
+        if let Some(problem) = fault {
+            return Err(refused(layers, key, &problem));
+        }
+    }
+    redis_is_named_once(settings, layers)
+}
+
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 8] {
+    let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
+    let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
+    let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
+    let no_key = ai.backend == AiChoice::Openai && ai.api_key.is_empty() && ai.base_url.is_empty();
+    let core_only = channel.layer == ChannelLayer::Pubsub && !channel.notify_worker.is_empty();
+    let when = |fault: bool, problem: &str| fault.then(|| problem.to_owned());
+    [
+        (
+            "auth.mode",
+            when(
+                auth.mode == AuthMode::Hook,
+                "= \"hook\" is not available in this version; allowed are \"none\" and \"jwt\"",
+            ),
+        ),
+        ("auth.mode", when(auth.mode == AuthMode::Jwt && no_keys, "= \"jwt\" needs auth.jwt_secret or auth.jwks_url")),
+        ("admin.bind", when(same_port, "is the same as server.bind; leave it empty for one port")),
+        (
+            "session.pong_seconds",
+            when(session.pong_seconds > session.ping_seconds, "must not be longer than session.ping_seconds"),
+        ),
+        (
+            "session.max_text_chars",
+            when(
+                session.max_text_chars > session.max_frame_bytes,
+                "must not be more than session.max_frame_bytes: such a message would never come through",
+            ),
+        ),
+        (
+            "cache.max_entry_bytes",
+            when(
+                cache.options.max_entry_bytes as u64 > cache.options.memory_bytes,
+                "must not be more than cache.memory_bytes",
+            ),
+        ),
+        (
+            "ai.backend",
+            when(no_key, "= \"openai\" needs ai.api_key (OPENAI_API_KEY), or ai.base_url for an API without keys"),
+        ),
+        ("channel.notify_worker", when(core_only && redis.enabled, "works with channel.layer = \"core\" only")),
+    ]
+}
+
+/// A URL wins over host, port and password. Where those lie in a later layer, whoever set them expects them to count.
+fn redis_is_named_once(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {
+    let url = &settings.redis.url;
+    let Some(row) = layers.row("redis.url").filter(|_| !url.is_empty()) else { return Ok(()) };
+    for key in ["redis.host", "redis.port", "redis.password", "redis.db"] {
+        let unused = key != "redis.db" || database(url.as_str()).is_some_and(|db| db != settings.redis.db);
+        if unused && layers.row(key).is_some_and(|other| other.origin.is_over(&row.origin)) {
+            let problem = format!("has no effect beside redis.url ({}): set one of the two", row.origin);
+            return Err(refused(layers, key, &problem));
+        }
+    }
+    Ok(())
+}
+
+fn refused(layers: &Layers, key: &str, problem: &str) -> SettingsError {
+    let place = layers.row(key).map_or_else(String::new, |row| row.origin.to_string());
+    SettingsError::new(&place, format!("{key} {problem}"))
+}
+
+impl Settings {
+    /// Refuses to listen where other machines can reach what is then open to all: admin without a token, chat without accounts.
+    /// A listener of admin's own counts for admin.
+    pub fn refuse_open_listening(&self) -> Result<(), SettingsError> {
+        let reachable = |bind: &SocketAddr| !bind.ip().to_canonical().is_loopback();
+        let chat = reachable(&self.server.bind);
+        let admin = self.admin.bind.as_ref().filter(|bind| reachable(bind));
+        let no_token = self.admin.token.is_empty() && (chat || admin.is_some());
+        let no_accounts = self.auth.mode == AuthMode::None && !self.auth.open && chat;
+        if !no_token && !no_accounts {
+            return Ok(());
+        }
+        let (key, bind) = match admin {
+            Some(bind) if !chat => ("admin.bind", bind),
+            _ => ("server.bind", &self.server.bind),
+        };
+        let missing = match (no_token, no_accounts) {
+            (true, true) => "both are missing",
+            (true, false) => "admin.token is missing",
+            _ => "auth.open is missing",
+        };
+        let problem = format!(
+            "{bind} can be reached from other machines: set admin.token (SOPHIE__ADMIN__TOKEN), and auth.open = true \
+             (SOPHIE__AUTH__OPEN) if everyone may chat or auth.mode = \"jwt\" if not; {missing}"
+        );
+        Err(SettingsError::new(key, problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::tests::{load, refusal};
+
+    #[test]
+    fn what_contradicts_itself_does_not_start() {
+        let jwt = ("SOPHIE__AUTH__MODE", "jwt");
+        assert!(refusal(&[jwt]).contains("auth.mode = \"jwt\" needs auth.jwt_secret or auth.jwks_url"));
+        assert!(refusal(&[("SOPHIE__AUTH__MODE", "hook")]).contains("not available in this version"));
+        assert!(refusal(&[("SOPHIE__ADMIN__BIND", "127.0.0.1:8080")]).contains("the same as server.bind"));
+        assert!(refusal(&[("SOPHIE__SESSION__PONG_SECONDS", "26")]).contains("session.ping_seconds"));
+        assert!(refusal(&[("SOPHIE__SESSION__MAX_FRAME_BYTES", "1000")]).contains("session.max_frame_bytes"));
+        assert!(refusal(&[("SOPHIE__AI__BACKEND", "openai")]).contains("OPENAI_API_KEY"));
+        assert!(refusal(&[("SOPHIE__CACHE__MEMORY_BYTES", "1")]).contains("cache.memory_bytes"));
+        let pubsub =
+            [("SOPHIE__CHANNEL__LAYER", "pubsub"), ("SOPHIE__CHANNEL__NOTIFY_WORKER", "w"), ("USE_REDIS", "1")];
+        assert!(refusal(&pubsub).contains("channel.notify_worker"));
+    }
+
+    #[test]
+    fn an_open_address_needs_an_admin_token_and_a_word_on_accounts() {
+        let refused = |environment: &[(&str, &str)]| {
+            let mut all = vec![("SOPHIE__SERVER__BIND", "0.0.0.0:8080")];
+            all.extend_from_slice(environment);
+            load(&all).unwrap().settings.refuse_open_listening().err().map(|error| error.to_string())
+        };
+        let token = ("SOPHIE__ADMIN__TOKEN", "t0ken");
+        let both = refused(&[]).unwrap();
+        assert!(both.contains("admin.token") && both.contains("auth.open") && both.contains("both are missing"));
+        assert!(refused(&[token]).unwrap().contains("auth.open is missing"));
+        assert!(refused(&[("SOPHIE__AUTH__OPEN", "true")]).unwrap().contains("admin.token is missing"));
+        assert_eq!(refused(&[token, ("SOPHIE__AUTH__OPEN", "true")]), None);
+        assert_eq!(refused(&[token, ("SOPHIE__AUTH__MODE", "jwt"), ("SOPHIE__AUTH__JWT_SECRET", "s")]), None);
+        assert_eq!(refused(&[("SOPHIE__SERVER__BIND", "[::1]:8080")]), None, "a loopback address is not open");
+    }
+
+    #[test]
+    fn a_listener_of_admins_own_needs_a_token_too() {
+        let open = ("SOPHIE__ADMIN__BIND", "0.0.0.0:9090");
+        let message = load(&[open]).unwrap().settings.refuse_open_listening().unwrap_err().to_string();
+        assert!(
+            message.starts_with("admin.bind: 0.0.0.0:9090") && message.contains("SOPHIE__ADMIN__TOKEN"),
+            "{message}"
+        );
+        let closed = load(&[open, ("SOPHIE__ADMIN__TOKEN", "t0ken")]).unwrap();
+        assert!(closed.settings.refuse_open_listening().is_ok());
+    }
+}

@@ -1,0 +1,305 @@
+//! What each setting may be: its type, its range, and whether it is to be masked. One row for each key of `settings.toml`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+use toml::Value;
+
+use super::secret::{MASK, mask_url};
+use crate::auth::bearer::ApiKey;
+use crate::auth::origin::AllowedOrigin;
+
+/// What a setting may be.
+pub enum Rule {
+    /// A whole number within these bounds, both included.
+    Whole(i64, i64),
+    /// `true` or `false`.
+    Switch,
+    /// A text: what is allowed, in words and as a check.
+    Text(&'static str, fn(&str) -> bool),
+    /// As `Text`, never shown.
+    Secret(&'static str, fn(&str) -> bool),
+    /// Empty, or a URL with one of these schemes; shown without its password.
+    Url(&'static [&'static str]),
+    /// A list of texts.
+    List(&'static Rule),
+}
+
+const ADDRESS: Rule = Rule::Text("an address and port, such as 127.0.0.1:8080 or [::]:8080", |t| address(t).is_some());
+const HTTP: Rule = Rule::Url(&["http", "https"]);
+const REDIS: Rule = Rule::Url(&["redis", "rediss", "unix", "redis+unix"]);
+const NAME: Rule = Rule::Text("1 to 64 of A-Z a-z 0-9 _ - . :", |t| is_name(t, "_-.:"));
+const TOKEN: Rule =
+    Rule::Secret("empty, or visible ASCII characters without spaces", |t| t.bytes().all(|b| b.is_ascii_graphic()));
+const ANY_SECRET: Rule = Rule::Secret("any text", |_| true);
+const SECONDS: Rule = Rule::Whole(1, 86_400);
+/// A year: longer expiries are a slip of the unit.
+const LONG_SECONDS: Rule = Rule::Whole(1, 31_536_000);
+const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
+const BYTES: Rule = Rule::Whole(1, 1 << 40);
+const CONNECTIONS: Rule = Rule::Whole(1, 10_000);
+
+const RULES: &[(&str, Rule)] = &[
+    ("server.bind", ADDRESS),
+    ("server.workers", Rule::Whole(0, 1024)),
+    ("server.drain_seconds", Rule::Whole(0, 3600)),
+    ("server.max_connections", Rule::Whole(0, 10_000_000)),
+    (
+        "server.allowed_origins",
+        Rule::List(&Rule::Text("*, scheme://host, scheme://host:port or scheme://*.domain, without a path", |t| {
+            AllowedOrigin::parse(t).is_some()
+        })),
+    ),
+    (
+        "server.trusted_proxies",
+        Rule::List(&Rule::Text("a network such as 10.0.0.0/8, or an address", |t| network(t).is_some())),
+    ),
+    ("server.node", Rule::Text("empty, or 1 to 64 of A-Z a-z 0-9 _ - .", |t| t.is_empty() || is_name(t, "_-."))),
+    ("admin.token", TOKEN),
+    (
+        "admin.bind",
+        Rule::Text("empty, or an address and port, such as 127.0.0.1:9090", |t| t.is_empty() || address(t).is_some()),
+    ),
+    ("auth.mode", Rule::Text("\"none\" or \"jwt\"", |t| matches!(t, "none" | "jwt" | "hook"))),
+    ("auth.jwt_secret", ANY_SECRET),
+    ("auth.jwks_url", HTTP),
+    ("auth.hook_url", HTTP),
+    ("auth.open", Rule::Switch),
+    (
+        "auth.api_keys",
+        Rule::List(&Rule::Secret("KEY or name:KEY, neither empty, of visible ASCII characters", |t| {
+            ApiKey::parse(t).is_some()
+        })),
+    ),
+    ("redis.enabled", Rule::Switch),
+    ("redis.url", REDIS),
+    ("redis.host", Rule::Text("a host name or address", is_host)),
+    ("redis.port", Rule::Whole(1, 65_535)),
+    ("redis.db", Rule::Whole(0, 1023)),
+    ("redis.password", ANY_SECRET),
+    ("redis.prefix", NAME),
+    ("channel.layer", Rule::Text("\"core\" or \"pubsub\"", |t| matches!(t, "core" | "pubsub"))),
+    ("channel.prefix", NAME),
+    ("channel.capacity", COUNT),
+    ("channel.expiry_seconds", SECONDS),
+    ("channel.group_expiry_seconds", LONG_SECONDS),
+    ("channel.encryption_keys", Rule::List(&Rule::Secret("keys that are not empty", |t| !t.is_empty()))),
+    ("channel.encrypt_with_secret_key", Rule::Switch),
+    ("channel.hosts", Rule::List(&REDIS)),
+    ("channel.max_connections", CONNECTIONS),
+    (
+        "channel.notify_django",
+        Rule::List(&Rule::Text(
+            "chat.message, chat.answer.start, chat.answer.delta, chat.answer.end and chat.answer.error",
+            |t| {
+                matches!(
+                    t,
+                    "chat.message"
+                        | "chat.answer.start"
+                        | "chat.answer.delta"
+                        | "chat.answer.end"
+                        | "chat.answer.error"
+                )
+            },
+        )),
+    ),
+    (
+        "channel.notify_worker",
+        Rule::Text("empty, or a channel name: fewer than 100 of A-Z a-z 0-9 _ - .", |t| {
+            t.len() < 100 && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+        }),
+    ),
+    ("cache.enabled", Rule::Switch),
+    ("cache.url", REDIS),
+    ("cache.max_connections", CONNECTIONS),
+    ("cache.ttl_seconds", LONG_SECONDS),
+    (
+        "cache.scope",
+        Rule::Text("\"auto\", \"global\", \"group\" or \"user\"", |t| {
+            matches!(t, "auto" | "global" | "group" | "user")
+        }),
+    ),
+    ("cache.max_entry_bytes", BYTES),
+    ("cache.memory_bytes", BYTES),
+    ("general_cache.url", REDIS),
+    ("general_cache.max_connections", CONNECTIONS),
+    ("general_cache.ttl_seconds", LONG_SECONDS),
+    ("limits.enabled", Rule::Switch),
+    ("limits.user_messages_per_minute", COUNT),
+    ("limits.user_burst", COUNT),
+    ("limits.address_messages_per_minute", COUNT),
+    ("limits.user_tokens_per_hour", COUNT),
+    ("limits.answers_per_session", COUNT),
+    ("limits.connects_per_minute", COUNT),
+    ("session.max_text_chars", Rule::Whole(1, 16_777_216)),
+    // A WebSocket frame is held in memory whole, for every connection at once.
+    ("session.max_frame_bytes", Rule::Whole(125, 16_777_216)),
+    ("session.max_groups", Rule::Whole(1, 10_000)),
+    ("session.ping_seconds", Rule::Whole(1, 3600)),
+    ("session.pong_seconds", Rule::Whole(1, 3600)),
+    ("session.idle_seconds", Rule::Whole(0, 86_400)),
+    ("session.log_events", Rule::Whole(1, 1_000_000)),
+    ("session.log_seconds", LONG_SECONDS),
+    ("session.outbox_bytes", BYTES),
+    ("session.outbox_messages", COUNT),
+    ("session.outbox_seconds", Rule::Whole(1, 3600)),
+    ("session.commands_per_second", Rule::Whole(1, 1_000_000)),
+    ("session.commands_burst", Rule::Whole(1, 1_000_000)),
+    ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
+    ("ai.base_url", HTTP),
+    ("ai.api_key", TOKEN),
+    ("ai.model", Rule::Text("the name of a model", |t| !t.trim().is_empty())),
+    ("ai.system_prompt", Rule::Text("any text", |_| true)),
+    ("ai.history_tokens", Rule::Whole(0, 10_000_000)),
+    ("ai.max_answer_bytes", BYTES),
+    ("ai.connect_seconds", SECONDS),
+    ("ai.first_chunk_seconds", SECONDS),
+    ("ai.idle_seconds", SECONDS),
+    ("ai.total_seconds", SECONDS),
+    ("ai.retries", Rule::Whole(0, 10)),
+    ("ai.abandon_seconds", SECONDS),
+    (
+        "log.level",
+        Rule::Text("\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |t| {
+            matches!(t, "off" | "error" | "warn" | "info" | "debug" | "trace")
+        }),
+    ),
+    ("log.format", Rule::Text("\"text\" or \"json\"", |t| matches!(t, "text" | "json"))),
+    ("log.content", Rule::Switch),
+];
+
+/// The rule of a setting, by `section.key`.
+pub fn rule(key: &str) -> Option<&'static Rule> {
+    RULES.iter().find(|(known, _)| *known == key).map(|(_, rule)| rule)
+}
+
+impl Rule {
+    /// Whether a value is allowed.
+    pub fn fits(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Rule::Whole(low, high), Value::Integer(number)) => (low..=high).contains(&number),
+            (Rule::Switch, Value::Boolean(_)) => true,
+            (Rule::Text(_, fits) | Rule::Secret(_, fits), Value::String(text)) => fits(text),
+            (Rule::Url(schemes), Value::String(text)) => text.is_empty() || is_url(text, schemes),
+            (Rule::List(item), Value::Array(values)) => {
+                values.iter().all(|value| item.fits(value) && value.as_str() != Some(""))
+            }
+            _ => false,
+        }
+    }
+
+    /// The value that a text of the environment stands for, if it can be one.
+    pub fn read(&self, text: &str) -> Option<Value> {
+        match self {
+            Rule::Whole(..) => text.trim().parse().ok().map(Value::Integer),
+            Rule::Switch => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "1" | "yes" | "on" => Some(Value::Boolean(true)),
+                "false" | "0" | "no" | "off" => Some(Value::Boolean(false)),
+                _ => None,
+            },
+            Rule::Text(..) | Rule::Secret(..) | Rule::Url(_) => Some(Value::String(text.to_owned())),
+            Rule::List(_) => {
+                let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+            }
+        }
+    }
+
+    /// What is allowed, in words.
+    pub fn allowed(&self) -> String {
+        match self {
+            Rule::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Rule::Switch => "true or false".to_owned(),
+            Rule::Text(allowed, _) | Rule::Secret(allowed, _) => (*allowed).to_owned(),
+            Rule::Url(schemes) => format!("empty, or a URL that begins with {}://", schemes.join(":// or ")),
+            Rule::List(item) => format!("a list; each entry {}", item.allowed().trim_start_matches("empty, or ")),
+        }
+    }
+
+    /// The value as it may be shown to people.
+    pub fn masked(&self, value: &Value) -> Value {
+        match (self, value) {
+            (Rule::Secret(..), Value::String(text)) if !text.is_empty() => Value::String(MASK.to_owned()),
+            (Rule::Url(_), Value::String(url)) => Value::String(mask_url(url)),
+            (Rule::List(item), Value::Array(values)) => {
+                Value::Array(values.iter().map(|value| item.masked(value)).collect())
+            }
+            _ => value.clone(),
+        }
+    }
+}
+
+/// An address to listen on: `IP:port`, or `localhost:port` for the IPv4 loopback address.
+pub fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port.parse().ok().map(|port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)),
+        None => text.parse().ok(),
+    }
+}
+
+/// A network in CIDR notation; an address alone is the network of this one.
+pub fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+fn is_name(text: &str, marks: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || marks.as_bytes().contains(&b))
+}
+
+fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:[]".contains(&b))
+}
+
+fn is_url(text: &str, schemes: &[&str]) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else { return false };
+    let socket = url.scheme().ends_with("unix");
+    schemes.contains(&url.scheme()) && (socket || url.host_str().is_some_and(|host| !host.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_one_rule_and_a_default_that_fits_it() {
+        let built_in: toml::Table = toml::from_str(crate::settings::layers::BUILT_IN).unwrap();
+        let mut keys = Vec::new();
+        for (section, table) in &built_in {
+            for (key, value) in table.as_table().unwrap() {
+                let key = format!("{section}.{key}");
+                assert!(rule(&key).unwrap_or_else(|| panic!("{key} has no rule")).fits(value), "{key}");
+                keys.push(key);
+            }
+        }
+        let ruled: Vec<_> = RULES.iter().map(|(key, _)| (*key).to_owned()).collect();
+        assert_eq!(ruled, keys, "rules and settings.toml name the same keys in the same order");
+    }
+
+    #[test]
+    fn switches_are_read_as_django_sites_write_them() {
+        for text in ["True", "true", "TRUE", "1", "Yes", "on"] {
+            assert_eq!(Rule::Switch.read(text), Some(Value::Boolean(true)), "{text}");
+        }
+        for text in ["False", "0", "No", "OFF"] {
+            assert_eq!(Rule::Switch.read(text), Some(Value::Boolean(false)), "{text}");
+        }
+        assert_eq!(Rule::Switch.read("maybe"), None);
+    }
+
+    #[test]
+    fn addresses_urls_and_networks_are_told_from_other_texts() {
+        for good in ["0.0.0.0:80", "[::1]:8080", "localhost:0"] {
+            assert!(address(good).is_some(), "{good}");
+        }
+        for bad in ["8080", "localhost", "example.com:80", "127.0.0.1:99999", ""] {
+            assert!(address(bad).is_none(), "{bad}");
+        }
+        assert!(is_url("rediss://u:p@h:6380/1", &["redis", "rediss"]));
+        assert!(is_url("unix:///run/redis.sock", &["unix"]));
+        for bad in ["http://h", "redis://", "h:6379", "redis:///0"] {
+            assert!(!is_url(bad, &["redis"]), "{bad}");
+        }
+        assert!(network("10.0.0.0/33").is_none());
+        assert_eq!(network("::1").map(|net| net.prefix_len()), Some(128));
+    }
+}

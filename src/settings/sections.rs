@@ -1,0 +1,224 @@
+//! The settings as typed data, one struct a section. What each means, its unit and its default stand in `settings.toml`.
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
+
+use super::rules;
+use super::secret::{Secret, ServiceUrl};
+
+/// Everything that can be set.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct Settings {
+    pub server: ServerSettings,
+    pub admin: AdminSettings,
+    pub auth: AuthSettings,
+    pub redis: RedisSettings,
+    pub channel: ChannelSettings,
+    pub cache: CacheSettings,
+    pub general_cache: GeneralCacheSettings,
+    pub limits: LimitOptions,
+    pub session: SessionOptions,
+    pub ai: AiSettings,
+    pub log: LogSettings,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct ServerSettings {
+    #[serde(deserialize_with = "address")]
+    pub bind: SocketAddr,
+    pub workers: usize,
+    pub drain_seconds: u64,
+    pub max_connections: usize,
+    pub allowed_origins: Vec<String>,
+    #[serde(deserialize_with = "networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    pub node: String,
+}
+
+/// `[admin]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct AdminSettings {
+    pub token: Secret,
+    #[serde(deserialize_with = "address_or_none")]
+    pub bind: Option<SocketAddr>,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct AuthSettings {
+    pub mode: AuthMode,
+    pub jwt_secret: Secret,
+    pub jwks_url: ServiceUrl,
+    pub hook_url: ServiceUrl,
+    pub open: bool,
+    pub api_keys: Vec<Secret>,
+}
+
+/// How callers say who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuthMode {
+    /// Not at all: everyone is a guest.
+    None,
+    /// By a signed token.
+    Jwt,
+    /// By asking the application. Known so that the start can say that it is not there yet.
+    Hook,
+}
+
+/// `[redis]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct RedisSettings {
+    pub enabled: bool,
+    pub url: ServiceUrl,
+    pub host: String,
+    pub port: u16,
+    pub db: u32,
+    pub password: Secret,
+    pub prefix: String,
+}
+
+/// `[channel]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct ChannelSettings {
+    pub layer: ChannelLayer,
+    pub prefix: String,
+    pub capacity: usize,
+    pub expiry_seconds: u64,
+    pub group_expiry_seconds: u64,
+    pub encryption_keys: Vec<Secret>,
+    pub encrypt_with_secret_key: bool,
+    pub hosts: Vec<ServiceUrl>,
+    pub max_connections: usize,
+    pub notify_django: Vec<String>,
+    pub notify_worker: String,
+}
+
+/// The two layers of channels_redis, which cannot talk to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelLayer {
+    /// `RedisChannelLayer`: sorted sets.
+    Core,
+    /// `RedisPubSubChannelLayer`: PUBLISH.
+    Pubsub,
+}
+
+/// `[cache]`: where answers are kept, and the core's options.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct CacheSettings {
+    pub url: ServiceUrl,
+    pub max_connections: usize,
+    #[serde(flatten)]
+    pub options: CacheOptions,
+}
+
+/// `[general_cache]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct GeneralCacheSettings {
+    pub url: ServiceUrl,
+    pub max_connections: usize,
+    pub ttl_seconds: u64,
+}
+
+/// `[ai]`: how the backend is reached, and the core's options about answers.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct AiSettings {
+    pub backend: AiChoice,
+    pub base_url: ServiceUrl,
+    pub api_key: Secret,
+    pub connect_seconds: u64,
+    pub first_chunk_seconds: u64,
+    pub idle_seconds: u64,
+    pub retries: u32,
+    #[serde(flatten)]
+    pub answers: AnswerOptions,
+}
+
+/// `ai.backend` as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AiChoice {
+    /// OpenAI if a key or an address is set.
+    Auto,
+    /// An OpenAI-compatible API.
+    Openai,
+    /// The built-in one.
+    Demo,
+}
+
+/// Which backend answers, with `auto` decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AiBackend {
+    /// The built-in one.
+    Demo,
+    /// An OpenAI-compatible API.
+    OpenAi,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct LogSettings {
+    #[serde(deserialize_with = "level")]
+    pub level: log::LevelFilter,
+    pub format: LogFormat,
+    pub content: bool,
+}
+
+/// How a log line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Which backend answers.
+    pub fn ai_backend(&self) -> AiBackend {
+        match self.ai.backend {
+            AiChoice::Demo => AiBackend::Demo,
+            AiChoice::Openai => AiBackend::OpenAi,
+            AiChoice::Auto if self.ai.api_key.is_empty() && self.ai.base_url.is_empty() => AiBackend::Demo,
+            AiChoice::Auto => AiBackend::OpenAi,
+        }
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    rules::address(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("not an address and port"))
+}
+
+fn address_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    rules::address(&text).map(Some).ok_or_else(|| D::Error::custom("not an address and port"))
+}
+
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| rules::network(text).ok_or_else(|| D::Error::custom("not a network"))).collect()
+}
+
+fn level<'de, D: Deserializer<'de>>(from: D) -> Result<log::LevelFilter, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}

@@ -1,0 +1,8 @@
+//! The cryptography that TLS connections of this process use.
+
+/// Makes ring the process's TLS provider. Called once at start, before any HTTP client or `rediss://` connection is made; calling it
+/// again changes nothing.
+pub fn install() {
+    // An error means only that a provider is installed already.
+    let _already_installed = rustls::crypto::ring::default_provider().install_default();
+}
