@@ -1,1 +1,3 @@
+//! Sophie's edge: how the world reaches the broker.
 
+pub mod ui;
