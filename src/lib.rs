@@ -1,8 +1,12 @@
 //! The edge of Sophie: how the world reaches the broker.
 
+pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod http;
 pub mod logging;
 pub mod settings;
 pub mod tls;
+pub mod ui;
 pub mod upstream;
+pub mod ws;

@@ -1,0 +1,97 @@
+// Markdown to nodes, sanitised always. Text is parsed as a whole, but only the blocks that changed are made anew, so
+// that a growing answer neither flickers nor loses a selection.
+
+import { Marked } from '../vendor/marked.esm.js';
+import '../vendor/purify.min.js';
+import { copyable } from './copy.js';
+import { h } from './dom.js';
+
+const escape = (text) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  renderer: {
+    // HTML in an answer is shown as what was written.
+    html: ({ text }) => escape(text),
+    // A picture from elsewhere would tell its host who reads what: it becomes a link.
+    image: ({ href, text }) => `<a href="${escape(href)}">${escape(text || 'image')}</a>`,
+    code: ({ text, lang }) => {
+      const language = (lang ?? '').match(/^[\w+#.-]*/)[0];
+      return `<pre><code class="language-${language}">${escape(text)}</code></pre>`;
+    },
+    checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
+  },
+});
+
+const RULES = {
+  ALLOWED_TAGS: 'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul'.split(' '),
+  ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align'],
+  ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:|tel:)/i,
+  ALLOW_DATA_ATTR: false,
+  ALLOW_ARIA_ATTR: false,
+  RETURN_DOM_FRAGMENT: true,
+};
+
+const purify = globalThis.DOMPurify;
+purify.addHook('afterSanitizeAttributes', (node) => {
+  if (node.localName === 'a' && node.hasAttribute('href')) {
+    node.setAttribute('target', '_blank');
+    node.setAttribute('rel', 'noopener noreferrer');
+  }
+  if (node.localName !== 'code') node.removeAttribute('class');
+});
+
+export class Rendering {
+  #blocks = [];
+
+  constructor(element) {
+    this.element = element;
+  }
+
+  show(text) {
+    const tokens = marked.lexer(text);
+    // A link's address may stand further down than the link: then the blocks before it change too.
+    const links = Object.keys(tokens.links ?? {}).length;
+    const wanted = tokens.filter(({ type }) => type !== 'space' && type !== 'def');
+    let same = 0;
+    while (same < wanted.length && same < this.#blocks.length && this.#blocks[same].raw === wanted[same].raw && this.#blocks[same].links === links) same += 1;
+    const stale = this.#blocks.splice(same);
+    const fresh = wanted.slice(same);
+    if (stale.length === 1 && fresh.length >= 1 && grow(stale[0], fresh[0])) {
+      this.#blocks.push({ ...stale.pop(), raw: fresh.shift().raw, links });
+    }
+    for (const { nodes } of stale) for (const node of nodes) node.remove();
+    for (const token of fresh) {
+      const nodes = [...render(token).childNodes];
+      this.element.append(...nodes);
+      this.#blocks.push({ raw: token.raw, links, nodes, type: token.type, lang: token.lang });
+    }
+  }
+}
+
+// A code block that gets longer keeps its element, and with it the place it was scrolled to and its button's focus.
+function grow(block, token) {
+  if (block.type !== 'code' || token.type !== 'code' || block.lang !== token.lang) return false;
+  const code = block.nodes[0]?.querySelector?.('code');
+  if (!code) return false;
+  code.textContent = token.text;
+  return true;
+}
+
+function render(token) {
+  const fragment = purify.sanitize(marked.parser([token]), RULES);
+  for (const pre of [...fragment.querySelectorAll('pre')]) {
+    const language = pre.querySelector('code')?.className.replace('language-', '') ?? '';
+    pre.tabIndex = 0;
+    const frame = h('div', { class: 'code' });
+    pre.replaceWith(frame);
+    frame.append(h('div', { class: 'code-head' }, h('span', {}, language || 'text'), copyable('Copy code', () => pre.textContent)), pre);
+  }
+  for (const table of [...fragment.querySelectorAll('table')]) {
+    const frame = h('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': 'Table' });
+    table.replaceWith(frame);
+    frame.append(table);
+  }
+  return fragment;
+}
