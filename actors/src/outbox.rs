@@ -345,7 +345,7 @@ impl SocketHandle {
             Some((_, since)) => {
                 if since.elapsed() >= CLOSE_GRACE {
                     drop(state);
-                    (self.0.cut)();
+                    self.cut();
                 }
             }
             None => {
@@ -354,6 +354,11 @@ impl SocketHandle {
                 }
             }
         }
+    }
+
+    /// Ends the connection whatever the transport is doing.
+    pub fn cut(&self) {
+        (self.0.cut)();
     }
 
     /// Bytes that wait.

@@ -44,9 +44,7 @@ const LOOK_FOR_ORPHANS: Duration = Duration::from_secs(1);
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub struct Ask {
-    /// The session that asks.
-    pub session: SessionId,
-    /// Its user.
+    /// Who asks.
     pub user: UserId,
     /// The group that gets the answer.
     pub group: GroupName,
@@ -62,8 +60,8 @@ pub struct Ask {
     pub past_cache: bool,
     /// What was reserved.
     pub permit: Permit,
-    /// The session's slot, held until the end.
-    pub slot: Slot,
+    /// The session's slot, held until the end; applications have none.
+    pub slot: Option<Slot>,
     /// When the question came.
     pub asked_at: Instant,
 }

@@ -139,8 +139,7 @@ impl Work {
             self.refund(admitted.permit.clone()).await;
         }
         let ask = match (admitted.slot, &message) {
-            (Some(slot), Some(message)) if !answered => Some(Ask {
-                session: self.session.clone(),
+            (slot @ Some(_), Some(message)) if !answered => Some(Ask {
                 user: self.socket.access.user().clone(),
                 group,
                 message: message.clone(),
@@ -227,9 +226,7 @@ impl Work {
             }
             if let Some((seq, question)) = self.find(&group, &message).await? {
                 let admitted = self.admit(&question, true).await?;
-                let Some(slot) = admitted.slot else { return Err(Refusal::internal()) };
                 return Ok(Ask {
-                    session: self.session.clone(),
                     user: self.socket.access.user().clone(),
                     group,
                     message,
@@ -238,7 +235,7 @@ impl Work {
                     once: None,
                     past_cache: true,
                     permit: admitted.permit,
-                    slot,
+                    slot: admitted.slot,
                     asked_at,
                 });
             }

@@ -1,0 +1,168 @@
+//! Browsers' way in: everything that is decided before a connection becomes a socket of a session.
+
+mod access;
+mod connection;
+mod query;
+mod socket;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use sophie_actors::access::Access;
+use sophie_actors::ids::{Epoch, SessionId};
+use sophie_actors::limiter::AdmitConnect;
+use sophie_actors::messages::{Attached, AwaitLoaded, Open};
+use sophie_actors::outbox::{OutboxLimits, SocketHandle};
+use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
+use sophie_actors::services::PATIENCE;
+use sophie_actors::session::Session;
+
+pub use connection::Connection;
+
+use crate::auth::{AuthError, Credentials, Identity, SessionRule, credentials};
+use crate::http::{ApiError, State, client_address};
+use access::TokenAccess;
+use socket::Socket;
+
+/// How long a client is asked to stay away while the service is full or its store is away, in seconds.
+const COME_BACK_SECONDS: u64 = 2;
+
+/// `GET /ws/chat/{session}`
+pub async fn connect(
+    request: HttpRequest,
+    payload: Payload,
+    session: Path<String>,
+    state: Data<State>,
+) -> Result<HttpResponse, ApiError> {
+    let outcome = upgrade(&request, payload, &session, &state).await;
+    let label = match &outcome {
+        Ok(_) => "accepted",
+        Err(error) => error.label(),
+    };
+    state.services.metrics.connects.with_label_values(&[label]).inc();
+    outcome
+}
+
+async fn upgrade(
+    request: &HttpRequest,
+    payload: Payload,
+    session: &str,
+    state: &Data<State>,
+) -> Result<HttpResponse, ApiError> {
+    let session = SessionId::parse(session).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
+    socket::check_handshake(request)?;
+    let headers = request.headers();
+    let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL);
+    let protocol = credentials::negotiate(&offers)
+        .map_err(|_| ApiError::bad_request("offer the subprotocol sophie.v1, or none"))?;
+    let resume = query::resume(request.query_string())?;
+    if state.is_draining() {
+        return Err(ApiError::unavailable("draining", "this node is being restarted; connect again", COME_BACK_SECONDS));
+    }
+    let place = state.connections.take().ok_or_else(|| {
+        ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
+    })?;
+    if !state.origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"));
+    }
+    let address = client_address(request, state);
+    admit(state, address).await?;
+    let authorization = text(headers, header::AUTHORIZATION);
+    let token = credentials::token(authorization, &offers, request.query_string());
+    let shown = Credentials { token, session: session.clone(), address };
+    let identity = state.authenticator.authenticate(shown).await.map_err(refused)?;
+    claim(state, &identity, &session).await?;
+    let actor = open(state, &session).await?;
+
+    let options = &state.services.options;
+    let limits = OutboxLimits {
+        bytes: options.outbox_bytes,
+        frames: options.outbox_messages,
+        age: std::time::Duration::from_secs(options.outbox_seconds),
+    };
+    let handle = SocketHandle::new(limits, Connection::cutter(request));
+    let access: Arc<dyn Access> =
+        Arc::new(TokenAccess::new(identity, session, address, state.authenticator.clone()));
+    let socket = Attached { handle: handle.clone(), access, address, since_ms: unix_ms() };
+    let opened = match actor {
+        Ok(actor) => Some((actor, socket, resume)),
+        Err(close) => {
+            handle.close(close);
+            None
+        }
+    };
+    let socket = Socket::new(handle, opened, options, state.commands_limited, &state.services.metrics, place);
+    socket.start(request, payload, protocol, options.max_frame_bytes)
+}
+
+async fn admit(state: &State, address: std::net::IpAddr) -> Result<(), ApiError> {
+    match state.services.limiter.send(AdmitConnect { address }).timeout(PATIENCE).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Refusal { message, retry_after_ms, .. })) => {
+            let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
+            Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).retry_after(seconds))
+        }
+        Err(_) => Err(ApiError::unavailable("overloaded", "the server has too much to do", COME_BACK_SECONDS)),
+    }
+}
+
+fn refused(error: AuthError) -> ApiError {
+    match error {
+        AuthError::Unavailable => ApiError::unavailable("auth_unavailable", error.to_string(), COME_BACK_SECONDS),
+        _ => ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string()),
+    }
+}
+
+/// Whether this caller may have the session; the first user of a session owns it.
+async fn claim(state: &State, identity: &Identity, session: &SessionId) -> Result<(), ApiError> {
+    let forbidden = || ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you");
+    match identity.session_rule(session) {
+        SessionRule::Allowed => Ok(()),
+        SessionRule::Refused => Err(forbidden()),
+        SessionRule::IfUnowned => match state.services.stores.sessions.claim(session, &identity.user).await {
+            Ok(owner) if owner == identity.user => Ok(()),
+            Ok(_) => Err(forbidden()),
+            Err(error) => {
+                log::debug!("ownership not read session={session} error={error}");
+                Err(store_away())
+            }
+        },
+    }
+}
+
+fn store_away() -> ApiError {
+    ApiError::unavailable("store_unavailable", "the store is away; connect again", COME_BACK_SECONDS)
+}
+
+/// The session's actor, with its record read; or why the socket is to be closed at once.
+async fn open(state: &State, session: &SessionId) -> Result<Result<actix::Addr<Session>, Close>, ApiError> {
+    // An idle session may end between the two questions: then a new one is opened.
+    for _ in 0..2 {
+        let opened = state.services.registry.send(Open(session.clone())).timeout(PATIENCE).await;
+        let actor = match opened {
+            Ok(Ok(actor)) => actor,
+            Ok(Err(close)) if close.code == CloseCode::KeptFailing => return Ok(Err(close)),
+            Ok(Err(_)) | Err(_) => {
+                return Err(ApiError::unavailable("draining", "this node takes no new sessions", COME_BACK_SECONDS));
+            }
+        };
+        if let Ok(true) = actor.send(AwaitLoaded).timeout(PATIENCE).await {
+            return Ok(Ok(actor));
+        }
+    }
+    Err(store_away())
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
+    headers.get_all(name).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
+
+/// Where a client left off.
+pub(crate) type Resume = Option<(u64, Epoch)>;
