@@ -255,7 +255,8 @@ pub trait AnswerRecords: Send + Sync {
 /// Where the mirror writes this node's memberships, for the other nodes and for Django.
 #[async_trait]
 pub trait Membership: Send + Sync {
-    /// Adds this node to groups, renewing what is there already.
+    /// Adds this node to groups, renewing what is there already, the life of the groups' logs too: a group that somebody
+    /// is in is in use, however silent.
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
     /// Takes this node out of groups.
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()>;

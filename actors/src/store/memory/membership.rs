@@ -1,24 +1,29 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
+use super::state::MemoryStore;
 use crate::ids::GroupName;
 use crate::store::{Membership, StoreResult};
 
 /// A single node has nobody to tell of its memberships.
 pub struct MemoryMembership {
+    store: Arc<MemoryStore>,
     alive: AtomicBool,
 }
 
 impl MemoryMembership {
-    pub(super) fn new() -> Self {
-        Self { alive: AtomicBool::new(false) }
+    pub(super) fn new(store: Arc<MemoryStore>) -> Self {
+        Self { store, alive: AtomicBool::new(false) }
     }
 }
 
 #[async_trait]
 impl Membership for MemoryMembership {
-    async fn join(&self, _: &[GroupName]) -> StoreResult<()> {
+    async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.store.lock().renew(groups, Instant::now());
         Ok(())
     }
 

@@ -45,8 +45,8 @@ pub fn stores(options: MemoryOptions) -> Stores {
         logs: store.clone(),
         groups: store.clone(),
         sessions: Arc::new(MemorySessions::new()),
-        answers: store,
-        membership: Arc::new(MemoryMembership::new()),
+        answers: store.clone(),
+        membership: Arc::new(MemoryMembership::new(store)),
         cache: Arc::new(MemoryCache::new(
             options.cache_bytes,
             Duration::from_secs(options.cache_ttl_seconds),
@@ -89,7 +89,11 @@ mod tests {
         let stores = InMemory.stores();
         let team = group("team");
         stores.logs.append(event(&team, "x")).await.expect("stored");
-        tokio::time::advance(Duration::from_secs(61)).await;
+        tokio::time::advance(Duration::from_secs(40)).await;
+        stores.membership.join(std::slice::from_ref(&team)).await.expect("joined");
+        tokio::time::advance(Duration::from_secs(40)).await;
+        assert!(stores.groups.info(&team).await.expect("asked").is_some(), "somebody is in it");
+        tokio::time::advance(Duration::from_secs(21)).await;
         assert_eq!(stores.groups.info(&team).await.expect("asked"), None);
         assert_eq!(stores.logs.open(&[team]).await.expect("opened")[0].head.seq, 0);
     }

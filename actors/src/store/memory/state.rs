@@ -91,6 +91,13 @@ impl State {
         group
     }
 
+    /// Renews the life of groups, as far as they are there.
+    pub(super) fn renew(&mut self, names: &[GroupName], now: Instant) {
+        for name in names {
+            self.groups.renew(name, Some(now + self.group_life), now);
+        }
+    }
+
     /// Adds an event; returns the log's head.
     pub(super) fn append(&mut self, name: &GroupName, body: ByteString, now: Instant) -> LogHead {
         let most = self.log_events;

@@ -219,11 +219,16 @@ async fn keep(guard: Arc<Guard>, source: Source) {
             Ok(connection) => {
                 guard.close_breaker(connection);
                 told = true;
+                let made = Instant::now();
                 while guard.link().is_some() {
                     if timeout(LOOK, guard.lost.notified()).await.is_err() {
                         // A failure opens the breaker by itself.
                         let _ = guard.call(guard.budgets.other, ping).await;
                     }
+                }
+                // At once, unless the server answers pings and fails at everything else.
+                if made.elapsed() < RETRY {
+                    tokio::time::sleep(RETRY).await;
                 }
             }
             Err(reason) => {

@@ -46,7 +46,7 @@ impl LogScripts {
             channel,
             log_events: options.log_events.max(1),
             log_ms: options.log_seconds.max(1).saturating_mul(1000),
-            group_life: options.log_seconds.max(options.group_expiry_seconds).max(1),
+            group_life: options.group_life_seconds(),
             append: log_script!("append.lua"),
             recall: log_script!("recall.lua"),
             open: log_script!("open.lua"),

@@ -60,6 +60,7 @@ pub struct RedisMembership {
     keys: Keys,
     channel_prefix: String,
     expiry: u64,
+    group_life: u64,
     node: NodeId,
     node_key: NodeKey,
     join: Script,
@@ -75,6 +76,7 @@ impl RedisMembership {
             keys,
             channel_prefix: options.channel_prefix.clone(),
             expiry: options.group_expiry_seconds.max(1),
+            group_life: options.group_life_seconds(),
             node: options.node.clone(),
             node_key: options.node_key.clone(),
             join: Script::new(include_str!("scripts/join.lua")),
@@ -99,8 +101,9 @@ impl Membership for RedisMembership {
         for groups in groups.chunks(BATCH) {
             let mut call = self.join.prepare_invoke();
             call.arg(self.expiry).arg(self.node_key.as_str()).arg(self.joined());
+            call.arg(self.keys.prefix()).arg(self.group_life);
             for group in groups {
-                call.key(self.members_of(group)).arg(local_name(group));
+                call.key(self.members_of(group)).arg(group.as_str()).arg(local_name(group));
             }
             let () = self.database.script(&call).await?;
         }

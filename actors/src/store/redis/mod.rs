@@ -70,6 +70,13 @@ pub struct RedisOptions {
     pub budgets: Budgets,
 }
 
+impl RedisOptions {
+    /// Seconds after which a group without use is gone: not before its events are.
+    fn group_life_seconds(&self) -> u64 {
+        self.log_seconds.max(self.group_expiry_seconds).max(1)
+    }
+}
+
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisOptions")

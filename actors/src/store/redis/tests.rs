@@ -285,6 +285,24 @@ async fn members_are_written_as_the_channel_layer_reads_them() {
 }
 
 #[tokio::test]
+async fn a_group_that_somebody_is_in_lives_on() {
+    let redis = in_redis().await;
+    redis.stores.logs.open(&[group("team")]).await.expect("opened");
+    let mut connection = redis.server.connection(0);
+    for name in ["groups", "group:team"] {
+        let key = format!("{}:{name}", redis.options.prefix);
+        redis::cmd("EXPIRE").arg(key).arg(20).query::<()>(&mut connection).expect("aged");
+    }
+    redis.stores.membership.join(&[group("team"), group("unknown")]).await.expect("joined");
+    for name in ["groups", "group:team"] {
+        let key = format!("{}:{name}", redis.options.prefix);
+        let ttl: i64 = redis::cmd("TTL").arg(key).query(&mut connection).expect("asked");
+        assert!(ttl > 20, "{name} has {ttl} s left");
+    }
+    assert_eq!(redis.stores.groups.info(&group("unknown")).await.expect("asked"), None);
+}
+
+#[tokio::test]
 async fn a_dead_nodes_memberships_are_removed_by_the_others() {
     let redis = in_redis().await;
     let alive = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..redis.options.clone() };
