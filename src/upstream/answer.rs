@@ -118,3 +118,26 @@ fn item(event: SseEvent, bytes_left: &mut usize) -> Result<StreamItem, Fault> {
         Err(bad) => Err(Fault::Unreadable(bad.to_string())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sophie_actors::protocol::ErrorCode;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_backend_that_is_always_ready_is_held_to_its_time_too() {
+        let busy = stream::repeat_with(|| Ok(Bytes::from_static(b"data: {\"choices\":[]}\n\n")));
+        let second = Duration::from_secs(1);
+        let bounds = Bounds { idle: second, deadline: Instant::now() + second, bytes: 1_000 };
+        let answer = Answer::begin(SseEvents::new(busy), bounds, None).await.expect("a first chunk");
+        let mut items = answer.into_stream();
+        for _ in 0..3 {
+            assert!(matches!(items.next().await, Some(Ok(StreamItem::Chunk(_)))));
+        }
+        tokio::time::advance(second).await;
+        assert!(matches!(items.next().await, Some(Err(error)) if error.code == ErrorCode::AiTimeout));
+        assert_eq!(items.next().await, None);
+    }
+}

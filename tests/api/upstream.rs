@@ -1,5 +1,6 @@
 //! The client of the AI backend against a server that misbehaves.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -7,6 +8,7 @@ use serde_json::{Map, Value, json};
 use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, Completion, StreamItem};
 use sophie_actors::protocol::ErrorCode;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::ai_server::{AiServer, Script, finish, word};
@@ -510,6 +512,23 @@ async fn a_backend_that_does_not_begin_times_out_and_is_let_go() {
         ai.wait_cancelled(0, SOON).await;
         assert_eq!(ai.calls(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_backend_that_accepts_no_connection_times_out() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&"127.0.0.1:0".parse::<SocketAddr>().expect("an address").into()).expect("a free port");
+    socket.listen(0).expect("a queue of the least length");
+    let address = socket.local_addr().ok().and_then(|it| it.as_socket()).expect("an address");
+    // Full once a connection is kept waiting.
+    let mut waiting = vec![];
+    while let Ok(stream) = timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        waiting.push(stream.expect("a place in the queue"));
+    }
+    let options = OpenAiOptions { connect_seconds: 1, retries: 0, ..options(format!("http://{address}/v1")) };
+    let error = ask(&client(options)).await.error.expect("an error");
+    assert_eq!(error.code, ErrorCode::AiTimeout);
+    assert!(error.reason.contains("connection"), "{}", error.reason);
 }
 
 #[tokio::test]
