@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import signal
 
 import pytest
 from conftest import Page, until
@@ -268,3 +269,35 @@ def test_the_page_is_served_with_a_strict_policy(browser, broker):
     # That refusal was ours: the console may tell of it.
     browser.collect()
     browser.console.clear()
+
+
+def test_a_connection_that_died_silently_is_noticed(browser, broker):
+    page = browser.chat(broker)
+    broker.process.send_signal(signal.SIGSTOP)
+    try:
+        # The same as looking at the page again: it asks whether the server is still there, and gives it ten seconds.
+        page.script("dispatchEvent(new Event('online'))")
+        until(lambda: page.phase() != "online", "the page to notice", 20)
+    finally:
+        broker.process.send_signal(signal.SIGCONT)
+    page.online(40)
+    ask(page, "Still here?")
+    page.underway()
+
+
+def test_deltas_are_put_together_by_characters_not_by_utf_16_units(browser, broker):
+    page = browser.chat(broker)
+    texts = page.script(
+        "return import('/page/app/answer.js').then(({ Answer }) => {"
+        "  const answer = new Answer({ answer: 'a', group: 'g', message: 'm' });"
+        "  const seen = [];"
+        "  for (const [offset, text] of [[0, '🦀 a'], [3, 'b'], [2, 'ab🦀c'], [0, '🦀'], [9, 'hole'], [6, '!']]) {"
+        "    answer.delta(offset, text);"
+        "    seen.push(answer.text);"
+        "  }"
+        "  answer.resume('🦀🦀');"
+        "  answer.delta(1, '🦀x');"
+        "  return [...seen, answer.text];"
+        "})"
+    )
+    assert texts == ["🦀 a", "🦀 ab", "🦀 ab🦀c", "🦀 ab🦀c", "🦀 ab🦀c", "🦀 ab🦀c!", "🦀🦀x"]

@@ -5,7 +5,9 @@
 //   {type: 'log.rebuild', group, epoch, lost}   what is known of this group's log no longer connects to what follows;
 //                                               `lost` tells that a new log has begun. Ask `history` for it.
 
+import { randomName } from './names.js';
 import { Outbox } from './outbox.js';
+import { Timers } from './timers.js';
 
 const SUBPROTOCOL = 'sophie.v1';
 const PONG_WAIT_MS = 10_000;
@@ -25,7 +27,7 @@ export class Refused extends Error {
 
 export class Client {
   #socket = null;
-  #timers = new Map();
+  #timers = new Timers();
   #replies = new Map();
   #logs = new Map();
   #attempt = 0;
@@ -127,7 +129,7 @@ export class Client {
     };
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#closed(code, opened);
-    this.#after('ready', READY_WAIT_MS, () => this.#closed(0, opened));
+    this.#timers.set('ready', READY_WAIT_MS, () => this.#closed(0, opened));
   }
 
   #address() {
@@ -194,8 +196,8 @@ export class Client {
   }
 
   #ready(event) {
-    this.#cancel('ready');
-    this.#after('stable', STABLE_AFTER_MS, () => {
+    this.#timers.clear('ready');
+    this.#timers.set('stable', STABLE_AFTER_MS, () => {
       this.#attempt = 0;
     });
     this.user = event.user;
@@ -240,14 +242,14 @@ export class Client {
 
   // Any frame proves that the connection lives; silence makes us ask.
   #heard() {
-    this.#cancel('pong');
-    this.#after('ping', this.pingIntervalMs, () => this.#ping());
+    this.#timers.clear('pong');
+    this.#timers.set('ping', this.pingIntervalMs, () => this.#ping());
   }
 
   #ping() {
     if (this.#timers.has('pong')) return;
     this.#transmit({ type: 'ping' });
-    this.#after('pong', PONG_WAIT_MS, () => this.#closed(0, true));
+    this.#timers.set('pong', PONG_WAIT_MS, () => this.#closed(0, true));
   }
 
   #closed(code, opened) {
@@ -270,7 +272,7 @@ export class Client {
 
   #wait(delay) {
     this.#state('waiting');
-    this.#after('retry', delay, () => this.#connect());
+    this.#timers.set('retry', delay, () => this.#connect());
   }
 
   // A browser hides why an upgrade was refused. `explain` asks over plain HTTP: {reason, final, retryInMs} or null.
@@ -284,13 +286,13 @@ export class Client {
     this.#state('waiting', why.reason);
     if (why.retryInMs) {
       this.#notBefore = Date.now() + why.retryInMs;
-      this.#after('retry', why.retryInMs, () => this.#connect());
+      this.#timers.set('retry', why.retryInMs, () => this.#connect());
     }
   }
 
   // Lets go of the socket. A dead one may take minutes to close, so its end is not waited for.
   #drop() {
-    for (const name of [...this.#timers.keys()]) this.#cancel(name);
+    this.#timers.clearAll();
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {
@@ -308,26 +310,4 @@ export class Client {
     this.phase = phase;
     this.onState({ phase, reason, attempt: this.#attempt });
   }
-
-  #after(name, delay, action) {
-    this.#cancel(name);
-    this.#timers.set(
-      name,
-      setTimeout(() => {
-        this.#timers.delete(name);
-        action();
-      }, delay),
-    );
-  }
-
-  #cancel(name) {
-    clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
-  }
-}
-
-// `length` random characters that are legal in the names of sessions, groups and commands.
-export function randomName(length) {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-  return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => alphabet[byte % 64]).join('');
 }

@@ -6,6 +6,8 @@ export class Conversation {
   constructor(group) {
     this.group = group;
     this.loaded = false;
+    // Counts rebuilds: a reply that was asked for before one belongs to a log that is gone.
+    this.life = 0;
     this.more = false;
     this.past = [];
     this.unread = 0;
@@ -26,9 +28,11 @@ export class Conversation {
   // Begins anew. Answers that are being written go on: who reconnects was just told of them.
   rebuild(lost) {
     const running = this.running();
-    for (const answer of running) if (answer.orphan) answer.fail({ text: answer.text, reason: 'The server stopped before this was finished.' });
+    for (const answer of running)
+      if (answer.orphan) answer.fail({ text: answer.text, reason: 'The server stopped before this was finished.' });
     if (lost) this.past = this.rows().filter((row) => row.kind !== 'divider' && row.state !== 'running');
     this.#clear();
+    this.life += 1;
     for (const answer of running) if (!answer.orphan) this.answers.set(answer.answer, answer);
     this.loaded = false;
     this.more = false;

@@ -20,14 +20,13 @@ const conversations = new Map();
 let current = `chat_${session}`;
 let members = [];
 let scheduled = false;
-let loading = false;
 
 const client = new Client({
   endpoint: endpoint(session),
   session,
   token,
   onEvent: receive,
-  onState: (state) => status.show(state),
+  onState: changed,
   explain: () => explain(session, token),
 });
 
@@ -48,7 +47,12 @@ function receive(event) {
       break;
     case 'log.rebuild':
       conversation(event.group).rebuild(event.lost);
+      // What the lost log had taken is among what was said before: it is not to come.
+      if (event.lost) client.outbox.settle((group) => group === event.group);
       if (event.group === current) load();
+      break;
+    case 'outbox':
+      client.outbox.settle((group, message) => conversations.get(group)?.messages.has(message));
       break;
     case 'group.joined':
     case 'group.left':
@@ -58,7 +62,8 @@ function receive(event) {
       typing(event);
       break;
     case 'event':
-      if (conversations.has(event.group)) conversations.get(event.group).note('Event from the application', JSON.stringify(event.event, null, 2));
+      if (conversations.has(event.group))
+        conversations.get(event.group).note('Event from the application', JSON.stringify(event.event, null, 2));
       break;
     default:
       if (event.group && conversations.has(event.group)) logged(event);
@@ -70,6 +75,12 @@ function ready({ groups, answers }) {
   for (const group of [...conversations.keys()]) if (!groups.includes(group)) conversations.delete(group);
   for (const group of groups) conversation(group).resume(answers.filter((answer) => answer.group === group));
   if (!conversations.has(current)) select(client.home);
+}
+
+function changed(state) {
+  status.show(state);
+  schedule();
+  if (!client.online) return;
   // A load that the last connection took with it is begun again.
   if (!conversation(current).loaded) load();
   refreshMembers();
@@ -84,7 +95,8 @@ function logged(event) {
   if (event.group !== current) {
     if (said || event.type === 'answer.end') into.unread += 1;
   } else if (event.type === 'answer.start') announce('Sophie is answering');
-  else if (event.type === 'answer.end') announce(event.finish_reason === 'cancelled' ? 'Answer stopped' : `Sophie: ${event.text.slice(0, 600)}`);
+  else if (event.type === 'answer.end')
+    announce(event.finish_reason === 'cancelled' ? 'Answer stopped' : `Sophie: ${event.text.slice(0, 600)}`);
   else if (event.type === 'answer.error') announce(`The answer failed. ${event.reason}`);
   else if (said) announce(`${person(event.message.author)}: ${event.message.text.slice(0, 300)}`);
 }
@@ -112,28 +124,40 @@ function typing({ group, user }) {
 // The newest part of the current log. Tried again until it works: without it there is nothing to read.
 async function load() {
   const target = conversation(current);
+  const { life } = target;
+  if (target.loading === life) return;
+  target.loading = life;
   try {
-    target.history(await client.history(target.group));
-    for (const row of target.messages.values()) client.outbox.observed(target.group, row, client.user);
+    const reply = await client.history(target.group);
+    if (target.life === life) take(target, reply);
   } catch (refused) {
-    if (refused.code !== 'disconnected') setTimeout(() => client.online && current === target.group && !target.loaded && load(), LOAD_AGAIN_MS);
+    if (refused.code !== 'disconnected')
+      setTimeout(() => client.online && current === target.group && !target.loaded && load(), LOAD_AGAIN_MS);
   }
+  if (target.loading === life) target.loading = null;
   schedule();
 }
 
 async function older() {
   const target = conversations.get(current);
-  if (loading || !target?.loaded || !target.more || !client.online) return;
-  loading = true;
+  if (!target?.loaded || !target.more || target.loading === target.life || !client.online) return;
+  const { life } = target;
+  target.loading = life;
   find('#older').hidden = false;
   try {
-    target.history(await client.history(target.group, target.oldest));
+    const reply = await client.history(target.group, target.oldest);
+    if (target.life === life) take(target, reply);
   } catch {
     // Scrolling to the top again asks again.
   }
-  loading = false;
+  if (target.loading === life) target.loading = null;
   find('#older').hidden = true;
   schedule();
+}
+
+function take(target, reply) {
+  target.history(reply);
+  for (const row of target.messages.values()) client.outbox.observed(target.group, row, client.user);
 }
 
 async function refreshMembers() {
@@ -221,7 +245,7 @@ function render() {
     .map((item) => ({ kind: 'pending', key: `pending:${item.id}`, id: item.id, text: item.text, item }));
   const rows = [...shown.rows(), ...pending];
   log.show(rows, { user: client.user, conversation: shown });
-  composer.show({ running: shown.running().length > 0, home });
+  composer.show({ running: client.online && shown.running().length > 0, home });
   panel.show({ groups: [...conversations.values()], current, home: client.home, members, user: client.user });
   find('#empty').hidden = rows.length > 0 || !shown.loaded;
   find('#title').textContent = title(current, client.home);

@@ -55,7 +55,13 @@ export class Rendering {
     const links = Object.keys(tokens.links ?? {}).length;
     const wanted = tokens.filter(({ type }) => type !== 'space' && type !== 'def');
     let same = 0;
-    while (same < wanted.length && same < this.#blocks.length && this.#blocks[same].raw === wanted[same].raw && this.#blocks[same].links === links) same += 1;
+    while (
+      same < wanted.length &&
+      same < this.#blocks.length &&
+      this.#blocks[same].raw === wanted[same].raw &&
+      this.#blocks[same].links === links
+    )
+      same += 1;
     const stale = this.#blocks.splice(same);
     const fresh = wanted.slice(same);
     if (stale.length === 1 && fresh.length >= 1 && grow(stale[0], fresh[0])) {
@@ -86,7 +92,15 @@ function render(token) {
     pre.tabIndex = 0;
     const frame = h('div', { class: 'code' });
     pre.replaceWith(frame);
-    frame.append(h('div', { class: 'code-head' }, h('span', {}, language || 'text'), copyable('Copy code', () => pre.textContent)), pre);
+    frame.append(
+      h(
+        'div',
+        { class: 'code-head' },
+        h('span', {}, language || 'text'),
+        copyable('Copy code', () => pre.textContent),
+      ),
+      pre,
+    );
   }
   for (const table of [...fragment.querySelectorAll('table')]) {
     const frame = h('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': 'Table' });

@@ -20,7 +20,9 @@ export class Outbox {
   }
 
   add({ group, text, assistant }) {
-    const item = { id: this.nextId(), group, text: text.toWellFormed?.() ?? text, assistant, state: 'queued', failures: 0, notBefore: 0, firstSentAt: 0 };
+    // Half of a surrogate pair is no text: the server would refuse the whole frame.
+    const sound = text.toWellFormed?.() ?? text;
+    const item = { id: this.nextId(), group, text: sound, assistant, state: 'queued', failures: 0, notBefore: 0, firstSentAt: 0 };
     this.items.push(item);
     this.#changed();
     return item;
@@ -86,6 +88,11 @@ export class Outbox {
     if (same) same.echoed = true;
   }
 
+  // Lets go of what was accepted and is seen elsewhere: `seen(group, message)` tells.
+  settle(seen) {
+    this.items = this.items.filter((item) => item.state !== 'accepted' || !seen(item.group, item.message));
+  }
+
   #changed() {
     this.#pump();
     this.onChange();
@@ -119,5 +126,6 @@ export class Outbox {
 }
 
 function fail(item, code, message, retryAfterMs = 0) {
-  Object.assign(item, { state: 'failed', echoed: false, error: { code, message }, retryAt: retryAfterMs ? Date.now() + retryAfterMs : 0 });
+  const retryAt = retryAfterMs ? Date.now() + retryAfterMs : 0;
+  Object.assign(item, { state: 'failed', echoed: false, error: { code, message }, retryAt });
 }

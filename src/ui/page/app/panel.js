@@ -41,18 +41,52 @@ export class Panel {
     const focused = document.activeElement?.closest?.('#groups button')?.dataset;
     find('#groups').replaceChildren(...groups.map((conversation) => this.#group(conversation, current, home)));
     if (focused) {
-      const again = [...this.root.querySelectorAll('#groups button')].find(({ dataset }) => dataset.group === focused.group && dataset.act === focused.act);
+      const again = [...this.root.querySelectorAll('#groups button')].find(
+        ({ dataset }) => dataset.group === focused.group && dataset.act === focused.act,
+      );
       (again ?? find('#groups button'))?.focus();
     }
-    find('#members').replaceChildren(...members.map((member) => h('li', {}, h('span', { class: 'presence', 'aria-hidden': 'true' }), member.user === user ? 'You' : person(member.user))));
+    find('#members').replaceChildren(
+      ...members.map((member) =>
+        h('li', {}, h('span', { class: 'presence', 'aria-hidden': 'true' }), member.user === user ? 'You' : person(member.user)),
+      ),
+    );
     find('#members-title').textContent = members.length ? `Here now · ${members.length}` : 'Here now';
   }
 
   #group({ group, unread }, current, home) {
     const name = title(group, home);
     const badge = unread ? h('span', { class: 'badge', 'aria-label': `${unread} new` }, unread > 99 ? '99+' : String(unread)) : null;
-    const choose = h('button', { type: 'button', class: 'group', 'data-group': group, 'data-act': 'select', 'aria-current': group === current ? 'true' : null, onclick: () => this.#select(group) }, icon(group === home ? 'chat' : 'group'), h('span', { class: 'name' }, name), badge);
-    const leave = group === home ? null : h('button', { type: 'button', class: 'icon-button small', 'data-group': group, 'data-act': 'leave', 'aria-label': `Leave ${name}`, title: 'Leave', onclick: () => this.acts.leave(group) }, icon('close'));
+    const choose = h(
+      'button',
+      {
+        type: 'button',
+        class: 'group',
+        'data-group': group,
+        'data-act': 'select',
+        'aria-current': group === current ? 'true' : null,
+        onclick: () => this.#select(group),
+      },
+      icon(group === home ? 'chat' : 'group'),
+      h('span', { class: 'name' }, name),
+      badge,
+    );
+    const leave =
+      group === home
+        ? null
+        : h(
+            'button',
+            {
+              type: 'button',
+              class: 'icon-button small',
+              'data-group': group,
+              'data-act': 'leave',
+              'aria-label': `Leave ${name}`,
+              title: 'Leave',
+              onclick: () => this.acts.leave(group),
+            },
+            icon('close'),
+          );
     return h('li', {}, choose, leave);
   }
 

@@ -3,7 +3,7 @@
 // The fragment, because a browser keeps it to itself: who knows a session's name may read along where no token is
 // asked for, so it should not stand in access logs and referrers as a query would.
 
-import { randomName } from './client.js';
+import { randomName } from './names.js';
 
 const LEGAL = /^[A-Za-z0-9_-]{1,64}$/;
 

@@ -17,7 +17,9 @@ export function makeRow(row, acts, context) {
     case 'pending':
       return pendingRow(row, acts);
     case 'divider':
-      return still(h('div', { class: 'divider' }, h('span', {}, 'The server no longer keeps what is above. The conversation begins anew here.')));
+      return still(
+        h('div', { class: 'divider' }, h('span', {}, 'The server no longer keeps what is above. The conversation begins anew here.')),
+      );
     default:
       return noteRow(row);
   }
@@ -32,7 +34,7 @@ function noteRow({ text, detail }) {
 
 function messageRow(row, { user }) {
   const own = row.role === 'user' && row.author === user;
-  const name = own ? 'You' : row.role === 'user' ? person(row.author) : NAMES[row.role] ?? row.role;
+  const name = own ? 'You' : row.role === 'user' ? person(row.author) : (NAMES[row.role] ?? row.role);
   // An operator's name tells more than the role alone, and the role must not be taken for a name that a user chose.
   const author = row.role === 'operator' && row.author ? `${row.author} · Operator` : name;
   const body = h('div', { class: row.role === 'user' ? 'body plain' : 'body prose' });
@@ -40,13 +42,32 @@ function messageRow(row, { user }) {
   else new Rendering(body).show(row.text);
   const time = h('time', { datetime: row.createdAt }, clock(row.createdAt));
   const head = h('div', { class: own ? 'head visually-hidden' : 'head' }, h('span', { class: 'author' }, author), time);
-  return still(h('article', { class: 'row message', 'data-role': row.role, 'data-own': own ? 'true' : 'false', 'data-message': row.id, title: own ? clock(row.createdAt) : null }, head, body));
+  return still(
+    h(
+      'article',
+      {
+        class: 'row message',
+        'data-role': row.role,
+        'data-own': own ? 'true' : 'false',
+        'data-message': row.id,
+        title: own ? clock(row.createdAt) : null,
+      },
+      head,
+      body,
+    ),
+  );
 }
 
 function pendingRow(row, acts) {
   const body = h('div', { class: 'body plain' }, row.text);
   const foot = h('div', { class: 'foot', 'aria-live': 'polite' });
-  const element = h('article', { class: 'row message pending', 'data-role': 'user', 'data-own': 'true', 'data-pending': row.id }, h('div', { class: 'head visually-hidden' }, h('span', { class: 'author' }, 'You')), body, foot);
+  const element = h(
+    'article',
+    { class: 'row message pending', 'data-role': 'user', 'data-own': 'true', 'data-pending': row.id },
+    h('div', { class: 'head visually-hidden' }, h('span', { class: 'author' }, 'You')),
+    body,
+    foot,
+  );
   let shown = '';
   let timer = 0;
   const update = () => {
@@ -56,7 +77,7 @@ function pendingRow(row, acts) {
     element.hidden = Boolean(item.echoed);
     const wait = item.state === 'failed' ? Math.max(0, Math.ceil((item.retryAt - Date.now()) / 1_000)) : 0;
     if (wait) timer = setTimeout(update, 1_000);
-    const next = [item.state, item.error?.message, wait > 0].join('\n');
+    const next = [item.state, item.error?.message].join('\n');
     if (next !== shown) {
       shown = next;
       foot.replaceChildren(...pendingFoot(row, acts));
@@ -75,8 +96,18 @@ function pendingFoot({ item }, acts) {
   if (item.state !== 'failed') return [h('span', { class: 'state' }, item.state === 'queued' ? 'Waiting to send' : '')];
   return [
     h('span', { class: 'problem' }, icon('alert'), h('span', {}, item.error.message)),
-    h('button', { type: 'button', class: 'quiet', 'data-act': 'retry', onclick: () => acts.retrySend(item.id) }, icon('retry'), h('span', {}, 'Retry')),
-    h('button', { type: 'button', class: 'quiet', 'data-act': 'edit', onclick: () => acts.editSend(item.id) }, icon('edit'), h('span', {}, 'Edit')),
+    h(
+      'button',
+      { type: 'button', class: 'quiet', 'data-act': 'retry', onclick: () => acts.retrySend(item.id) },
+      icon('retry'),
+      h('span', {}, 'Retry'),
+    ),
+    h(
+      'button',
+      { type: 'button', class: 'quiet', 'data-act': 'edit', onclick: () => acts.editSend(item.id) },
+      icon('edit'),
+      h('span', {}, 'Edit'),
+    ),
   ];
 }
 
@@ -86,7 +117,15 @@ function answerRow(row, acts, context) {
   const thinking = h('div', { class: 'thinking', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
   const quote = h('div', { class: 'quote', hidden: true });
   const foot = h('div', { class: 'foot' });
-  const element = h('article', { class: 'row answer', 'data-role': 'assistant', 'data-answer': row.answer }, h('div', { class: 'head' }, h('span', { class: 'author' }, 'Sophie')), quote, body, thinking, foot);
+  const element = h(
+    'article',
+    { class: 'row answer', 'data-role': 'assistant', 'data-answer': row.answer },
+    h('div', { class: 'head' }, h('span', { class: 'author' }, 'Sophie')),
+    quote,
+    body,
+    thinking,
+    foot,
+  );
   let version = -1;
   let state = '';
   const update = (current, previous) => {
@@ -112,10 +151,26 @@ function answerRow(row, acts, context) {
 
 function answerFoot(row, acts, problem) {
   if (row.state === 'running') return [];
-  const why = { failed: row.reason || 'The answer could not be finished.', cancelled: 'Stopped' }[row.state] ?? (row.finishReason === 'length' ? 'Cut off at the length limit' : '');
-  const retry = row.message ? h('button', { type: 'button', class: 'quiet', 'data-act': 'retry', title: 'Ask for another answer', onclick: () => acts.retryAnswer(row) }, icon('retry'), h('span', {}, 'Retry')) : null;
+  const why =
+    { failed: row.reason || 'The answer could not be finished.', cancelled: 'Stopped' }[row.state] ??
+    (row.finishReason === 'length' ? 'Cut off at the length limit' : '');
+  const retry = row.message
+    ? h(
+        'button',
+        { type: 'button', class: 'quiet', 'data-act': 'retry', title: 'Ask for another answer', onclick: () => acts.retryAnswer(row) },
+        icon('retry'),
+        h('span', {}, 'Retry'),
+      )
+    : null;
   const parts = [
-    why ? h('span', { class: row.state === 'failed' ? 'problem' : 'state' }, row.state === 'failed' ? icon('alert') : null, h('span', {}, why)) : null,
+    why
+      ? h(
+          'span',
+          { class: row.state === 'failed' ? 'problem' : 'state' },
+          row.state === 'failed' ? icon('alert') : null,
+          h('span', {}, why),
+        )
+      : null,
     row.text ? copyable('Copy answer', () => row.text) : null,
     retry,
     problem ? h('span', { class: 'problem', role: 'alert' }, problem) : null,
