@@ -33,7 +33,6 @@ use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{GroupRegistry, Roster};
 use crate::store::{Once, Stores};
 use generation::{Follower, Generation};
-use orphans::Orphans;
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;
@@ -141,7 +140,7 @@ pub struct Answers {
     parts: Arc<Parts>,
     generations: HashMap<String, Arc<Generation>>,
     running: HashMap<AnswerId, Running>,
-    orphans: Orphans,
+    looking_for_orphans: bool,
     _exit: ExitGuard,
 }
 
@@ -152,7 +151,7 @@ impl Answers {
             parts: Arc::new(parts),
             generations: HashMap::new(),
             running: HashMap::new(),
-            orphans: Orphans::new(),
+            looking_for_orphans: false,
             _exit: exit,
         }
     }
@@ -164,10 +163,11 @@ impl Actor for Answers {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(LOOK_FOR_ORPHANS, |answers, ctx| {
-            if let Some(look) = answers.orphans.begin() {
+            if !answers.looking_for_orphans {
+                answers.looking_for_orphans = true;
                 let own = answers.running.keys().cloned().collect();
-                let looked = look.run(answers.parts.clone(), own);
-                ctx.spawn(looked.into_actor(answers).map(|looked, answers, _| answers.orphans.ended(looked)));
+                let looked = orphans::end_all(answers.parts.clone(), own);
+                ctx.spawn(looked.into_actor(answers).map(|(), answers, _| answers.looking_for_orphans = false));
             }
         });
     }

@@ -1,0 +1,209 @@
+//! For operators: groups and sessions, behind the admin token.
+
+use actix::prelude::*;
+use actix_web::body::MessageBody;
+use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{self, Bytes, Data, Path};
+use actix_web::{Error, HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sophie_actors::ids::{GroupName, SessionId};
+use sophie_actors::limiter::Permit;
+use sophie_actors::messages::{Disconnect, EndGroup, Resynced};
+use sophie_actors::protocol::{CloseCode, Refusal, Role, timestamp_of};
+use sophie_actors::services::PATIENCE;
+use sophie_actors::store::GroupInfo;
+
+use super::publish::{self, Speaker, Speech};
+use super::{ApiError, State, json, no_route, other_method};
+use crate::auth::credentials::bearer;
+
+/// Rows in a list when the caller does not say how many, and at most.
+const DEFAULT_ROWS: usize = 100;
+const MAX_ROWS: usize = 1_000;
+/// Members that are shown of one group.
+const MAX_MEMBERS: usize = 10_000;
+
+pub(super) fn scope() -> impl HttpServiceFactory {
+    web::scope("/admin/api")
+        .wrap(from_fn(guard))
+        .service(web::resource("/groups").route(web::get().to(groups)).default_service(other_method()))
+        .service(
+            web::resource("/groups/{group}")
+                .route(web::get().to(group))
+                .route(web::delete().to(end_group))
+                .default_service(other_method()),
+        )
+        .service(web::resource("/groups/{group}/messages").route(web::post().to(speak)).default_service(other_method()))
+        .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(other_method()))
+        .service(
+            web::resource("/sessions/{session}")
+                .route(web::get().to(session))
+                .route(web::delete().to(disconnect))
+                .default_service(other_method()),
+        )
+        .default_service(web::to(no_route))
+}
+
+async fn guard<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let accepted = match (request.app_data::<Data<State>>(), authorization.and_then(bearer)) {
+        (Some(state), Some(shown)) => state.admin.accepts(shown),
+        _ => false,
+    };
+    if !accepted {
+        return Err(ApiError::unauthorized("the admin token is needed: Authorization: Bearer TOKEN").into());
+    }
+    next.call(request).await
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    prefix: String,
+    cursor: Option<String>,
+    limit: Option<usize>,
+}
+
+impl Page {
+    fn of(request: &HttpRequest) -> Result<(Self, usize), ApiError> {
+        let page: Self = json::query(request.query_string())?;
+        match page.limit.unwrap_or(DEFAULT_ROWS) {
+            limit @ 1..=MAX_ROWS => Ok((page, limit)),
+            _ => Err(ApiError::bad_request(format!("`limit` is 1 to {MAX_ROWS}"))),
+        }
+    }
+}
+
+/// Cuts a list that was read one row too long; the cursor is the last name that is shown.
+fn cut<T>(rows: &mut Vec<T>, limit: usize, name: impl Fn(&T) -> String) -> Option<String> {
+    if rows.len() <= limit {
+        return None;
+    }
+    rows.truncate(limit);
+    rows.last().map(name)
+}
+
+fn group_name(text: &str) -> Result<GroupName, ApiError> {
+    GroupName::parse(text).map_err(|bad| ApiError::bad_request(bad.to_string()))
+}
+
+fn row(state: &State, info: &GroupInfo) -> Value {
+    let members = state.services.roster.member_count(&info.name);
+    json!({
+        "name": info.name,
+        "members": members,
+        "nodes": usize::from(members > 0),
+        "created_at": timestamp_of(info.created_at_ms),
+        "expires_at": timestamp_of(info.expires_at_ms),
+        "last_seq": info.last_seq,
+    })
+}
+
+async fn groups(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let (page, limit) = Page::of(&request)?;
+    let mut infos = state.services.stores.groups.list(&page.prefix, page.cursor.as_deref(), limit + 1).await?;
+    let next_cursor = cut(&mut infos, limit, |info| info.name.to_string());
+    let rows: Vec<Value> = infos.iter().map(|info| row(&state, info)).collect();
+    Ok(HttpResponse::Ok().json(json!({"groups": rows, "next_cursor": next_cursor})))
+}
+
+async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let name = group_name(&name)?;
+    let info = state.services.stores.groups.info(&name).await?;
+    let info = info.ok_or_else(|| ApiError::not_found("there is no such group"))?;
+    let (views, total) = state.services.roster.members(&name, MAX_MEMBERS);
+    let mut body = row(&state, &info);
+    let members = views.into_iter().map(|view| {
+        let mut member = json!(view);
+        member["kind"] = "session".into();
+        member
+    });
+    body["members"] = members.collect();
+    body["total"] = total.into();
+    Ok(HttpResponse::Ok().json(body))
+}
+
+async fn speak(
+    request: HttpRequest,
+    name: Path<String>,
+    body: Bytes,
+    state: Data<State>,
+) -> Result<HttpResponse, ApiError> {
+    let name = group_name(&name)?;
+    let speech: Speech = json::body(&body)?;
+    let once = publish::idempotency_key(&request, "operator")?;
+    let speaker = Speaker { author: "operator".into(), role: Role::Operator, once, permit: Permit::default() };
+    publish::speak(&state.services, name, speech, speaker).await
+}
+
+async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let name = group_name(&name)?;
+    let services = &state.services;
+    let existed = services.stores.groups.delete(&name).await?;
+    let ended = services.registry.send(EndGroup(name.clone())).timeout(PATIENCE).await;
+    let expelled = ended.map_err(|_| Refusal::internal())?;
+    for session in &expelled {
+        services.stores.sessions.remove_group(session, &name).await?;
+    }
+    if services.roster.has_members(&name) {
+        // A session stays in its home group: its log begins anew.
+        let states = services.stores.logs.open(std::slice::from_ref(&name)).await?;
+        let states = std::iter::once(name.clone()).zip(states).collect();
+        services.registry.send(Resynced(states)).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+    }
+    if !existed && expelled.is_empty() {
+        return Err(ApiError::not_found("there is no such group"));
+    }
+    log::info!("group ended by an operator group={name} members={}", expelled.len());
+    Ok(HttpResponse::Ok().json(json!({"group": name, "left": expelled.len()})))
+}
+
+async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let (page, limit) = Page::of(&request)?;
+    let mut views = state.services.roster.sessions(&page.prefix, page.cursor.as_deref(), limit + 1);
+    let next_cursor = cut(&mut views, limit, |view| view.session.to_string());
+    Ok(HttpResponse::Ok().json(json!({"sessions": views, "next_cursor": next_cursor})))
+}
+
+fn session_name(text: &str) -> Result<SessionId, ApiError> {
+    SessionId::parse(text).map_err(|bad| ApiError::bad_request(bad.to_string()))
+}
+
+async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let name = session_name(&name)?;
+    let services = &state.services;
+    let info = services.stores.groups.info(&name.home()).await?;
+    let view = services.roster.session(&name);
+    if info.is_none() && view.is_none() {
+        return Err(ApiError::not_found("there is no such session"));
+    }
+    let mut body = match view {
+        Some(view) => json!(view),
+        None => {
+            let record = services.stores.sessions.load(&name).await?;
+            let groups: Vec<GroupName> = std::iter::once(name.home()).chain(record.groups).collect();
+            json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
+        }
+    };
+    body["answers"] = services.slots.taken(&name).into();
+    body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
+    body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
+    Ok(HttpResponse::Ok().json(body))
+}
+
+async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let name = session_name(&name)?;
+    let sockets = state.services.roster.sockets(&name).len();
+    let disconnect = Disconnect { session: name.clone(), close: CloseCode::ByOperator.into() };
+    match state.services.registry.send(disconnect).timeout(PATIENCE).await {
+        Ok(true) => {
+            log::info!("session disconnected by an operator session={name} sockets={sockets}");
+            Ok(HttpResponse::Ok().json(json!({"session": name, "closed": sockets})))
+        }
+        Ok(false) => Err(ApiError::not_found("this session has no socket here")),
+        Err(_) => Err(Refusal::internal().into()),
+    }
+}

@@ -1,0 +1,106 @@
+//! HTTP: the whole routing table, and what its handlers share.
+
+mod admin;
+mod error;
+mod health;
+mod json;
+mod pages;
+mod places;
+mod publish;
+mod wrap;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use sophie_actors::services::Services;
+use sophie_actors::store::redis::RedisHealth;
+
+pub use error::ApiError;
+pub use places::{Place, Places};
+pub use wrap::wrap;
+
+use crate::auth::Authenticator;
+use crate::auth::bearer::{AdminToken, ApiKeys};
+use crate::auth::origin::OriginRule;
+use crate::ws;
+
+/// What every handler may use.
+pub struct State {
+    /// The actors and stores.
+    pub services: Services,
+    /// Who is let in.
+    pub authenticator: Arc<Authenticator>,
+    /// Which pages may connect.
+    pub origins: OriginRule,
+    /// The operators' token.
+    pub admin: AdminToken,
+    /// The applications' keys.
+    pub api_keys: ApiKeys,
+    /// Whether applications need no key: nobody needs one here, and only this machine can ask.
+    pub open_to_applications: bool,
+    /// The proxies whose word on addresses is taken.
+    pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Places for connections.
+    pub connections: Places,
+    /// Whether a connection's commands are limited.
+    pub commands_limited: bool,
+    /// Redis, if it is used.
+    pub redis: Option<RedisHealth>,
+    /// Set when the node is going.
+    pub draining: Arc<AtomicBool>,
+}
+
+impl State {
+    /// Whether the node is going.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// What a listener serves.
+#[derive(Debug, Clone, Copy)]
+pub struct Serves {
+    /// Chat, pages, the application's API.
+    pub public: bool,
+    /// Admin, health, metrics.
+    pub admin: bool,
+}
+
+/// The routing table.
+pub fn routes(config: &mut ServiceConfig, serves: Serves) {
+    if serves.public {
+        config
+            .service(web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(other_method()))
+            .service(web::resource("/api/groups/{group}/messages").route(web::post().to(publish::by_application)).default_service(other_method()))
+            .service(web::resource("/").route(web::get().to(pages::page)).route(web::head().to(pages::page)).default_service(other_method()))
+            .service(web::resource("/page/{file:.*}").route(web::get().to(pages::page)).route(web::head().to(pages::page)).default_service(other_method()));
+    }
+    if serves.admin {
+        config
+            .service(web::resource("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)).default_service(other_method()))
+            .service(web::resource("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)).default_service(other_method()))
+            .service(web::resource("/metrics").route(web::get().to(health::metrics)).default_service(other_method()))
+            .service(admin::scope());
+    }
+    config.default_service(web::to(no_route));
+}
+
+async fn no_route() -> HttpResponse {
+    ApiError::not_found("there is nothing at this address").error_response()
+}
+
+fn other_method() -> actix_web::Route {
+    web::to(async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method").error_response())
+}
+
+/// Where a request comes from, behind trusted proxies too.
+pub fn client_address(request: &HttpRequest, state: &Data<State>) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
+    let forwarded: Vec<&str> =
+        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
+    crate::auth::address::client_address(peer, forwarded.into_iter(), &state.trusted_proxies)
+}

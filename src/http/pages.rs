@@ -1,0 +1,23 @@
+//! The chat page.
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::ApiError;
+use crate::ui;
+
+/// One of the page's files.
+pub async fn page(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    let asset = ui::asset(request.path()).ok_or_else(|| ApiError::not_found("there is nothing at this address"))?;
+    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    let is_known = known.flat_map(|tags| tags.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == asset.etag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response
+        .insert_header((header::ETAG, asset.etag.as_str()))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, ui::CONTENT_SECURITY_POLICY));
+    if is_known {
+        return Ok(response.finish());
+    }
+    Ok(response.content_type(asset.content_type).body(asset.bytes))
+}

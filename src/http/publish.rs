@@ -1,0 +1,179 @@
+//! Speaking to a group over HTTP: applications with a key, operators with the admin token.
+
+use actix::prelude::*;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use sophie_actors::answers::Ask;
+use sophie_actors::ids::{GroupName, MessageId, UserId};
+use sophie_actors::limiter::{Admit, Permit, Refund};
+use sophie_actors::messages::{Deliver, Fanout};
+use sophie_actors::protocol::{ErrorCode, Event, Logged, Message, Refusal, Role, timestamp};
+use sophie_actors::services::{PATIENCE, Services};
+use sophie_actors::store::{Append, Appended, Once, StoredEvent};
+use tokio::time::Instant;
+
+use super::{ApiError, State, client_address, json};
+use crate::auth::credentials::bearer;
+
+/// The longest `Idempotency-Key`, in bytes.
+const MAX_KEY: usize = 255;
+
+/// What is said.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Speech {
+    text: Option<String>,
+    event: Option<Value>,
+    author: Option<String>,
+    role: Option<Role>,
+    #[serde(default)]
+    assistant: bool,
+    metadata: Option<serde_json::Map<String, Value>>,
+}
+
+/// Who says it.
+pub struct Speaker {
+    /// Author and role where the body names none.
+    pub author: String,
+    /// See `author`.
+    pub role: Role,
+    /// Once-only key, already within the speaker's scope.
+    pub once: Option<(String, String)>,
+    /// What was reserved.
+    pub permit: Permit,
+}
+
+/// `POST /api/groups/{group}/messages`
+pub async fn by_application(
+    request: HttpRequest,
+    group: Path<String>,
+    body: Bytes,
+    state: Data<State>,
+) -> Result<HttpResponse, ApiError> {
+    let name = application(&request, &state)?;
+    let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
+    let speech: Speech = json::body(&body)?;
+    let admit = Admit {
+        user: UserId::from(format!("api:{name}").as_str()),
+        address: client_address(&request, &state),
+        question: speech.text.clone().filter(|_| speech.assistant),
+    };
+    let permit = match state.services.limiter.send(admit).timeout(PATIENCE).await {
+        Ok(verdict) => verdict?,
+        Err(_) => return Err(Refusal::internal().into()),
+    };
+    let once = idempotency_key(&request, &name)?;
+    let speaker = Speaker { author: name, role: Role::System, once, permit };
+    speak(&state.services, group, speech, speaker).await
+}
+
+/// The name of the key that was shown.
+fn application(request: &HttpRequest, state: &State) -> Result<String, ApiError> {
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = authorization.and_then(bearer);
+    match shown.and_then(|key| state.api_keys.name_of(key)) {
+        Some(name) => Ok(name.to_owned()),
+        None if state.api_keys.is_empty() && state.open_to_applications => Ok("application".to_owned()),
+        None => Err(ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys")),
+    }
+}
+
+/// The once-only key of a request, in the scope of who sent it.
+pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<(String, String)>, ApiError> {
+    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=MAX_KEY).contains(&key.len()) => Ok(Some((format!("api:{}", hex(who.as_bytes())), key.to_owned()))),
+        _ => Err(ApiError::bad_request(format!("Idempotency-Key is 1 to {MAX_KEY} visible characters"))),
+    }
+}
+
+/// Logs a text and delivers it, or passes an event on.
+pub async fn speak(
+    services: &Services,
+    group: GroupName,
+    speech: Speech,
+    speaker: Speaker,
+) -> Result<HttpResponse, ApiError> {
+    let Speaker { author, role, once, permit } = speaker;
+    if let Some(event) = &speech.event {
+        if speech.text.is_some() {
+            return Err(ApiError::bad_request("give either `text`, which is logged, or `event`, which is passed on"));
+        }
+        let frame = Event::Foreign { group: &group, event }.encode();
+        let fanout = Fanout { group: group.clone(), frame, except: None };
+        services.registry.send(fanout).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        return Ok(HttpResponse::Accepted().json(json!({"group": group})));
+    }
+    let text = checked_text(services, speech.text)?;
+    let message = Message {
+        id: MessageId::random(&group),
+        role: speech.role.unwrap_or(role),
+        author: speech.author.unwrap_or(author),
+        text: text.clone(),
+        created_at: timestamp(),
+        metadata: speech.metadata,
+    };
+    let once = once.map(|(scope, id)| {
+        // The id and the time are ours and differ each time: everything else must not.
+        let same = json!([group, message.role, message.author, text, speech.assistant, message.metadata]).to_string();
+        Once { scope, id, fingerprint: hex(same.as_bytes()) }
+    });
+    let id = message.id.clone();
+    let user = UserId::from(message.author.as_str());
+    let body = Logged::Message { group: group.clone(), message }.encode();
+    let append = Append { group: group.clone(), body: body.clone(), message: Some(id.clone()), once: once.clone() };
+    let (seq, id, answered) = match services.stores.logs.append(append).await {
+        Ok(Appended::New { epoch, seq }) => {
+            services.metrics.logged.inc();
+            let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
+            _ = services.registry.send(deliver).timeout(PATIENCE).await;
+            (seq, id, false)
+        }
+        Ok(Appended::Again { seq, message, answered }) => (seq, message.unwrap_or(id), answered),
+        Ok(Appended::Conflict) => {
+            _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+            let message = "this Idempotency-Key was used for another message";
+            return Err(ApiError::new(actix_web::http::StatusCode::CONFLICT, "bad_request", message));
+        }
+        Err(error) => {
+            _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+            return Err(error.into());
+        }
+    };
+    if speech.assistant && !answered {
+        let ask = Ask {
+            user,
+            group: group.clone(),
+            message: id.clone(),
+            seq,
+            question: text,
+            once,
+            past_cache: false,
+            permit,
+            slot: None,
+            asked_at: Instant::now(),
+        };
+        services.answers.send(ask).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+    }
+    Ok(HttpResponse::Ok().json(json!({"group": group, "seq": seq, "message": id})))
+}
+
+fn checked_text(services: &Services, text: Option<String>) -> Result<String, ApiError> {
+    let max = services.options.max_text_chars;
+    match text {
+        None => Err(ApiError::bad_request("`text` or `event` is needed")),
+        Some(text) if text.trim().is_empty() => Err(ApiError::bad_request("`text` is empty")),
+        Some(text) if text.chars().count() > max => {
+            Err(Refusal::new(ErrorCode::TooLarge, format!("`text` is longer than {max} characters")).into())
+        }
+        Some(text) => Ok(text),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
