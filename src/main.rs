@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use sophie::cli::{self, Invocation};
 
 fn main() -> ExitCode {
-    cli::run(Invocation::of_process(), |_settings| async { Err("this build has nothing to serve with".into()) })
+    cli::run(Invocation::of_process(), |settings| async { Ok(sophie::app::run(settings).await?) })
 }

@@ -1,6 +1,5 @@
 //! For operators: groups and sessions, behind the admin token.
 
-use actix::prelude::*;
 use actix_web::body::MessageBody;
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;

@@ -74,15 +74,41 @@ pub struct Serves {
 pub fn routes(config: &mut ServiceConfig, serves: Serves) {
     if serves.public {
         config
-            .service(web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(other_method()))
-            .service(web::resource("/api/groups/{group}/messages").route(web::post().to(publish::by_application)).default_service(other_method()))
-            .service(web::resource("/").route(web::get().to(pages::page)).route(web::head().to(pages::page)).default_service(other_method()))
-            .service(web::resource("/page/{file:.*}").route(web::get().to(pages::page)).route(web::head().to(pages::page)).default_service(other_method()));
+            .service(
+                web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(other_method()),
+            )
+            .service(
+                web::resource("/api/groups/{group}/messages")
+                    .route(web::post().to(publish::by_application))
+                    .default_service(other_method()),
+            )
+            .service(
+                web::resource("/")
+                    .route(web::get().to(pages::page))
+                    .route(web::head().to(pages::page))
+                    .default_service(other_method()),
+            )
+            .service(
+                web::resource("/page/{file:.*}")
+                    .route(web::get().to(pages::page))
+                    .route(web::head().to(pages::page))
+                    .default_service(other_method()),
+            );
     }
     if serves.admin {
         config
-            .service(web::resource("/health/live").route(web::get().to(health::live)).route(web::head().to(health::live)).default_service(other_method()))
-            .service(web::resource("/health/ready").route(web::get().to(health::ready)).route(web::head().to(health::ready)).default_service(other_method()))
+            .service(
+                web::resource("/health/live")
+                    .route(web::get().to(health::live))
+                    .route(web::head().to(health::live))
+                    .default_service(other_method()),
+            )
+            .service(
+                web::resource("/health/ready")
+                    .route(web::get().to(health::ready))
+                    .route(web::head().to(health::ready))
+                    .default_service(other_method()),
+            )
             .service(web::resource("/metrics").route(web::get().to(health::metrics)).default_service(other_method()))
             .service(admin::scope());
     }
@@ -94,7 +120,10 @@ async fn no_route() -> HttpResponse {
 }
 
 fn other_method() -> actix_web::Route {
-    web::to(async || ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method").error_response())
+    web::to(async || {
+        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method")
+            .error_response()
+    })
 }
 
 /// Where a request comes from, behind trusted proxies too.

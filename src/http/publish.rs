@@ -1,6 +1,5 @@
 //! Speaking to a group over HTTP: applications with a key, operators with the admin token.
 
-use actix::prelude::*;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -78,7 +77,9 @@ fn application(request: &HttpRequest, state: &State) -> Result<String, ApiError>
     match shown.and_then(|key| state.api_keys.name_of(key)) {
         Some(name) => Ok(name.to_owned()),
         None if state.api_keys.is_empty() && state.open_to_applications => Ok("application".to_owned()),
-        None => Err(ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys")),
+        None => {
+            Err(ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys"))
+        }
     }
 }
 
@@ -86,7 +87,9 @@ fn application(request: &HttpRequest, state: &State) -> Result<String, ApiError>
 pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<(String, String)>, ApiError> {
     let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
-        Ok(key) if (1..=MAX_KEY).contains(&key.len()) => Ok(Some((format!("api:{}", hex(who.as_bytes())), key.to_owned()))),
+        Ok(key) if (1..=MAX_KEY).contains(&key.len()) => {
+            Ok(Some((format!("api:{}", hex(who.as_bytes())), key.to_owned())))
+        }
         _ => Err(ApiError::bad_request(format!("Idempotency-Key is 1 to {MAX_KEY} visible characters"))),
     }
 }

@@ -54,15 +54,18 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
         let bytes = value.as_bytes();
         (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
     });
-    given.cloned().unwrap_or_else(|| {
-        HeaderValue::from_str(&random_text(20)).expect("letters and digits make a header value")
-    })
+    given
+        .cloned()
+        .unwrap_or_else(|| HeaderValue::from_str(&random_text(20)).expect("letters and digits make a header value"))
 }
 
 /// An error that a library wrote gets our form.
 fn with_json_error<B: MessageBody + 'static>(response: ServiceResponse<B>) -> ServiceResponse<EitherBody<B, BoxBody>> {
     let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    let is_json = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     if is_json || !(status.is_client_error() || status.is_server_error()) {
         return response.map_into_left_body();
     }

@@ -50,12 +50,17 @@ impl Access for TokenAccess {
 
     async fn refresh(&self, token: &str) -> Result<Arc<dyn Access>, Refusal> {
         if self.identity.guest {
-            return Err(Refusal::new(ErrorCode::BadRequest, "this service uses no tokens; there is nothing to refresh"));
+            return Err(Refusal::new(
+                ErrorCode::BadRequest,
+                "this service uses no tokens; there is nothing to refresh",
+            ));
         }
         let credentials =
             Credentials { token: Some(token.to_owned()), session: self.session.clone(), address: self.address };
         let identity = self.authenticator.authenticate(credentials).await.map_err(|error| match error {
-            AuthError::Unavailable => Refusal { retry_after_ms: Some(2_000), ..Refusal::new(ErrorCode::StoreUnavailable, error.to_string()) },
+            AuthError::Unavailable => {
+                Refusal { retry_after_ms: Some(2_000), ..Refusal::new(ErrorCode::StoreUnavailable, error.to_string()) }
+            }
             _ => Refusal::new(ErrorCode::NotAllowed, error.to_string()),
         })?;
         if identity.user != self.identity.user {

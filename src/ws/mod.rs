@@ -53,14 +53,17 @@ async fn upgrade(
     state: &Data<State>,
 ) -> Result<HttpResponse, ApiError> {
     let session = SessionId::parse(session).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
-    socket::check_handshake(request)?;
     let headers = request.headers();
     let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL);
     let protocol = credentials::negotiate(&offers)
         .map_err(|_| ApiError::bad_request("offer the subprotocol sophie.v1, or none"))?;
     let resume = query::resume(request.query_string())?;
     if state.is_draining() {
-        return Err(ApiError::unavailable("draining", "this node is being restarted; connect again", COME_BACK_SECONDS));
+        return Err(ApiError::unavailable(
+            "draining",
+            "this node is being restarted; connect again",
+            COME_BACK_SECONDS,
+        ));
     }
     let place = state.connections.take().ok_or_else(|| {
         ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
@@ -74,6 +77,8 @@ async fn upgrade(
     let token = credentials::token(authorization, &offers, request.query_string());
     let shown = Credentials { token, session: session.clone(), address };
     let identity = state.authenticator.authenticate(shown).await.map_err(refused)?;
+    // Only now, so that a page whose upgrade failed can learn why by a plain request.
+    socket::check_handshake(request)?;
     claim(state, &identity, &session).await?;
     let actor = open(state, &session).await?;
 
@@ -84,8 +89,7 @@ async fn upgrade(
         age: std::time::Duration::from_secs(options.outbox_seconds),
     };
     let handle = SocketHandle::new(limits, Connection::cutter(request));
-    let access: Arc<dyn Access> =
-        Arc::new(TokenAccess::new(identity, session, address, state.authenticator.clone()));
+    let access: Arc<dyn Access> = Arc::new(TokenAccess::new(identity, session, address, state.authenticator.clone()));
     let socket = Attached { handle: handle.clone(), access, address, since_ms: unix_ms() };
     let opened = match actor {
         Ok(actor) => Some((actor, socket, resume)),

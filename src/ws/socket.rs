@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use actix::prelude::*;
+use actix_http::ws::Item;
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
@@ -130,15 +131,15 @@ impl Socket {
         }
     }
 
-    fn take_fragment(&mut self, item: ws::Item) {
+    fn take_fragment(&mut self, item: Item) {
         let (part, last) = match item {
-            ws::Item::FirstText(part) => {
+            Item::FirstText(part) => {
                 self.fragments = Some(Vec::new());
                 (part, false)
             }
-            ws::Item::FirstBinary(_) => return self.handle.close(CloseCode::Unsupported),
-            ws::Item::Continue(part) => (part, false),
-            ws::Item::Last(part) => (part, true),
+            Item::FirstBinary(_) => return self.handle.close(CloseCode::Unsupported),
+            Item::Continue(part) => (part, false),
+            Item::Last(part) => (part, true),
         };
         let Some(whole) = &mut self.fragments else { return };
         if whole.len() + part.len() > self.max_frame_bytes {

@@ -1,0 +1,445 @@
+//! The application: the only place where actors are started and joined.
+
+use std::collections::hash_map::DefaultHasher;
+use std::future::Future;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
+use sophie_actors::backend::{Backend, Demo};
+use sophie_actors::exit::{Exit, ExitGuard};
+use sophie_actors::ids::NodeId;
+use sophie_actors::limiter::RateLimiter;
+use sophie_actors::limiter::memory::MemoryLimits;
+use sophie_actors::messages::{Drain, Install, Seed};
+use sophie_actors::metrics::Metrics;
+use sophie_actors::mirror::{Mirror, Resign};
+use sophie_actors::registry::{GroupRegistry, Roster};
+use sophie_actors::relay::Relay;
+use sophie_actors::services::Services;
+use sophie_actors::session::Session;
+use sophie_actors::store::Stores;
+use sophie_actors::store::memory::{self, MemoryOptions};
+use sophie_actors::store::redis::{self, Budgets, NodeKey, RedisHealth, RedisOptions};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::auth::Authenticator;
+use crate::auth::bearer::{AdminToken, ApiKeys};
+use crate::auth::origin::OriginRule;
+use crate::http::{self, Places, Serves, State};
+use crate::settings::{AiBackend, AuthMode, Settings};
+use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
+use crate::ws::Connection;
+
+/// The largest request body, in bytes: a message of the greatest length and its JSON around it.
+const MAX_BODY: usize = 256 * 1024;
+/// How often a drain looks whether everybody has left.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+/// What stopping may take after the drain time. With [`STOP_SERVER`] this stays within the 2 s that are promised.
+const RESIGN: Duration = Duration::from_millis(900);
+const STOP_SERVER: Duration = Duration::from_millis(900);
+/// How long HTTP clients may take to send their request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Why the application could not start or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {error}; choose another server.bind or admin.bind")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// Settings that cannot be carried out.
+    #[error("{0}")]
+    Settings(String),
+    /// An actor that everything rests on is gone.
+    #[error("the {0} ended; the process cannot go on and should be started again")]
+    ActorEnded(&'static str),
+    /// The HTTP server is gone.
+    #[error("the HTTP server ended: {0}")]
+    Server(String),
+}
+
+/// A built application: its listeners are bound, its actors run.
+pub struct Application {
+    addresses: Vec<SocketAddr>,
+    servers: Vec<Server>,
+    state: Data<State>,
+    mirror: Addr<Mirror>,
+    arbiters: Vec<Arbiter>,
+    ended: mpsc::Receiver<&'static str>,
+    drain: Duration,
+}
+
+/// What a test may put in the place of what the settings ask for.
+#[derive(Default)]
+pub struct Replacements {
+    /// Instead of the memory or Redis stores.
+    pub stores: Option<Stores>,
+    /// Instead of the demo or the OpenAI-compatible backend.
+    pub backend: Option<Arc<dyn Backend>>,
+}
+
+impl Application {
+    /// Starts everything but the serving.
+    ///
+    /// # Errors
+    /// A listener cannot be bound, or the settings cannot be carried out.
+    pub async fn build(settings: Settings) -> Result<Self, AppError> {
+        Self::build_with(settings, Replacements::default()).await
+    }
+
+    /// [`Self::build`] with some parts replaced.
+    ///
+    /// # Errors
+    /// As for [`Self::build`].
+    pub async fn build_with(settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
+        raise_file_limit();
+        // First of all, so that a port in use is told before anything else is tried.
+        let public = listen(settings.server.bind)?;
+        let operators = settings.admin.bind.map(listen).transpose()?;
+        let node = match settings.server.node.as_str() {
+            "" => NodeId::random(),
+            name => NodeId::from(name),
+        };
+        let authenticator = Authenticator::from(&settings).map_err(|error| AppError::Settings(error.to_string()))?;
+        let backend = match replacements.backend {
+            Some(backend) => backend,
+            None => backend(&settings)?,
+        };
+        let (stores, redis) = match replacements.stores {
+            Some(stores) => (stores, None),
+            None => stores(&settings, &node).await?,
+        };
+        let (report, ended) = mpsc::channel(8);
+        let essential = |name: &'static str| {
+            let report = report.clone();
+            ExitGuard::new(move |exit| {
+                if exit == Exit::Panicked {
+                    log::error!("actor panicked actor={name:?}");
+                }
+                // Full means that another end has been reported already.
+                let _ = report.try_send(name);
+            })
+        };
+
+        let metrics = Metrics::new();
+        let roster = Arc::new(Roster::new(node.clone()));
+        let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
+        let core = Arbiter::new();
+        let (exit, logs) = (essential("relay"), stores.logs.clone());
+        let relay = Relay::start_in_arbiter(&core.handle(), |_| Relay::new(logs, exit));
+        let registry = {
+            let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
+            let ping = Duration::from_secs(settings.session.ping_seconds);
+            GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
+                GroupRegistry::new(roster, relay.recipient(), metrics, ping, exit)
+            })
+        };
+        let limiter = {
+            let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
+            let options = settings.limits.clone();
+            RateLimiter::start_in_arbiter(&core.handle(), move |_| {
+                RateLimiter::new(shared, Arc::new(MemoryLimits::new()), options, metrics, exit)
+            })
+        };
+        let answers = {
+            let parts = Parts {
+                roster: roster.clone(),
+                stores: stores.clone(),
+                backend: backend.clone(),
+                registry: registry.clone(),
+                limiter: limiter.clone(),
+                options: settings.ai.answers.clone(),
+                cache: settings.cache.options.clone(),
+                metrics: metrics.clone(),
+            };
+            let (exit, arbiter) = (essential("answers"), Arbiter::new());
+            let answers = Answers::start_in_arbiter(&arbiter.handle(), move |_| Answers::new(parts, exit));
+            (answers, arbiter)
+        };
+        let mirror = {
+            let (roster, stores, registry, metrics) =
+                (roster.clone(), stores.clone(), registry.clone(), metrics.clone());
+            let (expiry, exit) = (Duration::from_secs(settings.channel.group_expiry_seconds), essential("mirror"));
+            Mirror::start_in_arbiter(&core.handle(), move |_| {
+                Mirror::new(roster, stores, registry, metrics, expiry, exit)
+            })
+        };
+        let services = Services {
+            roster,
+            registry: registry.clone(),
+            limiter,
+            answers: answers.0,
+            slots: Slots::new(settings.limits.answers_per_session),
+            stores,
+            options: settings.session.clone(),
+            metrics,
+        };
+        let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
+        let install = Install(factory(Arc::new(services.clone()), handles));
+        registry.send(install).await.map_err(|_| AppError::ActorEnded("group registry"))?;
+
+        let admin = AdminToken::from(&settings);
+        let addresses: Vec<SocketAddr> =
+            [Some(&public), operators.as_ref()].into_iter().flatten().filter_map(|l| l.local_addr().ok()).collect();
+        announce(&settings, &addresses, &node, backend.name(), &admin);
+        let state = Data::new(State {
+            services,
+            authenticator: Arc::new(authenticator),
+            origins: OriginRule::from(&settings.server.allowed_origins),
+            admin,
+            api_keys: ApiKeys::from(&settings),
+            open_to_applications: settings.auth.mode == AuthMode::None && settings.server.bind.ip().is_loopback(),
+            trusted_proxies: settings.server.trusted_proxies.clone(),
+            connections: Places::new(settings.server.max_connections),
+            commands_limited: settings.limits.enabled,
+            redis,
+            draining: Arc::new(AtomicBool::new(false)),
+        });
+        let workers = workers(&settings);
+        let both = Serves { public: true, admin: operators.is_none() };
+        let mut servers = vec![serve(public, state.clone(), both, workers)?];
+        if let Some(listener) = operators {
+            servers.push(serve(listener, state.clone(), Serves { public: false, admin: true }, 1)?);
+        }
+        let arbiters = arbiters.into_iter().chain([core, answers.1]).collect();
+        let drain = Duration::from_secs(settings.server.drain_seconds);
+        Ok(Self { addresses, servers, state, mirror, arbiters, ended, drain })
+    }
+
+    /// Where the public listener is.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+
+    /// The public listener's port.
+    pub fn port(&self) -> u16 {
+        self.address().port()
+    }
+
+    /// Where the operators' listener is, if it has one of its own.
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.addresses.get(1).copied()
+    }
+
+    /// The actors and stores, for probes.
+    pub fn services(&self) -> &Services {
+        &self.state.services
+    }
+
+    /// The operators' token, if one was made up.
+    pub fn generated_admin_token(&self) -> Option<&str> {
+        self.state.admin.generated()
+    }
+
+    /// Serves until `shutdown`, then drains.
+    ///
+    /// # Errors
+    /// An essential actor or the HTTP server has ended.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
+        let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
+        let servers = futures_util::future::select_all(std::mem::take(&mut self.servers).into_iter().map(actix::spawn));
+        tokio::pin!(servers);
+        let outcome = tokio::select! {
+            () = shutdown => Ok(()),
+            name = self.ended.recv() => Err(AppError::ActorEnded(name.unwrap_or("core"))),
+            (served, _, _) = &mut servers => Err(AppError::Server(format!("{served:?}"))),
+        };
+        match &outcome {
+            Ok(()) => self.drain().await,
+            Err(error) => log::error!("{error}"),
+        }
+        let stop = futures_util::future::join_all(handles.iter().map(|handle| handle.stop(false)));
+        if timeout(STOP_SERVER, stop).await.is_err() {
+            log::warn!("http server did not stop in time");
+        }
+        self.arbiters.iter().for_each(|arbiter| _ = arbiter.stop());
+        outcome
+    }
+
+    /// Lets sockets and answers come to their end, and gives memberships up.
+    async fn drain(&self) {
+        self.state.draining.store(true, Ordering::Relaxed);
+        let until = Instant::now() + self.drain;
+        let services = &self.state.services;
+        _ = services.registry.send(Drain { within: self.drain }).timeout(self.drain).await;
+        while Instant::now() < until {
+            let running = services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
+            if running == 0 && services.roster.count().sockets == 0 {
+                break;
+            }
+            sleep(DRAIN_POLL.min(until - Instant::now())).await;
+        }
+        if timeout(RESIGN, self.mirror.send(Resign)).await.is_err() {
+            log::warn!("mirror did not resign in time");
+        }
+        log::info!("drained");
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// As for [`Application::build`] and [`Application::run`].
+pub async fn run(settings: Settings) -> Result<(), AppError> {
+    let application = Application::build(settings).await?;
+    application.run(asked_to_stop()).await
+}
+
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        },
+        _ => {
+            log::error!("signals cannot be listened for; stop the process by SIGKILL");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn workers(settings: &Settings) -> usize {
+    match settings.server.workers {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        some => some,
+    }
+}
+
+/// Every connection takes two file descriptors (the second one cuts it from outside): the soft limit that many systems
+/// set, 1,024, is no more than a default.
+fn raise_file_limit() {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        log::debug!("limit of open files not raised error={error}");
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
+    let bind = || {
+        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        // A restart must not wait for the old connections' last packets.
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(4_096)?;
+        io::Result::Ok(TcpListener::from(socket))
+    };
+    bind().map_err(|error| AppError::Listen { address, error })
+}
+
+fn serve(listener: TcpListener, state: Data<State>, serves: Serves, workers: usize) -> Result<Server, AppError> {
+    let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(state.clone())
+            .app_data(PayloadConfig::new(MAX_BODY))
+            .wrap(Compress::default())
+            .wrap(from_fn(http::wrap))
+            .configure(|config| http::routes(config, serves))
+    })
+    .workers(workers)
+    .on_connect(Connection::note)
+    .client_request_timeout(REQUEST_TIMEOUT)
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(0)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| AppError::Listen { address, error })?;
+    Ok(server.run())
+}
+
+/// Sessions live on arbiters of their own, each always on the same one.
+fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::messages::SessionFactory {
+    Arc::new(move |seed: Seed| {
+        let mut hasher = DefaultHasher::new();
+        seed.session.hash(&mut hasher);
+        let arbiter = &arbiters[(hasher.finish() % arbiters.len() as u64) as usize];
+        let services = services.clone();
+        Session::start_in_arbiter(arbiter, move |_| Session::new(seed, services))
+    })
+}
+
+fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
+    let ai = &settings.ai;
+    match settings.ai_backend() {
+        AiBackend::Demo => Ok(Arc::new(Demo::default())),
+        AiBackend::OpenAi => {
+            let options = OpenAiOptions {
+                base_url: ai.base_url.as_str().to_owned(),
+                api_key: ApiKey::new(ai.api_key.expose()),
+                connect_seconds: ai.connect_seconds,
+                first_chunk_seconds: ai.first_chunk_seconds,
+                idle_seconds: ai.idle_seconds,
+                total_seconds: ai.answers.total_seconds,
+                retries: ai.retries,
+                max_answer_bytes: ai.answers.max_answer_bytes,
+            };
+            let backend = OpenAi::new(options).map_err(|error| AppError::Settings(error.to_string()))?;
+            Ok(Arc::new(backend))
+        }
+    }
+}
+
+async fn stores(settings: &Settings, node: &NodeId) -> Result<(Stores, Option<RedisHealth>), AppError> {
+    let (session, cache) = (&settings.session, &settings.cache.options);
+    if !settings.redis.enabled {
+        let options = MemoryOptions {
+            log_events: session.log_events,
+            log_seconds: session.log_seconds,
+            cache_bytes: cache.memory_bytes,
+            cache_ttl_seconds: cache.ttl_seconds,
+            cache_max_entry_bytes: cache.max_entry_bytes,
+            group_expiry_seconds: settings.channel.group_expiry_seconds,
+        };
+        return Ok((memory::stores(options), None));
+    }
+    let options = RedisOptions {
+        url: settings.redis_url().as_str().to_owned(),
+        cache_url: settings.cache_redis_url().as_str().to_owned(),
+        sentinel: None,
+        prefix: settings.redis.prefix.clone(),
+        channel_prefix: settings.channel.prefix.clone(),
+        node: node.clone(),
+        node_key: NodeKey::random(),
+        log_events: session.log_events,
+        log_seconds: session.log_seconds,
+        group_expiry_seconds: settings.channel.group_expiry_seconds,
+        cache_ttl_seconds: cache.ttl_seconds,
+        cache_max_entry_bytes: cache.max_entry_bytes,
+        budgets: Budgets::default(),
+    };
+    let (stores, health) = redis::connect(options).await.map_err(|error| AppError::Settings(error.to_string()))?;
+    Ok((stores, Some(health)))
+}
+
+/// What an operator wants to know first.
+fn announce(settings: &Settings, addresses: &[SocketAddr], node: &NodeId, backend: &str, admin: &AdminToken) {
+    let address = addresses.first().map(ToString::to_string).unwrap_or_default();
+    log::info!("sophie {} serves node={node} chat_page=http://{address}/", env!("CARGO_PKG_VERSION"));
+    if settings.redis.enabled {
+        log::info!("groups, logs and limits are in Redis url={:?}", settings.redis_url());
+    } else {
+        log::info!("everything is in memory, on this node alone: set USE_REDIS=true and REDIS_URL to keep it in Redis");
+    }
+    match backend {
+        "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
+        name => log::info!("answers come from a model backend={name} model={}", settings.ai.answers.model),
+    }
+    if let Some(token) = admin.generated() {
+        log::info!("admin token for this run: {token} (set admin.token to choose one)");
+    }
+}
