@@ -18,5 +18,15 @@ macro_rules! in_both_modes {
 
 mod ai_server;
 mod chat;
+mod drain;
+mod http_admin;
+mod http_api;
+mod kill;
+mod listeners;
+mod many;
+mod redis_faults;
+mod redis_flaps;
+mod redis_keys;
+mod slow_clients;
 mod support;
 mod upstream;

@@ -2,14 +2,16 @@
 
 mod app;
 mod broker;
+mod raw;
 #[path = "../../../actors/src/store/redis/server.rs"]
 mod redis_server;
 mod socket;
 
 use std::time::Duration;
 
-pub use app::{Mode, TestApp};
+pub use app::{ADMIN_TOKEN, Mode, TestApp};
 pub use broker::Broker;
+pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
 pub use socket::TestSocket;
 
