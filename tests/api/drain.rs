@@ -1,11 +1,12 @@
 //! SIGTERM: everybody is told, everything gets its time, and the process is gone when it said it would be.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::Commands;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
 use crate::ai_server::{AiServer, Script};

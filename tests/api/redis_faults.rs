@@ -1,9 +1,10 @@
 //! Redis goes away under the running program: killed, frozen, emptied.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::Commands;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
 use crate::ai_server::{AiServer, Script};
@@ -20,20 +21,6 @@ async fn until_readiness_is(app: &TestApp, status: u16) -> Value {
         (now == status).then_some(body)
     })
     .await
-}
-
-/// Says it with the same id until it is acknowledged.
-async fn say_until_acknowledged(socket: &mut TestSocket, id: &str, text: &str) -> Value {
-    let until = Instant::now() + SOON;
-    loop {
-        let reply = socket.say(id, text).await;
-        if reply["type"] == "ack" {
-            return reply;
-        }
-        assert_eq!(reply["code"], "store_unavailable", "{reply}");
-        assert!(Instant::now() < until, "never acknowledged");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 async fn texts(socket: &mut TestSocket, group: &str) -> Vec<String> {
@@ -108,7 +95,7 @@ async fn redis_that_comes_back_empty_is_told_to_sockets_and_filled_again() {
     app.redis.as_mut().expect("in Redis mode").launch();
 
     let old = asker.ready["epoch"].clone();
-    let ack = say_until_acknowledged(&mut asker, "m2", "meanwhile").await;
+    let ack = asker.insist("m2", "meanwhile").await;
     assert_eq!(ack["seq"], 1, "a new log");
     assert_eq!(asker.say("m2", "meanwhile").await, ack, "once more is no second message");
     let reset = loop {
@@ -153,7 +140,7 @@ async fn a_frozen_redis_is_waited_for_no_longer_than_its_budget_and_each_retry_i
 
     app.redis().thaw();
     for n in 1..=20 {
-        say_until_acknowledged(&mut asker, &format!("m{n}"), &format!("t{n}")).await;
+        asker.insist(&format!("m{n}"), &format!("t{n}")).await;
     }
     let mut logged = texts(&mut asker, "chat_s1").await;
     assert_eq!(logged.remove(0), "before");
@@ -193,7 +180,7 @@ async fn a_message_whose_acknowledgement_was_lost_reaches_everybody_when_it_is_s
     let first = asker.reply("m1").await;
     busy.join().expect("no panic");
     println!("meanwhile: {} {}", read["type"], first["type"]);
-    assert_eq!(say_until_acknowledged(&mut asker, "m1", "said once").await["seq"], 2);
+    assert_eq!(asker.insist("m1", "said once").await["seq"], 2);
     let message = watcher.event_of("message").await;
     assert_eq!((&message["seq"], &message["message"]["text"]), (&json!(2), &json!("said once")));
 }

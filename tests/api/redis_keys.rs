@@ -1,9 +1,10 @@
 //! What is found in Redis after and during a busy time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Commands, Connection};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::ai_server::{AiServer, Script};
 use crate::support::{Mode, SOON, TestApp, TestServer, eventually};

@@ -23,7 +23,7 @@ async fn a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_
     while sockets() == 3 {
         assert!(tokio::time::Instant::now() < until, "never cut, after {said} messages");
         said += 1;
-        assert_eq!(speaker.say(&format!("m{said}"), &text).await["seq"], said);
+        assert_eq!(speaker.insist(&format!("m{said}"), &text).await["seq"], said);
         let heard = listener.event_of("message").await;
         assert_eq!(heard["seq"], said);
     }
@@ -64,7 +64,7 @@ async fn the_connection_of_a_cut_client_is_given_back_to_the_system() {
     while sockets() > before {
         assert!(tokio::time::Instant::now() < until, "still open after {said} messages");
         said += 1;
-        speaker.say(&format!("m{said}"), &text).await;
+        speaker.insist(&format!("m{said}"), &text).await;
     }
     drop(deaf);
 }
@@ -121,7 +121,7 @@ async fn a_recovery_larger_than_the_outbox_reaches_a_slow_reader_whole() {
     let app = TestApp::start(Mode::Memory, &[("SOPHIE__SESSION__OUTBOX_BYTES", "262144")]).await;
     let mut speaker = app.open("s1").await;
     for n in 1..=MESSAGES {
-        assert_eq!(speaker.say(&format!("m{n}"), &"x".repeat(15_000)).await["seq"], n);
+        assert_eq!(speaker.insist(&format!("m{n}"), &"x".repeat(15_000)).await["seq"], n);
     }
     let epoch = speaker.ready["epoch"].as_str().expect("an epoch");
     let mut slow = RawClient::open(app.address(), &format!("s1?since=0&epoch={epoch}")).await;
@@ -134,7 +134,7 @@ async fn a_recovery_larger_than_the_outbox_reaches_a_slow_reader_whole() {
                 next += 1;
                 if next == MESSAGES / 2 {
                     // Said while the replay is under way: it comes behind it, once.
-                    speaker.say("live", "live").await;
+                    speaker.insist("live", "live").await;
                 }
             }
             RawFrame::Other => {}

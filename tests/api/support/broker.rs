@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
+use tokio::time::Instant;
 
 use super::app::ADMIN_TOKEN;
 

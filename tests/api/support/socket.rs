@@ -117,6 +117,25 @@ impl TestSocket {
         self.ask(id, json!({"type": "message.send", "text": text, "assistant": false})).await
     }
 
+    /// Says something with the same id until it is confirmed, as a client does whose store is away for a moment; returns
+    /// the acknowledgement.
+    pub async fn insist(&mut self, id: &str, text: &str) -> Value {
+        self.insist_on(id, json!({"type": "message.send", "text": text, "assistant": false})).await
+    }
+
+    /// [`Self::ask`], again and again while the store does not confirm it.
+    pub async fn insist_on(&mut self, id: &str, command: Value) -> Value {
+        let until = tokio::time::Instant::now() + 2 * SOON;
+        loop {
+            let reply = self.ask(id, command.clone()).await;
+            if reply["code"] != "store_unavailable" {
+                return reply;
+            }
+            assert!(tokio::time::Instant::now() < until, "never confirmed: {reply}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Everything until the connection ends: the events and the close code.
     pub async fn until_closed(&mut self) -> (Vec<Value>, Ended) {
         let mut events = Vec::new();
