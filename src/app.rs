@@ -15,7 +15,7 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
 use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
-use sophie_actors::backend::{Backend, Demo};
+use sophie_actors::backend::{Backend, DEMO_MODEL, Demo};
 use sophie_actors::exit::{Exit, ExitGuard};
 use sophie_actors::ids::NodeId;
 use sophie_actors::limiter::RateLimiter;
@@ -106,7 +106,7 @@ impl Application {
     ///
     /// # Errors
     /// As for [`Self::build`].
-    pub async fn build_with(settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
+    pub async fn build_with(mut settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
         raise_file_limit();
         // First of all, so that a port in use is told before anything else is tried.
         let public = listen(settings.server.bind)?;
@@ -116,6 +116,10 @@ impl Application {
             name => NodeId::from(name),
         };
         let authenticator = Authenticator::from(&settings).map_err(|error| AppError::Settings(error.to_string()))?;
+        if settings.ai_backend() == AiBackend::Demo {
+            // Clients are told who really answers.
+            settings.ai.answers.model = DEMO_MODEL.into();
+        }
         let backend = match replacements.backend {
             Some(backend) => backend,
             None => backend(&settings)?,

@@ -80,6 +80,9 @@ struct TokenArguments {
     ttl: Duration,
 }
 
+/// Bytes of a secret of HS256 tokens, at least: those of the hash (RFC 7518, section 3.2).
+const SECRET_BYTES: usize = 32;
+
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Runs the command line. `serve` is what serving is: it gets the settings, which are checked, with logging and TLS set up, and
@@ -128,8 +131,16 @@ where
 {
     loaded.settings.refuse_open_listening()?;
     logging::start(&loaded.settings.log, filters);
+    if has_short_secret(&loaded.settings) {
+        log::warn!("event=short_jwt_secret setting=auth.jwt_secret min_bytes={SECRET_BYTES}");
+    }
     tls::install();
     actix_web::rt::System::new().block_on(serve(loaded.settings))
+}
+
+/// Whether tokens are signed with fewer bytes than make a secret that cannot be guessed from a token.
+fn has_short_secret(settings: &Settings) -> bool {
+    (1..SECRET_BYTES).contains(&settings.auth.jwt_secret.expose().len())
 }
 
 fn token(settings: &Settings, arguments: TokenArguments) -> Result<String, Box<dyn Error>> {
@@ -218,6 +229,16 @@ mod tests {
         assert_eq!((claims.sub.as_str(), claims.groups), ("alice", Some(vec!["team-*".to_owned()])));
         assert_eq!(claims.sessions, None);
         assert!(claims.exp <= unix_now() + 60);
+    }
+
+    #[test]
+    fn a_secret_shorter_than_its_hash_is_worth_a_warning() {
+        let short = |secret: &str| {
+            let environment = [("SOPHIE__AUTH__JWT_SECRET", secret)];
+            has_short_secret(&crate::settings::tests::load(&environment).unwrap().settings)
+        };
+        assert!(short("s") && short(&"s".repeat(31)));
+        assert!(!short(&"s".repeat(32)) && !short(""), "one that is not set signs nothing");
     }
 
     #[test]

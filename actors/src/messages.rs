@@ -10,7 +10,7 @@ use crate::access::Access;
 use crate::exit::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::outbox::SocketHandle;
-use crate::protocol::{CacheStatus, Close, Command};
+use crate::protocol::{CacheStatus, Close, CommandBody, Refusal};
 use crate::registry::GroupRegistry;
 use crate::session::Session;
 use crate::store::{LogState, StoredEvent};
@@ -266,14 +266,14 @@ pub struct AttachSocket {
 #[rtype(result = "()")]
 pub struct SocketClosed(pub SocketId);
 
-/// A client's command, with the promise of one reply.
+/// A client's command, or what is wrong with it, with the promise of one reply.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Commanded {
     /// Which socket.
     pub socket: SocketId,
-    /// The command.
-    pub command: Command,
+    /// The command; a bad one waits its turn like any other, so that replies keep the order of the commands.
+    pub command: Result<CommandBody, Refusal>,
     /// What must be answered, even if the session fails.
     pub reply: crate::session::Reply,
 }

@@ -1,11 +1,11 @@
 //! For operators: groups and sessions, behind the admin token.
 
-use actix_web::body::MessageBody;
+use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path};
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, SessionId};
@@ -46,16 +46,20 @@ pub(super) fn scope() -> impl HttpServiceFactory {
         .default_service(web::to(no_route))
 }
 
-async fn guard<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+async fn guard<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let accepted = match (request.app_data::<Data<State>>(), authorization.and_then(bearer)) {
         (Some(state), Some(shown)) => state.admin.accepts(shown),
         _ => false,
     };
     if !accepted {
-        return Err(ApiError::unauthorized("the admin token is needed: Authorization: Bearer TOKEN").into());
+        let refused = ApiError::unauthorized("the admin token is needed: Authorization: Bearer TOKEN");
+        return Ok(request.into_response(refused.error_response()).map_into_right_body());
     }
-    next.call(request).await
+    Ok(next.call(request).await?.map_into_left_body())
 }
 
 #[derive(Deserialize)]

@@ -19,18 +19,8 @@ pub async fn wrap<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
     let id = request_id(&request);
     let metrics = request.app_data::<Data<State>>().map(|state| state.services.metrics.clone());
-    let request_copy = request.request().clone();
-    let response = match next.call(request).await {
-        Ok(response) => with_json_error(response),
-        Err(error) => {
-            let plain = error.as_response_error().error_response();
-            with_json_error(ServiceResponse::new(request_copy, plain)).map_body(|_, body| match body {
-                EitherBody::Left { body } => EitherBody::right(body),
-                EitherBody::Right { body } => EitherBody::right(body),
-            })
-        }
-    };
-    let mut response = response;
+    // Errors of handlers are responses by now; the only other middleware answers with responses too.
+    let mut response = with_json_error(next.call(request).await?);
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -17,12 +17,13 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 8] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 9] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
     let no_key = ai.backend == AiChoice::Openai && ai.api_key.is_empty() && ai.base_url.is_empty();
-    let core_only = channel.layer == ChannelLayer::Pubsub && !channel.notify_worker.is_empty();
+    let worker = !channel.notify_worker.is_empty();
+    let core_only = worker && channel.layer == ChannelLayer::Pubsub && redis.enabled;
     let when = |fault: bool, problem: &str| fault.then(|| problem.to_owned());
     [
         (
@@ -56,18 +57,28 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 8] {
             "ai.backend",
             when(no_key, "= \"openai\" needs ai.api_key (OPENAI_API_KEY), or ai.base_url for an API without keys"),
         ),
-        ("channel.notify_worker", when(core_only && redis.enabled, "works with channel.layer = \"core\" only")),
+        ("channel.notify_worker", when(core_only, "works with channel.layer = \"core\" only")),
+        (
+            "channel.notify_worker",
+            when(
+                worker && channel.notify_django.is_empty(),
+                "needs channel.notify_django: without events nothing is sent to it",
+            ),
+        ),
     ]
 }
 
 /// A URL wins over host, port and password. Where those lie in a later layer, whoever set them expects them to count.
 fn redis_is_named_once(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {
     let url = &settings.redis.url;
-    let Some(row) = layers.row("redis.url").filter(|_| !url.is_empty()) else { return Ok(()) };
+    if url.is_empty() {
+        return Ok(());
+    }
     for key in ["redis.host", "redis.port", "redis.password", "redis.db"] {
         let unused = key != "redis.db" || database(url.as_str()).is_some_and(|db| db != settings.redis.db);
-        if unused && layers.row(key).is_some_and(|other| other.origin.is_over(&row.origin)) {
-            let problem = format!("has no effect beside redis.url ({}): set one of the two", row.origin);
+        if unused && layers.is_over(key, "redis.url") {
+            let url = layers.origin("redis.url");
+            let problem = format!("has no effect beside redis.url ({url}): set one of the two");
             return Err(refused(layers, key, &problem));
         }
     }
@@ -75,8 +86,7 @@ fn redis_is_named_once(settings: &Settings, layers: &Layers) -> Result<(), Setti
 }
 
 fn refused(layers: &Layers, key: &str, problem: &str) -> SettingsError {
-    let place = layers.row(key).map_or_else(String::new, |row| row.origin.to_string());
-    SettingsError::new(&place, format!("{key} {problem}"))
+    SettingsError::new(&layers.origin(key), format!("{key} {problem}"))
 }
 
 impl Settings {
@@ -124,7 +134,14 @@ mod tests {
         assert!(refusal(&[("SOPHIE__CACHE__MEMORY_BYTES", "1")]).contains("cache.memory_bytes"));
         let pubsub =
             [("SOPHIE__CHANNEL__LAYER", "pubsub"), ("SOPHIE__CHANNEL__NOTIFY_WORKER", "w"), ("USE_REDIS", "1")];
-        assert!(refusal(&pubsub).contains("channel.notify_worker"));
+        assert!(refusal(&pubsub).contains("channel.notify_worker works with channel.layer = \"core\""));
+        assert_eq!(
+            refusal(&[("SOPHIE__CHANNEL__NOTIFY_WORKER", "w")]),
+            "environment variable SOPHIE__CHANNEL__NOTIFY_WORKER: channel.notify_worker needs channel.notify_django: \
+             without events nothing is sent to it"
+        );
+        let events = ("SOPHIE__CHANNEL__NOTIFY_DJANGO", "chat.message");
+        assert!(load(&[("SOPHIE__CHANNEL__NOTIFY_WORKER", "w"), events]).is_ok());
     }
 
     #[test]

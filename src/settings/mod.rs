@@ -12,7 +12,8 @@ mod show;
 
 use std::path::PathBuf;
 
-pub use layers::{Layers, Origin, Row};
+use layers::Layer;
+pub use layers::Layers;
 pub use secret::{Secret, ServiceUrl};
 pub use sections::*;
 
@@ -25,6 +26,13 @@ impl SettingsError {
     pub(crate) fn new(place: &str, problem: impl AsRef<str>) -> Self {
         let line = format!("{place}: {}", problem.as_ref());
         Self(line.replace(|c: char| c.is_control(), " "))
+    }
+}
+
+/// What `config` itself finds at fault. The rules have looked at every value before, so no secret can be in its words.
+impl From<config::ConfigError> for SettingsError {
+    fn from(error: config::ConfigError) -> Self {
+        Self::new("settings", error.to_string())
     }
 }
 
@@ -56,14 +64,14 @@ impl std::fmt::Debug for Loaded {
 impl Settings {
     /// Loads, checks and types the settings. Whether they may listen is asked separately: [`Settings::refuse_open_listening`].
     pub fn load(from: &LoadFrom) -> Result<Loaded, SettingsError> {
-        let mut layers = Layers::built_in()?;
+        let mut layers = vec![Layer::built_in()?];
         let dot_env = dot_env::read(&from.dir.join(".env"))?;
 
         let main = from.dir.join("settings.toml");
         if let Some(file) = &from.file {
-            layers.add_file(&from.dir.join(file), &file.display().to_string())?;
+            layers.push(Layer::file(&from.dir.join(file), &file.display().to_string())?);
         } else if main.exists() {
-            layers.add_file(&main, "settings.toml")?;
+            layers.push(Layer::file(&main, "settings.toml")?);
         }
         if let Some(name) = environment_name(&from.environment).or_else(|| environment_name(&dot_env)) {
             let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
@@ -73,18 +81,16 @@ impl Settings {
             let file = format!("settings.{name}.toml");
             let path = from.dir.join(&file);
             if path.exists() {
-                layers.add_file(&path, &file)?;
+                layers.push(Layer::file(&path, &file)?);
             }
         }
-        layers.add_variables(&dot_env, Origin::DotEnv)?;
-        layers.add_variables(&from.environment, Origin::Environment)?;
-        layers.use_secret_key()?;
+        layers.push(Layer::variables(".env", &dot_env)?);
+        layers.push(Layer::variables("environment variable", &from.environment)?);
 
-        let settings: Settings = toml::Value::Table(layers.table())
-            .try_into()
-            .map_err(|error: toml::de::Error| SettingsError::new("settings", error.message()))?;
-        check::check(&settings, &layers)?;
-        Ok(Loaded { settings, origins: layers })
+        let origins = Layers::merge(layers)?;
+        let settings: Settings = origins.typed()?;
+        check::check(&settings, &origins)?;
+        Ok(Loaded { settings, origins })
     }
 }
 
@@ -120,7 +126,7 @@ pub(crate) mod tests {
     }
 
     fn origin(loaded: &Loaded, key: &str) -> String {
-        loaded.origins.row(key).unwrap().origin.to_string()
+        loaded.origins.origin(key)
     }
 
     #[test]
@@ -263,6 +269,9 @@ pub(crate) mod tests {
         );
         assert!(refused("[server]\nport = 1\n").starts_with("settings.toml: server.port is not a setting"));
         assert!(refused("[[ai.backends]]\nname = \"x\"\n").starts_with("settings.toml: ai.backends is not a setting"));
+        let two = refused("[server]\nworkers = -1\nbind = \"x\"\n[admin]\nbind = \"x\"\n");
+        assert!(two.contains("server.workers"), "of several faults the first is told: {two}");
+        assert!(refused("[server]\nnode = 1979-05-27\n").contains("server.node must be"), "a date is no text");
         assert!(refused("[nonsense]\n").starts_with("settings.toml: nonsense is not a setting"));
         assert!(refused("workers = 1\n").contains("workers is not a setting"));
         let broken = refused("[admin]\ntoken = \"hunter2\n");

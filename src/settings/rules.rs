@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use config::{Value, ValueKind};
 use ipnet::IpNet;
-use toml::Value;
 
 use super::secret::{MASK, mask_url};
 use crate::auth::bearer::ApiKey;
@@ -39,7 +39,8 @@ const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
 const BYTES: Rule = Rule::Whole(1, 1 << 40);
 const CONNECTIONS: Rule = Rule::Whole(1, 10_000);
 
-const RULES: &[(&str, Rule)] = &[
+/// Each setting, by `section.key`, in the order of `settings.toml`.
+pub const RULES: &[(&str, Rule)] = &[
     ("server.bind", ADDRESS),
     ("server.workers", Rule::Whole(0, 1024)),
     ("server.drain_seconds", Rule::Whole(0, 3600)),
@@ -175,32 +176,29 @@ pub fn rule(key: &str) -> Option<&'static Rule> {
 
 impl Rule {
     /// Whether a value is allowed.
-    pub fn fits(&self, value: &Value) -> bool {
+    pub fn fits(&self, value: &ValueKind) -> bool {
         match (self, value) {
-            (Rule::Whole(low, high), Value::Integer(number)) => (low..=high).contains(&number),
-            (Rule::Switch, Value::Boolean(_)) => true,
-            (Rule::Text(_, fits) | Rule::Secret(_, fits), Value::String(text)) => fits(text),
-            (Rule::Url(schemes), Value::String(text)) => text.is_empty() || is_url(text, schemes),
-            (Rule::List(item), Value::Array(values)) => {
-                values.iter().all(|value| item.fits(value) && value.as_str() != Some(""))
+            (Rule::Whole(low, high), ValueKind::I64(number)) => (low..=high).contains(&number),
+            (Rule::Switch, ValueKind::Boolean(_)) => true,
+            (Rule::Text(_, fits) | Rule::Secret(_, fits), ValueKind::String(text)) => fits(text),
+            (Rule::Url(schemes), ValueKind::String(text)) => text.is_empty() || is_url(text, schemes),
+            (Rule::List(item), ValueKind::Array(values)) => {
+                values.iter().all(|value| item.fits(&value.kind) && value.kind != ValueKind::from(""))
             }
             _ => false,
         }
     }
 
     /// The value that a text of the environment stands for, if it can be one.
-    pub fn read(&self, text: &str) -> Option<Value> {
+    pub fn read(&self, text: &str) -> Option<ValueKind> {
         match self {
-            Rule::Whole(..) => text.trim().parse().ok().map(Value::Integer),
-            Rule::Switch => match text.trim().to_ascii_lowercase().as_str() {
-                "true" | "1" | "yes" | "on" => Some(Value::Boolean(true)),
-                "false" | "0" | "no" | "off" => Some(Value::Boolean(false)),
-                _ => None,
-            },
-            Rule::Text(..) | Rule::Secret(..) | Rule::Url(_) => Some(Value::String(text.to_owned())),
+            // Not by `config`, which takes "on" for 1.
+            Rule::Whole(..) => text.trim().parse().ok().map(ValueKind::I64),
+            Rule::Switch => Value::from(text.trim()).into_bool().ok().map(ValueKind::Boolean),
+            Rule::Text(..) | Rule::Secret(..) | Rule::Url(_) => Some(text.into()),
             Rule::List(_) => {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-                Some(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+                Some(ValueKind::from(items.collect::<Vec<_>>()))
             }
         }
     }
@@ -217,14 +215,14 @@ impl Rule {
     }
 
     /// The value as it may be shown to people.
-    pub fn masked(&self, value: &Value) -> Value {
+    pub fn masked(&self, value: ValueKind) -> ValueKind {
         match (self, value) {
-            (Rule::Secret(..), Value::String(text)) if !text.is_empty() => Value::String(MASK.to_owned()),
-            (Rule::Url(_), Value::String(url)) => Value::String(mask_url(url)),
-            (Rule::List(item), Value::Array(values)) => {
-                Value::Array(values.iter().map(|value| item.masked(value)).collect())
+            (Rule::Secret(..), ValueKind::String(text)) if !text.is_empty() => MASK.into(),
+            (Rule::Url(_), ValueKind::String(url)) => mask_url(&url).into(),
+            (Rule::List(item), ValueKind::Array(values)) => {
+                values.into_iter().map(|value| item.masked(value.kind)).collect::<Vec<_>>().into()
             }
-            _ => value.clone(),
+            (_, value) => value,
         }
     }
 }
@@ -259,18 +257,16 @@ fn is_url(text: &str, schemes: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::layers::{BUILT_IN, Layer};
 
     #[test]
     fn every_setting_has_one_rule_and_a_default_that_fits_it() {
-        let built_in: toml::Table = toml::from_str(crate::settings::layers::BUILT_IN).unwrap();
-        let mut keys = Vec::new();
-        for (section, table) in &built_in {
-            for (key, value) in table.as_table().unwrap() {
-                let key = format!("{section}.{key}");
-                assert!(rule(&key).unwrap_or_else(|| panic!("{key} has no rule")).fits(value), "{key}");
-                keys.push(key);
-            }
-        }
+        assert!(Layer::built_in().is_ok(), "each default has a rule and fits it");
+        let built_in: toml::Table = BUILT_IN.parse().unwrap();
+        let keys_of = |(section, table): (&String, &toml::Value)| {
+            table.as_table().unwrap().keys().map(|key| format!("{section}.{key}")).collect::<Vec<_>>()
+        };
+        let keys: Vec<_> = built_in.iter().flat_map(keys_of).collect();
         let ruled: Vec<_> = RULES.iter().map(|(key, _)| (*key).to_owned()).collect();
         assert_eq!(ruled, keys, "rules and settings.toml name the same keys in the same order");
     }
@@ -278,10 +274,10 @@ mod tests {
     #[test]
     fn switches_are_read_as_django_sites_write_them() {
         for text in ["True", "true", "TRUE", "1", "Yes", "on"] {
-            assert_eq!(Rule::Switch.read(text), Some(Value::Boolean(true)), "{text}");
+            assert_eq!(Rule::Switch.read(text), Some(ValueKind::Boolean(true)), "{text}");
         }
         for text in ["False", "0", "No", "OFF"] {
-            assert_eq!(Rule::Switch.read(text), Some(Value::Boolean(false)), "{text}");
+            assert_eq!(Rule::Switch.read(text), Some(ValueKind::Boolean(false)), "{text}");
         }
         assert_eq!(Rule::Switch.read("maybe"), None);
     }

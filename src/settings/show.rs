@@ -1,23 +1,25 @@
 //! `sophie settings`: what is in force and where each value came from, as TOML that could be a settings file.
 
+use config::Value;
+
 use super::layers::Layers;
-use super::rules::rule;
+use super::rules::RULES;
 
 impl Layers {
     /// The settings in force as TOML, each with a comment that names its origin; secrets are masked.
     pub fn show(&self) -> String {
         let mut text = String::new();
         let mut current = "";
-        for row in self.rows() {
-            let Some((section, key)) = row.key.split_once('.') else { continue };
+        for (name, rule) in RULES {
+            let (Some((section, key)), Some(value)) = (name.split_once('.'), self.value(name)) else { continue };
+            // A file may have any name; in a comment it must stay on its line.
+            let origin = value.origin().unwrap_or_default().replace(|c: char| c.is_control(), " ");
+            let Ok(value) = Value::from(rule.masked(value.kind)).try_deserialize::<toml::Value>() else { continue };
             if section != current {
                 let gap = if current.is_empty() { "" } else { "\n" };
                 text.push_str(&format!("{gap}[{section}]\n"));
                 current = section;
             }
-            let value = rule(&row.key).map_or_else(|| row.value.clone(), |rule| rule.masked(&row.value));
-            // A file may have any name; in a comment it must stay on its line.
-            let origin = row.origin.to_string().replace(|c: char| c.is_control(), " ");
             text.push_str(&format!("{key} = {value} # from {origin}\n"));
         }
         text

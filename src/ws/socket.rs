@@ -117,17 +117,15 @@ impl Socket {
             self.handle.close(CloseCode::Flooding);
             return;
         }
-        match Command::parse(text, self.max_text_chars) {
-            Ok(command) => {
-                let reply = Reply::new(self.handle.clone(), command.id.clone(), self.metrics.clone());
-                let Some(session) = self.handle.session() else { return };
-                let commanded = Commanded { socket: self.id(), command, reply };
-                // A full mailbox drops the message, and with it the reply, which tells the client to try again.
-                if let Err(SendError::Full(_)) = session.try_send(commanded) {
-                    self.handle.close(CloseCode::Overloaded);
-                }
-            }
-            Err(bad) => Reply::new(self.handle.clone(), bad.id, self.metrics.clone()).refuse(&bad.refusal),
+        let (id, command) = match Command::parse(text, self.max_text_chars) {
+            Ok(command) => (command.id, Ok(command.body)),
+            Err(bad) => (bad.id, Err(bad.refusal)),
+        };
+        let reply = Reply::new(self.handle.clone(), id, self.metrics.clone());
+        let Some(session) = self.handle.session() else { return };
+        // A full mailbox drops the message, and with it the reply, which tells the client to try again.
+        if let Err(SendError::Full(_)) = session.try_send(Commanded { socket: self.id(), command, reply }) {
+            self.handle.close(CloseCode::Overloaded);
         }
     }
 

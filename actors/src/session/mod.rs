@@ -23,7 +23,7 @@ use crate::access::Access;
 use crate::exit::ExitGuard;
 use crate::ids::{SessionId, SocketId, UserId};
 use crate::messages::*;
-use crate::protocol::{CloseCode, Command};
+use crate::protocol::{CloseCode, CommandBody, Refusal};
 use crate::services::{PATIENCE, Services};
 use typing::Typing;
 
@@ -36,7 +36,7 @@ struct Socket {
     attached: Attached,
     /// A command is being carried out (or the socket is being attached): the next ones wait their turn.
     busy: bool,
-    waiting: VecDeque<(Command, Reply)>,
+    waiting: VecDeque<(Result<CommandBody, Refusal>, Reply)>,
 }
 
 /// What a command changes in the session once it has been carried out.
@@ -98,13 +98,20 @@ impl Session {
             return;
         };
         socket.busy = true;
+        let command = match command {
+            Ok(command) => command,
+            Err(refusal) => {
+                reply.refuse(&refusal);
+                return self.carry_out_next(id, ctx);
+            }
+        };
         let work = commands::Work {
             services: self.services.clone(),
             session: self.id.clone(),
             socket: socket.attached.clone(),
         };
-        let may_type = self.typing.gate(&command.body, &self.id);
-        let carried_out = work.carry_out(command.body, reply, may_type);
+        let may_type = self.typing.gate(&command, &self.id);
+        let carried_out = work.carry_out(command, reply, may_type);
         ctx.spawn(carried_out.into_actor(self).map(move |effect, session, ctx| {
             session.apply(id, effect);
             session.carry_out_next(id, ctx);

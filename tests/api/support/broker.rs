@@ -1,0 +1,68 @@
+//! The program as a process of its own, for what only a process can suffer: signals.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::app::ADMIN_TOKEN;
+
+/// The real binary. Killed when it is dropped.
+pub struct Broker {
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Broker {
+    /// Starts the binary on `port` (one that is free if 0) and waits until it is live.
+    pub async fn start(port: u16, environment: &[(&str, &str)]) -> Self {
+        let port = match port {
+            0 => std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port(),
+            port => port,
+        };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let dir = std::env::temp_dir();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sophie"));
+        command.current_dir(dir).env("SOPHIE__SERVER__BIND", address.to_string());
+        command.env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN).env("SOPHIE__LIMITS__ENABLED", "false");
+        command.env("SOPHIE__AI__BACKEND", "demo").envs(environment.iter().copied());
+        let child = command.stdout(Stdio::null()).spawn().expect("the binary starts");
+        let broker = Self { address, child };
+        let until = Instant::now() + Duration::from_secs(20);
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            assert!(Instant::now() < until, "the program does not listen");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        broker
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal: `-TERM`, `-KILL`, `-STOP`, `-CONT`.
+    pub fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.pid().to_string()]).status().expect("kill is there");
+        assert!(status.success());
+    }
+
+    /// Waits for the process to end and returns its exit code (`None` after a signal), with how long that took.
+    pub fn wait(&mut self, within: Duration) -> (Option<i32>, Duration) {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return (status.code(), since.elapsed());
+            }
+            assert!(since.elapsed() < within, "the program does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}

@@ -1,0 +1,29 @@
+//! What the tests start and talk to: the real program, real sockets, a real Redis.
+
+mod app;
+mod broker;
+#[path = "../../../actors/src/store/redis/server.rs"]
+mod redis_server;
+mod socket;
+
+use std::time::Duration;
+
+pub use app::{Mode, TestApp};
+pub use broker::Broker;
+pub use redis_server::TestServer;
+pub use socket::TestSocket;
+
+/// How long anything may take that should happen at once; generous, since it is only waited for when something is wrong.
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// Waits until `holds` gives something, with a deadline.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, within: Duration, holds: impl Fn() -> F) -> T {
+    let until = tokio::time::Instant::now() + within;
+    loop {
+        if let Some(found) = holds().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < until, "not within {within:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

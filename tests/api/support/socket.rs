@@ -1,0 +1,119 @@
+//! A WebSocket client that reads events with a deadline.
+
+use std::net::SocketAddr;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use super::SOON;
+
+/// One connection.
+pub struct TestSocket {
+    /// What carries it.
+    pub stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    /// Its `session.ready`.
+    pub ready: Value,
+}
+
+/// How a connection ended: the close code, if one came.
+pub type Ended = Option<u16>;
+
+impl TestSocket {
+    /// The request that opens a session's socket, to be changed at will.
+    pub fn request(address: SocketAddr, session: &str, query: &str) -> Request {
+        let url = format!("ws://{address}/ws/chat/{session}{query}");
+        let mut request = url.into_client_request().expect("a good URL");
+        request.headers_mut().insert("sec-websocket-protocol", "sophie.v1".parse().expect("a value"));
+        request
+    }
+
+    /// Connects and waits for `session.ready`.
+    pub async fn open(address: SocketAddr, session: &str, query: &str) -> Self {
+        Self::open_by(Self::request(address, session, query)).await
+    }
+
+    /// Connects by a request of one's own and waits for `session.ready`.
+    pub async fn open_by(request: Request) -> Self {
+        let (stream, _) = tokio_tungstenite::connect_async(request).await.expect("connected");
+        let mut socket = Self { stream, ready: Value::Null };
+        socket.ready = socket.event().await;
+        assert_eq!(socket.ready["type"], "session.ready", "{}", socket.ready);
+        socket
+    }
+
+    /// Sends a command.
+    pub async fn send(&mut self, command: Value) {
+        self.send_text(&command.to_string()).await;
+    }
+
+    /// Sends a text frame.
+    pub async fn send_text(&mut self, text: &str) {
+        self.stream.send(Message::text(text)).await.expect("sent");
+    }
+
+    /// The next event.
+    pub async fn event(&mut self) -> Value {
+        self.next().await.expect("an event, not a close")
+    }
+
+    /// The next event, or the close code.
+    pub async fn next(&mut self) -> Result<Value, Ended> {
+        loop {
+            match timeout(SOON, self.stream.next()).await.expect("an event in time") {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    /// The next event of a type; others are passed over.
+    pub async fn event_of(&mut self, kind: &str) -> Value {
+        loop {
+            let event = self.event().await;
+            if event["type"] == kind {
+                return event;
+            }
+        }
+    }
+
+    /// The event that answers a command; others are passed over.
+    pub async fn reply(&mut self, id: &str) -> Value {
+        loop {
+            let event = self.event().await;
+            if event["id"] == id {
+                return event;
+            }
+        }
+    }
+
+    /// Sends a command with an id and returns its reply.
+    pub async fn ask(&mut self, id: &str, mut command: Value) -> Value {
+        command["id"] = id.into();
+        self.send(command).await;
+        self.reply(id).await
+    }
+
+    /// Says something that the assistant does not answer; returns the reply.
+    pub async fn say(&mut self, id: &str, text: &str) -> Value {
+        self.ask(id, json!({"type": "message.send", "text": text, "assistant": false})).await
+    }
+
+    /// Everything until the connection ends: the events and the close code.
+    pub async fn until_closed(&mut self) -> (Vec<Value>, Ended) {
+        let mut events = Vec::new();
+        loop {
+            match self.next().await {
+                Ok(event) => events.push(event),
+                Err(ended) => return (events, ended),
+            }
+        }
+    }
+}
