@@ -144,10 +144,10 @@ mod tests {
         let e = Epoch::from("e");
         let mut sequence = Sequence::default();
         assert!(sequence.arrived(&e, event(3)).events.is_empty(), "held back until the log's state is known");
-        assert_eq!(seqs(&sequence.opened(&state("e", 1))), []);
+        assert!(seqs(&sequence.opened(&state("e", 1))).is_empty());
         assert_eq!(sequence.gap(), Some(1));
         assert_eq!(seqs(&sequence.arrived(&e, event(2))), [2, 3]);
-        assert_eq!(seqs(&sequence.arrived(&e, event(2))), []);
+        assert!(seqs(&sequence.arrived(&e, event(2))).is_empty());
         assert_eq!(sequence.gap(), None);
     }
 
@@ -168,7 +168,7 @@ mod tests {
         sequence.arrived(&e, event(9));
         assert_eq!(seqs(&sequence.filled(&e, vec![event(7), event(8)])), [7, 8, 9]);
         sequence.reached(20);
-        assert_eq!(seqs(&sequence.filled(&e, Vec::new())), []);
+        assert!(seqs(&sequence.filled(&e, Vec::new())).is_empty());
         assert_eq!(sequence.gap(), None);
     }
 
