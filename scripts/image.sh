@@ -3,13 +3,15 @@
 # told how, run as nobody in particular, and stop on SIGTERM. Needs root, buildah and (for want of a registry) debootstrap.
 #
 # Base images are pulled if a registry can be reached. If not, stand-ins of the same name are made: Debian by
-# debootstrap, and with this machine's Rust toolchain for the build stage. KEEP=1 keeps the image in the local storage.
+# debootstrap, and with this machine's Rust toolchain for the build stage. All of it lies in a storage of its own, so that
+# nobody takes a stand-in for the real thing; the base images stay there for the next time, until `make clean`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 runtime=docker.io/library/debian:bookworm-slim
 rust=docker.io/library/rust:$(sed -n 's/^ARG RUST_VERSION=//p' Dockerfile)-slim-bookworm
 image=localhost/sophie:check
+storage=$PWD/target/image
 token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 
 if ((EUID != 0)); then
@@ -32,11 +34,12 @@ service=
 cleanup() {
     [[ -z $service ]] || kill -KILL "$service" 2>/dev/null || true
     [[ -z $container ]] || b rm "$container" >/dev/null || true
-    [[ -n ${KEEP:-} ]] || b rmi --force "$image" >/dev/null 2>&1 || true
+    b rmi --force "$image" >/dev/null 2>&1 || true
     rm -rf "$work"
 }
 trap cleanup EXIT
-b() { buildah --storage-driver vfs "$@"; }
+buildah=(buildah --root "$storage/root" --runroot "$storage/run" --storage-driver vfs)
+b() { "${buildah[@]}" "$@"; }
 fail() {
     echo "image: $*" >&2
     [[ ! -s $work/log ]] || cat "$work/log" >&2
@@ -44,7 +47,8 @@ fail() {
 }
 
 known() { b images --quiet "$1" >/dev/null 2>&1; }
-pulled() { known "$1" || timeout 60 buildah --storage-driver vfs pull --quiet "$1" >/dev/null 2>&1; }
+# A pull without a network must not take for ever.
+pulled() { known "$1" || timeout 600 "${buildah[@]}" pull --quiet --retry 0 "$1" >/dev/null 2>&1; }
 
 # import NAME ROOT: an image of one layer that holds the files below ROOT.
 import() {
@@ -83,7 +87,7 @@ echo "==> build"
 # The docker format, since the OCI format has no HEALTHCHECK.
 b bud --quiet --format docker --isolation chroot --network host --pull-never --tag "$image" . >"$work/log" 2>&1 || fail "the build failed"
 container=$(b from --pull-never "$image")
-in_container() { buildah --storage-driver vfs run --isolation chroot --network host "$@"; }
+in_container() { b run --isolation chroot --network host "$@"; }
 
 echo "==> it refuses to serve everyone unasked"
 if in_container "$container" -- sophie >"$work/log" 2>&1; then
