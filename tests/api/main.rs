@@ -18,5 +18,8 @@ macro_rules! in_both_modes {
 
 mod ai_server;
 mod chat;
+mod commands;
+mod connecting;
 mod support;
+mod tokens;
 mod upstream;
