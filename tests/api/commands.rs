@@ -187,7 +187,11 @@ async fn commands_of_groups_that_the_session_is_not_in_are_refused(mode: Mode) {
     for kind in ["message.send", "group.join", "group.leave", "group.members", "group.typing", "history.get"] {
         for group in [json!("a b"), json!(""), json!("x".repeat(100)), json!(7)] {
             let refused = socket.ask("1", json!({"type": kind, "group": group, "text": "hi"})).await;
-            assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("bad_request")), "{kind} {group}");
+            assert_eq!(
+                (&refused["type"], &refused["code"]),
+                (&json!("error"), &json!("bad_request")),
+                "{kind} {group}"
+            );
         }
     }
 }
@@ -237,7 +241,8 @@ async fn what_is_no_command_is_refused_and_the_connection_goes_on() {
     let longest = "é".repeat(64);
     assert_eq!(socket.ask(&longest, json!({"type": "ping"})).await["type"], "pong");
     assert_eq!(socket.ask("u", json!({"type": "unheard.of"})).await["code"], "unknown_type");
-    for wrong in [json!({"text": 7}), json!({}), json!({"text": " \n"}), json!({"text": "x", "metadata": "no object"})] {
+    for wrong in [json!({"text": 7}), json!({}), json!({"text": " \n"}), json!({"text": "x", "metadata": "no object"})]
+    {
         let mut command = wrong.clone();
         command["type"] = "message.send".into();
         assert_eq!(socket.ask("w", command).await["code"], "bad_request", "{wrong}");

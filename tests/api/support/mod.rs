@@ -17,7 +17,7 @@ pub use broker::Broker;
 pub use handshake::Handshake;
 pub use redis_server::TestServer;
 pub use socket::TestSocket;
-pub use token::{Token, JWT};
+pub use token::{JWT, Token};
 
 /// How long anything may take that should happen at once; generous, since it is only waited for when something is wrong.
 pub const SOON: Duration = Duration::from_secs(10);
