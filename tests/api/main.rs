@@ -17,6 +17,15 @@ macro_rules! in_both_modes {
 }
 
 mod ai_server;
+mod answers;
 mod chat;
+mod closing;
+mod commands;
+mod connecting;
+mod groups;
+mod history;
+mod limits;
+mod recovery;
 mod support;
+mod tokens;
 mod upstream;
