@@ -182,8 +182,7 @@ impl Actor for Socket {
         });
         if let Some((session, attached, resume)) = self.opening.take() {
             self.handle.bind(session.clone());
-            let attach = AttachSocket { socket: attached, resume };
-            if session.try_send(attach).is_err() {
+            if let Err(SendError::Full(_attach)) = session.try_send(AttachSocket::new(attached, resume)) {
                 self.handle.close(CloseCode::Overloaded);
             }
         }
