@@ -43,11 +43,14 @@ async fn a_flood_is_cut_off_and_what_came_before_it_is_answered(mode: Mode) {
     app.open("s1").await.settled().await;
 }
 
+/// A frame: opcode, whether it is the last, payload.
+type Piece<'a> = (OpCode, bool, &'a [u8]);
+
 #[tokio::test]
 async fn a_frame_that_the_protocol_does_not_know_closes_by_its_code() {
     let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
     let too_large = format!("{{\"type\":\"ping\",\"pad\":\"{}\"}}", "x".repeat(65_536));
-    let cases: [(&str, &[(OpCode, bool, &[u8])], u16); 7] = [
+    let cases: [(&str, &[Piece], u16); 7] = [
         ("binary", &[(BINARY, true, b"{}")], 1003),
         ("fragmented binary", &[(BINARY, false, b"{}"), (CONTINUE, true, b"")], 1003),
         ("not UTF-8", &[(TEXT, true, b"\"\xff\"")], 1007),

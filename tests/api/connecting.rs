@@ -74,10 +74,13 @@ async fn a_draining_node_takes_no_new_sockets(mode: Mode) {
     stopping.await.expect("no panic").expect("a good end");
 }
 
+/// Name and value.
+type Header = (&'static str, &'static str);
+
 #[tokio::test]
 async fn the_subprotocol_is_answered_when_it_is_offered_and_is_the_default() {
     let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
-    let offers: [(&[(&str, &str)], Option<&str>); 6] = [
+    let offers: [(&[Header], Option<&str>); 6] = [
         (&[], None),
         (&[("sec-websocket-protocol", "sophie.v1")], Some("sophie.v1")),
         (&[("sec-websocket-protocol", "graphql-ws, sophie.v1")], Some("sophie.v1")),

@@ -1,6 +1,8 @@
 //! SIGTERM: everybody is told, everything gets its time, and the process is gone when it said it would be.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use futures_util::future::join_all;
 use redis::Commands;

@@ -1,6 +1,8 @@
 //! Redis goes away under the running program: killed, frozen, emptied.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use redis::Commands;
 use serde_json::{Value, json};

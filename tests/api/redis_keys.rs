@@ -1,6 +1,8 @@
 //! What is found in Redis after and during a busy time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use redis::{Commands, Connection};
 use serde_json::{Value, json};
