@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_http::ws::Item;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, Message, ProtocolError, WebsocketContext};
@@ -92,12 +93,15 @@ impl Socket {
         protocol: Option<&'static str>,
         frame_bytes: usize,
     ) -> Result<HttpResponse, ApiError> {
-        let protocols: Vec<&str> = protocol.into_iter().collect();
-        ws::WsResponseBuilder::new(self, request, payload)
-            .protocols(&protocols)
+        let mut response = ws::WsResponseBuilder::new(self, request, payload)
             .frame_size(frame_bytes)
             .start()
-            .map_err(|error| ApiError::bad_request(error.to_string()))
+            .map_err(|error| ApiError::bad_request(error.to_string()))?;
+        // Set here, since the builder reads the first of several offering headers only.
+        if let Some(protocol) = protocol {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        }
+        Ok(response)
     }
 
     fn id(&self) -> SocketId {
@@ -182,8 +186,7 @@ impl Actor for Socket {
         });
         if let Some((session, attached, resume)) = self.opening.take() {
             self.handle.bind(session.clone());
-            let attach = AttachSocket { socket: attached, resume };
-            if session.try_send(attach).is_err() {
+            if let Err(SendError::Full(_attach)) = session.try_send(AttachSocket::new(attached, resume)) {
                 self.handle.close(CloseCode::Overloaded);
             }
         }

@@ -17,16 +17,25 @@ macro_rules! in_both_modes {
 }
 
 mod ai_server;
+mod answers;
 mod chat;
+mod closing;
+mod commands;
+mod connecting;
 mod drain;
+mod groups;
+mod history;
 mod http_admin;
 mod http_api;
 mod kill;
+mod limits;
 mod listeners;
 mod many;
+mod recovery;
 mod redis_faults;
 mod redis_flaps;
 mod redis_keys;
 mod slow_clients;
 mod support;
+mod tokens;
 mod upstream;

@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
-use super::{Effect, Reply};
+use super::{Effect, Promise, Reply};
 use crate::answers::{Ask, Cancel, Slot};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId};
 use crate::limiter::{Admit, Permit, Refund};
 use crate::messages::*;
 use crate::protocol::{
-    CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp,
+    CloseCode, CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp,
 };
 use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
@@ -138,9 +138,6 @@ impl Work {
                 return Err(self.store_failed("append", &error));
             }
         };
-        if deliver.is_none() {
-            self.refund(admitted.permit.clone()).await;
-        }
         let ask = match (admitted.slot, &message) {
             (slot @ Some(_), Some(message)) if !answered => Some(Ask {
                 user: self.socket.access.user().clone(),
@@ -150,12 +147,16 @@ impl Work {
                 question: text,
                 once: Some(once),
                 past_cache: false,
-                permit: admitted.permit,
+                permit: admitted.permit.clone(),
                 slot,
                 asked_at,
             }),
             _ => None,
         };
+        // What is still to be answered is settled at the answer's end.
+        if deliver.is_none() && ask.is_none() {
+            self.refund(admitted.permit).await;
+        }
         Ok(Sent { group, seq, message, deliver, ask })
     }
 
@@ -273,6 +274,11 @@ impl Work {
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {
         match self.socket.access.refresh(token).await {
             Ok(access) => {
+                let (session, socket) = (self.session.clone(), self.socket.handle.id());
+                let refreshed = Refreshed { session, socket, access: access.clone() };
+                if let Err(error) = self.services.registry.send(refreshed).timeout(PATIENCE).await {
+                    log::error!("registry did not take new rights error={error}");
+                }
                 reply.ack();
                 Effect::Rights(access)
             }
@@ -292,6 +298,8 @@ impl Work {
                 return Effect::None;
             }
         };
+        // From here on a replay may be owed that nobody else knows of.
+        let promise = Promise::new(self.socket.handle.clone(), CloseCode::Internal);
         let joining = Joining { reply, socket: self.socket.handle.clone(), resume: since.zip(epoch) };
         let enter = Enter {
             session: self.session.clone(),
@@ -301,8 +309,10 @@ impl Work {
             joining: Some(joining),
         };
         match self.services.registry.send(enter).timeout(PATIENCE).await {
-            Ok(Some(replay)) => Effect::Replay(replay),
-            Ok(None) => Effect::None,
+            Ok(replay) => {
+                promise.kept();
+                replay.map_or(Effect::None, Effect::Replay)
+            }
             Err(error) => {
                 log::error!("registry did not take a join error={error}");
                 Effect::None

@@ -3,12 +3,15 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -145,6 +148,35 @@ impl TestSocket {
                 Err(ended) => return (events, ended),
             }
         }
+    }
+
+    /// Every event that is on its way already: a ping's pong comes after them.
+    pub async fn settled(&mut self) -> Vec<Value> {
+        self.send(json!({"type": "ping", "id": "settled"})).await;
+        let mut events = Vec::new();
+        loop {
+            let event = self.event().await;
+            if event["id"] == "settled" {
+                return events;
+            }
+            events.push(event);
+        }
+    }
+
+    /// Sends a frame as it is, legal or not.
+    pub async fn send_frame(&mut self, opcode: OpCode, last: bool, payload: impl Into<Bytes>) {
+        let frame = Frame::message(payload.into(), opcode, last);
+        self.stream.send(Message::Frame(frame)).await.expect("sent");
+    }
+
+    /// Waits for the server's close: `session.closing` must be the last event, with the same code.
+    pub async fn closing(&mut self) -> Value {
+        let (mut events, ended) = self.until_closed().await;
+        let closing = events.pop().expect("session.closing before the close");
+        assert_eq!(closing["type"], "session.closing", "{closing}");
+        assert_eq!(closing["code"].as_u64(), ended.map(u64::from), "{closing}");
+        assert!(closing["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{closing}");
+        closing
     }
 }
 
