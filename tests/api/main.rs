@@ -17,6 +17,12 @@ macro_rules! in_both_modes {
 }
 
 mod ai_server;
+mod architecture;
 mod chat;
+mod essential;
+#[allow(dead_code, reason = "the core's own tests use all of it")]
+#[path = "../../actors/tests/actors/faults.rs"]
+mod faults;
+mod session_faults;
 mod support;
 mod upstream;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix::prelude::*;
 use sophie_actors::messages::*;
 use sophie_actors::store::{Append, Appended};
 use tokio::time::sleep;
