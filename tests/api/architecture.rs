@@ -39,7 +39,7 @@ fn read(root: &Path, path: &Path) -> Source {
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         let declared = lines.clone().find(|next| !next.starts_with("#["));
-        if line == "#[cfg(test)]" && declared.is_some_and(|it| it.starts_with("mod ") && it.ends_with('{')) {
+        if line == "#[cfg(test)]" && declared.is_some_and(|it| it.contains("mod ") && it.ends_with('{')) {
             break;
         }
         let trimmed = line.trim();
