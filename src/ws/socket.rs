@@ -9,6 +9,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_http::ws::Item;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, Message, ProtocolError, WebsocketContext};
@@ -92,12 +93,15 @@ impl Socket {
         protocol: Option<&'static str>,
         frame_bytes: usize,
     ) -> Result<HttpResponse, ApiError> {
-        let protocols: Vec<&str> = protocol.into_iter().collect();
-        ws::WsResponseBuilder::new(self, request, payload)
-            .protocols(&protocols)
+        let mut response = ws::WsResponseBuilder::new(self, request, payload)
             .frame_size(frame_bytes)
             .start()
-            .map_err(|error| ApiError::bad_request(error.to_string()))
+            .map_err(|error| ApiError::bad_request(error.to_string()))?;
+        // Set here, since the builder reads the first of several offering headers only.
+        if let Some(protocol) = protocol {
+            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        }
+        Ok(response)
     }
 
     fn id(&self) -> SocketId {
@@ -153,10 +157,14 @@ impl Socket {
         }
     }
 
+    fn count_close(&self, code: CloseCode) {
+        self.metrics.closes.with_label_values(&[code.label()]).inc();
+        log::debug!("socket closed socket={} reason={}", self.id(), code.label());
+    }
+
     fn say_goodbye(&mut self, close: Close, ctx: &mut WebsocketContext<Self>) {
         self.closing = true;
-        self.metrics.closes.with_label_values(&[close.code.label()]).inc();
-        log::debug!("socket closed socket={} reason={}", self.id(), close.code.label());
+        self.count_close(close.code);
         let (code, reason) = (close.code.code(), close.code.reason());
         let closing =
             Event::Closing { code, reason, reconnect: close.code.reconnect(), retry_in_ms: close.retry_in_ms };
@@ -186,6 +194,10 @@ impl Actor for Socket {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.handle.mark_gone();
+        if let Some(code) = self.handle.closing().filter(|_| !self.closing) {
+            // A client that reads nothing is cut without a goodbye: its transport took no more.
+            self.count_close(code);
+        }
         if let Some(session) = self.handle.session() {
             // If this gets lost, the registry and the session notice by themselves.
             let _ = session.try_send(SocketClosed(self.id()));

@@ -63,7 +63,9 @@ async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &C
 
 /// Whether the cache had the answer.
 async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> bool {
-    let entry = match parts.stores.cache.get(digest).await {
+    let entry = parts.stores.cache.get(digest).await;
+    parts.metrics.degraded.with_label_values(&["cache"]).set(i64::from(entry.is_err()));
+    let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
             // Fails open: the backend is asked.

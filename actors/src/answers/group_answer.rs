@@ -57,6 +57,8 @@ pub(super) async fn run(
     let mut work = GroupAnswer { parts, answers, answer, ask, text: String::new(), saved: 0, prompt_tokens: 0, cache };
     if work.begin().await {
         let outcome = work.follow(&cancel).await;
+        // Who has seen the end must not be told that they cancelled it.
+        drop(cancel);
         work.end(outcome).await;
     }
     drop(ended);
@@ -199,6 +201,9 @@ impl GroupAnswer {
     }
 
     async fn end(&self, outcome: Outcome) {
+        if self.parts.log_content {
+            log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
+        }
         let latency = self.ask.asked_at.elapsed();
         let completion_tokens = conversation::estimate_tokens(&self.text);
         let estimate = Usage {

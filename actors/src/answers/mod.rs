@@ -14,7 +14,7 @@ mod orphans;
 mod slots;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -112,7 +112,8 @@ struct AnswerEnded(AnswerId);
 
 struct Running {
     group: GroupName,
-    cancel: Arc<Notify>,
+    /// Gone once the answer is past cancelling and only its end remains to be logged.
+    cancel: Weak<Notify>,
 }
 
 /// What answers are made with.
@@ -131,6 +132,8 @@ pub struct Parts {
     pub options: AnswerOptions,
     /// `[cache]`
     pub cache: CacheOptions,
+    /// Whether texts may be written to the log (`log.content`).
+    pub log_content: bool,
     /// Figures.
     pub metrics: Metrics,
 }
@@ -179,7 +182,7 @@ impl Handler<Ask> for Answers {
     fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) {
         let answer = AnswerId::random();
         let cancel = Arc::new(Notify::new());
-        self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: cancel.clone() });
+        self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: Arc::downgrade(&cancel) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
         let ended = EndedOnDrop { answers: ctx.address(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
@@ -191,12 +194,13 @@ impl Handler<Cancel> for Answers {
     type Result = bool;
 
     fn handle(&mut self, Cancel { answer, by }: Cancel, _: &mut Context<Self>) -> bool {
-        match self.running.get(&answer) {
-            Some(running) if self.parts.roster.is_member(&by, &running.group) => {
-                running.cancel.notify_one();
+        let running = self.running.get(&answer).filter(|it| self.parts.roster.is_member(&by, &it.group));
+        match running.and_then(|it| it.cancel.upgrade()) {
+            Some(cancel) => {
+                cancel.notify_one();
                 true
             }
-            _ => false,
+            None => false,
         }
     }
 }

@@ -121,7 +121,8 @@ pub(super) fn replay(
     seen: &Epoch,
 ) -> Option<Replay> {
     let (epoch, seq) = at;
-    let held = since == seq || first.is_some_and(|first| first <= since + 1);
+    // `since` is the client's word: any number.
+    let held = since == seq || first.is_some_and(|first| first <= since.saturating_add(1));
     (seen == epoch && since <= seq && held).then(|| Replay { group: group.clone(), epoch: epoch.clone(), after: since })
 }
 

@@ -115,8 +115,9 @@ impl GroupRegistry {
             resume.and_then(|(since, seen)| groups::replay(name, (epoch, seq), Some(state.first), since, &seen));
         reply.joined(epoch, seq, replay.is_some());
         let replay = replay.filter(|replay| replay.after < seq);
-        if replay.is_some() {
-            socket.begin_replay(name);
+        match replay {
+            Some(_) => socket.begin_replay(name),
+            None => socket.end_replay(name),
         }
         replay
     }

@@ -14,6 +14,7 @@ use crate::messages::*;
 use crate::protocol::{
     CloseCode, CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp,
 };
+use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
 use crate::store::{Append, Appended, Once, PageSize, StoreError, StoredEvent};
 
@@ -73,8 +74,10 @@ impl Work {
         match self.try_send(message, &reply).await {
             Ok(sent) => {
                 reply.logged(sent.seq, sent.message.as_ref());
-                if let Some(deliver) = sent.deliver {
-                    self.deliver(deliver).await;
+                match sent.deliver {
+                    Some(deliver) => self.tell(deliver).await,
+                    // The first try may have been logged without anybody here learning of it.
+                    None => self.tell(Reached { group: sent.group, seq: sent.seq }).await,
                 }
                 if let Some(ask) = sent.ask {
                     self.ask(ask).await;
@@ -100,7 +103,7 @@ impl Work {
             Err(refusal) => {
                 return match self.services.stores.logs.recall(&once).await {
                     Ok(Some(Appended::Again { seq, message, .. })) => {
-                        Ok(Sent { seq, message, deliver: None, ask: None })
+                        Ok(Sent { group, seq, message, deliver: None, ask: None })
                     }
                     Ok(Some(Appended::Conflict)) => Err(reused_id()),
                     _ => Err(refusal),
@@ -138,7 +141,7 @@ impl Work {
         let ask = match (admitted.slot, &message) {
             (slot @ Some(_), Some(message)) if !answered => Some(Ask {
                 user: self.socket.access.user().clone(),
-                group,
+                group: group.clone(),
                 message: message.clone(),
                 seq,
                 question: text,
@@ -154,7 +157,7 @@ impl Work {
         if deliver.is_none() && ask.is_none() {
             self.refund(admitted.permit).await;
         }
-        Ok(Sent { seq, message, deliver, ask })
+        Ok(Sent { group, seq, message, deliver, ask })
     }
 
     /// What the message may cost: a slot for its answer, and the rate limits.
@@ -187,8 +190,12 @@ impl Work {
         _ = self.services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
 
-    async fn deliver(&self, deliver: Deliver) {
-        if let Err(error) = self.services.registry.send(deliver).timeout(PATIENCE).await {
+    async fn tell<M>(&self, message: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        GroupRegistry: actix::Handler<M>,
+    {
+        if let Err(error) = self.services.registry.send(message).timeout(PATIENCE).await {
             // The next event of the group shows the gap.
             log::error!("registry did not take an event error={error}");
         }
@@ -406,6 +413,7 @@ struct Admitted {
 }
 
 struct Sent {
+    group: GroupName,
     seq: u64,
     message: Option<MessageId>,
     deliver: Option<Deliver>,

@@ -152,6 +152,7 @@ impl World {
             limiter: limiter.clone(),
             options: options.answers,
             cache: options.cache,
+            log_content: false,
             metrics: metrics.clone(),
         };
         let answers = Answers::new(parts, unwatched()).start();

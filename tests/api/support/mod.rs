@@ -1,17 +1,25 @@
 //! What the tests start and talk to: the real program, real sockets, a real Redis.
 
+mod answer;
 mod app;
 mod broker;
+mod handshake;
+mod raw;
 #[path = "../../../actors/src/store/redis/server.rs"]
 mod redis_server;
 mod socket;
+mod token;
 
 use std::time::Duration;
 
-pub use app::{Mode, TestApp};
+pub use answer::{Answer, start_with_ai};
+pub use app::{ADMIN_TOKEN, Mode, TestApp};
 pub use broker::Broker;
+pub use handshake::Handshake;
+pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
 pub use socket::TestSocket;
+pub use token::{JWT, Token};
 
 /// How long anything may take that should happen at once; generous, since it is only waited for when something is wrong.
 pub const SOON: Duration = Duration::from_secs(10);
