@@ -18,11 +18,16 @@ macro_rules! in_both_modes {
 
 mod ai_server;
 mod answers;
+mod architecture;
 mod chat;
 mod closing;
 mod commands;
 mod connecting;
 mod drain;
+mod essential;
+#[allow(dead_code, reason = "the core's own tests use all of it")]
+#[path = "../../actors/tests/actors/faults.rs"]
+mod faults;
 mod groups;
 mod history;
 mod http_admin;
@@ -35,6 +40,7 @@ mod recovery;
 mod redis_faults;
 mod redis_flaps;
 mod redis_keys;
+mod session_faults;
 mod slow_clients;
 mod support;
 mod tokens;

@@ -202,4 +202,21 @@ mod tests {
         generation.abandoned().await;
         assert!(generation.follow().is_none());
     }
+
+    #[tokio::test]
+    async fn a_failed_generation_is_followed_by_nobody_else_and_a_complete_one_is() {
+        let (failed, whole) = (Arc::new(Generation::default()), Arc::new(Generation::default()));
+        let mut early = failed.follow().expect("running");
+        let error = BackendError {
+            code: crate::protocol::ErrorCode::AiUnavailable,
+            reason: "r".into(),
+            retry_after_ms: None,
+            detail: "d".into(),
+        };
+        failed.finish(End::Failed(error.clone()));
+        assert!(failed.follow().is_none());
+        assert_eq!(early.next().await, Next::End(End::Failed(error)));
+        whole.finish(complete());
+        assert!(whole.follow().is_some());
+    }
 }

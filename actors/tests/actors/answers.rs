@@ -1,1 +1,358 @@
-//! soon
+//! Answers: one request for equal questions, one end for each answer, and a cache that needs proof.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sophie_actors::answers::CountRunning;
+use sophie_actors::backend::{Chunk, Parsed};
+use sophie_actors::ids::AnswerId;
+use tokio::time::sleep;
+
+use crate::faults::Fault;
+use crate::support::*;
+
+async fn running(world: &World) -> usize {
+    world.services.answers.send(CountRunning).await.expect("the answers live")
+}
+
+/// Entries that were written into the cache.
+fn cached(world: &World) -> Vec<String> {
+    world.faults.calls("put")
+}
+
+/// Ends of answers in a session's log.
+async fn ends(world: &World, name: &str) -> Vec<(String, String)> {
+    let log = world.log(&session(name).home()).await;
+    log.into_iter().filter(|(kind, _)| kind.starts_with("answer.")).collect()
+}
+
+#[actix::test]
+async fn equal_questions_at_once_cost_one_request_and_everybody_reads_from_the_first_word() {
+    let world = World::start().await;
+    let (a, b) = (world.connect("a").await, world.connect("b").await);
+    a.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("one ");
+    assert_eq!(a.event_of("answer.delta").await["text"], "one ");
+    b.question("1", "hello").await;
+    assert_eq!(b.event_of("answer.start").await["cache"], "coalesced");
+    assert_eq!(b.event_of("answer.delta").await["text"], "one ");
+    feed.answer("two");
+    for client in [&a, &b] {
+        assert_eq!(client.event_of("answer.end").await["text"], "one two");
+    }
+    assert!(world.ai.is_idle().await);
+    let c = world.connect("c").await;
+    c.question("1", "hello").await;
+    assert_eq!(c.event_of("answer.start").await["cache"], "hit");
+    assert_eq!(c.event_of("answer.end").await["text"], "one two");
+    assert!(world.ai.is_idle().await);
+    assert_eq!(running(&world).await, 0);
+}
+
+#[actix::test]
+async fn who_cancels_ends_the_own_answer_only_and_the_last_one_ends_the_request() {
+    let world = World::start().await;
+    let (a, b) = (world.connect("a").await, world.connect("b").await);
+    for client in [&a, &b] {
+        client.question("1", "hello").await;
+    }
+    let (first, second) = (a.event_of("answer.start").await, b.event_of("answer.start").await);
+    let feed = world.ai.asked().await;
+    feed.text("one ");
+    a.event_of("answer.delta").await;
+    let cancel = |start: &Value| json!({"type": "answer.cancel", "answer": start["answer"]});
+    assert_eq!(b.ask("x", cancel(&first)).await["code"], "not_found", "it is in another group");
+    assert_eq!(a.ask("2", cancel(&first)).await["type"], "ack");
+    let end = a.event_of("answer.end").await;
+    assert_eq!((&end["finish_reason"], &end["text"]), (&json!("cancelled"), &json!("one ")));
+    sleep(Duration::from_secs(5)).await;
+    assert!(!feed.is_dropped(), "somebody still listens");
+    feed.text("two");
+    b.event_of("answer.delta").await;
+    assert_eq!(b.ask("2", cancel(&second)).await["type"], "ack");
+    b.event_of("answer.end").await;
+    until("the request is dropped", || feed.is_dropped()).await;
+    assert!(cached(&world).is_empty());
+    // Who asks after that gets a request of its own.
+    let c = world.connect("c").await;
+    c.question("1", "hello").await;
+    world.ai.asked().await.answer("whole");
+    assert_eq!(c.event_of("answer.end").await["text"], "whole");
+}
+
+#[actix::test]
+async fn nothing_but_a_proven_answer_is_cached() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    // How the backend ends, and what the client is told.
+    type Ending = fn(&Feed);
+    let endings: [(&str, Ending, &str); 6] = [
+        ("truncated", |feed| feed.text("half"), "interrupted"),
+        (
+            "unfinished",
+            |feed| {
+                feed.text("half");
+                feed.done();
+            },
+            "interrupted",
+        ),
+        (
+            "failed",
+            |feed| {
+                feed.text("half");
+                feed.fail();
+            },
+            "ai_unavailable",
+        ),
+        (
+            "panicked",
+            |feed| {
+                feed.text("half");
+                feed.panic();
+            },
+            "interrupted",
+        ),
+        ("too long", |feed| feed.answer(&"x".repeat(1 << 17)), "interrupted"),
+        (
+            "filtered",
+            |feed| {
+                feed.text("half");
+                feed.finish("content_filter");
+                feed.done();
+            },
+            "",
+        ),
+    ];
+    for (question, ending, code) in endings {
+        client.question(question, question).await;
+        let feed = world.ai.asked().await;
+        ending(&feed);
+        drop(feed);
+        let end = client.event_of(if code.is_empty() { "answer.end" } else { "answer.error" }).await;
+        assert_eq!(end["code"].as_str().unwrap_or_default(), code, "{question}: {end}");
+    }
+    // One choice of two has not ended.
+    client.question("two", "two").await;
+    let feed = world.ai.asked().await;
+    let raw = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"},{"index":1,"delta":{"content":"b"}}]}"#;
+    let Ok(Parsed::Chunk(chunk)) = Chunk::parse(raw.into()) else { panic!("a chunk") };
+    feed.chunk(chunk);
+    feed.done();
+    assert_eq!(client.event_of("answer.error").await["code"], "interrupted");
+    sleep(Duration::from_secs(1)).await;
+    assert!(cached(&world).is_empty());
+    client.question("good", "good").await;
+    world.ai.asked().await.answer("whole");
+    client.event_of("answer.end").await;
+    until("it is cached", || cached(&world) == ["whole"]).await;
+}
+
+#[actix::test]
+async fn after_a_failure_or_a_panic_the_same_question_is_asked_anew() {
+    let world = World::start().await;
+    for (name, ending) in [("a", Feed::panic as fn(&Feed)), ("b", Feed::fail), ("c", Feed::panic)] {
+        let client = world.connect(name).await;
+        client.question("1", "hello").await;
+        ending(&world.ai.asked().await);
+        client.event_of("answer.error").await;
+    }
+    let client = world.connect("d").await;
+    client.question("1", "hello").await;
+    world.ai.asked().await.answer("at last");
+    assert_eq!(client.event_of("answer.end").await["text"], "at last");
+    assert_eq!(running(&world).await, 0, "the actor lives");
+}
+
+#[actix::test]
+async fn without_its_cache_the_backend_is_asked() {
+    let world = World::start().await;
+    world.faults.set("get", Fault::Away);
+    world.faults.set("put", Fault::Away);
+    for name in ["a", "b"] {
+        let client = world.connect(name).await;
+        client.question("1", "hello").await;
+        world.ai.asked().await.answer("whole");
+        assert_eq!(client.event_of("answer.start").await["cache"], "miss");
+        assert_eq!(client.event_of("answer.end").await["text"], "whole");
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+#[actix::test]
+async fn a_finished_answer_is_joined_until_its_cache_write_is_done() {
+    let world = World::start().await;
+    let (a, b) = (world.connect("a").await, world.connect("b").await);
+    world.faults.set("put", Fault::Hang);
+    a.question("1", "hello").await;
+    world.ai.asked().await.answer("whole");
+    a.event_of("answer.end").await;
+    b.question("1", "hello").await;
+    assert_eq!(b.event_of("answer.end").await["text"], "whole");
+    assert!(world.ai.is_idle().await);
+    world.faults.lift("put");
+    until("it is cached", || cached(&world).len() == 1).await;
+}
+
+#[actix::test]
+async fn a_backend_that_never_ends_is_given_up_after_the_whole_time() {
+    let mut options = Options::default();
+    options.answers.total_seconds = 20;
+    let world = World::start_with(options).await;
+    let client = world.connect("s").await;
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("half");
+    let error = client.event_of("answer.error").await;
+    assert_eq!((&error["code"], &error["text"]), (&json!("ai_timeout"), &json!("half")));
+    assert!(feed.is_dropped());
+}
+
+#[actix::test]
+async fn an_answer_that_nobody_listens_to_is_abandoned_after_its_grace() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("half");
+    client.event_of("answer.delta").await;
+    client.leave();
+    sleep(Duration::from_secs(20)).await;
+    assert!(!feed.is_dropped(), "the client may come back");
+    let client = world.attach("s", Guest::new("s"), None).await;
+    assert_eq!(client.event().await["answers"][0]["text"], "half");
+    sleep(Duration::from_secs(60)).await;
+    assert!(!feed.is_dropped(), "it is back");
+    client.leave();
+    until("it is given up", || feed.is_dropped()).await;
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(ends(&world, "s").await, [("answer.end".to_owned(), "half".to_owned())]);
+}
+
+#[actix::test]
+async fn an_end_that_cannot_be_logged_is_tried_until_it_is() {
+    end_while(Fault::Away).await;
+}
+
+#[actix::test]
+async fn an_end_whose_confirmation_was_lost_stands_in_the_log_once() {
+    end_while(Fault::ReplyLost).await;
+}
+
+async fn end_while(fault: Fault) {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    world.faults.set("end", fault);
+    client.question("1", "hello").await;
+    world.ai.asked().await.answer("whole");
+    sleep(Duration::from_secs(30)).await;
+    assert!(client.waiting().iter().all(|event| event["type"] != "answer.end"), "it is not confirmed");
+    assert_eq!(running(&world).await, 1);
+    world.faults.lift("end");
+    assert_eq!(client.event_of("answer.end").await["text"], "whole");
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(ends(&world, "s").await.len(), 1);
+    assert!(client.waiting().is_empty());
+    assert_eq!(running(&world).await, 0);
+}
+
+#[actix::test]
+async fn an_answer_that_somebody_else_ended_ends_once_and_stops_asking() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("half");
+    let start = client.event_of("answer.start").await;
+    client.event_of("answer.delta").await;
+    // Another node took this one for dead.
+    let answer = AnswerId::from(start["answer"].as_str().expect("an id"));
+    let body = format!(
+        r#"{{"type":"answer.error","group":"chat_s","answer":"{answer}","message":"m","text":"ha","code":"interrupted","reason":"r"}}"#
+    );
+    let home = session("s").home();
+    world.stores.answers.end(&answer, &home, body.into()).await.expect("ended");
+    assert_eq!(client.event_of("answer.error").await["text"], "ha");
+    until("the request is dropped", || feed.is_dropped()).await;
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(ends(&world, "s").await, [("answer.error".to_owned(), "ha".to_owned())]);
+    assert!(client.waiting().is_empty());
+    assert_eq!(running(&world).await, 0);
+}
+
+#[actix::test]
+async fn an_answer_whose_writer_died_is_ended_as_interrupted_with_what_was_saved() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("half");
+    client.event_of("answer.delta").await;
+    sleep(Duration::from_secs(3)).await;
+    // The answer's own task fails, and its lease runs out.
+    world.faults.set("renew", Fault::Panic("a"));
+    let error = client.event_of("answer.error").await;
+    assert_eq!((&error["code"], &error["text"]), (&json!("interrupted"), &json!("half")));
+    assert!(feed.is_dropped());
+    assert_eq!(running(&world).await, 0);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(ends(&world, "s").await.len(), 1);
+    world.faults.lift("renew");
+    client.question("2", "again").await;
+    world.ai.asked().await.answer("fine");
+    assert_eq!(client.event_of("answer.end").await["text"], "fine");
+}
+
+#[actix::test]
+async fn a_long_answer_keeps_its_lease() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    for _ in 0..20 {
+        feed.text("word ");
+        sleep(Duration::from_secs(10)).await;
+    }
+    feed.finish("stop");
+    feed.done();
+    client.event_of("answer.end").await;
+    assert_eq!(ends(&world, "s").await, [("answer.end".to_owned(), "word ".repeat(20))]);
+}
+
+#[actix::test]
+async fn a_session_has_as_many_answers_as_it_may_and_gets_its_slot_back_after_a_fault() {
+    let mut options = Options::default();
+    options.limits.answers_per_session = 1;
+    let world = World::start_with(options).await;
+    let client = world.connect("s").await;
+    client.question("1", "one").await;
+    let feed = world.ai.asked().await;
+    assert_eq!(client.question("2", "two").await["code"], "busy");
+    feed.panic();
+    client.event_of("answer.error").await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(client.question("3", "three").await["type"], "ack");
+    world.ai.asked().await.answer("fine");
+    client.event_of("answer.end").await;
+}
+
+#[actix::test]
+async fn who_asks_the_backend_pays_and_who_joins_does_not() {
+    let world = World::start().await;
+    let (a, b) = (world.connect("a").await, world.connect("b").await);
+    for client in [&a, &b] {
+        client.question("1", "hello").await;
+    }
+    world.ai.asked().await.answer(&"word ".repeat(8_000));
+    for client in [&a, &b] {
+        client.event_of("answer.end").await;
+    }
+    sleep(Duration::from_secs(1)).await;
+    let units = |user: &str| -> Vec<i64> {
+        let settled = world.faults.calls("settle");
+        let of = settled.iter().filter_map(|about| about.strip_prefix(&format!("user:{user}:tokens ")));
+        of.map(|units| units.parse().expect("a number")).collect()
+    };
+    assert!(matches!(units("a")[..], [taken] if taken > 9_000), "{:?}", units("a"));
+    assert!(matches!(units("b")[..], [given] if given < -500), "{:?}", units("b"));
+}

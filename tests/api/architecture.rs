@@ -1,0 +1,146 @@
+//! What must not be: each rule of the house that a compiler does not see.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A source file, its path from the project's root, its code without tests and comments.
+struct Source {
+    path: String,
+    code: Vec<String>,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["src", "actors/src"] {
+        collect(&root.join(folder), &mut found);
+    }
+    let mut sources: Vec<Source> = found.iter().map(|path| read(root, path)).collect();
+    // Files that are nothing but tests are declared so by their parents.
+    sources.retain(|source| !["tests.rs", "_tests.rs", "store/contract.rs"].iter().any(|it| source.path.ends_with(it)));
+    assert!(sources.len() > 50, "the sources are found");
+    sources
+}
+
+fn collect(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            collect(&path, into);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn read(root: &Path, path: &Path) -> Source {
+    let text = fs::read_to_string(path).expect("a text");
+    let mut code = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let declared = lines.clone().find(|next| !next.starts_with("#["));
+        if line == "#[cfg(test)]" && declared.is_some_and(|it| it.contains("mod ") && it.ends_with('{')) {
+            break;
+        }
+        let trimmed = line.trim();
+        if !trimmed.is_empty() && !trimmed.starts_with("//") {
+            code.push(line.to_owned());
+        }
+    }
+    let path = path.strip_prefix(root).expect("below the root").to_string_lossy().into_owned();
+    Source { path, code }
+}
+
+/// The places where `forbidden` stands in a file that `applies`.
+fn places(forbidden: &str, applies: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut places = Vec::new();
+    for source in sources().iter().filter(|source| applies(&source.path)) {
+        places.extend(source.code.iter().filter(|line| line.contains(forbidden)).map(|_| source.path.clone()));
+    }
+    places
+}
+
+fn nowhere(forbidden: &str, applies: impl Fn(&str) -> bool) {
+    let places = places(forbidden, applies);
+    assert!(places.is_empty(), "{forbidden} is not allowed in {places:?}");
+}
+
+fn in_the_core(path: &str) -> bool {
+    path.starts_with("actors/")
+}
+
+#[test]
+fn the_core_knows_nothing_of_http_files_environment_and_log_set_up() {
+    for forbidden in ["actix_web", "reqwest", "std::env", "std::fs", "env_logger", "config::", "clap"] {
+        nowhere(forbidden, in_the_core);
+    }
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/Cargo.toml")).expect("a text");
+    for forbidden in ["actix-web", "reqwest", "env_logger", "config", "clap"] {
+        let depends = manifest.lines().any(|line| line.split(['.', ' ', '=']).next() == Some(forbidden));
+        assert!(!depends, "the core depends on {forbidden}");
+    }
+}
+
+#[test]
+fn one_file_names_the_deprecated_crate() {
+    let mut places = places("actix_web_actors", |_| true);
+    places.dedup();
+    assert_eq!(places, ["src/ws/socket.rs"]);
+}
+
+#[test]
+fn nobody_but_the_answers_calls_the_backend() {
+    let mut callers = places("backend.stream(", |_| true);
+    callers.dedup();
+    assert_eq!(callers, ["actors/src/answers/generate.rs"]);
+    nowhere("Arc<dyn Backend>", |path| {
+        !["actors/src/answers/", "actors/src/backend/", "src/upstream/", "src/app.rs"]
+            .iter()
+            .any(|it| path.starts_with(it))
+    });
+}
+
+#[test]
+fn the_registry_waits_for_nobody() {
+    // The one wait in its folder is the mirror's, for a change of the table.
+    let waits = places(".await", |path| path.starts_with("actors/src/registry/"));
+    assert_eq!(waits, ["actors/src/registry/roster.rs"]);
+    nowhere(".send(", |path| path.starts_with("actors/src/registry/"));
+    nowhere("async move", |path| path.starts_with("actors/src/registry/"));
+    nowhere("Stores", |path| path.starts_with("actors/src/registry/"));
+}
+
+#[test]
+fn unbounded_sends_stand_where_an_end_is_told_and_nowhere_else() {
+    let mut places = places(".do_send(", |_| true);
+    places.sort();
+    assert_eq!(places, ["actors/src/answers/generate.rs", "actors/src/answers/mod.rs", "actors/src/session/mod.rs"]);
+    nowhere("unbounded_channel", |_| true);
+}
+
+#[test]
+fn actors_are_started_in_one_place() {
+    for start in ["start_in_arbiter(", "Arbiter::new("] {
+        nowhere(start, |path| path != "src/app.rs");
+    }
+}
+
+#[test]
+fn nothing_panics_lightly_and_time_can_be_paused() {
+    for forbidden in [".unwrap()", "std::time::Instant", "unsafe ", "todo!(", "unimplemented!(", "dbg!(", "println!("] {
+        nowhere(forbidden, |_| true);
+    }
+}
+
+#[test]
+fn a_panic_always_unwinds() {
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).expect("a text");
+    assert!(!manifest.lines().any(|line| line.trim_start().starts_with("panic") && line.contains("abort")));
+}
+
+#[test]
+fn no_file_has_more_than_four_hundred_lines_of_code() {
+    for source in sources() {
+        assert!(source.code.len() <= 400, "{} has {} lines of code", source.path, source.code.len());
+    }
+}
