@@ -49,6 +49,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "/page/app/panel.js" => "app/panel.js",
     "/page/app/people.js" => "app/people.js",
     "/page/app/place.js" => "app/place.js",
+    "/page/app/replies.js" => "app/replies.js",
     "/page/app/rows.js" => "app/rows.js",
     "/page/app/status.js" => "app/status.js",
     "/page/app/theme.js" => "app/theme.js",

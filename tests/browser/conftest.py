@@ -1,8 +1,9 @@
-"""The real broker and a real Chromium, one of each per test that needs them.
+"""The real broker in both modes and a real Chromium, shared by the tests; who kills or slows a broker gets one of its own.
 
 SOPHIE_BIN names the program (default: target/debug/sophie). Screenshots go to test-results/.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,44 +12,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
 import pytest
-from selenium import webdriver
-from selenium.webdriver.common.by import By
+from chromium import Browser
+from waiting import until
+from websockets.sync.client import connect
+from wire import Wire
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("SOPHIE_BIN", str(ROOT / "target/debug/sophie"))
-RESULTS = ROOT / "test-results"
-QUIET = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # Several tabs are looked at in turn: the one behind must go on drawing.
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
-    "--disable-background-timer-throttling",
-]
-
-
-def until(condition, what, seconds=15):
-    """The first truthy value of `condition`, or a failure that says `what` was waited for."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds} s in vain: {what}")
-        time.sleep(0.03)
+ADMIN_TOKEN = "an-operators-token-of-these-tests"
 
 
 def free_port():
@@ -60,11 +35,13 @@ def free_port():
 class Broker:
     """The program on a port of its own; can be killed and started again on the same one."""
 
-    def __init__(self, directory, redis_url=None):
+    def __init__(self, directory, redis=None, settings=None):
+        self.mode = "redis" if redis else "memory"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
-        self.redis_url = redis_url
+        self.redis = redis
+        self.settings = settings or {}
         self.process = None
         self.output = open(directory / "broker.log", "ab")
 
@@ -75,10 +52,13 @@ class Broker:
             "SOPHIE__AI__BACKEND": "demo",
             # Each test asks for what it needs: a shared machine's address must not run out of messages.
             "SOPHIE__LIMITS__ENABLED": "false",
+            # Who asks what another test asked is to see it streamed all the same.
+            "SOPHIE__CACHE__ENABLED": "false",
+            "SOPHIE__ADMIN__TOKEN": ADMIN_TOKEN,
         }
-        if self.redis_url:
-            environment |= {"USE_REDIS": "true", "REDIS_URL": self.redis_url}
-        environment |= settings
+        if self.redis:
+            environment |= {"USE_REDIS": "true", "REDIS_URL": self.redis.url}
+        environment |= self.settings | settings
         self.process = subprocess.Popen([PROGRAM], env=environment, cwd=self.directory, stdout=self.output, stderr=self.output)
         until(self.ready, f"{PROGRAM} to be ready; see {self.directory}/broker.log", 30)
 
@@ -89,6 +69,37 @@ class Broker:
                 return answer.status == 200
         except (urllib.error.URLError, OSError):
             return False
+
+    def admin(self, method, path, body=None):
+        """An operator's request; the answer's body."""
+        headers = {"authorization": f"Bearer {ADMIN_TOKEN}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/admin/api{path}", data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def client(self, session):
+        """A program's connection to a session; `with` closes it."""
+        return connect(f"{self.url.replace('http', 'ws')}/ws/chat/{session}", subprotocols=["sophie.v1"])
+
+    def say(self, session, *texts, group=None, assistant=False):
+        """Another program on that session says something, and waits until it is logged."""
+        with self.client(session) as other:
+            if group:
+                other.send(json.dumps({"type": "group.join", "id": "join", "group": group}))
+            for text in texts:
+                command = {"type": "message.send", "id": secrets.token_hex(8), "text": text, "assistant": assistant}
+                other.send(json.dumps(command | ({"group": group} if group else {})))
+            acks = 0
+            while acks < len(texts) + bool(group):
+                event = json.loads(other.recv(timeout=10))
+                assert event["type"] != "error", event
+                acks += event["type"] == "ack"
+
+    def end(self):
+        """Asks it to go, as a deployment does, and waits until it went."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
 
     def kill(self):
         if self.process and self.process.poll() is None:
@@ -112,143 +123,86 @@ class Redis:
 
     def answers(self):
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+            return self.do("PING").startswith(b"+PONG")
         except OSError:
             return False
 
+    def do(self, *words):
+        """One command; the first bytes of its answer."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(" ".join(words).encode() + b"\r\n")
+            return connection.recv(256)
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def close(self):
+        self.go_on()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(10)
 
 
-class Page:
-    """One tab with the chat page, spoken of as a reader would."""
-
-    def __init__(self, driver, handle):
-        self.driver = driver
-        self.handle = handle
-
-    def script(self, text, *arguments):
-        self.driver.switch_to.window(self.handle)
-        return self.driver.execute_script(text, *arguments)
-
-    def find(self, selector):
-        self.driver.switch_to.window(self.handle)
-        return self.driver.find_element(By.CSS_SELECTOR, selector)
-
-    def online(self, seconds=15):
-        until(lambda: self.phase() == "online", "the page to be connected", seconds)
-        return self
-
-    def phase(self):
-        return self.script("return document.querySelector('#status')?.dataset.phase")
-
-    def type(self, *keys):
-        self.find("#composer").send_keys(*keys)
-
-    def answers(self):
-        """[{state, text}] of every answer in the log."""
-        return self.script(
-            "return [...document.querySelectorAll('#log .answer')].map((row) =>"
-            " ({state: row.dataset.state, text: row.querySelector('.body').textContent}))"
-        )
-
-    def messages(self):
-        """The text of every message of a person in the log, those still to be sent excepted."""
-        return self.script(
-            "return [...document.querySelectorAll('#log .message:not(.pending)')].map((row) => row.querySelector('.body').textContent)"
-        )
-
-    def answer(self, state, seconds=30, number=0):
-        def in_state():
-            answers = self.answers()
-            return len(answers) > number and answers[number]["state"] == state and answers[number]
-
-        return until(in_state, f"answer {number} to be {state}", seconds)
-
-    def underway(self, characters=20, number=0):
-        """Waits until an answer is being written, and has that many characters."""
-
-        def has():
-            answers = self.answers()
-            if len(answers) <= number:
-                return False
-            assert answers[number]["state"] == "running", f"ended before it was caught: {answers[number]}"
-            return len(answers[number]["text"]) >= characters and answers[number]
-
-        return until(has, "an answer to be under way")
-
-    def screenshot(self, name):
-        self.driver.switch_to.window(self.handle)
-        RESULTS.mkdir(exist_ok=True)
-        self.driver.save_screenshot(str(RESULTS / f"{name}.png"))
+@contextlib.contextmanager
+def running(mode, directory, **settings):
+    """A broker of that mode, with a Redis of its own where it uses one."""
+    if mode == "redis" and not shutil.which("redis-server"):
+        pytest.fail("redis-server is needed: apt-get install redis-server")
+    with contextlib.ExitStack() as stack:
+        redis = None
+        if mode == "redis":
+            redis = Redis(directory)
+            stack.callback(redis.close)
+        broker = Broker(directory, redis, settings)
+        stack.callback(broker.close)
+        broker.start()
+        yield broker
 
 
-class Browser:
-    """Chromium with a profile of its own, and a record of everything that it asked for."""
-
-    def __init__(self, directory):
-        options = webdriver.ChromeOptions()
-        options.binary_location = "/usr/bin/chromium"
-        for argument in [*QUIET, "--window-size=1280,860", f"--user-data-dir={directory}"]:
-            options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService("/usr/bin/chromedriver"))
-        self.console = []
-        self.requests = []
-
-    def open(self, url):
-        if self.driver.current_url.startswith("http"):
-            self.driver.switch_to.new_window("tab")
-        self.driver.get(url)
-        return Page(self.driver, self.driver.current_window_handle)
-
-    def chat(self, broker, session=None):
-        return self.open(f"{broker.url}/#session={session or secrets.token_hex(8)}").online()
-
-    def collect(self):
-        """Takes what the browser has logged since it was last asked."""
-        self.console += self.driver.get_log("browser")
-        for entry in self.driver.get_log("performance"):
-            message = json.loads(entry["message"])["message"]
-            if message["method"] == "Network.requestWillBeSent":
-                self.requests.append(message["params"]["request"]["url"])
-            elif message["method"] == "Network.webSocketCreated":
-                self.requests.append(message["params"]["url"])
+@pytest.fixture(scope="session", params=["memory", "redis"])
+def broker(request, tmp_path_factory):
+    """Shared: sessions and groups are to be named at random, and it is to be left as it was found."""
+    with running(request.param, tmp_path_factory.mktemp(request.param)) as broker:
+        yield broker
 
 
 @pytest.fixture(params=["memory", "redis"])
-def broker(request, tmp_path):
-    redis = None
-    if request.param == "redis":
-        if not shutil.which("redis-server"):
-            pytest.fail("redis-server is needed: apt-get install redis-server")
-        redis = Redis(tmp_path)
-    broker = Broker(tmp_path, redis and redis.url)
-    broker.mode = request.param
-    try:
-        broker.start()
+def own_broker(request, tmp_path):
+    """For one test alone, to be ended and begun again. A mark `settings(NAME=VALUE)` sets something."""
+    mark = request.node.get_closest_marker("settings")
+    with running(request.param, tmp_path, **(mark.kwargs if mark else {})) as broker:
         yield broker
-    finally:
-        broker.close()
-        if redis:
-            redis.close()
 
 
 @pytest.fixture
-def browser(request, tmp_path):
-    browser = Browser(tmp_path / "profile")
+def wire(own_broker):
+    """The line between the browser and `own_broker`, which can be cut and mended. Open the page by its address."""
+    with Wire(own_broker.port) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    browser = Browser(tmp_path_factory.mktemp("chromium"), ROOT / "test-results")
     try:
         yield browser
-        # Whatever a test is about: the page asks nobody else for anything, and breaks none of its own rules.
-        browser.collect()
-        strangers = [url for url in browser.requests if url.split(":", 1)[0] in ("http", "https", "ws", "wss") and "//127.0.0.1:" not in url]
-        assert not strangers, strangers
-        violations = [line["message"] for line in browser.console if "Content Security Policy" in line["message"] or "TrustedHTML" in line["message"]]
-        assert not violations, violations
-        faults = [line["message"] for line in browser.console if "Uncaught" in line["message"]]
-        assert not faults, faults
     finally:
         browser.driver.quit()
+
+
+@pytest.fixture
+def browser(chromium):
+    chromium.begin()
+    yield chromium
+    # Whatever a test is about: the page asks nobody else for anything, and breaks none of its own rules.
+    chromium.collect()
+    assert chromium.requests, "the record of requests is empty: it would show nothing"
+    assert not chromium.strangers(), chromium.strangers()
+    assert not chromium.violations(), chromium.violations()
+    assert not chromium.faults(), chromium.faults()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "settings(NAME=VALUE): settings of `own_broker`, as environment variables")

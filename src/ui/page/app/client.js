@@ -7,6 +7,7 @@
 
 import { randomName } from './names.js';
 import { Outbox } from './outbox.js';
+import { Refused, Replies } from './replies.js';
 import { Timers } from './timers.js';
 
 const SUBPROTOCOL = 'sophie.v1';
@@ -17,18 +18,10 @@ const LONGEST_DELAY_MS = 20_000;
 // A connection has to last this long before the next failure counts as the first one again.
 const STABLE_AFTER_MS = 5_000;
 
-export class Refused extends Error {
-  constructor(code, message, retryAfterMs = 0) {
-    super(message);
-    this.code = code;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
 export class Client {
   #socket = null;
   #timers = new Timers();
-  #replies = new Map();
+  #replies = new Replies();
   #logs = new Map();
   #attempt = 0;
   #notBefore = 0;
@@ -75,10 +68,9 @@ export class Client {
   request(type, fields = {}) {
     if (!this.online) return Promise.reject(new Refused('disconnected', 'There is no connection right now.'));
     const id = this.#nextId();
-    return new Promise((resolve, reject) => {
-      this.#replies.set(id, { resolve, reject });
-      this.#transmit({ type, id, ...fields });
-    });
+    const reply = this.#replies.to(id);
+    this.#transmit({ type, id, ...fields });
+    return reply;
   }
 
   // A command whose loss does no harm.
@@ -164,21 +156,21 @@ export class Client {
         this.#closing = event;
         return;
       case 'pong':
-        this.#settle(event);
+        this.#replies.settle(event);
         return;
       case 'log.reset':
         this.#logs.set(event.group, { epoch: event.epoch, seq: event.seq });
         this.onEvent({ type: 'log.rebuild', group: event.group, epoch: event.epoch, lost: true });
         return;
       case 'ack':
-        if (!this.#settle(event)) this.outbox.acknowledged(event);
+        if (!this.#replies.settle(event)) this.outbox.acknowledged(event);
         return;
       case 'error':
-        if (!this.#settle(event)) this.outbox.refused(event);
+        if (!this.#replies.settle(event)) this.outbox.refused(event);
         return;
       case 'history':
       case 'group.members':
-        if (!this.#settle(event)) this.onEvent(event);
+        if (!this.#replies.settle(event)) this.onEvent(event);
         return;
       default:
         this.#follow(event);
@@ -229,15 +221,6 @@ export class Client {
     const lost = this.#logs.has(group) && this.#logs.get(group).epoch !== head.epoch;
     this.#logs.set(group, { epoch: head.epoch, seq: head.seq });
     this.onEvent({ type: 'log.rebuild', group, epoch: head.epoch, lost });
-  }
-
-  #settle(event) {
-    const waiting = event.id === undefined ? undefined : this.#replies.get(event.id);
-    if (!waiting) return false;
-    this.#replies.delete(event.id);
-    if (event.type === 'error') waiting.reject(new Refused(event.code, event.message, event.retry_after_ms));
-    else waiting.resolve(event);
-    return true;
   }
 
   // Any frame proves that the connection lives; silence makes us ask.
@@ -301,9 +284,7 @@ export class Client {
     }
     if (this.phase === 'online') this.phase = 'waiting';
     this.outbox.disconnected();
-    const waiting = [...this.#replies.values()];
-    this.#replies.clear();
-    for (const { reject } of waiting) reject(new Refused('disconnected', 'The connection was lost.'));
+    this.#replies.lost();
   }
 
   #state(phase, reason = '') {

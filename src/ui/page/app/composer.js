@@ -55,7 +55,6 @@ export class Composer {
     const text = this.input.value.trim();
     if (!text) return;
     this.input.value = '';
-    this.#typedAt = 0;
     this.#fit();
     onSend(text, find('#assistant-choice').hidden || this.assistant.checked);
     this.input.focus({ preventScroll: true });

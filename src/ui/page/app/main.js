@@ -250,7 +250,7 @@ function render() {
   find('#empty').hidden = rows.length > 0 || !shown.loaded;
   find('#title').textContent = title(current, client.home);
   document.title = home ? 'Sophie' : `${current} · Sophie`;
-  find('#typing').textContent = typists(shown);
+  find('#typing').textContent = client.online ? typists(shown) : '';
   const unread = [...conversations.values()].reduce((sum, { unread: count }) => sum + count, 0);
   find('#panel-toggle').dataset.unread = String(unread > 0);
 }

@@ -13,7 +13,7 @@ const marked = new Marked({
   breaks: true,
   renderer: {
     // HTML in an answer is shown as what was written.
-    html: ({ text }) => escape(text),
+    html: ({ text, block }) => (block ? `<p>${escape(text.trim()).replaceAll('\n', '<br>')}</p>` : escape(text)),
     // A picture from elsewhere would tell its host who reads what: it becomes a link.
     image: ({ href, text }) => `<a href="${escape(href)}">${escape(text || 'image')}</a>`,
     code: ({ text, lang }) => {
@@ -41,6 +41,18 @@ purify.addHook('afterSanitizeAttributes', (node) => {
   }
   if (node.localName !== 'code') node.removeAttribute('class');
 });
+
+// An answer that grows ends anywhere. What its last line opened is closed for the time being, so that a reader sees bold
+// text coming and not asterisks that vanish.
+export function closeOpen(text) {
+  const line = text.slice(text.lastIndexOf('\n') + 1);
+  const fences = text.match(/^ {0,3}(?:```|~~~)/gm)?.length ?? 0;
+  if (fences % 2 === 1 || /^ *[`~]{2}/.test(line)) return text;
+  const pairs = (part, mark) => part.split(mark).length - 1;
+  if (pairs(line, '`') % 2 === 1) return line.endsWith('`') ? text.slice(0, -1) : `${text}\``;
+  if (pairs(line.replace(/`[^`]*`/g, ''), '**') % 2 === 0) return text;
+  return line.endsWith('**') ? text.slice(0, -2) : `${text.trimEnd()}**`;
+}
 
 export class Rendering {
   #blocks = [];

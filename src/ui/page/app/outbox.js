@@ -3,16 +3,20 @@
 
 const RESEND_MS = 20_000;
 const LONGEST_BACKOFF_MS = 15_000;
+// A limit that gives way this soon is waited for; a longer wait is the writer's to decide on.
+const SHORT_WAIT_MS = 10_000;
 // The server knows an id for ten minutes: after that, sending again might say it twice.
 const SAFE_RETRY_MS = 9.5 * 60_000;
 // The protocol's default for one frame.
 const MAX_FRAME_BYTES = 65_536;
 
 export class Outbox {
-  // {id, group, text, assistant, state, error, retryAt, message}; state: queued, sent, accepted (logged, but its event
-  // is not here yet) or failed.
+  // {id, group, text, assistant, state, why, error, retryAt, message}; state: queued, sent, accepted (logged, but its
+  // event is not here yet) or failed. `why` tells why it is still queued, if that is known.
   items = [];
   #online = false;
+  // Until then the server takes nothing from this user: asking would only be refused.
+  #heldUntil = 0;
   #timer = 0;
 
   constructor({ transmit, nextId, onChange }) {
@@ -31,8 +35,9 @@ export class Outbox {
   retry(id) {
     const item = this.items.find((candidate) => candidate.id === id);
     if (!item || item.state !== 'failed') return;
-    if (item.error.code === 'unconfirmed') Object.assign(item, { id: this.nextId(), firstSentAt: 0 });
-    Object.assign(item, { state: 'queued', error: null, failures: 0, notBefore: 0 });
+    if (item.error.code === 'unconfirmed') item.id = this.nextId();
+    // A writer's own decision, however late, is no repetition to be wary of.
+    Object.assign(item, { state: 'queued', why: '', error: null, failures: 0, notBefore: 0, firstSentAt: 0 });
     this.#changed();
   }
 
@@ -62,11 +67,14 @@ export class Outbox {
   refused({ id, code, message, retry_after_ms: retryAfterMs = 0 }) {
     const item = this.items.find((candidate) => candidate.id === id);
     if (!item) return;
-    if (code === 'store_unavailable') {
+    const limited = code === 'rate_limited';
+    if (code === 'store_unavailable' || (limited && retryAfterMs > 0 && retryAfterMs <= SHORT_WAIT_MS)) {
       const backoff = Math.min(LONGEST_BACKOFF_MS, 500 * 2 ** item.failures);
       item.failures += 1;
-      Object.assign(item, { state: 'queued', notBefore: Date.now() + Math.max(retryAfterMs, backoff) });
+      const why = limited ? 'Many messages at once: sent in a moment' : 'The server cannot keep it right now: trying again';
+      Object.assign(item, { state: 'queued', why, notBefore: Date.now() + Math.max(retryAfterMs, backoff) });
     } else {
+      if (limited) this.#heldUntil = Date.now() + retryAfterMs;
       fail(item, code, message, retryAfterMs);
     }
     this.#changed();
@@ -104,8 +112,9 @@ export class Outbox {
     const item = this.items.find(({ state }) => state === 'queued' || state === 'sent');
     if (!item) return;
     const now = Date.now();
-    if (item.notBefore > now) {
-      this.#timer = setTimeout(() => this.#pump(), item.notBefore - now);
+    const wait = Math.max(item.notBefore, this.#heldUntil) - now;
+    if (wait > 0) {
+      this.#timer = setTimeout(() => this.#pump(), wait);
       return;
     }
     if (item.firstSentAt && now - item.firstSentAt > SAFE_RETRY_MS) {
@@ -119,7 +128,7 @@ export class Outbox {
       this.#changed();
       return;
     }
-    Object.assign(item, { state: 'sent', firstSentAt: item.firstSentAt || now, notBefore: now + RESEND_MS });
+    Object.assign(item, { state: 'sent', why: '', firstSentAt: item.firstSentAt || now, notBefore: now + RESEND_MS });
     this.transmit(frame);
     this.#timer = setTimeout(() => this.#pump(), RESEND_MS);
   }

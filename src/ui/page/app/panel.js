@@ -68,7 +68,7 @@ export class Panel {
         onclick: () => this.#select(group),
       },
       icon(group === home ? 'chat' : 'group'),
-      h('span', { class: 'name' }, name),
+      h('span', { class: 'name', title: name }, name),
       badge,
     );
     const leave =

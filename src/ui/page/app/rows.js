@@ -2,7 +2,7 @@
 
 import { copyable } from './copy.js';
 import { h, icon } from './dom.js';
-import { Rendering } from './markdown.js';
+import { closeOpen, Rendering } from './markdown.js';
 import { clock, person } from './people.js';
 
 const NAMES = { assistant: 'Sophie', operator: 'Operator', system: 'System' };
@@ -36,7 +36,8 @@ function messageRow(row, { user }) {
   const own = row.role === 'user' && row.author === user;
   const name = own ? 'You' : row.role === 'user' ? person(row.author) : (NAMES[row.role] ?? row.role);
   // An operator's name tells more than the role alone, and the role must not be taken for a name that a user chose.
-  const author = row.role === 'operator' && row.author ? `${row.author} · Operator` : name;
+  const named = row.role === 'operator' && row.author && row.author.toLowerCase() !== 'operator';
+  const author = named ? `${row.author} · Operator` : name;
   const body = h('div', { class: row.role === 'user' ? 'body plain' : 'body prose' });
   if (row.role === 'user') body.textContent = row.text;
   else new Rendering(body).show(row.text);
@@ -77,7 +78,7 @@ function pendingRow(row, acts) {
     element.hidden = Boolean(item.echoed);
     const wait = item.state === 'failed' ? Math.max(0, Math.ceil((item.retryAt - Date.now()) / 1_000)) : 0;
     if (wait) timer = setTimeout(update, 1_000);
-    const next = [item.state, item.error?.message].join('\n');
+    const next = [item.state, item.why, item.error?.message].join('\n');
     if (next !== shown) {
       shown = next;
       foot.replaceChildren(...pendingFoot(row, acts));
@@ -92,10 +93,18 @@ function pendingRow(row, acts) {
   return { element, update };
 }
 
+// The server's own sentences of these speak to programs, and of the seconds as they were then.
+const PROBLEMS = {
+  rate_limited: 'You have reached the limit of this server for now.',
+  busy: 'Other answers are still being written. Retry when one has ended.',
+};
+
+const problem = ({ code, message }) => PROBLEMS[code] ?? message;
+
 function pendingFoot({ item }, acts) {
-  if (item.state !== 'failed') return [h('span', { class: 'state' }, item.state === 'queued' ? 'Waiting to send' : '')];
+  if (item.state !== 'failed') return [h('span', { class: 'state' }, item.state === 'queued' ? item.why || 'Waiting to send' : '')];
   return [
-    h('span', { class: 'problem' }, icon('alert'), h('span', {}, item.error.message)),
+    h('span', { class: 'problem' }, icon('alert'), h('span', {}, problem(item.error))),
     h(
       'button',
       { type: 'button', class: 'quiet', 'data-act': 'retry', onclick: () => acts.retrySend(item.id) },
@@ -136,7 +145,7 @@ function answerRow(row, acts, context) {
     const problem = current.problem ?? '';
     if (version !== current.version) {
       version = current.version;
-      rendering.show(current.text);
+      rendering.show(current.state === 'running' ? closeOpen(current.text) : current.text);
       thinking.hidden = current.state !== 'running' || current.text !== '';
     }
     if (state !== current.state + problem) {

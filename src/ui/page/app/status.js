@@ -28,5 +28,5 @@ export class Status {
 function sentence(phase, reason) {
   const why = reason ? reason.charAt(0).toUpperCase() + reason.slice(1) : 'The server cannot be reached';
   const end = /[.!?]$/.test(why) ? why : `${why}.`;
-  return phase === 'stopped' ? end : `${end} Your messages are kept and sent as soon as it answers.`;
+  return phase === 'stopped' ? end : `${end} Your messages wait here until it can.`;
 }

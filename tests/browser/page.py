@@ -1,0 +1,68 @@
+"""The chat page as a person at it sees it."""
+
+from selenium.webdriver.common.by import By
+from waiting import until
+
+
+class Page:
+    """One tab with the chat page, spoken of as a reader would."""
+
+    def __init__(self, driver, handle, results):
+        self.driver = driver
+        self.handle = handle
+        self.results = results
+
+    def script(self, text, *arguments):
+        self.driver.switch_to.window(self.handle)
+        return self.driver.execute_script(text, *arguments)
+
+    def find(self, selector):
+        self.driver.switch_to.window(self.handle)
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def online(self, seconds=15):
+        until(lambda: self.phase() == "online", "the page to be connected", seconds)
+        return self
+
+    def phase(self):
+        return self.script("return document.querySelector('#status')?.dataset.phase")
+
+    def type(self, *keys):
+        self.find("#composer").send_keys(*keys)
+
+    def answers(self):
+        """[{state, text}] of every answer in the log."""
+        return self.script(
+            "return [...document.querySelectorAll('#log .answer')].map((row) =>"
+            " ({state: row.dataset.state, text: row.querySelector('.body').textContent}))"
+        )
+
+    def messages(self):
+        """The text of every message of a person in the log, those still to be sent excepted."""
+        return self.script(
+            "return [...document.querySelectorAll('#log .message:not(.pending)')].map((row) => row.querySelector('.body').textContent)"
+        )
+
+    def answer(self, state, seconds=30, number=0):
+        def in_state():
+            answers = self.answers()
+            return len(answers) > number and answers[number]["state"] == state and answers[number]
+
+        return until(in_state, f"answer {number} to be {state}", seconds)
+
+    def underway(self, characters=20, number=0):
+        """Waits until an answer is being written, and has that many characters."""
+
+        def has():
+            answers = self.answers()
+            if len(answers) <= number:
+                return False
+            assert answers[number]["state"] == "running", f"ended before it was caught: {answers[number]}"
+            return len(answers[number]["text"]) >= characters and answers[number]
+
+        return until(has, "an answer to be under way")
+
+    def screenshot(self, name):
+        self.driver.switch_to.window(self.handle)
+        self.results.mkdir(exist_ok=True)
+        self.driver.save_screenshot(str(self.results / f"{name}.png"))
