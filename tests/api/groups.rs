@@ -4,8 +4,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Mode, SOON, TestApp, TestSocket, eventually};
 
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
-
 async fn join(socket: &mut TestSocket, group: &str) -> Value {
     let ack = socket.ask("join", json!({"type": "group.join", "group": group})).await;
     assert_eq!(ack["type"], "ack", "{ack}");
@@ -30,7 +28,7 @@ in_both_modes!(
 );
 
 async fn members_are_told_who_joins_and_who_leaves(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     let ack = join(&mut alice, "team").await;
     assert_eq!((&ack["seq"], &ack["recovered"]), (&json!(0), &json!(false)));
@@ -54,7 +52,7 @@ async fn members_are_told_who_joins_and_who_leaves(mode: Mode) {
 }
 
 async fn a_message_reaches_all_members_and_nobody_else(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut alice, mut bob, mut eve) = (app.open("alice").await, app.open("bob").await, app.open("eve").await);
     join(&mut alice, "team.one").await;
     join(&mut bob, "team.one").await;
@@ -83,7 +81,7 @@ async fn a_message_reaches_all_members_and_nobody_else(mode: Mode) {
 }
 
 async fn members_are_sessions_with_a_live_socket_counted_once(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SERVER__NODE", "n1")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SERVER__NODE", "n1")]).await;
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     join(&mut alice, "team").await;
     join(&mut bob, "team").await;
@@ -115,7 +113,7 @@ async fn members_are_sessions_with_a_live_socket_counted_once(mode: Mode) {
 }
 
 async fn typing_is_passed_on_once_a_second_to_the_others_and_not_logged(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     join(&mut alice, "team").await;
     join(&mut bob, "team").await;
@@ -142,7 +140,7 @@ async fn typing_is_passed_on_once_a_second_to_the_others_and_not_logged(mode: Mo
 }
 
 async fn a_session_may_be_in_so_many_groups(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__MAX_GROUPS", "3")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__MAX_GROUPS", "3")]).await;
     let mut socket = app.open("s1").await;
     for group in ["a", "b", "c", "a"] {
         join(&mut socket, group).await;
@@ -155,7 +153,7 @@ async fn a_session_may_be_in_so_many_groups(mode: Mode) {
 }
 
 async fn home_groups_are_their_sessions_own(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     app.open("s2").await;
     for group in ["chat_s2", "chat_nobody"] {

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Handshake, JWT, Mode, TestApp, TestSocket, Token};
 
 async fn start(mode: Mode) -> TestApp {
-    TestApp::start(mode, &[("SOPHIE__SERVER__DRAIN_SECONDS", "0"), JWT[0], JWT[1]]).await
+    TestApp::patient(mode, &[JWT[0], JWT[1]]).await
 }
 
 async fn open(app: &TestApp, session: &str, token: &Token) -> TestSocket {
@@ -139,7 +139,7 @@ async fn a_fresh_token_of_the_same_user_prolongs_a_connection(mode: Mode) {
 
 #[tokio::test]
 async fn without_accounts_there_is_nothing_to_refresh() {
-    let app = TestApp::start(Mode::Memory, &[("SOPHIE__SERVER__DRAIN_SECONDS", "0")]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let mut socket = app.open("s1").await;
     let refused = socket.ask("1", json!({"type": "auth.refresh", "token": "t"})).await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("bad_request")));
