@@ -34,6 +34,8 @@ async fn members_are_told_who_joins_and_who_leaves(mode: Mode) {
     assert_eq!((&ack["seq"], &ack["recovered"]), (&json!(0), &json!(false)));
     assert!(ack["epoch"].is_string());
     join(&mut bob, "team").await;
+    // What a command does is done when the next one is answered.
+    bob.settled().await;
     let joined = json!({"type": "group.joined", "group": "team", "session": "bob", "user": "guest:bob"});
     assert!(of(&alice.settled().await, "group.joined").contains(&joined));
     // Membership is the session's: neither another socket nor a second join is news.
@@ -56,6 +58,7 @@ async fn a_message_reaches_all_members_and_nobody_else(mode: Mode) {
     let (mut alice, mut bob, mut eve) = (app.open("alice").await, app.open("bob").await, app.open("eve").await);
     join(&mut alice, "team.one").await;
     join(&mut bob, "team.one").await;
+    bob.settled().await;
     let mut tab = app.open("bob").await;
     let mut command = said("team.one", "one");
     command["id"] = "1".into();
@@ -85,6 +88,7 @@ async fn members_are_sessions_with_a_live_socket_counted_once(mode: Mode) {
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     join(&mut alice, "team").await;
     join(&mut bob, "team").await;
+    bob.settled().await;
     let tab = app.open("bob").await;
     let list = json!({"type": "group.members", "group": "team"});
     let reply = alice.ask("m", list.clone()).await;
@@ -124,7 +128,7 @@ async fn typing_is_passed_on_once_a_second_to_the_others_and_not_logged(mode: Mo
         assert_eq!(reply["type"], "ack");
     }
     alice.ask("s", said("team", "typed")).await;
-    alice.event_of("message").await;
+    alice.settled().await;
     let took = started.elapsed().as_secs() as usize;
     let seen = bob.settled().await;
     let typing = of(&seen, "typing");
