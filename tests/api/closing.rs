@@ -9,6 +9,9 @@ const TEXT: OpCode = OpCode::Data(Data::Text);
 const BINARY: OpCode = OpCode::Data(Data::Binary);
 const CONTINUE: OpCode = OpCode::Data(Data::Continue);
 
+/// Opcode, whether it is the last of its message, payload.
+type Fragment<'a> = (OpCode, bool, &'a [u8]);
+
 in_both_modes!(an_operator_closes_a_session, a_flood_is_cut_off_and_what_came_before_it_is_answered);
 
 async fn an_operator_closes_a_session(mode: Mode) {
@@ -46,7 +49,7 @@ async fn a_flood_is_cut_off_and_what_came_before_it_is_answered(mode: Mode) {
 async fn a_frame_that_the_protocol_does_not_know_closes_by_its_code() {
     let app = TestApp::patient(Mode::Memory, &[]).await;
     let too_large = format!("{{\"type\":\"ping\",\"pad\":\"{}\"}}", "x".repeat(65_536));
-    let cases: [(&str, &[(OpCode, bool, &[u8])], u16); 7] = [
+    let cases: [(&str, &[Fragment], u16); 7] = [
         ("binary", &[(BINARY, true, b"{}")], 1003),
         ("fragmented binary", &[(BINARY, false, b"{}"), (CONTINUE, true, b"")], 1003),
         ("not UTF-8", &[(TEXT, true, b"\"\xff\"")], 1007),
