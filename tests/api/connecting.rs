@@ -7,6 +7,9 @@ use tokio::io::AsyncReadExt;
 
 use crate::support::{Handshake, Mode, SOON, TestApp, TestSocket, eventually, start_with_ai};
 
+/// Name and value.
+type Header = (&'static str, &'static str);
+
 in_both_modes!(
     a_session_is_named_by_1_to_64_letters_digits_underscores_and_hyphens,
     the_first_event_says_all_that_a_client_must_know,
@@ -75,7 +78,7 @@ async fn a_draining_node_takes_no_new_sockets(mode: Mode) {
 #[tokio::test]
 async fn the_subprotocol_is_answered_when_it_is_offered_and_is_the_default() {
     let app = TestApp::patient(Mode::Memory, &[]).await;
-    let offers: [(&[(&str, &str)], Option<&str>); 6] = [
+    let offers: [(&[Header], Option<&str>); 6] = [
         (&[], None),
         (&[("sec-websocket-protocol", "sophie.v1")], Some("sophie.v1")),
         (&[("sec-websocket-protocol", "graphql-ws, sophie.v1")], Some("sophie.v1")),
