@@ -37,7 +37,7 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
 use crate::http::{self, Places, Serves, State};
-use crate::settings::{AiBackend, AuthMode, Settings};
+use crate::settings::{AiBackend, AuthMode, ChannelLayer, Settings};
 use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
 use crate::ws::Connection;
 
@@ -171,6 +171,7 @@ impl Application {
                 limiter: limiter.clone(),
                 options: settings.ai.answers.clone(),
                 cache: settings.cache.options.clone(),
+                log_content: settings.log.content,
                 metrics: metrics.clone(),
             };
             let (exit, arbiter) = (essential("answers"), Arbiter::new());
@@ -448,6 +449,16 @@ fn announce(settings: &Settings, addresses: &[SocketAddr], node: &NodeId, backen
     match backend {
         "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
         name => log::info!("answers come from a model backend={name} model={}", settings.ai.answers.model),
+    }
+    let channel = &settings.channel;
+    let waiting = [
+        ("channel.layer", channel.layer != ChannelLayer::Core),
+        ("channel.hosts", !channel.hosts.is_empty()),
+        ("channel.encryption_keys", !channel.encryption_keys.is_empty()),
+        ("channel.notify_django", !channel.notify_django.is_empty()),
+    ];
+    for (setting, _) in waiting.iter().filter(|(_, set)| *set) {
+        log::warn!("this setting has no effect in this version: nothing is sent to Django yet setting={setting}");
     }
     if let Some(token) = admin.generated() {
         log::info!("admin token for this run: {token} (set admin.token to choose one)");

@@ -10,9 +10,9 @@ use crate::access::Access;
 use crate::exit::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::outbox::SocketHandle;
-use crate::protocol::{CacheStatus, Close, CommandBody, Refusal};
+use crate::protocol::{CacheStatus, Close, CloseCode, CommandBody, Refusal};
 use crate::registry::GroupRegistry;
-use crate::session::Session;
+use crate::session::{Promise, Session};
 use crate::store::{LogState, StoredEvent};
 
 /// A socket on its way to a session.
@@ -89,6 +89,18 @@ pub struct Detach {
     pub session: SessionId,
     /// The socket.
     pub socket: SocketId,
+}
+
+/// A socket's client has shown a new token.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Refreshed {
+    /// The session.
+    pub session: SessionId,
+    /// The socket.
+    pub socket: SocketId,
+    /// What it may do from now on, also after a restart of its session.
+    pub access: Arc<dyn Access>,
 }
 
 /// Makes the registry hold back what comes for these groups until [`Enter`] says where their logs stand.
@@ -259,6 +271,16 @@ pub struct AttachSocket {
     pub socket: Attached,
     /// Where the client left off.
     pub resume: Option<(u64, Epoch)>,
+    /// That it is attached, whatever becomes of the session.
+    pub promise: Promise,
+}
+
+impl AttachSocket {
+    /// Attaches `socket`, or closes it if its session ends before that.
+    pub fn new(socket: Attached, resume: Option<(u64, Epoch)>) -> Self {
+        let promise = Promise::new(socket.handle.clone(), CloseCode::Restarted);
+        Self { socket, resume, promise }
+    }
 }
 
 /// A socket's client is gone.

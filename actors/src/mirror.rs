@@ -108,6 +108,9 @@ impl Desk {
                 match self.stores.membership.heartbeat().await {
                     Ok(known) => {
                         let lost = !known || !in_step;
+                        if !known {
+                            _ = self.restore_records().await;
+                        }
                         if lost || renewed_at.elapsed() >= self.renewal {
                             in_step = self.resync(lost).await.is_ok();
                             renewed_at = Instant::now();
@@ -142,6 +145,17 @@ impl Desk {
                 self.stores.membership.join(batch).await?;
             } else {
                 self.stores.membership.leave(batch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The store came back empty: what sessions of this node joined is known here alone.
+    async fn restore_records(&self) -> StoreResult<()> {
+        for session in self.roster.sessions("", None, usize::MAX) {
+            let home = session.session.home();
+            for group in session.groups.iter().filter(|group| **group != home) {
+                self.stores.sessions.add_group(&session.session, group).await?;
             }
         }
         Ok(())

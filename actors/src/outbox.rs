@@ -245,9 +245,11 @@ impl SocketHandle {
         state.replays.insert(group.clone(), Replay::default());
     }
 
-    /// Gives a replay up: live events flow again.
+    /// Gives a replay up, and forgets what one has brought: live events flow again, from whatever `seq`.
     pub fn end_replay(&self, group: &GroupName) {
-        self.state().replays.remove(group);
+        let mut state = self.state();
+        state.replays.remove(group);
+        state.replayed.remove(group);
     }
 
     /// Queues replayed events up to `last`. `more`: the log had more of them. `true`: the replay is through, and live events follow without hole or repetition.
@@ -308,7 +310,9 @@ impl SocketHandle {
     }
 
     fn within_bounds(&self, state: &mut State) -> bool {
-        let full = state.counted_bytes > self.0.limits.bytes || state.counted_frames > self.0.limits.frames;
+        let State { counted_bytes, counted_frames, .. } = *state;
+        // One frame may be as large as it is: there is nothing that it waits behind.
+        let full = counted_frames > 1 && (counted_bytes > self.0.limits.bytes || counted_frames > self.0.limits.frames);
         if full {
             self.begin_close(state, CloseCode::Slow.into());
         }
@@ -498,6 +502,23 @@ mod tests {
         assert!(!handle.push("x".into()));
         assert!(matches!(poll(&handle), Some(Outgoing::Close(Close { code: CloseCode::Slow, .. }))));
         assert!(!handle.push("x".into()), "nothing is queued behind a close");
+    }
+
+    #[tokio::test]
+    async fn one_frame_may_be_larger_than_the_whole_queue() {
+        let (handle, _) = handle();
+        assert!(handle.push("x".repeat(2 * LIMITS.bytes).into()));
+        assert!(!handle.push("x".into()), "but nothing may wait behind it");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_begins_anew_is_not_taken_for_what_was_replayed() {
+        let (handle, _) = handle();
+        handle.begin_replay(&group());
+        handle.push_replayed(&group(), vec!["old".into()], 50, false);
+        handle.end_replay(&group());
+        handle.push_logged(&group(), 1, "new".into());
+        assert_eq!(frames(&handle), ["old", "new"]);
     }
 
     #[tokio::test]

@@ -47,5 +47,9 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
 
 /// `GET /metrics`
 pub async fn metrics(state: Data<State>) -> HttpResponse {
+    if let Some(redis) = &state.redis {
+        let away = i64::from(!redis.available());
+        state.services.metrics.degraded.with_label_values(&["store"]).set(away);
+    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.services.metrics.render())
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use sophie_actors::answers::Ask;
 use sophie_actors::ids::{GroupName, MessageId, UserId};
 use sophie_actors::limiter::{Admit, Permit, Refund};
-use sophie_actors::messages::{Deliver, Fanout};
+use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{ErrorCode, Event, Logged, Message, Refusal, Role, timestamp};
 use sophie_actors::services::{PATIENCE, Services};
 use sophie_actors::store::{Append, Appended, Once, StoredEvent};
@@ -136,7 +136,11 @@ pub async fn speak(
             _ = services.registry.send(deliver).timeout(PATIENCE).await;
             (seq, id, false)
         }
-        Ok(Appended::Again { seq, message, answered }) => (seq, message.unwrap_or(id), answered),
+        Ok(Appended::Again { seq, message, answered }) => {
+            // The first try may have been logged without anybody here learning of it.
+            _ = services.registry.send(Reached { group: group.clone(), seq }).timeout(PATIENCE).await;
+            (seq, message.unwrap_or(id), answered)
+        }
         Ok(Appended::Conflict) => {
             _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
             let message = "this Idempotency-Key was used for another message";

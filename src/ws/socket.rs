@@ -157,10 +157,14 @@ impl Socket {
         }
     }
 
+    fn count_close(&self, code: CloseCode) {
+        self.metrics.closes.with_label_values(&[code.label()]).inc();
+        log::debug!("socket closed socket={} reason={}", self.id(), code.label());
+    }
+
     fn say_goodbye(&mut self, close: Close, ctx: &mut WebsocketContext<Self>) {
         self.closing = true;
-        self.metrics.closes.with_label_values(&[close.code.label()]).inc();
-        log::debug!("socket closed socket={} reason={}", self.id(), close.code.label());
+        self.count_close(close.code);
         let (code, reason) = (close.code.code(), close.code.reason());
         let closing =
             Event::Closing { code, reason, reconnect: close.code.reconnect(), retry_in_ms: close.retry_in_ms };
@@ -182,8 +186,7 @@ impl Actor for Socket {
         });
         if let Some((session, attached, resume)) = self.opening.take() {
             self.handle.bind(session.clone());
-            let attach = AttachSocket { socket: attached, resume };
-            if session.try_send(attach).is_err() {
+            if let Err(SendError::Full(_attach)) = session.try_send(AttachSocket::new(attached, resume)) {
                 self.handle.close(CloseCode::Overloaded);
             }
         }
@@ -191,6 +194,10 @@ impl Actor for Socket {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.handle.mark_gone();
+        if let Some(code) = self.handle.closing().filter(|_| !self.closing) {
+            // A client that reads nothing is cut without a goodbye: its transport took no more.
+            self.count_close(code);
+        }
         if let Some(session) = self.handle.session() {
             // If this gets lost, the registry and the session notice by themselves.
             let _ = session.try_send(SocketClosed(self.id()));

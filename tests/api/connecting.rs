@@ -7,9 +7,6 @@ use tokio::io::AsyncReadExt;
 
 use crate::support::{Handshake, Mode, SOON, TestApp, TestSocket, eventually, start_with_ai};
 
-/// Name and value.
-type Header = (&'static str, &'static str);
-
 in_both_modes!(
     a_session_is_named_by_1_to_64_letters_digits_underscores_and_hyphens,
     the_first_event_says_all_that_a_client_must_know,
@@ -74,6 +71,9 @@ async fn a_draining_node_takes_no_new_sockets(mode: Mode) {
     assert_eq!((&closing["code"], &closing["reconnect"]), (&json!(4001), &json!(true)));
     stopping.await.expect("no panic").expect("a good end");
 }
+
+/// Name and value.
+type Header = (&'static str, &'static str);
 
 #[tokio::test]
 async fn the_subprotocol_is_answered_when_it_is_offered_and_is_the_default() {

@@ -28,14 +28,12 @@ pub(super) async fn run(
     request: ChatRequest,
     past_cache: bool,
 ) {
-    let ending = FailOnDrop(generation.clone());
+    let ending = EndOnDrop { answers, generation, digest };
+    let EndOnDrop { generation, digest, .. } = &ending;
     tokio::select! {
         () = generation.abandoned() => {}
-        () = write(&parts, &generation, &digest, &request, past_cache) => {}
+        () = write(&parts, generation, digest, &request, past_cache) => {}
     }
-    drop(ending);
-    #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per generation")]
-    answers.do_send(Generated { digest, generation });
 }
 
 async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, past_cache: bool) {
@@ -65,7 +63,9 @@ async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &C
 
 /// Whether the cache had the answer.
 async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> bool {
-    let entry = match parts.stores.cache.get(digest).await {
+    let entry = parts.stores.cache.get(digest).await;
+    parts.metrics.degraded.with_label_values(&["cache"]).set(i64::from(entry.is_err()));
+    let entry = match entry {
         Ok(entry) => entry,
         Err(error) => {
             // Fails open: the backend is asked.
@@ -159,15 +159,22 @@ fn failure(code: ErrorCode, reason: &str, detail: &str) -> BackendError {
     BackendError { code, reason: reason.into(), retry_after_ms: None, detail: detail.into() }
 }
 
-/// A generation whose driver is gone has ended, whatever happened to the driver.
-struct FailOnDrop(Arc<Generation>);
+/// A generation whose driver is gone has ended, whatever happened to the driver; equal questions must not find it.
+struct EndOnDrop {
+    answers: Addr<Answers>,
+    generation: Arc<Generation>,
+    digest: String,
+}
 
-impl Drop for FailOnDrop {
+impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.finish(End::Failed(failure(
+        self.generation.finish(End::Failed(failure(
             ErrorCode::Interrupted,
             "the answer was cut off; try again",
             "driver ended",
         )));
+        let ended = Generated { digest: std::mem::take(&mut self.digest), generation: self.generation.clone() };
+        #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per generation")]
+        self.answers.do_send(ended);
     }
 }

@@ -63,10 +63,11 @@ impl Generation {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A reader from the first chunk; `None` if everybody had left, so that the generation is being dropped.
+    /// A reader from the first chunk; `None` if everybody had left, so that the generation is being dropped, or if it
+    /// has failed: who asks after a failure gets a try of its own.
     pub fn follow(self: &Arc<Self>) -> Option<Follower> {
         let mut state = self.state();
-        if state.abandoned {
+        if state.abandoned || matches!(state.end, Some(End::Failed(_))) {
             return None;
         }
         state.followers += 1;

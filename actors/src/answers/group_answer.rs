@@ -201,6 +201,9 @@ impl GroupAnswer {
     }
 
     async fn end(&self, outcome: Outcome) {
+        if self.parts.log_content {
+            log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
+        }
         let latency = self.ask.asked_at.elapsed();
         let completion_tokens = conversation::estimate_tokens(&self.text);
         let estimate = Usage {

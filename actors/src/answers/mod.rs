@@ -132,6 +132,8 @@ pub struct Parts {
     pub options: AnswerOptions,
     /// `[cache]`
     pub cache: CacheOptions,
+    /// Whether texts may be written to the log (`log.content`).
+    pub log_content: bool,
     /// Figures.
     pub metrics: Metrics,
 }

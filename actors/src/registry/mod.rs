@@ -115,8 +115,9 @@ impl GroupRegistry {
             resume.and_then(|(since, seen)| groups::replay(name, (epoch, seq), Some(state.first), since, &seen));
         reply.joined(epoch, seq, replay.is_some());
         let replay = replay.filter(|replay| replay.after < seq);
-        if replay.is_some() {
-            socket.begin_replay(name);
+        match replay {
+            Some(_) => socket.begin_replay(name),
+            None => socket.end_replay(name),
         }
         replay
     }
@@ -155,7 +156,7 @@ impl GroupRegistry {
 
     fn ask_for_gap(&mut self, name: GroupName, ctx: &mut Context<Self>) {
         let Some(group) = self.groups.get_mut(&name) else { return };
-        match group.sequence.gap() {
+        match group.sequence.ask() {
             Some(after) => {
                 self.metrics.gaps.inc();
                 if self.relay.try_send(FillGap { group: name, after, reply_to: ctx.address() }).is_err() {
@@ -216,8 +217,10 @@ impl Handler<Open> for GroupRegistry {
             return Err(CloseCode::KeptFailing.into());
         }
         match self.sessions.get(&session) {
-            Some(running) if running.actor.connected() => Ok(running.actor.clone()),
-            _ => self.start_session(&session, Vec::new(), None).ok_or(CloseCode::Overloaded.into()),
+            // One that has just ended is not replaced here: how it ended is on its way, and decides what happens to
+            // its sockets. Who asked finds it gone and asks again, behind that news.
+            Some(running) => Ok(running.actor.clone()),
+            None => self.start_session(&session, Vec::new(), None).ok_or(CloseCode::Overloaded.into()),
         }
     }
 }
@@ -277,6 +280,14 @@ impl Handler<Detach> for GroupRegistry {
 
     fn handle(&mut self, Detach { session, socket }: Detach, _: &mut Context<Self>) {
         self.roster.detach(&session, socket);
+    }
+}
+
+impl Handler<Refreshed> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Refreshed { session, socket, access }: Refreshed, _: &mut Context<Self>) {
+        self.roster.refresh(&session, socket, access);
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use crate::access::Access;
 use crate::ids::{GroupName, NodeId, SessionId, SocketId, UserId};
 use crate::messages::Attached;
 use crate::outbox::SocketHandle;
@@ -135,6 +136,14 @@ impl Roster {
         if let Some(row) = self.tables().sessions.get_mut(session) {
             row.user = socket.access.user().clone();
             row.sockets.push(socket);
+        }
+    }
+
+    pub(super) fn refresh(&self, session: &SessionId, socket: SocketId, access: Arc<dyn Access>) {
+        let mut tables = self.tables();
+        let sockets = tables.sessions.get_mut(session).map_or(&mut [][..], |row| &mut row.sockets);
+        if let Some(attached) = sockets.iter_mut().find(|attached| attached.handle.id() == socket) {
+            attached.access = access;
         }
     }
 

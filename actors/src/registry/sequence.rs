@@ -17,6 +17,8 @@ pub struct Sequence {
     stash: BTreeMap<u64, StoredEvent>,
     /// The log is known to reach this far.
     reached: u64,
+    /// It was known to reach this far when it was last asked for a gap.
+    asked: u64,
 }
 
 /// What is to be done now.
@@ -38,6 +40,12 @@ impl Sequence {
     pub fn gap(&self) -> Option<u64> {
         let (_, seq) = self.at.as_ref()?;
         (self.reached > *seq).then_some(*seq)
+    }
+
+    /// The `seq` after which the log is to be read now, if events are missing.
+    pub fn ask(&mut self) -> Option<u64> {
+        self.asked = self.reached;
+        self.gap()
     }
 
     /// The log stands there now.
@@ -91,8 +99,15 @@ impl Sequence {
         if known == epoch {
             match events.first() {
                 Some(first) => *seq = (*seq).max(first.seq.saturating_sub(1)),
-                // Nothing is kept after the gap's beginning but what waits here.
-                None => *seq = self.stash.keys().next().map_or(self.reached, |next| next - 1).max(*seq),
+                None => match self.stash.keys().next() {
+                    // Nothing is kept after the gap's beginning but what waits here.
+                    Some(next) => *seq = (*seq).max(next - 1),
+                    // Who said that the log reaches further spoke of what is gone, or of another life of it. To pass
+                    // over events that are not written yet would lose them.
+                    None if self.reached == self.asked => self.reached = *seq,
+                    // Said after the log was asked: asked again.
+                    None => {}
+                },
             }
         }
         let mut due = Due::default();
@@ -144,10 +159,10 @@ mod tests {
         let e = Epoch::from("e");
         let mut sequence = Sequence::default();
         assert!(sequence.arrived(&e, event(3)).events.is_empty(), "held back until the log's state is known");
-        assert_eq!(seqs(&sequence.opened(&state("e", 1))), []);
+        assert!(seqs(&sequence.opened(&state("e", 1))).is_empty());
         assert_eq!(sequence.gap(), Some(1));
         assert_eq!(seqs(&sequence.arrived(&e, event(2))), [2, 3]);
-        assert_eq!(seqs(&sequence.arrived(&e, event(2))), []);
+        assert!(seqs(&sequence.arrived(&e, event(2))).is_empty());
         assert_eq!(sequence.gap(), None);
     }
 
@@ -168,8 +183,26 @@ mod tests {
         sequence.arrived(&e, event(9));
         assert_eq!(seqs(&sequence.filled(&e, vec![event(7), event(8)])), [7, 8, 9]);
         sequence.reached(20);
-        assert_eq!(seqs(&sequence.filled(&e, Vec::new())), []);
+        sequence.ask();
+        assert!(seqs(&sequence.filled(&e, Vec::new())).is_empty());
         assert_eq!(sequence.gap(), None);
+    }
+
+    #[test]
+    fn an_empty_page_never_makes_events_pass_that_are_still_to_come() {
+        let e = Epoch::from("e");
+        let mut sequence = Sequence::default();
+        sequence.opened(&state("e", 3));
+        // A place in an earlier life of the log.
+        sequence.reached(500);
+        assert_eq!(sequence.ask(), Some(3));
+        sequence.filled(&e, Vec::new());
+        assert_eq!(seqs(&sequence.arrived(&e, event(4))), [4]);
+        sequence.reached(6);
+        sequence.ask();
+        sequence.reached(7);
+        sequence.filled(&e, Vec::new());
+        assert_eq!(sequence.gap(), Some(4), "7 was heard of after the log had been asked");
     }
 
     #[test]

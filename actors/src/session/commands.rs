@@ -7,14 +7,15 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Effect, Reply};
+use super::{Effect, Promise, Reply};
 use crate::answers::{Ask, Cancel, Slot};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId};
 use crate::limiter::{Admit, Permit, Refund};
 use crate::messages::*;
 use crate::protocol::{
-    CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp,
+    CloseCode, CommandBody, ErrorCode, Event, JoinGroup, Logged, Message, Refusal, Role, SendMessage, timestamp,
 };
+use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
 use crate::store::{Append, Appended, Once, PageSize, StoreError, StoredEvent};
 
@@ -77,8 +78,10 @@ impl Work {
         match self.try_send(message, &reply).await {
             Ok(sent) => {
                 reply.logged(sent.seq, sent.message.as_ref());
-                if let Some(deliver) = sent.deliver {
-                    self.deliver(deliver).await;
+                match sent.deliver {
+                    Some(deliver) => self.tell(deliver).await,
+                    // The first try may have been logged without anybody here learning of it.
+                    None => self.tell(Reached { group: sent.group, seq: sent.seq }).await,
                 }
                 if let Some(ask) = sent.ask {
                     self.ask(ask).await;
@@ -105,7 +108,7 @@ impl Work {
             Err(refusal) => {
                 return match self.services.stores.logs.recall(&once).await {
                     Ok(Some(Appended::Again { seq, message, .. })) => {
-                        Ok(Sent { seq, message, deliver: None, ask: None })
+                        Ok(Sent { group, seq, message, deliver: None, ask: None })
                     }
                     Ok(Some(Appended::Conflict)) => Err(reused_id()),
                     _ => Err(refusal),
@@ -140,25 +143,26 @@ impl Work {
                 return Err(self.store_failed("append", &error));
             }
         };
-        if deliver.is_none() {
-            self.refund(admitted.permit.clone()).await;
-        }
         let ask = match (admitted.slot, &message) {
             (slot @ Some(_), Some(message)) if !answered => Some(Ask {
                 user: self.socket.access.user().clone(),
-                group,
+                group: group.clone(),
                 message: message.clone(),
                 seq,
                 question: text,
                 once: Some(once),
                 past_cache: false,
-                permit: admitted.permit,
+                permit: admitted.permit.clone(),
                 slot,
                 asked_at,
             }),
             _ => None,
         };
-        Ok(Sent { seq, message, deliver, ask })
+        // What is still to be answered is settled at the answer's end.
+        if deliver.is_none() && ask.is_none() {
+            self.refund(admitted.permit).await;
+        }
+        Ok(Sent { group, seq, message, deliver, ask })
     }
 
     /// What the message may cost: a slot for its answer, and the rate limits.
@@ -191,8 +195,12 @@ impl Work {
         _ = self.services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
 
-    async fn deliver(&self, deliver: Deliver) {
-        if let Err(error) = self.services.registry.send(deliver).timeout(PATIENCE).await {
+    async fn tell<M>(&self, message: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        GroupRegistry: actix::Handler<M>,
+    {
+        if let Err(error) = self.services.registry.send(message).timeout(PATIENCE).await {
             // The next event of the group shows the gap.
             log::error!("registry did not take an event error={error}");
         }
@@ -271,6 +279,11 @@ impl Work {
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {
         match self.socket.access.refresh(token).await {
             Ok(access) => {
+                let (session, socket) = (self.session.clone(), self.socket.handle.id());
+                let refreshed = Refreshed { session, socket, access: access.clone() };
+                if let Err(error) = self.services.registry.send(refreshed).timeout(PATIENCE).await {
+                    log::error!("registry did not take new rights error={error}");
+                }
                 reply.ack();
                 Effect::Rights(access)
             }
@@ -290,6 +303,8 @@ impl Work {
                 return Effect::None;
             }
         };
+        // From here on a replay may be owed that nobody else knows of.
+        let promise = Promise::new(self.socket.handle.clone(), CloseCode::Internal);
         let joining = Joining { reply, socket: self.socket.handle.clone(), resume: since.zip(epoch) };
         let enter = Enter {
             session: self.session.clone(),
@@ -299,8 +314,10 @@ impl Work {
             joining: Some(joining),
         };
         match self.services.registry.send(enter).timeout(PATIENCE).await {
-            Ok(Some(replay)) => Effect::Replay(replay),
-            Ok(None) => Effect::None,
+            Ok(replay) => {
+                promise.kept();
+                replay.map_or(Effect::None, Effect::Replay)
+            }
             Err(error) => {
                 log::error!("registry did not take a join error={error}");
                 Effect::None
@@ -401,6 +418,7 @@ struct Admitted {
 }
 
 struct Sent {
+    group: GroupName,
     seq: u64,
     message: Option<MessageId>,
     deliver: Option<Deliver>,

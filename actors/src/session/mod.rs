@@ -6,6 +6,7 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
+mod promise;
 mod replay;
 mod reply;
 mod typing;
@@ -18,6 +19,7 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+pub use promise::Promise;
 pub use reply::Reply;
 
 use crate::access::Access;
@@ -96,18 +98,17 @@ impl Session {
 
     fn carry_out_next(&mut self, id: SocketId, ctx: &mut Context<Self>) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        let Some((command, reply)) = socket.waiting.pop_front() else {
-            socket.busy = false;
-            return;
-        };
-        socket.busy = true;
-        let command = match command {
-            Ok(command) => command,
-            Err(refusal) => {
-                reply.refuse(&refusal);
-                return self.carry_out_next(id, ctx);
+        let (command, reply) = loop {
+            match socket.waiting.pop_front() {
+                Some((Ok(command), reply)) => break (command, reply),
+                Some((Err(refusal), reply)) => reply.refuse(&refusal),
+                None => {
+                    socket.busy = false;
+                    return;
+                }
             }
         };
+        socket.busy = true;
         let work = commands::Work {
             services: self.services.clone(),
             session: self.id.clone(),
@@ -159,6 +160,10 @@ impl Actor for Session {
     }
 
     fn stopped(&mut self, _: &mut Context<Self>) {
+        if std::thread::panicking() {
+            // actix calls this after a panic too: then the registry decides what becomes of the sockets.
+            return;
+        }
         // Nobody is left in a session without an actor: a socket that came in the last moment reconnects.
         self.sockets.values().for_each(|socket| socket.attached.handle.close(CloseCode::Restarted));
     }
@@ -195,7 +200,7 @@ impl Handler<AwaitLoaded> for Session {
 impl Handler<AttachSocket> for Session {
     type Result = ();
 
-    fn handle(&mut self, AttachSocket { socket, resume }: AttachSocket, ctx: &mut Context<Self>) {
+    fn handle(&mut self, AttachSocket { socket, resume, promise }: AttachSocket, ctx: &mut Context<Self>) {
         let id = socket.handle.id();
         socket.handle.bind(ctx.address());
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
@@ -214,7 +219,10 @@ impl Handler<AttachSocket> for Session {
             };
             let handle = socket.handle.clone();
             match services.registry.send(Attach { session, socket, resume, first }).timeout(PATIENCE).await {
-                Ok(replay) => replay.map_or(Effect::None, Effect::Replay),
+                Ok(replay) => {
+                    promise.kept();
+                    replay.map_or(Effect::None, Effect::Replay)
+                }
                 Err(error) => {
                     log::error!("socket not attached error={error}");
                     handle.close(CloseCode::Overloaded);
@@ -247,7 +255,8 @@ impl Handler<Commanded> for Session {
     fn handle(&mut self, Commanded { socket: id, command, reply }: Commanded, ctx: &mut Context<Self>) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         if socket.waiting.len() >= self.services.options.commands_burst as usize {
-            socket.attached.handle.close(CloseCode::Flooding);
+            // The client kept to its pace, which the socket watches: it is the store that is slow.
+            socket.attached.handle.close(CloseCode::Overloaded);
             return;
         }
         socket.waiting.push_back((command, reply));

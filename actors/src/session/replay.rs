@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Promise;
 use crate::messages::Replay;
 use crate::outbox::SocketHandle;
 use crate::protocol::CloseCode;
@@ -15,7 +16,8 @@ const AGAIN: Duration = Duration::from_millis(20);
 /// Runs until the socket is up to date, closed, or cannot be brought up to date (it is then told to reconnect).
 pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
     let Replay { group, epoch, mut after } = replay;
-    let unfinished = CloseOnDrop(Some(socket.clone()));
+    // A socket whose replay ended half-way has a hole: it must come back.
+    let promise = Promise::new(socket.clone(), CloseCode::Internal);
     while socket.wants_more().await {
         let page = match stores.logs.read_after(&group, after, PAGE).await {
             Ok(page) => page,
@@ -43,22 +45,5 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
             tokio::time::sleep(AGAIN).await;
         }
     }
-    unfinished.disarm();
-}
-
-/// A socket whose replay ended half-way has a hole: it must come back.
-struct CloseOnDrop(Option<SocketHandle>);
-
-impl CloseOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if let Some(socket) = self.0.take() {
-            socket.close(CloseCode::Internal);
-        }
-    }
+    promise.kept();
 }

@@ -2,7 +2,11 @@
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use tempfile::NamedTempFile;
 
 use super::app::ADMIN_TOKEN;
 
@@ -11,11 +15,14 @@ pub struct Broker {
     /// Where it listens.
     pub address: SocketAddr,
     child: Child,
+    log: NamedTempFile,
 }
 
 impl Broker {
     /// Starts the binary on `port` (one that is free if 0) and waits until it is live.
     pub async fn start(port: u16, environment: &[(&str, &str)]) -> Self {
+        // Tests ask the process by HTTP, and reqwest wants to know by what it would encrypt.
+        sophie::tls::install();
         let port = match port {
             0 => std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port(),
             port => port,
@@ -26,8 +33,10 @@ impl Broker {
         command.current_dir(dir).env("SOPHIE__SERVER__BIND", address.to_string());
         command.env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN).env("SOPHIE__LIMITS__ENABLED", "false");
         command.env("SOPHIE__AI__BACKEND", "demo").envs(environment.iter().copied());
-        let child = command.stdout(Stdio::null()).spawn().expect("the binary starts");
-        let broker = Self { address, child };
+        let log = NamedTempFile::new().expect("a file");
+        let stderr = log.reopen().expect("a second handle");
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn().expect("the binary starts");
+        let broker = Self { address, child, log };
         let until = Instant::now() + Duration::from_secs(20);
         while tokio::net::TcpStream::connect(address).await.is_err() {
             assert!(Instant::now() < until, "the program does not listen");
@@ -39,6 +48,11 @@ impl Broker {
     /// The process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).expect("text")
     }
 
     /// Sends a signal: `-TERM`, `-KILL`, `-STOP`, `-CONT`.
@@ -64,5 +78,10 @@ impl Drop for Broker {
     fn drop(&mut self) {
         _ = self.child.kill();
         _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("{}", self.log());
+        } else {
+            assert!(!self.log().contains("panicked at"), "{}", self.log());
+        }
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod broker;
 mod handshake;
+mod raw;
 #[path = "../../../actors/src/store/redis/server.rs"]
 mod redis_server;
 mod socket;
@@ -12,9 +13,10 @@ mod token;
 use std::time::Duration;
 
 pub use answer::{Answer, start_with_ai};
-pub use app::{Mode, TestApp};
+pub use app::{ADMIN_TOKEN, Mode, TestApp};
 pub use broker::Broker;
 pub use handshake::Handshake;
+pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
 pub use socket::TestSocket;
 pub use token::{JWT, Token};

@@ -1,0 +1,41 @@
+# Everything that is done to this project, by name. `make` alone lists it.
+
+export CARGO_TERM_COLOR ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test test-rust test-browser run fmt lint deny image clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what the tests need, where it is missing (apt as root, a Python venv)
+	@scripts/setup.sh
+
+test: setup ## run everything: Rust tests, then the chat page in a real browser
+	@scripts/test.sh
+
+test-rust: ## run the Rust tests alone
+	cargo test --workspace --locked
+
+test-browser: setup ## run the browser tests alone
+	@scripts/test-browser.sh
+
+run: ## build in release mode and serve at http://127.0.0.1:8080
+	cargo run --release --locked
+
+fmt: ## format the code
+	cargo fmt --all
+
+lint: ## check format and clippy, warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## check licences, sources, banned, yanked and duplicate dependencies
+	@scripts/deny.py
+
+image: ## build the container image and start it for real (root; buildah, debootstrap)
+	@scripts/image.sh
+
+clean: ## remove what was built and the Python venv
+	cargo clean
+	rm -rf .venv test-results

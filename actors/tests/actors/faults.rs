@@ -1,0 +1,207 @@
+//! Stores that fail, hang or panic when they are told to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytestring::ByteString;
+use sophie_actors::ids::{AnswerId, GroupName, SessionId, UserId};
+use sophie_actors::limiter::{Bucket, Limits, Verdict};
+use sophie_actors::store::memory::{self, MemoryOptions};
+use sophie_actors::store::*;
+use tokio::sync::Notify;
+
+/// What a call does instead of its work.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// Fails at once.
+    Away,
+    /// Does its work, and fails.
+    ReplyLost,
+    /// Waits until the fault is lifted.
+    Hang,
+    /// Panics if what it is about contains this text.
+    Panic(&'static str),
+}
+
+/// The faults of one set of stores, by call (`append`, `renew`, …), and what was called.
+#[derive(Clone, Default)]
+pub struct Faults(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    lifted: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    faults: HashMap<&'static str, Fault>,
+    calls: Vec<(&'static str, String)>,
+}
+
+impl Faults {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on `call` does this.
+    pub fn set(&self, call: &'static str, fault: Fault) {
+        self.state().faults.insert(call, fault);
+    }
+
+    /// From now on `call` works again.
+    pub fn lift(&self, call: &'static str) {
+        self.state().faults.remove(call);
+        self.0.lifted.notify_waiters();
+    }
+
+    /// Calls that hang look again at what they are to do.
+    pub fn wake(&self) {
+        self.0.lifted.notify_waiters();
+    }
+
+    /// What `call` was about, each time.
+    pub fn calls(&self, call: &str) -> Vec<String> {
+        self.state().calls.iter().filter(|(name, _)| *name == call).map(|(_, about)| about.clone()).collect()
+    }
+
+    async fn on<T>(
+        &self,
+        call: &'static str,
+        about: impl ToString,
+        work: impl Future<Output = StoreResult<T>>,
+    ) -> StoreResult<T> {
+        let about = about.to_string();
+        self.state().calls.push((call, about.clone()));
+        loop {
+            let lifted = self.0.lifted.notified();
+            let fault = self.state().faults.get(call).cloned();
+            match fault {
+                Some(Fault::Away) => return Err(away()),
+                Some(Fault::ReplyLost) => return work.await.and(Err(away())),
+                Some(Fault::Hang) => lifted.await,
+                Some(Fault::Panic(text)) if about.contains(text) => panic!("{call} was told to panic"),
+                Some(Fault::Panic(_)) | None => return work.await,
+            }
+        }
+    }
+}
+
+fn away() -> StoreError {
+    StoreError::Unavailable("told to fail".into())
+}
+
+/// Memory stores with faults at will.
+pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
+    let faults = Faults::default();
+    let faulty = Arc::new(Faulty { inner: memory::stores(options), faults: faults.clone() });
+    let stores = Stores {
+        logs: faulty.clone(),
+        groups: faulty.inner.groups.clone(),
+        sessions: faulty.clone(),
+        answers: faulty.clone(),
+        membership: faulty.clone(),
+        cache: faulty.clone(),
+        limits: faulty,
+    };
+    (stores, faults)
+}
+
+struct Faulty {
+    inner: Stores,
+    faults: Faults,
+}
+
+fn names(groups: &[GroupName]) -> String {
+    groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ")
+}
+
+#[async_trait]
+impl Logs for Faulty {
+    async fn append(&self, append: Append) -> StoreResult<Appended> {
+        let about = append.body.to_string();
+        self.faults.on("append", about, self.inner.logs.append(append)).await
+    }
+    async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
+        self.faults.on("recall", &once.id, self.inner.logs.recall(once)).await
+    }
+    async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {
+        self.faults.on("open", names(groups), self.inner.logs.open(groups)).await
+    }
+    async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page> {
+        self.faults.on("read_after", group, self.inner.logs.read_after(group, after, size)).await
+    }
+    async fn read_before(&self, group: &GroupName, before: Option<u64>, size: PageSize) -> StoreResult<Page> {
+        self.faults.on("read_before", group, self.inner.logs.read_before(group, before, size)).await
+    }
+}
+
+#[async_trait]
+impl SessionRecords for Faulty {
+    async fn claim(&self, session: &SessionId, user: &UserId) -> StoreResult<UserId> {
+        self.faults.on("claim", session, self.inner.sessions.claim(session, user)).await
+    }
+    async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord> {
+        self.faults.on("load", session, self.inner.sessions.load(session)).await
+    }
+    async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
+        self.faults.on("add_group", group, self.inner.sessions.add_group(session, group)).await
+    }
+    async fn remove_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
+        self.faults.on("remove_group", group, self.inner.sessions.remove_group(session, group)).await
+    }
+}
+
+#[async_trait]
+impl AnswerRecords for Faulty {
+    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
+        self.faults.on("begin", &record.answer, self.inner.answers.begin(record, once)).await
+    }
+    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {
+        self.faults.on("renew", answer, self.inner.answers.renew(answer, more)).await
+    }
+    async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
+        self.faults.on("end", answer, self.inner.answers.end(answer, group, body)).await
+    }
+    async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>> {
+        self.faults.on("orphans", "", self.inner.answers.orphans()).await
+    }
+}
+
+#[async_trait]
+impl Membership for Faulty {
+    async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.faults.on("join", names(groups), self.inner.membership.join(groups)).await
+    }
+    async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.faults.on("leave", names(groups), self.inner.membership.leave(groups)).await
+    }
+    async fn heartbeat(&self) -> StoreResult<bool> {
+        self.faults.on("heartbeat", "", self.inner.membership.heartbeat()).await
+    }
+    async fn resign(&self) -> StoreResult<()> {
+        self.faults.on("resign", "", self.inner.membership.resign()).await
+    }
+}
+
+#[async_trait]
+impl AnswerCache for Faulty {
+    async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>> {
+        self.faults.on("get", digest, self.inner.cache.get(digest)).await
+    }
+    async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()> {
+        self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry)).await
+    }
+}
+
+#[async_trait]
+impl Limits for Faulty {
+    async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict> {
+        let keys: Vec<_> = buckets.iter().map(|bucket| bucket.key.as_str()).collect();
+        self.faults.on("admit", keys.join(" "), self.inner.limits.admit(buckets)).await
+    }
+    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()> {
+        self.faults.on("settle", format!("{} {units}", bucket.key), self.inner.limits.settle(bucket, units)).await
+    }
+}

@@ -1,0 +1,10 @@
+//! Every actor by itself, with probes around it and with time that stands still unless everybody waits.
+
+mod answers;
+mod faults;
+mod limiter;
+mod mirror;
+mod registry;
+mod relay;
+mod session;
+mod support;

@@ -1,0 +1,71 @@
+//! The relay: what a gap holds, or that it could not be read.
+
+use std::time::Duration;
+
+use sophie_actors::messages::*;
+use sophie_actors::store::{Append, Appended};
+use tokio::time::sleep;
+
+use crate::faults::Fault;
+use crate::support::*;
+
+/// Logs an event that nobody on this node is told of, as another node would.
+async fn elsewhere(world: &World, name: &str, text: &str) -> u64 {
+    let name = group(name);
+    let body = format!("{{\"type\":\"message\",\"group\":\"{name}\",\"message\":{{\"text\":\"{text}\"}}}}");
+    let append = Append { group: name, body: body.into(), message: None, once: None };
+    match world.stores.logs.append(append).await.expect("logged") {
+        Appended::New { seq, .. } => seq,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[actix::test]
+async fn what_another_node_logged_is_delivered_though_this_one_was_only_told_of_the_last() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    for text in ["one", "two", "three"] {
+        elsewhere(&world, "chat_s", text).await;
+    }
+    world.faults.set("read_after", Fault::Away);
+    world.services.registry.send(Reached { group: group("chat_s"), seq: 3 }).await.expect("told");
+    sleep(Duration::from_secs(3)).await;
+    assert!(client.waiting().is_empty());
+    world.faults.lift("read_after");
+    for text in ["one", "two", "three"] {
+        assert_eq!(client.event_of("message").await["message"]["text"], text);
+    }
+}
+
+#[actix::test]
+async fn a_gap_of_many_pages_is_filled_in_order_and_beside_live_events() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    for number in 0..900 {
+        elsewhere(&world, "chat_s", &number.to_string()).await;
+    }
+    assert_eq!(client.say("1", "live").await["seq"], 901);
+    let mut seqs = Vec::new();
+    while seqs.len() < 901 {
+        seqs.extend(client.event_of("message").await["seq"].as_u64());
+    }
+    assert_eq!(seqs, (1..=901).collect::<Vec<_>>());
+}
+
+#[actix::test]
+async fn one_log_that_does_not_answer_holds_no_other_up() {
+    let world = World::start().await;
+    let (slow, quick) = (world.connect("slow").await, world.connect("quick").await);
+    elsewhere(&world, "chat_slow", "late").await;
+    elsewhere(&world, "chat_quick", "soon").await;
+    world.faults.set("read_after", Fault::Hang);
+    world.services.registry.send(Reached { group: group("chat_slow"), seq: 1 }).await.expect("told");
+    until("the log is asked", || world.faults.calls("read_after") == ["chat_slow"]).await;
+    // What comes from now on is answered; the first question still hangs.
+    world.faults.set("read_after", Fault::Panic("nothing"));
+    world.services.registry.send(Reached { group: group("chat_quick"), seq: 1 }).await.expect("told");
+    assert_eq!(quick.event_of("message").await["message"]["text"], "soon");
+    assert!(slow.waiting().is_empty());
+    world.faults.wake();
+    assert_eq!(slow.event_of("message").await["message"]["text"], "late");
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what the tests need and is missing: Debian packages (as root), and a Python venv in .venv.
+# Does nothing, quickly, where everything is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! command -v cargo >/dev/null; then
+    echo "cargo is missing: install Rust (https://rustup.rs), version $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or later" >&2
+    exit 1
+fi
+
+packages=()
+command -v cc >/dev/null || packages+=(build-essential)
+command -v redis-server >/dev/null || packages+=(redis-server)
+# The tests name these two paths: the chromium of a snap or a browser vendor cannot be driven in the same way.
+[[ -x /usr/bin/chromium ]] || packages+=(chromium)
+[[ -x /usr/bin/chromedriver ]] || packages+=(chromium-driver)
+python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+
+if ((${#packages[@]})); then
+    if ! command -v apt-get >/dev/null || ((EUID != 0)); then
+        echo "missing: ${packages[*]}" >&2
+        echo "install them and try again; on Debian or Ubuntu: sudo apt-get install ${packages[*]}" >&2
+        exit 1
+    fi
+    echo "installing: ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    # Package lists may be missing or old, so that they name files which are gone.
+    apt-get update -qq
+    # RUNLEVEL=1: no redis-server is started as a service; the tests start their own.
+    RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+fi
+
+# The stamp is written last: a venv that was cut short is made anew.
+if ! cmp -s tests/requirements.txt .venv/requirements.installed; then
+    echo "installing: tests/requirements.txt into .venv"
+    .venv/bin/python -c 'import pip' 2>/dev/null || python3 -m venv --clear .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt .venv/requirements.installed
+fi
