@@ -91,6 +91,8 @@ pub struct Replacements {
     pub stores: Option<Stores>,
     /// Instead of the demo or the OpenAI-compatible backend.
     pub backend: Option<Arc<dyn Backend>>,
+    /// Instead of the product's own time budgets for calls to Redis, which a busy machine breaks.
+    pub budgets: Option<Budgets>,
 }
 
 impl Application {
@@ -126,7 +128,7 @@ impl Application {
         };
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
-            None => stores(&settings, &node).await?,
+            None => stores(&settings, &node, replacements.budgets.unwrap_or_default()).await?,
         };
         let (report, ended) = mpsc::channel(8);
         let essential = |name: &'static str| {
@@ -399,7 +401,11 @@ fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
     }
 }
 
-async fn stores(settings: &Settings, node: &NodeId) -> Result<(Stores, Option<RedisHealth>), AppError> {
+async fn stores(
+    settings: &Settings,
+    node: &NodeId,
+    budgets: Budgets,
+) -> Result<(Stores, Option<RedisHealth>), AppError> {
     let (session, cache) = (&settings.session, &settings.cache.options);
     if !settings.redis.enabled {
         let options = MemoryOptions {
@@ -425,7 +431,7 @@ async fn stores(settings: &Settings, node: &NodeId) -> Result<(Stores, Option<Re
         group_expiry_seconds: settings.channel.group_expiry_seconds,
         cache_ttl_seconds: cache.ttl_seconds,
         cache_max_entry_bytes: cache.max_entry_bytes,
-        budgets: Budgets::default(),
+        budgets,
     };
     let (stores, health) = redis::connect(options).await.map_err(|error| AppError::Settings(error.to_string()))?;
     Ok((stores, Some(health)))

@@ -72,11 +72,15 @@ async fn upgrade(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"));
     }
     let address = client_address(request, state);
-    admit(state, address).await?;
+    admit(state, AdmitConnect::From(address)).await?;
     let authorization = text(headers, header::AUTHORIZATION);
     let token = credentials::token(authorization, &offers, request.query_string());
     let shown = Credentials { token, session: session.clone(), address };
     let identity = state.authenticator.authenticate(shown).await.map_err(refused)?;
+    // A guest is named by the session alone: a limit would let strangers lock it.
+    if !identity.guest {
+        admit(state, AdmitConnect::Of(identity.user.clone())).await?;
+    }
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
     socket::check_handshake(request)?;
     claim(state, &identity, &session).await?;
@@ -102,8 +106,8 @@ async fn upgrade(
     socket.start(request, payload, protocol, options.max_frame_bytes)
 }
 
-async fn admit(state: &State, address: std::net::IpAddr) -> Result<(), ApiError> {
-    match state.services.limiter.send(AdmitConnect { address }).timeout(PATIENCE).await {
+async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
+    match state.services.limiter.send(connect).timeout(PATIENCE).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Refusal { message, retry_after_ms, .. })) => {
             let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);

@@ -25,6 +25,7 @@ async fn start(socket: &mut TestSocket, id: &str, text: &str) -> Value {
 
 async fn join(socket: &mut TestSocket, group: &str) {
     assert_eq!(socket.ask("join", json!({"type": "group.join", "group": group})).await["type"], "ack");
+    socket.settled().await;
 }
 
 fn kinds(events: &[Value]) -> Vec<&str> {

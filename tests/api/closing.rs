@@ -5,15 +5,17 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::support::{Mode, TestApp};
 
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
 const TEXT: OpCode = OpCode::Data(Data::Text);
 const BINARY: OpCode = OpCode::Data(Data::Binary);
 const CONTINUE: OpCode = OpCode::Data(Data::Continue);
 
+/// Opcode, whether it is the last of its message, payload.
+type Fragment<'a> = (OpCode, bool, &'a [u8]);
+
 in_both_modes!(an_operator_closes_a_session, a_flood_is_cut_off_and_what_came_before_it_is_answered);
 
 async fn an_operator_closes_a_session(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut one, mut two, mut other) = (app.open("s1").await, app.open("s1").await, app.open("s2").await);
     let (status, _) = app.admin("DELETE", "/admin/api/sessions/s1", None).await;
     assert!((200..300).contains(&status), "{status}");
@@ -30,7 +32,7 @@ async fn a_flood_is_cut_off_and_what_came_before_it_is_answered(mode: Mode) {
         ("SOPHIE__SESSION__COMMANDS_BURST", "20"),
         ("SOPHIE__SESSION__COMMANDS_PER_SECOND", "1"),
     ];
-    let app = TestApp::start(mode, &[NO_DRAIN, limits[0], limits[1], limits[2]]).await;
+    let app = TestApp::patient(mode, &[limits[0], limits[1], limits[2]]).await;
     let mut socket = app.open("s1").await;
     for n in 0..15 {
         assert_eq!(socket.ask(&n.to_string(), json!({"type": "ping"})).await["type"], "pong");
@@ -43,14 +45,11 @@ async fn a_flood_is_cut_off_and_what_came_before_it_is_answered(mode: Mode) {
     app.open("s1").await.settled().await;
 }
 
-/// A frame: opcode, whether it is the last, payload.
-type Piece<'a> = (OpCode, bool, &'a [u8]);
-
 #[tokio::test]
 async fn a_frame_that_the_protocol_does_not_know_closes_by_its_code() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let too_large = format!("{{\"type\":\"ping\",\"pad\":\"{}\"}}", "x".repeat(65_536));
-    let cases: [(&str, &[Piece], u16); 7] = [
+    let cases: [(&str, &[Fragment], u16); 7] = [
         ("binary", &[(BINARY, true, b"{}")], 1003),
         ("fragmented binary", &[(BINARY, false, b"{}"), (CONTINUE, true, b"")], 1003),
         ("not UTF-8", &[(TEXT, true, b"\"\xff\"")], 1007),
@@ -75,7 +74,7 @@ async fn a_frame_that_the_protocol_does_not_know_closes_by_its_code() {
 
 #[tokio::test]
 async fn a_text_may_come_in_fragments() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let mut socket = app.open("s1").await;
     let command = "{\"type\":\"message.send\",\"id\":\"1\",\"text\":\"é👋\",\"assistant\":false}".as_bytes();
     // One byte a fragment: characters are cut, too.
@@ -94,7 +93,7 @@ async fn a_text_may_come_in_fragments() {
 
 #[tokio::test]
 async fn a_client_that_says_goodbye_is_answered() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let mut socket = app.open("s1").await;
     socket.stream.close(None).await.expect("sent");
     let (events, _) = socket.until_closed().await;

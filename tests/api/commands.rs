@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Mode, TestApp, TestSocket};
 
 async fn start(mode: Mode) -> TestApp {
-    TestApp::start(mode, &[("SOPHIE__SERVER__DRAIN_SECONDS", "0")]).await
+    TestApp::patient(mode, &[]).await
 }
 
 fn note(text: &str) -> Value {

@@ -7,8 +7,6 @@ use tokio::io::AsyncReadExt;
 
 use crate::support::{Handshake, Mode, SOON, TestApp, TestSocket, eventually, start_with_ai};
 
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
-
 in_both_modes!(
     a_session_is_named_by_1_to_64_letters_digits_underscores_and_hyphens,
     the_first_event_says_all_that_a_client_must_know,
@@ -18,7 +16,7 @@ in_both_modes!(
 );
 
 async fn a_session_is_named_by_1_to_64_letters_digits_underscores_and_hyphens(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     for name in ["a", "Az_09-", &"x".repeat(64)] {
         assert_eq!(app.open(name).await.ready["session"], name);
     }
@@ -33,7 +31,7 @@ async fn a_session_is_named_by_1_to_64_letters_digits_underscores_and_hyphens(mo
 }
 
 async fn the_first_event_says_all_that_a_client_must_know(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SERVER__NODE", "n1")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SERVER__NODE", "n1")]).await;
     let mut first = app.open("s1").await;
     let ready = &first.ready;
     assert_eq!((&ready["session"], &ready["user"], &ready["node"]), (&json!("s1"), &json!("guest:s1"), &json!("n1")));
@@ -79,7 +77,7 @@ type Header = (&'static str, &'static str);
 
 #[tokio::test]
 async fn the_subprotocol_is_answered_when_it_is_offered_and_is_the_default() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let offers: [(&[Header], Option<&str>); 6] = [
         (&[], None),
         (&[("sec-websocket-protocol", "sophie.v1")], Some("sophie.v1")),
@@ -103,7 +101,7 @@ async fn the_subprotocol_is_answered_when_it_is_offered_and_is_the_default() {
 
 #[tokio::test]
 async fn without_a_list_only_pages_of_the_same_host_may_connect() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let own = format!("http://{}", app.address());
     assert_eq!(Handshake::with(app.address(), "/ws/chat/s1", &[("origin", &own)]).await.status, 101);
     assert_eq!(Handshake::with(app.address(), "/ws/chat/s1", &[]).await.status, 101);
@@ -116,7 +114,7 @@ async fn without_a_list_only_pages_of_the_same_host_may_connect() {
 #[tokio::test]
 async fn a_list_of_origins_decides_alone() {
     let list = ("SOPHIE__SERVER__ALLOWED_ORIGINS", "https://app.example.com,https://*.shop.example");
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN, list]).await;
+    let app = TestApp::patient(Mode::Memory, &[list]).await;
     for origin in ["https://app.example.com", "https://a.shop.example"] {
         assert_eq!(Handshake::with(app.address(), "/ws/chat/s1", &[("origin", origin)]).await.status, 101, "{origin}");
     }
@@ -130,7 +128,7 @@ async fn a_list_of_origins_decides_alone() {
 
 #[tokio::test]
 async fn a_full_service_says_when_to_come_back_and_a_place_that_is_left_is_free() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN, ("SOPHIE__SERVER__MAX_CONNECTIONS", "1")]).await;
+    let app = TestApp::patient(Mode::Memory, &[("SOPHIE__SERVER__MAX_CONNECTIONS", "1")]).await;
     let mut only = app.open("s1").await;
     let refused = Handshake::with(app.address(), "/ws/chat/s2", &[]).await;
     assert_eq!(refused.refusal(), (503, "overloaded".into(), true));
@@ -144,7 +142,7 @@ async fn a_full_service_says_when_to_come_back_and_a_place_that_is_left_is_free(
 
 async fn too_many_connects_of_one_address_are_refused(mode: Mode) {
     let limits = [("SOPHIE__LIMITS__ENABLED", "true"), ("SOPHIE__LIMITS__CONNECTS_PER_MINUTE", "3")];
-    let app = TestApp::start(mode, &[NO_DRAIN, limits[0], limits[1]]).await;
+    let app = TestApp::patient(mode, &[limits[0], limits[1]]).await;
     for session in ["s1", "s2", "s1"] {
         app.open(session).await;
     }
@@ -154,7 +152,7 @@ async fn too_many_connects_of_one_address_are_refused(mode: Mode) {
 
 #[tokio::test]
 async fn a_plain_request_and_a_bad_place_to_resume_from_are_refused_in_words() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let plain = app.request("GET", "/ws/chat/s1").send().await.expect("a response");
     assert_eq!(plain.status(), 400);
     let body: serde_json::Value = plain.json().await.expect("JSON");
@@ -164,7 +162,7 @@ async fn a_plain_request_and_a_bad_place_to_resume_from_are_refused_in_words() {
 }
 
 async fn membership_outlasts_sockets_and_the_session_in_memory(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__IDLE_SECONDS", "0")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__IDLE_SECONDS", "0")]).await;
     let mut socket = app.open("s1").await;
     let joined = socket.ask("1", json!({"type": "group.join", "group": "team-7"})).await;
     let said = json!({"type": "message.send", "text": "hi", "group": "team-7", "assistant": false});
@@ -182,7 +180,7 @@ async fn membership_outlasts_sockets_and_the_session_in_memory(mode: Mode) {
 #[tokio::test]
 async fn a_silent_client_is_pinged_and_then_closed() {
     let pings = [("SOPHIE__SESSION__PING_SECONDS", "1"), ("SOPHIE__SESSION__PONG_SECONDS", "1")];
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN, pings[0], pings[1]]).await;
+    let app = TestApp::patient(Mode::Memory, &[pings[0], pings[1]]).await;
     let mut alive = app.open("alive").await;
     assert_eq!(alive.ready["ping_interval_ms"], 1_000);
     // Read as bytes, nothing answers the pings.

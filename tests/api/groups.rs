@@ -4,8 +4,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Mode, SOON, TestApp, TestSocket, eventually};
 
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
-
 async fn join(socket: &mut TestSocket, group: &str) -> Value {
     let ack = socket.ask("join", json!({"type": "group.join", "group": group})).await;
     assert_eq!(ack["type"], "ack", "{ack}");
@@ -30,12 +28,14 @@ in_both_modes!(
 );
 
 async fn members_are_told_who_joins_and_who_leaves(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     let ack = join(&mut alice, "team").await;
     assert_eq!((&ack["seq"], &ack["recovered"]), (&json!(0), &json!(false)));
     assert!(ack["epoch"].is_string());
     join(&mut bob, "team").await;
+    // What a command does is done when the next one is answered.
+    bob.settled().await;
     let joined = json!({"type": "group.joined", "group": "team", "session": "bob", "user": "guest:bob"});
     assert!(of(&alice.settled().await, "group.joined").contains(&joined));
     // Membership is the session's: neither another socket nor a second join is news.
@@ -54,10 +54,11 @@ async fn members_are_told_who_joins_and_who_leaves(mode: Mode) {
 }
 
 async fn a_message_reaches_all_members_and_nobody_else(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut alice, mut bob, mut eve) = (app.open("alice").await, app.open("bob").await, app.open("eve").await);
     join(&mut alice, "team.one").await;
     join(&mut bob, "team.one").await;
+    bob.settled().await;
     let mut tab = app.open("bob").await;
     let mut command = said("team.one", "one");
     command["id"] = "1".into();
@@ -83,10 +84,11 @@ async fn a_message_reaches_all_members_and_nobody_else(mode: Mode) {
 }
 
 async fn members_are_sessions_with_a_live_socket_counted_once(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SERVER__NODE", "n1")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SERVER__NODE", "n1")]).await;
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     join(&mut alice, "team").await;
     join(&mut bob, "team").await;
+    bob.settled().await;
     let tab = app.open("bob").await;
     let list = json!({"type": "group.members", "group": "team"});
     let reply = alice.ask("m", list.clone()).await;
@@ -115,7 +117,7 @@ async fn members_are_sessions_with_a_live_socket_counted_once(mode: Mode) {
 }
 
 async fn typing_is_passed_on_once_a_second_to_the_others_and_not_logged(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     join(&mut alice, "team").await;
     join(&mut bob, "team").await;
@@ -126,7 +128,7 @@ async fn typing_is_passed_on_once_a_second_to_the_others_and_not_logged(mode: Mo
         assert_eq!(reply["type"], "ack");
     }
     alice.ask("s", said("team", "typed")).await;
-    alice.event_of("message").await;
+    alice.settled().await;
     let took = started.elapsed().as_secs() as usize;
     let seen = bob.settled().await;
     let typing = of(&seen, "typing");
@@ -142,7 +144,7 @@ async fn typing_is_passed_on_once_a_second_to_the_others_and_not_logged(mode: Mo
 }
 
 async fn a_session_may_be_in_so_many_groups(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__MAX_GROUPS", "3")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__MAX_GROUPS", "3")]).await;
     let mut socket = app.open("s1").await;
     for group in ["a", "b", "c", "a"] {
         join(&mut socket, group).await;
@@ -155,7 +157,7 @@ async fn a_session_may_be_in_so_many_groups(mode: Mode) {
 }
 
 async fn home_groups_are_their_sessions_own(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     app.open("s2").await;
     for group in ["chat_s2", "chat_nobody"] {

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use crate::ai_server::Script;
 use crate::support::{Answer, Mode, TestApp, TestSocket, start_with_ai};
 
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
 /// What a reply holds at most.
 const MOST: usize = 256 * 1024;
 
@@ -42,7 +41,7 @@ in_both_modes!(
 );
 
 async fn history_comes_in_pages_oldest_first(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     let (seqs, more, _) = page(&mut socket, None, None).await;
     assert_eq!((seqs.len(), more), (0, false));
@@ -89,7 +88,7 @@ async fn history_holds_events_as_they_were_sent_and_nothing_ephemeral(mode: Mode
 }
 
 async fn a_page_of_large_messages_ends_at_its_size(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     say_many(&mut socket, 40, &"x".repeat(15_000)).await;
     let mut found = Vec::new();
@@ -109,7 +108,7 @@ async fn a_page_of_large_messages_ends_at_its_size(mode: Mode) {
 }
 
 async fn a_log_keeps_so_many_events(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__LOG_EVENTS", "10")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__LOG_EVENTS", "10")]).await;
     let mut socket = app.open("s1").await;
     say_many(&mut socket, 25, "words").await;
     let (seqs, more, _) = page(&mut socket, None, Some(100)).await;

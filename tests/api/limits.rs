@@ -6,7 +6,6 @@ use crate::ai_server::Script;
 use crate::support::{Answer, JWT, Mode, TestApp, TestSocket, Token, start_with_ai};
 
 const ON: (&str, &str) = ("SOPHIE__LIMITS__ENABLED", "true");
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
 /// Nothing comes back while a test runs.
 const SLOW: (&str, &str) = ("SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE", "1");
 
@@ -34,7 +33,7 @@ in_both_modes!(
 );
 
 async fn a_burst_is_let_through_and_then_refused_before_logging(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ON, SLOW]).await;
+    let app = TestApp::patient(mode, &[ON, SLOW]).await;
     let (mut socket, mut tab) = (app.open("s1").await, app.open("s1").await);
     // Messages without an answer count like any other.
     for n in 1..=5 {
@@ -51,7 +50,7 @@ async fn a_burst_is_let_through_and_then_refused_before_logging(mode: Mode) {
 }
 
 async fn what_was_logged_is_acknowledged_again_though_the_limit_is_used_up(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ON, SLOW, ("SOPHIE__LIMITS__USER_BURST", "2")]).await;
+    let app = TestApp::patient(mode, &[ON, SLOW, ("SOPHIE__LIMITS__USER_BURST", "2")]).await;
     let mut socket = app.open("s1").await;
     let first = socket.ask("1", note("one")).await;
     // A repetition costs nothing.
@@ -65,7 +64,7 @@ async fn what_was_logged_is_acknowledged_again_though_the_limit_is_used_up(mode:
 
 async fn the_limit_is_the_users_over_all_their_sessions(mode: Mode) {
     let limit = ("SOPHIE__LIMITS__USER_BURST", "2");
-    let app = TestApp::start(mode, &[NO_DRAIN, ON, SLOW, limit, JWT[0], JWT[1]]).await;
+    let app = TestApp::patient(mode, &[ON, SLOW, limit, JWT[0], JWT[1]]).await;
     let query = |user: &str| format!("?token={}", Token::of(user).sign());
     let mut one = app.open_with("s1", &query("alice")).await;
     let mut two = app.open_with("s2", &query("alice")).await;
@@ -77,7 +76,7 @@ async fn the_limit_is_the_users_over_all_their_sessions(mode: Mode) {
 }
 
 async fn the_messages_of_an_address_are_limited(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ON, ("SOPHIE__LIMITS__ADDRESS_MESSAGES_PER_MINUTE", "2")]).await;
+    let app = TestApp::patient(mode, &[ON, ("SOPHIE__LIMITS__ADDRESS_MESSAGES_PER_MINUTE", "2")]).await;
     for session in ["s1", "s2"] {
         assert_eq!(app.open(session).await.ask("1", note("hi")).await["type"], "ack");
     }
@@ -143,7 +142,7 @@ async fn notes_reserve_no_tokens(mode: Mode) {
 
 #[tokio::test]
 async fn without_limits_only_the_answers_at_once_are_counted() {
-    let app = TestApp::start(Mode::Memory, &[NO_DRAIN]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let mut socket = app.open("s1").await;
     for n in 1..=700 {
         let mut command = note("hi");

@@ -4,8 +4,6 @@ use serde_json::{Value, json};
 
 use crate::support::{Mode, TestApp, TestSocket};
 
-const NO_DRAIN: (&str, &str) = ("SOPHIE__SERVER__DRAIN_SECONDS", "0");
-
 async fn say_many(socket: &mut TestSocket, group: &str, numbers: std::ops::RangeInclusive<usize>) {
     // A window of what is under way keeps the socket from being slow.
     for n in numbers.clone() {
@@ -38,7 +36,7 @@ in_both_modes!(
 );
 
 async fn exactly_what_was_missed_follows_the_first_event(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut speaker = app.open("s1").await;
     let epoch = speaker.ready["epoch"].clone();
     say_many(&mut speaker, "chat_s1", 1..=7).await;
@@ -65,7 +63,7 @@ async fn exactly_what_was_missed_follows_the_first_event(mode: Mode) {
 }
 
 async fn what_cannot_be_recovered_is_said_to_be_so(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut speaker = app.open("s1").await;
     let epoch = speaker.ready["epoch"].clone();
     say_many(&mut speaker, "chat_s1", 1..=3).await;
@@ -87,7 +85,7 @@ async fn what_cannot_be_recovered_is_said_to_be_so(mode: Mode) {
 }
 
 async fn a_trimmed_log_recovers_what_it_holds_and_no_less(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__LOG_EVENTS", "10")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__LOG_EVENTS", "10")]).await;
     let mut speaker = app.open("s1").await;
     let epoch = speaker.ready["epoch"].clone();
     say_many(&mut speaker, "chat_s1", 1..=25).await;
@@ -104,7 +102,7 @@ async fn a_trimmed_log_recovers_what_it_holds_and_no_less(mode: Mode) {
 }
 
 async fn another_group_recovers_when_it_is_joined(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__LOG_EVENTS", "10")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__LOG_EVENTS", "10")]).await;
     let mut speaker = app.open("s1").await;
     let join =
         |since: u64, epoch: &Value| json!({"type": "group.join", "group": "team", "since": since, "epoch": epoch});
@@ -133,7 +131,7 @@ async fn another_group_recovers_when_it_is_joined(mode: Mode) {
 }
 
 async fn a_thousand_missed_events_arrive_while_live_ones_go_on(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__LOG_EVENTS", "2000")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__LOG_EVENTS", "2000")]).await;
     let mut speaker = app.open("s1").await;
     let epoch = speaker.ready["epoch"].clone();
     say_many(&mut speaker, "chat_s1", 1..=1_000).await;
@@ -154,7 +152,7 @@ async fn a_thousand_missed_events_arrive_while_live_ones_go_on(mode: Mode) {
 }
 
 async fn a_thousand_missed_events_of_a_group_arrive_while_live_ones_go_on(mode: Mode) {
-    let app = TestApp::start(mode, &[NO_DRAIN, ("SOPHIE__SESSION__LOG_EVENTS", "2000")]).await;
+    let app = TestApp::patient(mode, &[("SOPHIE__SESSION__LOG_EVENTS", "2000")]).await;
     let mut speaker = app.open("s1").await;
     let epoch = speaker.ask("j", json!({"type": "group.join", "group": "team"})).await["epoch"].clone();
     say_many(&mut speaker, "team", 1..=1_000).await;

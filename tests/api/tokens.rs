@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{Handshake, JWT, Mode, TestApp, TestSocket, Token};
 
 async fn start(mode: Mode) -> TestApp {
-    TestApp::start(mode, &[("SOPHIE__SERVER__DRAIN_SECONDS", "0"), JWT[0], JWT[1]]).await
+    TestApp::patient(mode, &[JWT[0], JWT[1]]).await
 }
 
 async fn open(app: &TestApp, session: &str, token: &Token) -> TestSocket {
@@ -17,6 +17,7 @@ async fn refusal(app: &TestApp, session: &str, token: &Token) -> (u16, String, b
 }
 
 in_both_modes!(
+    the_connects_of_a_user_are_limited_from_wherever_they_come,
     the_first_credential_found_counts,
     no_token_and_a_bad_one_are_refused,
     the_first_user_of_a_session_owns_it,
@@ -139,9 +140,27 @@ async fn a_fresh_token_of_the_same_user_prolongs_a_connection(mode: Mode) {
 
 #[tokio::test]
 async fn without_accounts_there_is_nothing_to_refresh() {
-    let app = TestApp::start(Mode::Memory, &[("SOPHIE__SERVER__DRAIN_SECONDS", "0")]).await;
+    let app = TestApp::patient(Mode::Memory, &[]).await;
     let mut socket = app.open("s1").await;
     let refused = socket.ask("1", json!({"type": "auth.refresh", "token": "t"})).await;
     assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("bad_request")));
     assert_eq!(socket.ready.get("expires_in_ms"), None);
+}
+
+async fn the_connects_of_a_user_are_limited_from_wherever_they_come(mode: Mode) {
+    let limits = [
+        ("SOPHIE__LIMITS__ENABLED", "true"),
+        ("SOPHIE__LIMITS__CONNECTS_PER_MINUTE", "3"),
+        ("SOPHIE__SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let app = TestApp::patient(mode, &[&limits[..], &JWT].concat()).await;
+    let connect = async |user: &str, from: &str| {
+        let path = format!("/ws/chat/{user}?token={}", Token::of(user).sign());
+        Handshake::with(app.address(), &path, &[("x-forwarded-for", from)]).await
+    };
+    for from in ["192.0.2.1", "192.0.2.2", "192.0.2.3"] {
+        assert_eq!(connect("alice", from).await.status, 101);
+    }
+    assert_eq!(connect("alice", "192.0.2.4").await.refusal(), (429, "rate_limited".into(), true));
+    assert_eq!(connect("bob", "192.0.2.4").await.status, 101);
 }

@@ -43,9 +43,11 @@ pub struct Admit {
 /// Asks to admit a connection.
 #[derive(Message)]
 #[rtype(result = "Result<(), Refusal>")]
-pub struct AdmitConnect {
-    /// From where.
-    pub address: IpAddr,
+pub enum AdmitConnect {
+    /// From there, whoever it is.
+    From(IpAddr),
+    /// Of this user, from wherever.
+    Of(UserId),
 }
 
 /// What was taken, to be settled or given back.
@@ -212,18 +214,16 @@ impl Handler<Admit> for RateLimiter {
 impl Handler<AdmitConnect> for RateLimiter {
     type Result = ResponseFuture<Result<(), Refusal>>;
 
-    fn handle(&mut self, AdmitConnect { address }: AdmitConnect, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, connect: AdmitConnect, _: &mut Context<Self>) -> Self::Result {
         let per_minute = self.options.connects_per_minute;
         if !self.options.enabled {
             return Box::pin(async { Ok(()) });
         }
-        let bucket = Bucket {
-            key: format!("address:{address}:connects"),
-            name: "connects a minute of an address",
-            interval_us: MINUTE_US / per_minute.max(1),
-            burst: per_minute,
-            cost: 1,
+        let (key, name) = match connect {
+            AdmitConnect::From(address) => (format!("address:{address}:connects"), "connects a minute of an address"),
+            AdmitConnect::Of(user) => (format!("user:{user}:connects"), "connects a minute of a user"),
         };
+        let bucket = Bucket { key, name, interval_us: MINUTE_US / per_minute.max(1), burst: per_minute, cost: 1 };
         let keeper = self.keeper.clone();
         Box::pin(async move {
             match keeper.admit(std::slice::from_ref(&bucket)).await.0 {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{Effect, Promise, Reply};
@@ -30,6 +31,9 @@ pub(super) struct Work {
     pub(super) services: Arc<Services>,
     pub(super) session: SessionId,
     pub(super) socket: Attached,
+    /// Held while a message of this session is admitted and logged: a repetition over another socket must find what
+    /// the first one did, not a limit that the first one has used up meanwhile.
+    pub(super) sending: Arc<Mutex<()>>,
 }
 
 impl Work {
@@ -97,6 +101,7 @@ impl Work {
             id: id.as_str().to_owned(),
             fingerprint: fingerprint(&group, &text, assistant, metadata.as_ref()),
         };
+        let _alone = self.sending.lock().await;
         // A repetition is acknowledged even where a new message would be refused.
         let admitted = match self.admit(&text, assistant).await {
             Ok(admitted) => admitted,

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 pub use promise::Promise;
@@ -55,6 +56,7 @@ pub struct Session {
     sockets: HashMap<SocketId, Socket>,
     seed: Option<Seed>,
     typing: Typing,
+    sending: Arc<Mutex<()>>,
     idle_since: Instant,
     _exit: ExitGuard,
 }
@@ -73,6 +75,7 @@ impl Session {
             sockets: HashMap::new(),
             seed: Some(seed),
             typing: Typing::default(),
+            sending: Arc::default(),
             idle_since: Instant::now(),
             _exit: exit,
         }
@@ -110,6 +113,7 @@ impl Session {
             services: self.services.clone(),
             session: self.id.clone(),
             socket: socket.attached.clone(),
+            sending: self.sending.clone(),
         };
         let may_type = self.typing.gate(&command, &self.id);
         let carried_out = work.carry_out(command, reply, may_type);

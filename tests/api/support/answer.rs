@@ -10,14 +10,13 @@ pub async fn start_with_ai(mode: Mode, environment: &[(&str, &str)]) -> (AiServe
     let ai = AiServer::start().await;
     let url = ai.base_url();
     let mut all = vec![
-        ("SOPHIE__SERVER__DRAIN_SECONDS", "0"),
         ("SOPHIE__AI__BACKEND", "openai"),
         ("OPENAI_BASE_URL", url.as_str()),
         ("OPENAI_API_KEY", "a-key-of-the-tests"),
         ("SOPHIE__AI__RETRIES", "0"),
     ];
     all.extend(environment);
-    let app = TestApp::start(mode, &all).await;
+    let app = TestApp::patient(mode, &all).await;
     (ai, app)
 }
 

@@ -7,10 +7,11 @@ use serde_json::Value;
 use sophie::app::{Application, Replacements};
 use sophie::settings::{LoadFrom, Settings};
 use sophie_actors::services::Services;
+use sophie_actors::store::redis::Budgets;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{TestServer, TestSocket};
+use super::{SOON, TestServer, TestSocket};
 
 /// The admin token of every test's program.
 pub const ADMIN_TOKEN: &str = "the-operators-token-of-the-tests";
@@ -39,6 +40,13 @@ impl TestApp {
     /// The program in a mode, with the demo backend, no rate limits and a short drain; `environment` comes on top.
     pub async fn start(mode: Mode, environment: &[(&str, &str)]) -> Self {
         Self::start_with(mode, environment, Replacements::default()).await
+    }
+
+    /// [`Self::start`] with time for Redis, and none for a drain: where neither is the matter, a busy machine fails no test.
+    pub async fn patient(mode: Mode, environment: &[(&str, &str)]) -> Self {
+        let budgets = Some(Budgets { append: SOON, other: SOON });
+        let environment = [&[("SOPHIE__SERVER__DRAIN_SECONDS", "0")], environment].concat();
+        Self::start_with(mode, &environment, Replacements { budgets, ..Replacements::default() }).await
     }
 
     /// [`Self::start`] with parts replaced.
