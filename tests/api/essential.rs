@@ -20,7 +20,7 @@ fn replaced() -> (Replacements, Faults) {
         cache_max_entry_bytes: 1 << 20,
         group_expiry_seconds: 3_600,
     });
-    (Replacements { stores: Some(stores), backend: None }, faults)
+    (Replacements { stores: Some(stores), ..Default::default() }, faults)
 }
 
 /// A call that an actor makes on its own task, and the actor.

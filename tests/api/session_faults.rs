@@ -18,7 +18,7 @@ async fn start() -> TestApp {
         group_expiry_seconds: 3_600,
     });
     faults.set("append", Fault::Panic("\"text\":\"panic\""));
-    TestApp::start_with(Mode::Memory, &[], Replacements { stores: Some(stores), backend: None }).await
+    TestApp::start_with(Mode::Memory, &[], Replacements { stores: Some(stores), ..Default::default() }).await
 }
 
 /// Says something until it is accepted: while the session is being rebuilt the answer is `internal`.

@@ -119,9 +119,9 @@ async fn a_question_that_hangs_at_the_shared_limits_holds_no_other_up() {
 async fn connects_have_a_limit_of_their_own_by_address() {
     let limited = Limited::start(|_| {});
     for _ in 0..2 {
-        limited.limiter.send(AdmitConnect { address: ADDRESS }).await.expect("lives").expect("admitted");
+        limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
     }
-    limited.limiter.send(AdmitConnect { address: ADDRESS }).await.expect("lives").expect_err("too many");
+    limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect_err("too many");
     limited.admit("a", None).await.expect("messages are another matter");
 }
 
@@ -130,7 +130,7 @@ async fn without_limits_nothing_is_asked() {
     let limited = Limited::start(|options| options.enabled = false);
     for _ in 0..50 {
         limited.admit("a", Some("question")).await.expect("admitted");
-        limited.limiter.send(AdmitConnect { address: ADDRESS }).await.expect("lives").expect("admitted");
+        limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
     }
     assert!(limited.faults.calls("admit").is_empty());
 }
