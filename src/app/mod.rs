@@ -1,21 +1,23 @@
 //! The application: the only place where actors are started and joined.
 
+mod announce;
+mod listener;
+mod parts;
+
 use std::collections::hash_map::DefaultHasher;
 use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::{Compress, from_fn};
-use actix_web::web::{Data, PayloadConfig};
-use actix_web::{App, HttpServer};
+use actix_web::web::Data;
 use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
-use sophie_actors::backend::{Backend, DEMO_MODEL, Demo};
+use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::exit::{Exit, ExitGuard};
 use sophie_actors::ids::NodeId;
 use sophie_actors::limiter::RateLimiter;
@@ -28,29 +30,22 @@ use sophie_actors::relay::Relay;
 use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::Stores;
-use sophie_actors::store::memory::{self, MemoryOptions};
-use sophie_actors::store::redis::{self, Budgets, NodeKey, RedisHealth, RedisOptions};
+use sophie_actors::store::redis::Budgets;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
-use crate::http::{self, Places, Serves, State};
-use crate::settings::{AiBackend, AuthMode, ChannelLayer, Settings};
-use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
-use crate::ws::Connection;
+use crate::http::{Places, Serves, State};
+use crate::settings::{AiBackend, AuthMode, Settings};
+use listener::{Bound, raise_file_limit};
 
-/// The largest request body, in bytes: a message of the greatest length and its JSON around it.
-const MAX_BODY: usize = 256 * 1024;
 /// How often a drain looks whether everybody has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
 /// What stopping may take after the drain time. With [`STOP_SERVER`] this stays within the 2 s that are promised.
 const RESIGN: Duration = Duration::from_millis(900);
 const STOP_SERVER: Duration = Duration::from_millis(900);
-/// How long HTTP clients may take to send their request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Why the application could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -111,8 +106,8 @@ impl Application {
     pub async fn build_with(mut settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
         raise_file_limit();
         // First of all, so that a port in use is told before anything else is tried.
-        let public = listen(settings.server.bind)?;
-        let operators = settings.admin.bind.map(listen).transpose()?;
+        let public = Bound::to(settings.server.bind)?;
+        let operators = settings.admin.bind.map(Bound::to).transpose()?;
         let node = match settings.server.node.as_str() {
             "" => NodeId::random(),
             name => NodeId::from(name),
@@ -124,11 +119,11 @@ impl Application {
         }
         let backend = match replacements.backend {
             Some(backend) => backend,
-            None => backend(&settings)?,
+            None => parts::backend(&settings)?,
         };
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
-            None => stores(&settings, &node, replacements.budgets.unwrap_or_default()).await?,
+            None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default()).await?,
         };
         let (report, ended) = mpsc::channel(8);
         let essential = |name: &'static str| {
@@ -201,9 +196,8 @@ impl Application {
         registry.send(install).await.map_err(|_| AppError::ActorEnded("group registry"))?;
 
         let admin = AdminToken::from(&settings);
-        let addresses: Vec<SocketAddr> =
-            [Some(&public), operators.as_ref()].into_iter().flatten().filter_map(|l| l.local_addr().ok()).collect();
-        announce(&settings, &addresses, &node, backend.name(), &admin);
+        let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
+        announce::announce(&settings, &addresses, &node, backend.name(), &admin);
         let state = Data::new(State {
             services,
             authenticator: Arc::new(authenticator),
@@ -219,9 +213,9 @@ impl Application {
         });
         let workers = workers(&settings);
         let both = Serves { public: true, admin: operators.is_none() };
-        let mut servers = vec![serve(public, state.clone(), both, workers)?];
-        if let Some(listener) = operators {
-            servers.push(serve(listener, state.clone(), Serves { public: false, admin: true }, 1)?);
+        let mut servers = vec![public.serve(state.clone(), both, workers)?];
+        if let Some(operators) = operators {
+            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1)?);
         }
         let arbiters = arbiters.into_iter().chain([core, answers.1]).collect();
         let drain = Duration::from_secs(settings.server.drain_seconds);
@@ -328,47 +322,6 @@ fn workers(settings: &Settings) -> usize {
     }
 }
 
-/// Every connection takes two file descriptors (the second one cuts it from outside): the soft limit that many systems
-/// set, 1,024, is no more than a default.
-fn raise_file_limit() {
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        log::debug!("limit of open files not raised error={error}");
-    }
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, AppError> {
-    let bind = || {
-        let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-        // A restart must not wait for the old connections' last packets.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(4_096)?;
-        io::Result::Ok(TcpListener::from(socket))
-    };
-    bind().map_err(|error| AppError::Listen { address, error })
-}
-
-fn serve(listener: TcpListener, state: Data<State>, serves: Serves, workers: usize) -> Result<Server, AppError> {
-    let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
-    let server = HttpServer::new(move || {
-        App::new()
-            .app_data(state.clone())
-            .app_data(PayloadConfig::new(MAX_BODY))
-            .wrap(Compress::default())
-            .wrap(from_fn(http::wrap))
-            .configure(|config| http::routes(config, serves))
-    })
-    .workers(workers)
-    .on_connect(Connection::note)
-    .client_request_timeout(REQUEST_TIMEOUT)
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(0)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| AppError::Listen { address, error })?;
-    Ok(server.run())
-}
-
 /// Sessions live on arbiters of their own, each always on the same one.
 fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::messages::SessionFactory {
     Arc::new(move |seed: Seed| {
@@ -378,89 +331,4 @@ fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_acto
         let services = services.clone();
         Session::start_in_arbiter(arbiter, move |_| Session::new(seed, services))
     })
-}
-
-fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
-    let ai = &settings.ai;
-    match settings.ai_backend() {
-        AiBackend::Demo => Ok(Arc::new(Demo::default())),
-        AiBackend::OpenAi => {
-            let options = OpenAiOptions {
-                base_url: ai.base_url.as_str().to_owned(),
-                api_key: ApiKey::new(ai.api_key.expose()),
-                connect_seconds: ai.connect_seconds,
-                first_chunk_seconds: ai.first_chunk_seconds,
-                idle_seconds: ai.idle_seconds,
-                total_seconds: ai.answers.total_seconds,
-                retries: ai.retries,
-                max_answer_bytes: ai.answers.max_answer_bytes,
-            };
-            let backend = OpenAi::new(options).map_err(|error| AppError::Settings(error.to_string()))?;
-            Ok(Arc::new(backend))
-        }
-    }
-}
-
-async fn stores(
-    settings: &Settings,
-    node: &NodeId,
-    budgets: Budgets,
-) -> Result<(Stores, Option<RedisHealth>), AppError> {
-    let (session, cache) = (&settings.session, &settings.cache.options);
-    if !settings.redis.enabled {
-        let options = MemoryOptions {
-            log_events: session.log_events,
-            log_seconds: session.log_seconds,
-            cache_bytes: cache.memory_bytes,
-            cache_ttl_seconds: cache.ttl_seconds,
-            cache_max_entry_bytes: cache.max_entry_bytes,
-            group_expiry_seconds: settings.channel.group_expiry_seconds,
-        };
-        return Ok((memory::stores(options), None));
-    }
-    let options = RedisOptions {
-        url: settings.redis_url().as_str().to_owned(),
-        cache_url: settings.cache_redis_url().as_str().to_owned(),
-        sentinel: None,
-        prefix: settings.redis.prefix.clone(),
-        channel_prefix: settings.channel.prefix.clone(),
-        node: node.clone(),
-        node_key: NodeKey::random(),
-        log_events: session.log_events,
-        log_seconds: session.log_seconds,
-        group_expiry_seconds: settings.channel.group_expiry_seconds,
-        cache_ttl_seconds: cache.ttl_seconds,
-        cache_max_entry_bytes: cache.max_entry_bytes,
-        budgets,
-    };
-    let (stores, health) = redis::connect(options).await.map_err(|error| AppError::Settings(error.to_string()))?;
-    Ok((stores, Some(health)))
-}
-
-/// What an operator wants to know first.
-fn announce(settings: &Settings, addresses: &[SocketAddr], node: &NodeId, backend: &str, admin: &AdminToken) {
-    let address = addresses.first().map(ToString::to_string).unwrap_or_default();
-    log::info!("sophie {} serves node={node} chat_page=http://{address}/", env!("CARGO_PKG_VERSION"));
-    if settings.redis.enabled {
-        log::info!("groups, logs and limits are in Redis url={:?}", settings.redis_url());
-    } else {
-        log::info!("everything is in memory, on this node alone: set USE_REDIS=true and REDIS_URL to keep it in Redis");
-    }
-    match backend {
-        "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
-        name => log::info!("answers come from a model backend={name} model={}", settings.ai.answers.model),
-    }
-    let channel = &settings.channel;
-    let waiting = [
-        ("channel.layer", channel.layer != ChannelLayer::Core),
-        ("channel.hosts", !channel.hosts.is_empty()),
-        ("channel.encryption_keys", !channel.encryption_keys.is_empty()),
-        ("channel.notify_django", !channel.notify_django.is_empty()),
-    ];
-    for (setting, _) in waiting.iter().filter(|(_, set)| *set) {
-        log::warn!("this setting has no effect in this version: nothing is sent to Django yet setting={setting}");
-    }
-    if let Some(token) = admin.generated() {
-        log::info!("admin token for this run: {token} (set admin.token to choose one)");
-    }
 }

@@ -1,0 +1,159 @@
+//! Carrying out commands: each is one future that answers its reply exactly once.
+
+mod answers;
+mod groups;
+mod send;
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::sync::Mutex;
+
+use super::{Effect, Reply};
+use crate::answers::{Ask, Slot};
+use crate::ids::{GroupName, SessionId};
+use crate::limiter::{Admit, Permit, Refund};
+use crate::messages::{Attached, Refreshed};
+use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
+use crate::registry::GroupRegistry;
+use crate::services::{PATIENCE, Services};
+use crate::store::{PageSize, StoreError};
+
+/// What a `history` reply holds at most, in bytes of events.
+const HISTORY_BYTES: usize = 256 * 1024;
+
+/// One command's surroundings.
+pub(super) struct Work {
+    pub(super) services: Arc<Services>,
+    pub(super) session: SessionId,
+    pub(super) socket: Attached,
+    /// Held while a message of this session is admitted and logged: a repetition over another socket must find what
+    /// the first one did, not a limit that the first one has used up meanwhile.
+    pub(super) sending: Arc<Mutex<()>>,
+}
+
+struct Admitted {
+    permit: Permit,
+    slot: Option<Slot>,
+}
+
+impl Work {
+    /// Does it.
+    pub(super) async fn carry_out(self, command: CommandBody, reply: Reply, may_type: bool) -> Effect {
+        self.services.metrics.commands.with_label_values(&[command.name()]).inc();
+        match command {
+            CommandBody::Send(message) => self.send(message, reply).await,
+            CommandBody::CancelAnswer(answer) => self.cancel(answer, reply).await,
+            CommandBody::RetryAnswer(message) => self.retry(message, reply).await,
+            CommandBody::RefreshToken(token) => return self.refresh(&token, reply).await,
+            CommandBody::Join(join) => return self.join(join, reply).await,
+            CommandBody::Leave(group) => self.leave(group, reply).await,
+            CommandBody::Members(group) => self.members(&group, reply),
+            CommandBody::Typing(group) => self.typing(group, reply, may_type).await,
+            CommandBody::History { group, before, limit } => self.history(group, before, limit, reply).await,
+            CommandBody::Ping => {
+                let pong = Event::Pong { id: reply.id() }.encode();
+                reply.send(pong);
+            }
+        }
+        Effect::None
+    }
+
+    /// The group a command speaks of, if the session is in it.
+    fn member_of(&self, group: Option<GroupName>) -> Result<GroupName, Refusal> {
+        let group = group.unwrap_or_else(|| self.session.home());
+        if self.services.roster.is_member(&self.session, &group) {
+            Ok(group)
+        } else {
+            Err(Refusal::new(ErrorCode::NotMember, "this session is not in that group; join it first"))
+        }
+    }
+
+    fn store_failed(&self, call: &str, error: &StoreError) -> Refusal {
+        log::debug!("store call failed call={call} error={error}");
+        self.services.metrics.store_failed(call);
+        Refusal::store_unavailable()
+    }
+
+    /// What the message may cost: a slot for its answer, and the rate limits.
+    async fn admit(&self, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
+        let slot = match assistant {
+            true => Some(self.services.slots.take(&self.session).ok_or_else(|| {
+                Refusal::new(
+                    ErrorCode::Busy,
+                    "this session has as many answers under way as it may; wait for one to end",
+                )
+            })?),
+            false => None,
+        };
+        let admit = Admit {
+            user: self.socket.access.user().clone(),
+            address: self.socket.address,
+            question: assistant.then(|| text.to_owned()),
+        };
+        let permit = match self.services.limiter.send(admit).timeout(PATIENCE).await {
+            Ok(verdict) => verdict?,
+            Err(error) => {
+                log::error!("limiter did not answer error={error}");
+                return Err(Refusal::internal());
+            }
+        };
+        Ok(Admitted { permit, slot })
+    }
+
+    async fn refund(&self, permit: Permit) {
+        _ = self.services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+    }
+
+    async fn tell<M>(&self, message: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        GroupRegistry: actix::Handler<M>,
+    {
+        if let Err(error) = self.services.registry.send(message).timeout(PATIENCE).await {
+            // The next event of the group shows the gap.
+            log::error!("registry did not take an event error={error}");
+        }
+    }
+
+    async fn ask(&self, ask: Ask) {
+        if let Err(error) = self.services.answers.send(ask).timeout(PATIENCE).await {
+            log::error!("question not taken session={} error={error}", self.session);
+        }
+    }
+
+    async fn refresh(&self, token: &str, reply: Reply) -> Effect {
+        match self.socket.access.refresh(token).await {
+            Ok(access) => {
+                let (session, socket) = (self.session.clone(), self.socket.handle.id());
+                let refreshed = Refreshed { session, socket, access: access.clone() };
+                if let Err(error) = self.services.registry.send(refreshed).timeout(PATIENCE).await {
+                    log::error!("registry did not take new rights error={error}");
+                }
+                reply.ack();
+                Effect::Rights(access)
+            }
+            Err(refusal) => {
+                reply.refuse(&refusal);
+                Effect::None
+            }
+        }
+    }
+
+    async fn history(&self, group: Option<GroupName>, before: Option<u64>, limit: usize, reply: Reply) {
+        let group = match self.member_of(group) {
+            Ok(group) => group,
+            Err(refusal) => return reply.refuse(&refusal),
+        };
+        let size = PageSize { events: limit, bytes: HISTORY_BYTES };
+        match self.services.stores.logs.read_before(&group, before, size).await {
+            Ok(page) => {
+                let frames = page.events.iter().map(|event| RawValue::from_string(event.frame().to_string()));
+                let events = frames.filter_map(Result::ok).collect();
+                let frame = Event::History { id: reply.id(), group: &group, events, more: page.more }.encode();
+                reply.send(frame);
+            }
+            Err(error) => reply.refuse(&self.store_failed("read", &error)),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `message.send`: admitted, logged once, acknowledged, delivered, answered.
+
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::Work;
+use crate::answers::Ask;
+use crate::ids::{GroupName, MessageId};
+use crate::messages::*;
+use crate::protocol::{ErrorCode, Logged, Message, Refusal, Role, SendMessage, timestamp};
+use crate::session::Reply;
+use crate::store::{Append, Appended, Once, StoredEvent};
+
+struct Sent {
+    group: GroupName,
+    seq: u64,
+    message: Option<MessageId>,
+    deliver: Option<Deliver>,
+    ask: Option<Ask>,
+}
+
+impl Work {
+    pub(super) async fn send(&self, message: SendMessage, reply: Reply) {
+        match self.try_send(message, &reply).await {
+            Ok(sent) => {
+                reply.logged(sent.seq, sent.message.as_ref());
+                match sent.deliver {
+                    Some(deliver) => self.tell(deliver).await,
+                    // The first try may have been logged without anybody here learning of it.
+                    None => self.tell(Reached { group: sent.group, seq: sent.seq }).await,
+                }
+                if let Some(ask) = sent.ask {
+                    self.ask(ask).await;
+                }
+            }
+            Err(refusal) => reply.refuse(&refusal),
+        }
+    }
+
+    async fn try_send(&self, message: SendMessage, reply: &Reply) -> Result<Sent, Refusal> {
+        let asked_at = Instant::now();
+        let SendMessage { text, group, assistant, metadata } = message;
+        let group = self.member_of(group)?;
+        let Some(id) = reply.id() else { return Err(Refusal::internal()) };
+        let once = Once {
+            scope: format!("session:{}", self.session),
+            id: id.as_str().to_owned(),
+            fingerprint: fingerprint(&group, &text, assistant, metadata.as_ref()),
+        };
+        let _alone = self.sending.lock().await;
+        // A repetition is acknowledged even where a new message would be refused.
+        let admitted = match self.admit(&text, assistant).await {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                return match self.services.stores.logs.recall(&once).await {
+                    Ok(Some(Appended::Again { seq, message, .. })) => {
+                        Ok(Sent { group, seq, message, deliver: None, ask: None })
+                    }
+                    Ok(Some(Appended::Conflict)) => Err(reused_id()),
+                    _ => Err(refusal),
+                };
+            }
+        };
+        let message = Message {
+            id: MessageId::random(&group),
+            role: Role::User,
+            author: self.socket.access.user().to_string(),
+            text: text.clone(),
+            created_at: timestamp(),
+            metadata,
+        };
+        let id = message.id.clone();
+        let body = Logged::Message { group: group.clone(), message }.encode();
+        let append =
+            Append { group: group.clone(), body: body.clone(), message: Some(id.clone()), once: Some(once.clone()) };
+        let (seq, message, deliver, answered) = match self.services.stores.logs.append(append).await {
+            Ok(Appended::New { epoch, seq }) => {
+                self.services.metrics.logged.inc();
+                let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
+                (seq, Some(id), Some(deliver), false)
+            }
+            Ok(Appended::Again { seq, message, answered }) => (seq, message, None, answered),
+            Ok(Appended::Conflict) => {
+                self.refund(admitted.permit).await;
+                return Err(reused_id());
+            }
+            Err(error) => {
+                self.refund(admitted.permit).await;
+                return Err(self.store_failed("append", &error));
+            }
+        };
+        let ask = match (admitted.slot, &message) {
+            (slot @ Some(_), Some(message)) if !answered => Some(Ask {
+                user: self.socket.access.user().clone(),
+                group: group.clone(),
+                message: message.clone(),
+                seq,
+                question: text,
+                once: Some(once),
+                past_cache: false,
+                permit: admitted.permit.clone(),
+                slot,
+                asked_at,
+            }),
+            _ => None,
+        };
+        // What is still to be answered is settled at the answer's end.
+        if deliver.is_none() && ask.is_none() {
+            self.refund(admitted.permit).await;
+        }
+        Ok(Sent { group, seq, message, deliver, ask })
+    }
+}
+
+fn reused_id() -> Refusal {
+    Refusal::new(ErrorCode::BadRequest, "this id was used for another message; choose a new one")
+}
+
+/// What makes two messages with one id the same.
+fn fingerprint(
+    group: &GroupName,
+    text: &str,
+    assistant: bool,
+    metadata: Option<&serde_json::Map<String, serde_json::Value>>,
+) -> String {
+    let mut digest = Sha256::new();
+    digest.update(group.as_str());
+    digest.update([0, u8::from(assistant)]);
+    digest.update((text.len() as u64).to_be_bytes());
+    digest.update(text);
+    // serde_json's maps are sorted by key, so equal metadata have equal texts.
+    digest.update(metadata.map(|map| serde_json::Value::Object(map.clone()).to_string()).unwrap_or_default());
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_tells_every_field_apart_and_not_the_order_of_metadata() {
+        let group = GroupName::parse("g").expect("legal");
+        let map = |json: &str| serde_json::from_str(json).expect("object");
+        let base = fingerprint(&group, "t", true, None);
+        assert_ne!(base, fingerprint(&group, "u", true, None));
+        assert_ne!(base, fingerprint(&group, "t", false, None));
+        assert_ne!(base, fingerprint(&GroupName::parse("h").expect("legal"), "t", true, None));
+        let one = map(r#"{"a":1,"b":2}"#);
+        assert_ne!(base, fingerprint(&group, "t", true, Some(&one)));
+        assert_eq!(
+            fingerprint(&group, "t", true, Some(&one)),
+            fingerprint(&group, "t", true, Some(&map(r#"{"b":2,"a":1}"#)))
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! What an operator wants to know first.
+
+use std::net::SocketAddr;
+
+use sophie_actors::ids::NodeId;
+
+use crate::auth::bearer::AdminToken;
+use crate::settings::{ChannelLayer, Settings};
+
+/// Says who serves where, what it keeps where, who answers, and which settings have no effect yet.
+pub(super) fn announce(
+    settings: &Settings,
+    addresses: &[SocketAddr],
+    node: &NodeId,
+    backend: &str,
+    admin: &AdminToken,
+) {
+    let address = addresses.first().map(ToString::to_string).unwrap_or_default();
+    log::info!("sophie {} serves node={node} chat_page=http://{address}/", env!("CARGO_PKG_VERSION"));
+    if settings.redis.enabled {
+        log::info!("groups, logs and limits are in Redis url={:?}", settings.redis_url());
+    } else {
+        log::info!("everything is in memory, on this node alone: set USE_REDIS=true and REDIS_URL to keep it in Redis");
+    }
+    match backend {
+        "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
+        name => log::info!("answers come from a model backend={name} model={}", settings.ai.answers.model),
+    }
+    let channel = &settings.channel;
+    let waiting = [
+        ("channel.layer", channel.layer != ChannelLayer::Core),
+        ("channel.hosts", !channel.hosts.is_empty()),
+        ("channel.encryption_keys", !channel.encryption_keys.is_empty()),
+        ("channel.notify_django", !channel.notify_django.is_empty()),
+    ];
+    for (setting, _) in waiting.iter().filter(|(_, set)| *set) {
+        log::warn!("this setting has no effect in this version: nothing is sent to Django yet setting={setting}");
+    }
+    if let Some(token) = admin.generated() {
+        log::info!("admin token for this run: {token} (set admin.token to choose one)");
+    }
+}

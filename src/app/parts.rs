@@ -1,0 +1,70 @@
+//! What the settings ask for: a backend and stores.
+
+use std::sync::Arc;
+
+use sophie_actors::backend::{Backend, Demo};
+use sophie_actors::ids::NodeId;
+use sophie_actors::store::Stores;
+use sophie_actors::store::memory::{self, MemoryOptions};
+use sophie_actors::store::redis::{self, Budgets, NodeKey, RedisHealth, RedisOptions};
+
+use super::AppError;
+use crate::settings::{AiBackend, Settings};
+use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
+
+pub(super) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
+    let ai = &settings.ai;
+    match settings.ai_backend() {
+        AiBackend::Demo => Ok(Arc::new(Demo::default())),
+        AiBackend::OpenAi => {
+            let options = OpenAiOptions {
+                base_url: ai.base_url.as_str().to_owned(),
+                api_key: ApiKey::new(ai.api_key.expose()),
+                connect_seconds: ai.connect_seconds,
+                first_chunk_seconds: ai.first_chunk_seconds,
+                idle_seconds: ai.idle_seconds,
+                total_seconds: ai.answers.total_seconds,
+                retries: ai.retries,
+                max_answer_bytes: ai.answers.max_answer_bytes,
+            };
+            let backend = OpenAi::new(options).map_err(|error| AppError::Settings(error.to_string()))?;
+            Ok(Arc::new(backend))
+        }
+    }
+}
+
+pub(super) async fn stores(
+    settings: &Settings,
+    node: &NodeId,
+    budgets: Budgets,
+) -> Result<(Stores, Option<RedisHealth>), AppError> {
+    let (session, cache) = (&settings.session, &settings.cache.options);
+    if !settings.redis.enabled {
+        let options = MemoryOptions {
+            log_events: session.log_events,
+            log_seconds: session.log_seconds,
+            cache_bytes: cache.memory_bytes,
+            cache_ttl_seconds: cache.ttl_seconds,
+            cache_max_entry_bytes: cache.max_entry_bytes,
+            group_expiry_seconds: settings.channel.group_expiry_seconds,
+        };
+        return Ok((memory::stores(options), None));
+    }
+    let options = RedisOptions {
+        url: settings.redis_url().as_str().to_owned(),
+        cache_url: settings.cache_redis_url().as_str().to_owned(),
+        sentinel: None,
+        prefix: settings.redis.prefix.clone(),
+        channel_prefix: settings.channel.prefix.clone(),
+        node: node.clone(),
+        node_key: NodeKey::random(),
+        log_events: session.log_events,
+        log_seconds: session.log_seconds,
+        group_expiry_seconds: settings.channel.group_expiry_seconds,
+        cache_ttl_seconds: cache.ttl_seconds,
+        cache_max_entry_bytes: cache.max_entry_bytes,
+        budgets,
+    };
+    let (stores, health) = redis::connect(options).await.map_err(|error| AppError::Settings(error.to_string()))?;
+    Ok((stores, Some(health)))
+}
