@@ -64,11 +64,12 @@ impl RedisAnswers {
 #[async_trait]
 impl AnswerRecords for RedisAnswers {
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
-        let begun = self.write(record, once).await?;
-        if begun {
+        let begun = self.write(record, once).await;
+        // Also what could not be written now: the first renewal that gets through writes it.
+        if !matches!(begun, Ok(false)) {
             self.own.insert(record.answer.clone(), Arc::new(record.clone()));
         }
-        Ok(begun)
+        begun
     }
 
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::server::TestServer;
 use super::*;
-use crate::ids::{GroupName, MessageId, random_text};
+use crate::ids::{AnswerId, GroupName, MessageId, random_text};
 use crate::limiter::{Bucket, Verdict};
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
 use crate::store::{AnswerRecord, Appended, Page, PageSize};
@@ -353,6 +353,26 @@ async fn the_index_forgets_groups_that_expired() {
     assert_eq!(listed.len(), 300);
     let size: usize = redis::cmd("ZCARD").arg(&index).query(&mut connection).expect("counted");
     assert_eq!(size, 300, "listing drops the rest");
+}
+
+#[tokio::test]
+async fn an_answer_that_begins_while_redis_is_away_gets_its_lease_when_it_is_back() {
+    let mut server = TestServer::absent();
+    let (stores, health) = connect(options(&server, PATIENT)).await.expect("good options");
+    let record = AnswerRecord {
+        answer: AnswerId::random(),
+        group: group("away"),
+        message: MessageId::random(&group("away")),
+        node: NodeId::random(),
+        text: String::new(),
+    };
+    assert!(stores.answers.begin(&record, None).await.is_err());
+    server.launch();
+    until_available(&health, true).await;
+    assert!(stores.answers.renew(&record.answer, "half").await.expect("back"));
+    let mut connection = server.connection(0);
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*:answer:*").query(&mut connection).expect("listed");
+    assert_eq!(keys.len(), 2, "the record and its text: {keys:?}");
 }
 
 #[tokio::test]
