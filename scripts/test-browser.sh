@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Nothing to do after `cargo test`, which has built it.
-cargo build --locked
+# As `cargo test` builds it, after which there is nothing to do: `cargo build` would build dependencies anew, without the
+# features that tests ask of them.
+cargo test --workspace --locked --no-run --quiet
 target=$(cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
 SOPHIE_BIN="$target/debug/sophie" exec .venv/bin/python -m pytest -p no:cacheprovider tests/browser "$@"

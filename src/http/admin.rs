@@ -36,6 +36,12 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(other_method()),
         )
         .service(web::resource("/groups/{group}/messages").route(web::post().to(speak)).default_service(other_method()))
+        .service(
+            web::resource("/groups/{group}/assistant")
+                .route(web::put().to(hand_back))
+                .route(web::delete().to(take_over))
+                .default_service(other_method()),
+        )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(other_method()))
         .service(
             web::resource("/sessions/{session}")
@@ -102,6 +108,7 @@ fn row(state: &State, info: &GroupInfo) -> Value {
         "created_at": timestamp_of(info.created_at_ms),
         "expires_at": timestamp_of(info.expires_at_ms),
         "last_seq": info.last_seq,
+        "assistant": info.assistant,
     })
 }
 
@@ -140,6 +147,21 @@ async fn speak(
     let once = publish::idempotency_key(&request, "operator")?;
     let speaker = Speaker { author: "operator".into(), role: Role::Operator, once, permit: Permit::default() };
     publish::speak(&state.services, name, speech, speaker).await
+}
+
+async fn hand_back(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    switch_assistant(&name, true, &state).await
+}
+
+async fn take_over(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    switch_assistant(&name, false, &state).await
+}
+
+async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpResponse, ApiError> {
+    let name = group_name(name)?;
+    state.services.stores.groups.set_assistant(&name, on).await?;
+    log::info!("assistant switched by an operator group={name} on={on}");
+    Ok(HttpResponse::Ok().json(json!({"group": name, "assistant": on})))
 }
 
 async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {

@@ -1,6 +1,7 @@
 //! What operators see and do.
 
 use serde_json::{Value, json};
+use sophie_actors::ids::SessionId;
 
 use crate::support::{ADMIN_TOKEN, Mode, SOON, TestApp, eventually};
 
@@ -8,6 +9,7 @@ in_both_modes!(
     groups_are_listed_by_name_in_pages,
     a_group_shows_its_members,
     an_operator_speaks_to_a_group,
+    an_operator_takes_over_from_the_assistant_and_hands_back,
     an_ended_group_puts_its_members_out_and_a_home_group_begins_anew,
     sessions_are_listed_shown_and_disconnected,
 );
@@ -103,6 +105,22 @@ async fn an_operator_speaks_to_a_group(mode: Mode) {
     let start = socket.event_of("answer.start").await;
     assert_eq!(start["message"], asked["message"]);
     assert_eq!(socket.event_of("answer.end").await["seq"], 3);
+}
+
+async fn an_operator_takes_over_from_the_assistant_and_hands_back(mode: Mode) {
+    let app = TestApp::start(mode, &[]).await;
+    let mut socket = app.open("s1").await;
+    let path = "/admin/api/groups/chat_s1/assistant";
+    let (status, body) = app.admin("DELETE", path, None).await;
+    assert_eq!((status, &body["assistant"]), (200, &json!(false)));
+    let unanswered = socket.ask("q1", json!({"type": "message.send", "text": "Is anybody there?"})).await;
+    assert_eq!(unanswered["type"], "ack", "{unanswered}");
+    let session = SessionId::parse("s1").expect("legal");
+    let decided = || async { (app.services().slots.taken(&session) == 0).then_some(()) };
+    eventually("the question is passed over", SOON, decided).await;
+    assert_eq!(app.admin("PUT", path, None).await, (200, json!({"group": "chat_s1", "assistant": true})));
+    let answered = socket.ask("q2", json!({"type": "message.send", "text": "And now?"})).await;
+    assert_eq!(socket.event_of("answer.start").await["message"], answered["message"], "only the second is answered");
 }
 
 async fn an_ended_group_puts_its_members_out_and_a_home_group_begins_anew(mode: Mode) {

@@ -55,7 +55,7 @@ pub(super) async fn run(
 ) {
     let cache = CacheStatus::Miss;
     let mut work = GroupAnswer { parts, answers, answer, ask, text: String::new(), saved: 0, prompt_tokens: 0, cache };
-    if work.begin().await {
+    if work.may_answer().await && work.begin().await {
         let outcome = work.follow(&cancel).await;
         // Who has seen the end must not be told that they cancelled it.
         drop(cancel);
@@ -65,6 +65,16 @@ pub(super) async fn run(
 }
 
 impl GroupAnswer {
+    /// Whether the assistant may speak here: an operator may have taken over.
+    async fn may_answer(&self) -> bool {
+        let info = self.parts.stores.groups.info(&self.ask.group).await;
+        let may = info.ok().flatten().is_none_or(|group| group.assistant);
+        if !may {
+            self.settle(0).await;
+        }
+        may
+    }
+
     /// Notes the answer in the store. `false`: the message has been answered before.
     async fn begin(&self) -> bool {
         let record = AnswerRecord {
