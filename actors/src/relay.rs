@@ -1,4 +1,4 @@
-//! The relay: what reaches this node's groups from elsewhere.
+//! The relay: reads logs for the registry, which waits for nobody.
 //!
 //! Owns: the reading of logs where the registry saw a gap. Receives: gaps. Sends: what they held, to the registry.
 //! Ends when: never; its end ends the process.

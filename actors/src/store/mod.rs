@@ -39,7 +39,7 @@ pub struct Once {
     pub fingerprint: String,
 }
 
-/// How long an id is remembered, in seconds (the WebSocket contract's 10 minutes).
+/// How long an id is remembered, in seconds (the protocol's 10 minutes).
 pub const ONCE_SECONDS: u64 = 600;
 
 /// How long a session's record, and that of an answer that nobody ended, is kept after its last use, in seconds: 24 h.
@@ -235,7 +235,7 @@ pub enum Ended {
 }
 
 /// How long an answer's lease lasts without renewal, in seconds. With one second between looks at the leases this
-/// keeps the contract's 15 s from a writer's death to `interrupted`.
+/// keeps what is promised, 15 s from a writer's death to `interrupted`.
 pub const ANSWER_LEASE_SECONDS: u64 = 8;
 
 /// The leases of answers under way. An end exists only by one atomic step: running to ended, plus the append.

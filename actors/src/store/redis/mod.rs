@@ -1,5 +1,5 @@
-//! The twin that keeps everything in Redis, for any number of nodes. Every key has a TTL; what must be atomic is one Lua
-//! script; times are the server's own.
+//! The twin that keeps everything in Redis, where it outlasts the process. Every key has a TTL; what must be atomic is
+//! one Lua script, or one transaction where nothing is decided; times are the server's own.
 
 mod answers;
 mod cache;
