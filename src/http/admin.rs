@@ -143,7 +143,7 @@ async fn speak(
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
-    let speech: Speech = json::body(&body)?;
+    let speech = Speech::read(&body, &state.services)?;
     let once = publish::idempotency_key(&request, "operator")?;
     let speaker = Speaker { author: "operator".into(), role: Role::Operator, once, permit: Permit::default() };
     publish::speak(&state.services, name, speech, speaker).await

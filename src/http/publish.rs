@@ -34,6 +34,25 @@ pub struct Speech {
     metadata: Option<serde_json::Map<String, Value>>,
 }
 
+impl Speech {
+    /// Reads and checks a body, before anything is reserved for it.
+    pub fn read(body: &Bytes, services: &Services) -> Result<Self, ApiError> {
+        let speech: Self = json::body(body)?;
+        let max = services.options.max_text_chars;
+        match (&speech.text, &speech.event) {
+            (None, None) => Err(ApiError::bad_request("`text` or `event` is needed")),
+            (Some(_), Some(_)) => {
+                Err(ApiError::bad_request("give either `text`, which is logged, or `event`, which is passed on"))
+            }
+            (Some(text), None) if text.trim().is_empty() => Err(ApiError::bad_request("`text` is empty")),
+            (Some(text), None) if text.chars().count() > max => {
+                Err(Refusal::new(ErrorCode::TooLarge, format!("`text` is longer than {max} characters")).into())
+            }
+            _ => Ok(speech),
+        }
+    }
+}
+
 /// Who says it.
 pub struct Speaker {
     /// Author and role where the body names none.
@@ -55,7 +74,8 @@ pub async fn by_application(
 ) -> Result<HttpResponse, ApiError> {
     let name = application(&request, &state)?;
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
-    let speech: Speech = json::body(&body)?;
+    let speech = Speech::read(&body, &state.services)?;
+    let once = idempotency_key(&request, &name)?;
     let admit = Admit {
         user: UserId::from(format!("api:{name}").as_str()),
         address: client_address(&request, &state),
@@ -65,7 +85,6 @@ pub async fn by_application(
         Ok(verdict) => verdict?,
         Err(_) => return Err(Refusal::internal().into()),
     };
-    let once = idempotency_key(&request, &name)?;
     let speaker = Speaker { author: name, role: Role::System, once, permit };
     speak(&state.services, group, speech, speaker).await
 }
@@ -102,16 +121,13 @@ pub async fn speak(
     speaker: Speaker,
 ) -> Result<HttpResponse, ApiError> {
     let Speaker { author, role, once, permit } = speaker;
-    if let Some(event) = &speech.event {
-        if speech.text.is_some() {
-            return Err(ApiError::bad_request("give either `text`, which is logged, or `event`, which is passed on"));
-        }
-        let frame = Event::Foreign { group: &group, event }.encode();
+    let Some(text) = speech.text else {
+        let event = speech.event.unwrap_or_default();
+        let frame = Event::Foreign { group: &group, event: &event }.encode();
         let fanout = Fanout { group: group.clone(), frame, except: None };
         services.registry.send(fanout).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
         return Ok(HttpResponse::Accepted().json(json!({"group": group})));
-    }
-    let text = checked_text(services, speech.text)?;
+    };
     let message = Message {
         id: MessageId::random(&group),
         role: speech.role.unwrap_or(role),
@@ -167,18 +183,6 @@ pub async fn speak(
         services.answers.send(ask).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
     }
     Ok(HttpResponse::Ok().json(json!({"group": group, "seq": seq, "message": id})))
-}
-
-fn checked_text(services: &Services, text: Option<String>) -> Result<String, ApiError> {
-    let max = services.options.max_text_chars;
-    match text {
-        None => Err(ApiError::bad_request("`text` or `event` is needed")),
-        Some(text) if text.trim().is_empty() => Err(ApiError::bad_request("`text` is empty")),
-        Some(text) if text.chars().count() > max => {
-            Err(Refusal::new(ErrorCode::TooLarge, format!("`text` is longer than {max} characters")).into())
-        }
-        Some(text) => Ok(text),
-    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -19,6 +19,9 @@ use crate::store::{AnswerRecord, Ended, PageSize, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
 const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
+/// A log that cannot be read is tried again after this, so often in all.
+const HISTORY_RETRY: Duration = Duration::from_millis(300);
+const HISTORY_TRIES: u32 = 4;
 /// How often the lease is renewed, text is saved, and listeners are counted.
 const RENEW: Duration = Duration::from_secs(1);
 /// An end that could not be logged is tried again after this, doubling up to [`MAX_END_RETRY`].
@@ -100,14 +103,23 @@ impl GroupAnswer {
         }
     }
 
+    /// The log before the question. One late call is no reason to answer without it.
+    async fn history(&self) -> Vec<StoredEvent> {
+        for _ in 0..HISTORY_TRIES {
+            match self.parts.stores.logs.read_before(&self.ask.group, Some(self.ask.seq), CONVERSATION).await {
+                Ok(page) => return page.events,
+                Err(error) => log::debug!("history not read group={} error={error}", self.ask.group),
+            }
+            sleep(HISTORY_RETRY).await;
+        }
+        log::warn!("answering without history, the store is away group={}", self.ask.group);
+        Vec::new()
+    }
+
     async fn join(&mut self) -> Option<Joined> {
-        let log = self.parts.stores.logs.read_before(&self.ask.group, Some(self.ask.seq), CONVERSATION).await;
-        let log = log.unwrap_or_else(|error| {
-            log::warn!("answering without history group={} error={error}", self.ask.group);
-            crate::store::Page { epoch: None, events: Vec::new(), more: false }
-        });
+        let log = self.history().await;
         let options = &self.parts.options;
-        let conversation = conversation::build(options, &log.events, &self.ask.question);
+        let conversation = conversation::build(options, &log, &self.ask.question);
         self.prompt_tokens = conversation.prompt_tokens;
         let setting = self.parts.cache.scope;
         let scope = conversation::scope(setting, conversation.has_history, &self.ask.group, &self.ask.user);

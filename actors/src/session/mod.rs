@@ -34,6 +34,8 @@ use typing::Typing;
 const MAILBOX: usize = 1_024;
 /// How often tokens and idleness are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// How often the record of a connected session, which lives for 24 h, is renewed.
+const RENEW_RECORD: Duration = Duration::from_secs(3_600);
 
 struct Socket {
     attached: Attached,
@@ -58,6 +60,7 @@ pub struct Session {
     typing: Typing,
     sending: Arc<Mutex<()>>,
     idle_since: Instant,
+    renewed_at: Instant,
     _exit: ExitGuard,
 }
 
@@ -77,6 +80,7 @@ impl Session {
             typing: Typing::default(),
             sending: Arc::default(),
             idle_since: Instant::now(),
+            renewed_at: Instant::now(),
             _exit: exit,
         }
     }
@@ -88,6 +92,12 @@ impl Session {
             if socket.attached.access.expires_in() == Some(Duration::ZERO) {
                 socket.attached.handle.close(CloseCode::BadToken);
             }
+        }
+        if !self.sockets.is_empty() && self.renewed_at.elapsed() >= RENEW_RECORD {
+            self.renewed_at = Instant::now();
+            let (services, session) = (self.services.clone(), self.id.clone());
+            // Reading it renews it; what fails now is done an hour later, long before the record's day is over.
+            ctx.spawn(async move { _ = services.stores.sessions.load(&session).await }.into_actor(self));
         }
         if !self.sockets.is_empty() || self.services.slots.taken(&self.id) > 0 {
             self.idle_since = Instant::now();

@@ -12,15 +12,24 @@ use crate::store::{PageSize, Stores};
 const PAGE: PageSize = PageSize { events: 200, bytes: 128 * 1024 };
 /// A log that is known to be longer than what was read is asked again after this.
 const AGAIN: Duration = Duration::from_millis(20);
+/// A store that does not answer is asked again after this, so often: one late call is no reason to send the client away.
+const RETRY: Duration = Duration::from_millis(250);
+const RETRIES: u32 = 8;
 
 /// Runs until the socket is up to date, closed, or cannot be brought up to date (it is then told to reconnect).
 pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
     let Replay { group, epoch, mut after } = replay;
     // A socket whose replay ended half-way has a hole: it must come back.
     let promise = Promise::new(socket.clone(), CloseCode::Internal);
+    let mut failures = 0;
     while socket.wants_more().await {
         let page = match stores.logs.read_after(&group, after, PAGE).await {
             Ok(page) => page,
+            Err(_) if failures < RETRIES => {
+                failures += 1;
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
             Err(error) => {
                 log::warn!("replay failed group={group} error={error}");
                 return;
@@ -35,6 +44,7 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
             log::info!("replay overtaken by the end of the log group={group} after={after}");
             return;
         }
+        failures = 0;
         let empty = page.events.is_empty();
         after = page.events.last().map_or(after, |last| last.seq);
         let frames = page.events.iter().map(|event| event.frame()).collect();
