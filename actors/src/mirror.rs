@@ -102,6 +102,11 @@ impl Desk {
             tokio::select! {
                 () = self.roster.changed() => {}
                 () = tokio::time::sleep_until(beat_at) => {}
+                () = self.stores.membership.returned() => {
+                    // What was appended while nobody heard of it is in the logs.
+                    in_step = false;
+                    beat_at = Instant::now();
+                }
             }
             if Instant::now() >= beat_at {
                 beat_at = Instant::now() + HEARTBEAT;

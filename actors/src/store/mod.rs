@@ -264,6 +264,8 @@ pub trait Membership: Send + Sync {
     async fn heartbeat(&self) -> StoreResult<bool>;
     /// Gives up the node's lease.
     async fn resign(&self) -> StoreResult<()>;
+    /// Waits until the store is back after having been away, however shortly; for ever where it cannot be away.
+    async fn returned(&self);
 }
 
 /// A finished answer as the cache keeps it, complete enough to be replayed chunk by chunk. Its JSON is what Django reads.

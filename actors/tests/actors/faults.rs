@@ -183,6 +183,9 @@ impl Membership for Faulty {
     async fn resign(&self) -> StoreResult<()> {
         self.faults.on("resign", "", self.inner.membership.resign()).await
     }
+    async fn returned(&self) {
+        self.inner.membership.returned().await;
+    }
 }
 
 #[async_trait]

@@ -39,4 +39,8 @@ impl Membership for MemoryMembership {
         self.alive.store(false, Ordering::Relaxed);
         Ok(())
     }
+
+    async fn returned(&self) {
+        std::future::pending().await
+    }
 }

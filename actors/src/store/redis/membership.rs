@@ -138,4 +138,14 @@ impl Membership for RedisMembership {
         call.key(self.keys.nodes()).arg(self.node_key.as_str()).arg(self.keys.joined_prefix());
         self.database.script(&call).await
     }
+
+    async fn returned(&self) {
+        let mut available = self.database.available();
+        let away = available.wait_for(|available| !available).await.is_ok();
+        if away && available.wait_for(|available| *available).await.is_ok() {
+            return;
+        }
+        // The database is gone for good, and this process with it.
+        std::future::pending().await
+    }
 }
