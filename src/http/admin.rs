@@ -16,7 +16,7 @@ use sophie_actors::services::PATIENCE;
 use sophie_actors::store::GroupInfo;
 
 use super::publish::{self, Speaker, Speech};
-use super::{ApiError, State, json, no_route, other_method};
+use super::{ApiError, State, json, no_route, only};
 use crate::auth::credentials::bearer;
 
 /// Rows in a list when the caller does not say how many, and at most.
@@ -28,26 +28,26 @@ const MAX_MEMBERS: usize = 10_000;
 pub(super) fn scope() -> impl HttpServiceFactory {
     web::scope("/admin/api")
         .wrap(from_fn(guard))
-        .service(web::resource("/groups").route(web::get().to(groups)).default_service(other_method()))
+        .service(web::resource("/groups").route(web::get().to(groups)).default_service(only("GET")))
         .service(
             web::resource("/groups/{group}")
                 .route(web::get().to(group))
                 .route(web::delete().to(end_group))
-                .default_service(other_method()),
+                .default_service(only("GET, DELETE")),
         )
-        .service(web::resource("/groups/{group}/messages").route(web::post().to(speak)).default_service(other_method()))
+        .service(web::resource("/groups/{group}/messages").route(web::post().to(speak)).default_service(only("POST")))
         .service(
             web::resource("/groups/{group}/assistant")
                 .route(web::put().to(hand_back))
                 .route(web::delete().to(take_over))
-                .default_service(other_method()),
+                .default_service(only("PUT, DELETE")),
         )
-        .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(other_method()))
+        .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
         .service(
             web::resource("/sessions/{session}")
                 .route(web::get().to(session))
                 .route(web::delete().to(disconnect))
-                .default_service(other_method()),
+                .default_service(only("GET, DELETE")),
         )
         .default_service(web::to(no_route))
 }

@@ -5,8 +5,12 @@ use serde::de::DeserializeOwned;
 
 use super::ApiError;
 
-/// Reads a JSON body.
+/// Reads a JSON object.
 pub fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, ApiError> {
+    // Else an array would be taken for the fields in their order.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(ApiError::bad_request("the body is one JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| ApiError::bad_request(format!("the body is not right: {error}")))
 }
 

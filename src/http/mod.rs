@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use sophie_actors::services::Services;
@@ -74,25 +75,23 @@ pub struct Serves {
 pub fn routes(config: &mut ServiceConfig, serves: Serves) {
     if serves.public {
         config
-            .service(
-                web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(other_method()),
-            )
+            .service(web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(only("GET")))
             .service(
                 web::resource("/api/groups/{group}/messages")
                     .route(web::post().to(publish::by_application))
-                    .default_service(other_method()),
+                    .default_service(only("POST")),
             )
             .service(
                 web::resource("/")
                     .route(web::get().to(pages::page))
                     .route(web::head().to(pages::page))
-                    .default_service(other_method()),
+                    .default_service(only("GET, HEAD")),
             )
             .service(
                 web::resource("/page/{file:.*}")
                     .route(web::get().to(pages::page))
                     .route(web::head().to(pages::page))
-                    .default_service(other_method()),
+                    .default_service(only("GET, HEAD")),
             );
     }
     if serves.admin {
@@ -101,15 +100,15 @@ pub fn routes(config: &mut ServiceConfig, serves: Serves) {
                 web::resource("/health/live")
                     .route(web::get().to(health::live))
                     .route(web::head().to(health::live))
-                    .default_service(other_method()),
+                    .default_service(only("GET, HEAD")),
             )
             .service(
                 web::resource("/health/ready")
                     .route(web::get().to(health::ready))
                     .route(web::head().to(health::ready))
-                    .default_service(other_method()),
+                    .default_service(only("GET, HEAD")),
             )
-            .service(web::resource("/metrics").route(web::get().to(health::metrics)).default_service(other_method()))
+            .service(web::resource("/metrics").route(web::get().to(health::metrics)).default_service(only("GET")))
             .service(admin::scope());
     }
     config.default_service(web::to(no_route));
@@ -119,10 +118,13 @@ async fn no_route() -> HttpResponse {
     ApiError::not_found("there is nothing at this address").error_response()
 }
 
-fn other_method() -> actix_web::Route {
-    web::to(async || {
-        ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this address does not take that method")
-            .error_response()
+/// What answers the methods that a resource does not take.
+fn only(methods: &'static str) -> actix_web::Route {
+    web::to(move || async move {
+        let message = "this address does not take that method";
+        let mut refused = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).error_response();
+        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
+        refused
     })
 }
 

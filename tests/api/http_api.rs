@@ -45,6 +45,8 @@ async fn methods_that_a_route_does_not_take_and_unknown_addresses_are_told_in_js
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"].into_iter().filter(|m| !methods.contains(m))
         {
             let response = send(&app, method, path, Some(crate::support::ADMIN_TOKEN)).await;
+            let allowed = response.headers()["allow"].to_str().expect("text").to_owned();
+            assert!(methods.iter().all(|method| allowed.contains(method)), "{path} takes {methods:?}, says {allowed}");
             assert_eq!(error(response).await, (405, "method_not_allowed".into()), "{method} {path}");
         }
     }
