@@ -16,7 +16,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
-use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
+use sophie_actors::answers::{Answers, CountRunning, InterruptAll, Parts, Slots};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::exit::{Exit, ExitGuard};
 use sophie_actors::ids::NodeId;
@@ -43,6 +43,8 @@ use listener::{Bound, raise_file_limit};
 
 /// How often a drain looks whether everybody has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
+/// How long before the end of the drain time answers that are still under way are ended, so that their ends are told.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What stopping may take after the drain time. With [`STOP_SERVER`] this stays within the 2 s that are promised.
 const RESIGN: Duration = Duration::from_millis(900);
 const STOP_SERVER: Duration = Duration::from_millis(900);
@@ -278,7 +280,13 @@ impl Application {
         let until = Instant::now() + self.drain;
         let services = &self.state.services;
         _ = services.registry.send(Drain { within: self.drain }).timeout(self.drain).await;
+        let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
+        let mut interrupted = false;
         while Instant::now() < until {
+            if !interrupted && Instant::now() >= interrupt_at {
+                interrupted = true;
+                _ = services.answers.send(InterruptAll).timeout(DRAIN_POLL).await;
+            }
             let running = services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
             if running == 0 && services.roster.count().sockets == 0 {
                 break;

@@ -108,7 +108,12 @@ pub fn routes(config: &mut ServiceConfig, serves: Serves) {
                     .route(web::head().to(health::ready))
                     .default_service(only("GET, HEAD")),
             )
-            .service(web::resource("/metrics").route(web::get().to(health::metrics)).default_service(only("GET")))
+            .service(
+                web::resource("/metrics")
+                    .route(web::get().to(health::metrics))
+                    .route(web::head().to(health::metrics))
+                    .default_service(only("GET, HEAD")),
+            )
             .service(admin::scope());
     }
     config.default_service(web::to(no_route));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use actix_http::ws::Item;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::{StatusCode, header};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, Message, ProtocolError, WebsocketContext};
@@ -28,9 +28,15 @@ use crate::http::{ApiError, Place};
 
 /// How long a client may take to answer our close frame, and the transport to end after that.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// How long the transport is given to send our answer to a client's close frame.
+const LINGER: Duration = Duration::from_millis(100);
 
 /// Refuses what is no WebSocket handshake.
 pub(super) fn check_handshake(request: &HttpRequest) -> Result<(), ApiError> {
+    // The library also takes drafts of the protocol.
+    if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != "13") {
+        return Err(ApiError::bad_request("this server speaks version 13 of the WebSocket protocol"));
+    }
     match ws::handshake(request) {
         Ok(_) => Ok(()),
         Err(error) => {
@@ -58,6 +64,8 @@ pub(super) struct Socket {
     fragments: Option<Vec<u8>>,
     /// We said goodbye: nothing more is read.
     closing: bool,
+    /// The client said goodbye: our answer is all that is left to send.
+    left: bool,
     _place: Place,
 }
 
@@ -82,6 +90,7 @@ impl Socket {
             flood: limited.then(|| Flood::new(options)),
             fragments: None,
             closing: false,
+            left: false,
             _place: place,
         }
     }
@@ -203,8 +212,9 @@ impl Actor for Socket {
             let _ = session.try_send(SocketClosed(self.id()));
         }
         let handle = self.handle.clone();
+        let linger = if self.left { LINGER } else { CLOSE_WITHIN };
         actix_web::rt::spawn(async move {
-            tokio::time::sleep(CLOSE_WITHIN).await;
+            tokio::time::sleep(linger).await;
             handle.cut();
         });
     }
@@ -221,6 +231,7 @@ impl StreamHandler<Result<Message, ProtocolError>> for Socket {
             Ok(Message::Continuation(item)) => self.take_fragment(item),
             Ok(Message::Binary(_)) => self.handle.close(CloseCode::Unsupported),
             Ok(Message::Close(reason)) => {
+                self.left = true;
                 ctx.close(reason);
                 ctx.stop();
             }

@@ -102,6 +102,26 @@ async fn an_answer_under_way_gets_time_to_end() {
 }
 
 #[tokio::test]
+async fn an_answer_that_does_not_end_in_time_ends_as_interrupted_before_its_socket_is_closed() {
+    let ai = AiServer::start().await;
+    let (script, gate) = Script::gated();
+    ai.push(script);
+    let base = ai.base_url();
+    let broker = start(&[("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "x")]).await;
+    let mut socket = TestSocket::open(broker.address, "s1", "").await;
+    socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;
+    gate.word("half");
+    socket.event_of("answer.delta").await;
+    broker.signal("-TERM");
+    let (events, code) = socket.until_closed().await;
+    let error = events.iter().find(|event| event["type"] == "answer.error").expect("an end before the close");
+    assert_eq!((&error["code"], &error["text"]), (&json!("interrupted"), &json!("half")));
+    assert_eq!(code, Some(4001));
+    assert_eq!(exit_of(broker).await.0, Some(0));
+    drop(gate);
+}
+
+#[tokio::test]
 async fn clients_that_do_nothing_do_not_delay_the_exit() {
     let ai = AiServer::start().await;
     ai.set_default(|| Script::silent_after("never to be finished"));

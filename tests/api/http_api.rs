@@ -10,7 +10,7 @@ const ROUTES: &[(&str, &[&str], bool)] = &[
     ("/", &["GET", "HEAD"], false),
     ("/health/live", &["GET", "HEAD"], false),
     ("/health/ready", &["GET", "HEAD"], false),
-    ("/metrics", &["GET"], false),
+    ("/metrics", &["GET", "HEAD"], false),
     ("/ws/chat/s1", &["GET"], false),
     ("/api/groups/g1/messages", &["POST"], false),
     ("/admin/api/groups", &["GET"], true),

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use actix::Addr;
 use actix::prelude::*;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::generation::{End, Next, Origin};
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest};
+use crate::backend::BackendError;
 use crate::ids::AnswerId;
 use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
@@ -23,7 +24,7 @@ const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
 const HISTORY_RETRY: Duration = Duration::from_millis(300);
 const HISTORY_TRIES: u32 = 4;
 /// How often the lease is renewed, text is saved, and listeners are counted.
-const RENEW: Duration = Duration::from_secs(1);
+const RENEW: Duration = Duration::from_millis(300);
 /// An end that could not be logged is tried again after this, doubling up to [`MAX_END_RETRY`].
 const END_RETRY: Duration = Duration::from_millis(250);
 const MAX_END_RETRY: Duration = Duration::from_secs(4);
@@ -54,12 +55,13 @@ pub(super) async fn run(
     answer: AnswerId,
     ask: Ask,
     cancel: Arc<Notify>,
+    closing: watch::Receiver<bool>,
     ended: EndedOnDrop,
 ) {
     let cache = CacheStatus::Miss;
     let mut work = GroupAnswer { parts, answers, answer, ask, text: String::new(), saved: 0, prompt_tokens: 0, cache };
     if work.may_answer().await && work.begin().await {
-        let outcome = work.follow(&cancel).await;
+        let outcome = work.follow(&cancel, closing).await;
         // Who has seen the end must not be told that they cancelled it.
         drop(cancel);
         work.end(outcome).await;
@@ -128,10 +130,10 @@ impl GroupAnswer {
         self.answers.send(join).timeout(PATIENCE).await.ok()
     }
 
-    async fn follow(&mut self, cancel: &Notify) -> Outcome {
+    async fn follow(&mut self, cancel: &Notify, mut closing: watch::Receiver<bool>) -> Outcome {
         let Some(Joined { mut follower, coalesced }) = self.join().await else {
             self.started().await;
-            return Outcome::Generated(End::Failed(crate::backend::BackendError {
+            return Outcome::Generated(End::Failed(BackendError {
                 code: ErrorCode::Internal,
                 reason: "something went wrong on the server; try again".into(),
                 retry_after_ms: None,
@@ -152,6 +154,7 @@ impl GroupAnswer {
             tokio::select! {
                 biased;
                 () = cancel.notified() => return Outcome::Cancelled,
+                _ = closing.wait_for(|closing| *closing) => return Outcome::Generated(End::Failed(interrupted())),
                 _ = tick.tick() => {
                     if !self.renew().await {
                         return Outcome::Taken;
@@ -205,6 +208,10 @@ impl GroupAnswer {
             self.text.push_str(&text);
             let (group, answer) = (self.ask.group.clone(), self.answer.clone());
             self.tell(AnswerGrew { group, answer, text }).await;
+            if self.saved == 0 {
+                // What somebody has seen should outlive this process.
+                self.renew().await;
+            }
         }
         None
     }
@@ -309,6 +316,16 @@ impl GroupAnswer {
         if let Err(error) = self.parts.registry.send(message).timeout(PATIENCE).await {
             log::error!("registry did not take an answer's progress answer={} error={error}", self.answer);
         }
+    }
+}
+
+/// The node goes before the answer is through.
+fn interrupted() -> BackendError {
+    BackendError {
+        code: ErrorCode::Interrupted,
+        reason: "the server was stopped before the answer was through; what was written is kept, try again".into(),
+        retry_after_ms: None,
+        detail: "the drain time was over".into(),
     }
 }
 

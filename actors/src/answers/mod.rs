@@ -18,7 +18,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 pub use conversation::estimate_tokens;
@@ -79,6 +79,11 @@ pub struct Cancel {
 #[derive(Message)]
 #[rtype(result = "usize")]
 pub struct CountRunning;
+
+/// Ends every answer under way as `interrupted`: the node is going.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct InterruptAll;
 
 /// Asks for a generation: one under way for the same digest, or a new one.
 #[derive(Message)]
@@ -144,6 +149,7 @@ pub struct Answers {
     generations: HashMap<String, Arc<Generation>>,
     running: HashMap<AnswerId, Running>,
     looking_for_orphans: bool,
+    closing: watch::Sender<bool>,
     _exit: ExitGuard,
 }
 
@@ -155,6 +161,7 @@ impl Answers {
             generations: HashMap::new(),
             running: HashMap::new(),
             looking_for_orphans: false,
+            closing: watch::Sender::new(false),
             _exit: exit,
         }
     }
@@ -186,7 +193,15 @@ impl Handler<Ask> for Answers {
         self.parts.metrics.answers_running.set(self.running.len() as i64);
         let ended = EndedOnDrop { answers: ctx.address(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
-        actix::spawn(group_answer::run(self.parts.clone(), ctx.address(), answer, ask, cancel, ended));
+        actix::spawn(group_answer::run(
+            self.parts.clone(),
+            ctx.address(),
+            answer,
+            ask,
+            cancel,
+            self.closing.subscribe(),
+            ended,
+        ));
     }
 }
 
@@ -210,6 +225,14 @@ impl Handler<CountRunning> for Answers {
 
     fn handle(&mut self, _: CountRunning, _: &mut Context<Self>) -> usize {
         self.running.len()
+    }
+}
+
+impl Handler<InterruptAll> for Answers {
+    type Result = ();
+
+    fn handle(&mut self, _: InterruptAll, _: &mut Context<Self>) {
+        self.closing.send_replace(true);
     }
 }
 

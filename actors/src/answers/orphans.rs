@@ -29,7 +29,7 @@ async fn interrupt(parts: &Parts, orphan: AnswerRecord) -> StoreResult<()> {
         message,
         text,
         code: ErrorCode::Interrupted,
-        reason: "the answer was cut off by a fault of the server; what was written is kept".into(),
+        reason: "the answer was cut off by a fault of the server; what was saved of it is kept".into(),
         retry_after_ms: None,
     };
     let body = Logged::AnswerError { group: group.clone(), failure }.encode();

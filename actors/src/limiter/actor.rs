@@ -173,11 +173,12 @@ impl Keeper {
 }
 
 fn refusal(bucket: &Bucket, retry_after_ms: u64) -> Refusal {
+    let retry_after_ms = retry_after_ms.min(MAX_RETRY_AFTER_MS);
     let seconds = retry_after_ms.div_ceil(1_000);
     Refusal {
         code: ErrorCode::RateLimited,
         message: format!("the limit of {} is used up; try again in {seconds} s", bucket.name),
-        retry_after_ms: Some(retry_after_ms.min(MAX_RETRY_AFTER_MS)),
+        retry_after_ms: Some(retry_after_ms),
     }
 }
 

@@ -171,8 +171,10 @@ impl Command {
         }
         let envelope: Envelope = serde_json::from_str(frame).map_err(|error| {
             // A duplicate `type` or `id` is a data error: legal JSON, but no command.
-            let code = if error.is_data() { ErrorCode::BadRequest } else { ErrorCode::BadJson };
-            bad(code, "the frame is not one valid JSON object")
+            match error.is_data() {
+                true => bad(ErrorCode::BadRequest, "`type` and `id` may stand only once in a command"),
+                false => bad(ErrorCode::BadJson, "the frame is not one valid JSON object"),
+            }
         })?;
         let id = match envelope.id.map(|raw| serde_json::from_str::<Option<CommandId>>(raw.get())) {
             None => None,

@@ -45,7 +45,8 @@ impl Work {
         let once = Once {
             scope: format!("session:{}", self.session),
             id: id.as_str().to_owned(),
-            fingerprint: fingerprint(&group, &text, assistant, metadata.as_ref()),
+            // Some clients write no metadata as `{}`.
+            fingerprint: fingerprint(&group, &text, assistant, metadata.as_ref().filter(|map| !map.is_empty())),
         };
         let _alone = self.sending.lock().await;
         // A repetition is acknowledged even where a new message would be refused.
