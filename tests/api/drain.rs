@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::ai_server::{AiServer, Script};
+use crate::ai_server::{AiServer, Gate, Script};
 use crate::support::{Broker, RawClient, SOON, TestServer, TestSocket, eventually};
 
 const DRAIN: Duration = Duration::from_secs(3);
@@ -79,17 +79,23 @@ async fn every_socket_is_told_to_come_back_spread_over_the_drain_time() {
     assert!(since.elapsed() < DRAIN + EXIT_AFTER + SLACK, "{:?}", since.elapsed());
 }
 
-#[tokio::test]
-async fn an_answer_under_way_gets_time_to_end() {
-    let ai = AiServer::start().await;
+/// A broker, a socket that has seen `so_far` of an answer, and the gate to the rest of it.
+async fn in_mid_answer(ai: &AiServer, so_far: &str) -> (Broker, TestSocket, Gate) {
     let (script, gate) = Script::gated();
     ai.push(script);
     let base = ai.base_url();
     let broker = start(&[("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "x")]).await;
     let mut socket = TestSocket::open(broker.address, "s1", "").await;
     socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;
-    gate.word("one ");
+    gate.word(so_far);
     socket.event_of("answer.delta").await;
+    (broker, socket, gate)
+}
+
+#[tokio::test]
+async fn an_answer_under_way_gets_time_to_end() {
+    let ai = AiServer::start().await;
+    let (broker, mut socket, gate) = in_mid_answer(&ai, "one ").await;
     broker.signal("-TERM");
     until_not_ready(&broker).await;
     gate.word("two");
@@ -104,14 +110,7 @@ async fn an_answer_under_way_gets_time_to_end() {
 #[tokio::test]
 async fn an_answer_that_does_not_end_in_time_ends_as_interrupted_before_its_socket_is_closed() {
     let ai = AiServer::start().await;
-    let (script, gate) = Script::gated();
-    ai.push(script);
-    let base = ai.base_url();
-    let broker = start(&[("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "x")]).await;
-    let mut socket = TestSocket::open(broker.address, "s1", "").await;
-    socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;
-    gate.word("half");
-    socket.event_of("answer.delta").await;
+    let (broker, mut socket, gate) = in_mid_answer(&ai, "half").await;
     broker.signal("-TERM");
     let (events, code) = socket.until_closed().await;
     let error = events.iter().find(|event| event["type"] == "answer.error").expect("an end before the close");
