@@ -5,6 +5,7 @@ pub mod answers;
 pub mod backend;
 pub mod exit;
 pub mod ids;
+pub mod layer;
 pub mod limiter;
 pub mod messages;
 pub mod metrics;

@@ -311,4 +311,6 @@ pub struct Stores {
     pub cache: Arc<dyn AnswerCache>,
     /// The rate limits.
     pub limits: Arc<dyn crate::limiter::Limits>,
+    /// What is shared with Django.
+    pub layer: Arc<dyn crate::layer::ChannelLayer>,
 }

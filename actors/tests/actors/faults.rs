@@ -104,6 +104,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         membership: faulty.clone(),
         cache: faulty.clone(),
         limits: faulty,
+        layer: inner.layer,
     };
     (stores, faults)
 }

@@ -19,6 +19,7 @@ use self::membership::MemoryMembership;
 use self::sessions::MemorySessions;
 use self::state::MemoryStore;
 use super::Stores;
+use crate::layer::NoLayer;
 use crate::limiter::memory::MemoryLimits;
 
 /// How much is kept, and for how long.
@@ -53,6 +54,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
             options.cache_max_entry_bytes,
         )),
         limits: Arc::new(MemoryLimits::new()),
+        layer: Arc::new(NoLayer),
     }
 }
 

@@ -37,6 +37,7 @@ pub use self::source::SentinelOptions;
 use self::source::Source;
 use super::{StoreError, Stores};
 use crate::ids::NodeId;
+use crate::layer::NoLayer;
 use crate::limiter::redis::RedisLimits;
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
@@ -118,6 +119,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
             options.cache_max_entry_bytes,
         )),
         limits: Arc::new(RedisLimits::new(main, keys)),
+        layer: Arc::new(NoLayer),
     };
     Ok((stores, health))
 }

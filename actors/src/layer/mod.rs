@@ -1,0 +1,106 @@
+//! The channel layer that Sophie shares with Django: what channels_redis reads and writes, byte for byte. Two twins,
+//! `core` (sorted sets) and `pubsub`, and one contract suite that both must pass.
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::ids::GroupName;
+use crate::store::StoreResult;
+
+/// A message as Django's consumers see it, without what the layer itself adds. Byte strings are base64 texts, numbers
+/// that JSON does not have are null.
+pub type Fields = Map<String, Value>;
+
+/// To whom a message was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recipient {
+    /// By `group_send`, to these groups that this node is a member of.
+    Groups(Vec<GroupName>),
+    /// By `send`, to one channel of this node: the part of its name behind the node's key.
+    Channel(String),
+}
+
+/// A message from Django.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inbound {
+    /// To whom.
+    pub to: Recipient,
+    /// What tells this sending from another of equal content: the score that its sender gave it. `None` where the layer
+    /// has no such thing (pubsub): there every node gets the same bytes, and one of them must be chosen to log them.
+    pub sent_at: Option<String>,
+    /// The message.
+    pub fields: Fields,
+}
+
+/// How a message to Django went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Queues (processes of Django) that got it.
+    pub reached: usize,
+    /// Queues that were full: for them it is lost, as it would be with channels_redis.
+    pub full: usize,
+}
+
+/// A member of a group that is not a Sophie node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DjangoMember {
+    /// Its channel name.
+    pub channel: String,
+    /// Unix milliseconds.
+    pub since_ms: u64,
+}
+
+/// This node's place in the channel layer.
+#[async_trait]
+pub trait ChannelLayer: Send + Sync {
+    /// Makes this node a member of groups, or renews that.
+    async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
+    /// Takes this node out of groups.
+    async fn leave(&self, groups: &[GroupName]) -> StoreResult<()>;
+    /// Takes out the memberships that a dead node (its key in the layer, `!` included) has left.
+    async fn expel(&self, node_key: &str, groups: &[GroupName]) -> StoreResult<()>;
+    /// Waits for messages of Django and returns them in the order in which they came; for ever where there is no
+    /// Django. What cannot be read is counted and passed over; a Redis that is away is waited for.
+    async fn receive(&self) -> Vec<Inbound>;
+    /// Sends to the members of a group that are not Sophie nodes.
+    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Told>;
+    /// Sends to a plain channel, as of a worker. `token` names this sending: repeated, it is not doubled while it waits.
+    /// `false`: the channel is full.
+    async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool>;
+    /// The members of a group that are not Sophie nodes, at most `limit` of them. The pubsub layer cannot know any.
+    async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<DjangoMember>>;
+}
+
+/// The layer of a service that shares nothing with Django.
+pub struct NoLayer;
+
+#[async_trait]
+impl ChannelLayer for NoLayer {
+    async fn join(&self, _: &[GroupName]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn leave(&self, _: &[GroupName]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn expel(&self, _: &str, _: &[GroupName]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn receive(&self) -> Vec<Inbound> {
+        std::future::pending().await
+    }
+
+    async fn tell_group(&self, _: &GroupName, _: &Fields) -> StoreResult<Told> {
+        Ok(Told::default())
+    }
+
+    async fn tell_channel(&self, _: &str, _: &Fields, _: &str) -> StoreResult<bool> {
+        Ok(true)
+    }
+
+    async fn members(&self, _: &GroupName, _: usize) -> StoreResult<Vec<DjangoMember>> {
+        Ok(Vec::new())
+    }
+}
