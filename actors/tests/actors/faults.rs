@@ -103,8 +103,8 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         answers: faulty.clone(),
         membership: faulty.clone(),
         cache: faulty.clone(),
+        layer: faulty.inner.layer.clone(),
         limits: faulty,
-        layer: inner.layer,
     };
     (stores, faults)
 }
