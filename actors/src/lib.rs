@@ -10,6 +10,7 @@ pub mod limiter;
 pub mod messages;
 pub mod metrics;
 pub mod mirror;
+pub mod operators;
 pub mod options;
 pub mod outbox;
 pub mod protocol;

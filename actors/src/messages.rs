@@ -10,10 +10,10 @@ use crate::access::Access;
 use crate::exit::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::outbox::SocketHandle;
-use crate::protocol::{CacheStatus, Close, CloseCode, CommandBody, Refusal};
+use crate::protocol::{Close, CloseCode, CommandBody, Refusal};
 use crate::registry::GroupRegistry;
 use crate::session::{Promise, Session};
-use crate::store::{LogState, StoredEvent};
+use crate::store::{AnswerRecord, AnswerStart, LogState, StoredEvent};
 
 /// A socket on its way to a session.
 #[derive(Debug, Clone)]
@@ -118,6 +118,8 @@ pub struct Enter {
     pub user: UserId,
     /// The groups, with where their logs stand.
     pub groups: Vec<(GroupName, LogState)>,
+    /// The answers that are being written there.
+    pub answers: Vec<AnswerRecord>,
     /// Whether the members are told.
     pub announce: bool,
     /// The command that asks for it, acknowledged before anything of the (first) group reaches its socket.
@@ -134,12 +136,14 @@ pub struct Joining {
     pub resume: Option<(u64, Epoch)>,
 }
 
-/// Ends a session's membership and tells the members.
+/// Ends a session's membership, here or at another node, and tells the members.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Leave {
     /// The session.
     pub session: SessionId,
+    /// Its user, for the others.
+    pub user: UserId,
     /// The group.
     pub group: GroupName,
 }
@@ -176,10 +180,27 @@ pub struct Filled {
     pub page: Option<(Epoch, Vec<StoredEvent>)>,
 }
 
-/// Where logs stand now, after the store was away.
+/// Where logs stand now, and which answers are being written, after something may have been missed.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
-pub struct Resynced(pub Vec<(GroupName, LogState)>);
+pub struct Resynced {
+    /// The logs.
+    pub logs: Vec<(GroupName, LogState)>,
+    /// The answers.
+    pub answers: Vec<AnswerRecord>,
+}
+
+/// What the store knows of an answer of which something was missed.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct AnswerFound {
+    /// The group.
+    pub group: GroupName,
+    /// The answer.
+    pub answer: AnswerId,
+    /// `None` if it is not under way, or could not be read.
+    pub record: Option<AnswerRecord>,
+}
 
 /// Sends an unlogged frame to a group.
 #[derive(Message, Debug, Clone)]
@@ -203,10 +224,8 @@ pub struct AnswerStarted {
     pub answer: AnswerId,
     /// What it answers.
     pub message: MessageId,
-    /// Who writes.
-    pub model: String,
-    /// How it came about.
-    pub cache: CacheStatus,
+    /// By whom, and how it came about.
+    pub start: AnswerStart,
 }
 
 /// An answer grew.
@@ -217,6 +236,8 @@ pub struct AnswerGrew {
     pub group: GroupName,
     /// The answer.
     pub answer: AnswerId,
+    /// Unicode scalar values of the answer before it.
+    pub offset: usize,
     /// By what.
     pub text: String,
 }
@@ -302,14 +323,23 @@ pub struct Commanded {
 
 // To the relay.
 
-/// Asks for the events of a log after `after`.
+/// What somebody missed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gap {
+    /// The events of the log after this `seq`.
+    Log(u64),
+    /// Some of an answer.
+    Answer(AnswerId),
+}
+
+/// Asks for what was missed.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct FillGap {
     /// The group.
     pub group: GroupName,
-    /// The last `seq` that was delivered.
-    pub after: u64,
+    /// What.
+    pub gap: Gap,
     /// Who is told.
     pub reply_to: Addr<GroupRegistry>,
 }

@@ -11,10 +11,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::exit::ExitGuard;
 use crate::ids::GroupName;
-use crate::messages::Resynced;
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};
-use crate::services::PATIENCE;
+use crate::relay;
 use crate::store::{StoreResult, Stores};
 
 /// How often the node's lease is renewed, and a store that lost its data is noticed.
@@ -169,13 +168,7 @@ impl Desk {
     /// Every membership is written anew, and every log is looked at: its life renewed, its loss noticed.
     async fn resync(&self, lost: bool) -> StoreResult<()> {
         let groups = self.roster.groups();
-        for batch in groups.chunks(BATCH) {
-            let states = self.stores.logs.open(batch).await?;
-            let states = batch.iter().cloned().zip(states).collect();
-            if let Err(error) = self.registry.send(Resynced(states)).timeout(PATIENCE).await {
-                log::error!("registry did not take where the logs stand error={error}");
-            }
-        }
+        relay::resync(&self.stores, &self.registry, &groups).await?;
         if lost && !groups.is_empty() {
             log::info!("memberships mirrored anew groups={}", groups.len());
         }

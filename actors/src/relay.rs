@@ -1,32 +1,47 @@
-//! The relay: reads logs for the registry, which waits for nobody.
+//! The relay: brings the registry what it cannot wait for. It reads logs and records where something was missed, and
+//! passes on what other nodes tell.
 //!
-//! Owns: the reading of logs where the registry saw a gap. Receives: gaps. Sends: what they held, to the registry.
+//! Owns: the listening to the other nodes. Receives: gaps. Sends: what they held, and what was heard, to the registry.
 //! Ends when: never; its end ends the process.
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::answers::CancelHere;
 use crate::exit::ExitGuard;
-use crate::messages::{FillGap, Filled};
-use crate::services::PATIENCE;
-use crate::store::{Logs, PageSize};
+use crate::ids::{GroupName, SessionId, UserId};
+use crate::messages::*;
+use crate::operators;
+use crate::protocol::Event;
+use crate::registry::GroupRegistry;
+use crate::services::{PATIENCE, Services};
+use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 
-/// Gaps that may wait; a group has at most one at a time.
+/// Gaps that may wait; a group has at most one at a time, and an answer.
 const MAILBOX: usize = 16_384;
 /// What is read of a gap at once; the registry asks again for the rest.
 const PAGE: PageSize = PageSize { events: 500, bytes: 4 * 1024 * 1024 };
+/// Groups that are looked at in one round trip.
+const BATCH: usize = 500;
+/// How soon the logs are looked at again when that failed.
+const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Begins to listen to the other nodes.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Listen(pub Arc<Services>);
 
 /// The actor.
 pub struct Relay {
-    logs: Arc<dyn Logs>,
+    stores: Stores,
     _exit: ExitGuard,
 }
 
 impl Relay {
-    /// A relay that reads from `logs`.
-    pub fn new(logs: Arc<dyn Logs>, exit: ExitGuard) -> Self {
-        Self { logs, _exit: exit }
+    /// A relay that reads from `stores`. It hears nothing before [`Listen`].
+    pub fn new(stores: Stores, exit: ExitGuard) -> Self {
+        Self { stores, _exit: exit }
     }
 }
 
@@ -41,18 +56,142 @@ impl Actor for Relay {
 impl Handler<FillGap> for Relay {
     type Result = ();
 
-    fn handle(&mut self, FillGap { group, after, reply_to }: FillGap, ctx: &mut Context<Self>) {
-        let logs = self.logs.clone();
+    fn handle(&mut self, FillGap { group, gap, reply_to }: FillGap, ctx: &mut Context<Self>) {
+        let stores = self.stores.clone();
         let fill = async move {
-            let page = match logs.read_after(&group, after, PAGE).await {
-                Ok(page) => page.epoch.map(|epoch| (epoch, page.events)),
-                Err(error) => {
-                    log::debug!("gap not filled group={group} after={after} error={error}");
-                    None
+            match gap {
+                Gap::Log(after) => {
+                    let page = match stores.logs.read_after(&group, after, PAGE).await {
+                        Ok(page) => page.epoch.map(|epoch| (epoch, page.events)),
+                        Err(error) => {
+                            log::debug!("gap not filled group={group} after={after} error={error}");
+                            None
+                        }
+                    };
+                    _ = reply_to.send(Filled { group, page }).timeout(PATIENCE).await;
                 }
-            };
-            _ = reply_to.send(Filled { group, page }).timeout(PATIENCE).await;
+                Gap::Answer(answer) => {
+                    let record = stores.answers.find(&answer).await.unwrap_or_else(|error| {
+                        log::debug!("answer not read answer={answer} error={error}");
+                        None
+                    });
+                    _ = reply_to.send(AnswerFound { group, answer, record }).timeout(PATIENCE).await;
+                }
+            }
         };
         ctx.spawn(fill.into_actor(self));
     }
+}
+
+impl Handler<Listen> for Relay {
+    type Result = ();
+
+    fn handle(&mut self, Listen(services): Listen, ctx: &mut Context<Self>) {
+        let listening = async move {
+            loop {
+                for heard in services.stores.feed.hear().await {
+                    pass_on(&services, heard).await;
+                }
+            }
+        };
+        ctx.spawn(listening.into_actor(self));
+    }
+}
+
+/// Everything that was heard, in its order.
+async fn pass_on(services: &Arc<Services>, heard: Heard) {
+    match heard {
+        Heard::Logged { group, epoch, event } => tell(services, Deliver { group, epoch, event }).await,
+        Heard::Resumed => look_again(services.clone()),
+        Heard::Told(told) => match told {
+            Told::Frame { group, frame, except } => tell(services, Fanout { group, frame, except }).await,
+            Told::Entered { group, session, user } => entered(services, group, session, user).await,
+            Told::Left { group, session, user } => tell(services, Leave { session, user, group }).await,
+            Told::Started { group, answer, message, start } => {
+                tell(services, AnswerStarted { group, answer, message, start }).await;
+            }
+            Told::Grew { group, answer, offset, text } => {
+                tell(services, AnswerGrew { group, answer, offset, text }).await;
+            }
+            Told::Cancelled { answer } => _ = services.answers.send(CancelHere(answer)).timeout(PATIENCE).await,
+            Told::Disconnected { session } => _ = operators::disconnect_here(services, &session).await,
+            Told::GroupEnded { group } => {
+                let services = services.clone();
+                actix::spawn(async move {
+                    if let Err(error) = operators::end_group_here(&services, &group).await {
+                        log::warn!("group ended elsewhere, not quite here group={group} error={error}");
+                    }
+                });
+            }
+        },
+    }
+}
+
+async fn tell<M>(services: &Services, message: M)
+where
+    M: Message<Result = ()> + Send + 'static,
+    GroupRegistry: Handler<M>,
+{
+    if let Err(error) = services.registry.send(message).timeout(PATIENCE).await {
+        log::error!("registry did not take what was heard error={error}");
+    }
+}
+
+/// A session that is also here has joined a group elsewhere.
+async fn entered(services: &Arc<Services>, group: GroupName, session: SessionId, user: UserId) {
+    let frame = Event::Joined { group: &group, session: &session, user: &user }.encode();
+    let fanout = Fanout { group: group.clone(), frame, except: None };
+    let roster = &services.roster;
+    if roster.session(&session).is_none() || roster.is_member(&session, &group) {
+        return tell(services, fanout).await;
+    }
+    let services = services.clone();
+    // Reading takes its time, and what is heard meanwhile is not to wait for it.
+    actix::spawn(async move {
+        match enter(&services, group, session, user).await {
+            Ok(()) => tell(&services, fanout).await,
+            Err(error) => log::warn!("membership of a session not taken over error={error}"),
+        }
+    });
+}
+
+async fn enter(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
+    let names = [group];
+    tell(services, Prepare(names.to_vec())).await;
+    let states = services.stores.logs.open(&names).await?;
+    let answers = services.stores.answers.running(&names).await?;
+    let groups = names.into_iter().zip(states).collect();
+    _ = services
+        .registry
+        .send(Enter { session, user, groups, answers, announce: false, joining: None })
+        .timeout(PATIENCE)
+        .await;
+    Ok(())
+}
+
+/// After something may have been missed: looks at every log and answer of this node's groups.
+fn look_again(services: Arc<Services>) {
+    actix::spawn(async move {
+        while let Err(error) = resync(&services.stores, &services.registry, &services.roster.groups()).await {
+            log::debug!("logs not looked at again error={error}");
+            tokio::time::sleep(RETRY).await;
+        }
+    });
+}
+
+/// Tells the registry where the logs of `groups` stand, and which answers are being written there. The logs' lives are
+/// renewed, and missing ones made.
+///
+/// # Errors
+/// The store is away: some of them may have been looked at.
+pub async fn resync(stores: &Stores, registry: &Addr<GroupRegistry>, groups: &[GroupName]) -> StoreResult<()> {
+    for batch in groups.chunks(BATCH) {
+        let states = stores.logs.open(batch).await?;
+        let answers = stores.answers.running(batch).await?;
+        let logs = batch.iter().cloned().zip(states).collect();
+        if let Err(error) = registry.send(Resynced { logs, answers }).timeout(PATIENCE).await {
+            log::error!("registry did not take where the logs stand error={error}");
+        }
+    }
+    Ok(())
 }

@@ -7,10 +7,11 @@ use actix::Addr;
 
 use crate::answers::{Answers, Slots};
 use crate::limiter::RateLimiter;
+use crate::messages::Fanout;
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
 use crate::registry::{GroupRegistry, Roster};
-use crate::store::Stores;
+use crate::store::{Stores, Told};
 
 /// How long one actor waits for another before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,4 +28,25 @@ pub struct Services {
     pub stores: Stores,
     pub options: SessionOptions,
     pub metrics: Metrics,
+}
+
+impl Services {
+    /// Tells the other nodes. What cannot be told is not kept: it was about this moment.
+    pub async fn tell_nodes(&self, told: &Told) {
+        if let Err(error) = self.stores.feed.tell(told).await {
+            log::debug!("other nodes not told error={error}");
+            self.metrics.store_failed("tell");
+        }
+    }
+
+    /// Sends an unlogged frame to a group's sockets on every node.
+    ///
+    /// # Errors
+    /// The registry did not take it.
+    pub async fn fan_out(&self, fanout: Fanout) -> Result<(), actix::MailboxError> {
+        let Fanout { group, frame, except } = fanout.clone();
+        self.registry.send(fanout).timeout(PATIENCE).await?;
+        self.tell_nodes(&Told::Frame { group, frame, except }).await;
+        Ok(())
+    }
 }

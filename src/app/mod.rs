@@ -26,7 +26,7 @@ use sophie_actors::messages::{Drain, Install, Seed};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::mirror::{Mirror, Resign};
 use sophie_actors::registry::{GroupRegistry, Roster};
-use sophie_actors::relay::Relay;
+use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::Stores;
@@ -143,10 +143,11 @@ impl Application {
         let roster = Arc::new(Roster::new(node.clone()));
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
         let core = Arbiter::new();
-        let (exit, logs) = (essential("relay"), stores.logs.clone());
-        let relay = Relay::start_in_arbiter(&core.handle(), |_| Relay::new(logs, exit));
+        let (exit, read) = (essential("relay"), stores.clone());
+        let relay = Relay::start_in_arbiter(&core.handle(), |_| Relay::new(read, exit));
         let registry = {
             let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
+            let relay = relay.clone();
             let ping = Duration::from_secs(settings.session.ping_seconds);
             GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
                 GroupRegistry::new(roster, relay.recipient(), metrics, ping, exit)
@@ -196,6 +197,9 @@ impl Application {
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let install = Install(factory(Arc::new(services.clone()), handles));
         registry.send(install).await.map_err(|_| AppError::ActorEnded("group registry"))?;
+
+        let listen = Listen(Arc::new(services.clone()));
+        relay.send(listen).await.map_err(|_| AppError::ActorEnded("relay"))?;
 
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();

@@ -10,9 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::limiter::Permit;
-use sophie_actors::messages::{Disconnect, EndGroup, Resynced};
-use sophie_actors::protocol::{CloseCode, Refusal, Role, timestamp_of};
-use sophie_actors::services::PATIENCE;
+use sophie_actors::operators;
+use sophie_actors::protocol::{Refusal, Role, timestamp_of};
 use sophie_actors::store::GroupInfo;
 
 use super::publish::{self, Speaker, Speech};
@@ -167,23 +166,10 @@ async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpRes
 async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
     let services = &state.services;
-    let existed = services.stores.groups.delete(&name).await?;
-    let ended = services.registry.send(EndGroup(name.clone())).timeout(PATIENCE).await;
-    let expelled = ended.map_err(|_| Refusal::internal())?;
-    for session in &expelled {
-        services.stores.sessions.remove_group(session, &name).await?;
-    }
-    if services.roster.has_members(&name) {
-        // A session stays in its home group: its log begins anew.
-        let states = services.stores.logs.open(std::slice::from_ref(&name)).await?;
-        let states = std::iter::once(name.clone()).zip(states).collect();
-        services.registry.send(Resynced(states)).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
-    }
-    if !existed && expelled.is_empty() {
-        return Err(ApiError::not_found("there is no such group"));
-    }
-    log::info!("group ended by an operator group={name} members={}", expelled.len());
-    Ok(HttpResponse::Ok().json(json!({"group": name, "left": expelled.len()})))
+    let left = operators::end_group(services, &name).await?;
+    let left = left.ok_or_else(|| ApiError::not_found("there is no such group"))?;
+    log::info!("group ended by an operator group={name} members={left}");
+    Ok(HttpResponse::Ok().json(json!({"group": name, "left": left})))
 }
 
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -222,8 +208,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = session_name(&name)?;
     let sockets = state.services.roster.sockets(&name).len();
-    let disconnect = Disconnect { session: name.clone(), close: CloseCode::ByOperator.into() };
-    match state.services.registry.send(disconnect).timeout(PATIENCE).await {
+    match operators::disconnect(&state.services, &name).await {
         Ok(true) => {
             log::info!("session disconnected by an operator session={name} sockets={sockets}");
             Ok(HttpResponse::Ok().json(json!({"session": name, "closed": sockets})))

@@ -125,7 +125,7 @@ pub async fn speak(
         let event = speech.event.unwrap_or_default();
         let frame = Event::Foreign { group: &group, event: &event }.encode();
         let fanout = Fanout { group: group.clone(), frame, except: None };
-        services.registry.send(fanout).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        services.fan_out(fanout).await.map_err(|_| Refusal::internal())?;
         return Ok(HttpResponse::Accepted().json(json!({"group": group})));
     };
     let message = Message {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::Addr;
 use actix::prelude::*;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::generation::{End, Next, Origin};
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest};
@@ -16,14 +16,16 @@ use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
 use crate::services::PATIENCE;
-use crate::store::{AnswerRecord, Ended, PageSize, StoredEvent};
+use crate::store::{AnswerRecord, AnswerStart, Ended, PageSize, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
 const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
 /// A log that cannot be read is tried again after this, so often in all.
 const HISTORY_RETRY: Duration = Duration::from_millis(300);
 const HISTORY_TRIES: u32 = 4;
-/// How often the lease is renewed, text is saved, and listeners are counted.
+/// Pieces that come within this time after others were saved are saved, and told to the other nodes, together.
+const BATCH: Duration = Duration::from_millis(30);
+/// How often the lease is renewed at least, and listeners are counted.
 const RENEW: Duration = Duration::from_millis(300);
 /// An end that could not be logged is tried again after this, doubling up to [`MAX_END_RETRY`].
 const END_RETRY: Duration = Duration::from_millis(250);
@@ -42,8 +44,12 @@ struct GroupAnswer {
     answer: AnswerId,
     ask: Ask,
     text: String,
-    /// Bytes of the text that the lease holds already.
+    /// Unicode scalar values of the text.
+    chars: usize,
+    /// Bytes of the text that are saved, and so told to the other nodes, already.
     saved: usize,
+    /// When the rest is to be.
+    save_at: Instant,
     prompt_tokens: u64,
     cache: CacheStatus,
 }
@@ -59,7 +65,18 @@ pub(super) async fn run(
     ended: EndedOnDrop,
 ) {
     let cache = CacheStatus::Miss;
-    let mut work = GroupAnswer { parts, answers, answer, ask, text: String::new(), saved: 0, prompt_tokens: 0, cache };
+    let mut work = GroupAnswer {
+        parts,
+        answers,
+        answer,
+        ask,
+        text: String::new(),
+        chars: 0,
+        saved: 0,
+        save_at: Instant::now(),
+        prompt_tokens: 0,
+        cache,
+    };
     if work.may_answer().await && work.begin().await {
         let outcome = work.follow(&cancel, closing).await;
         // Who has seen the end must not be told that they cancelled it.
@@ -88,6 +105,7 @@ impl GroupAnswer {
             message: self.ask.message.clone(),
             node: self.parts.roster.node().clone(),
             text: String::new(),
+            start: None,
         };
         match self.parts.stores.answers.begin(&record, self.ask.once.as_ref()).await {
             Ok(begun) => {
@@ -164,6 +182,11 @@ impl GroupAnswer {
                         return Outcome::Cancelled;
                     }
                 }
+                () = sleep_until(self.save_at), if self.saved < self.text.len() => {
+                    if !self.renew().await {
+                        return Outcome::Taken;
+                    }
+                }
                 next = follower.next() => {
                     if let Some(end) = self.take(next).await {
                         return Outcome::Generated(end);
@@ -184,14 +207,18 @@ impl GroupAnswer {
 
     async fn started(&self) {
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
+        let start = AnswerStart { model: self.parts.options.model.clone(), cache: self.cache };
         let started = AnswerStarted {
             group: self.ask.group.clone(),
             answer: self.answer.clone(),
             message: self.ask.message.clone(),
-            model: self.parts.options.model.clone(),
-            cache: self.cache,
+            start: start.clone(),
         };
         self.tell(started).await;
+        if let Err(error) = self.parts.stores.answers.start(&self.answer, &start).await {
+            log::debug!("start not noted answer={} error={error}", self.answer);
+            self.parts.metrics.store_failed("answer_start");
+        }
     }
 
     /// Passes on what came; returns the end.
@@ -206,18 +233,17 @@ impl GroupAnswer {
                 self.parts.metrics.first_chunk_seconds.observe(self.ask.asked_at.elapsed().as_secs_f64());
             }
             self.text.push_str(&text);
+            let offset = self.chars;
+            self.chars += text.chars().count();
             let (group, answer) = (self.ask.group.clone(), self.answer.clone());
-            self.tell(AnswerGrew { group, answer, text }).await;
-            if self.saved == 0 {
-                // What somebody has seen should outlive this process.
-                self.renew().await;
-            }
+            self.tell(AnswerGrew { group, answer, offset, text }).await;
         }
         None
     }
 
     /// Renews the lease. `false`: somebody else has ended the answer.
     async fn renew(&mut self) -> bool {
+        self.save_at = Instant::now() + BATCH;
         let more = self.text[self.saved..].to_owned();
         match self.parts.stores.answers.renew(&self.answer, &more).await {
             Ok(ours) => {
@@ -229,7 +255,11 @@ impl GroupAnswer {
         }
     }
 
-    async fn end(&self, outcome: Outcome) {
+    async fn end(&mut self, outcome: Outcome) {
+        if self.saved < self.text.len() {
+            // The other nodes show all of it before its end.
+            self.renew().await;
+        }
         if self.parts.log_content {
             log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
         }

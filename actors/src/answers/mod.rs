@@ -75,6 +75,11 @@ pub struct Cancel {
     pub by: SessionId,
 }
 
+/// Ends an answer that somebody who may has cancelled, if it is written here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CancelHere(pub AnswerId);
+
 /// How many answers are being written here.
 #[derive(Message)]
 #[rtype(result = "usize")]
@@ -119,6 +124,14 @@ struct Running {
     group: GroupName,
     /// Gone once the answer is past cancelling and only its end remains to be logged.
     cancel: Weak<Notify>,
+}
+
+impl Running {
+    /// Whether it could still be cancelled.
+    fn cancel(&self) -> bool {
+        let cancel = self.cancel.upgrade();
+        cancel.inspect(|cancel| cancel.notify_one()).is_some()
+    }
 }
 
 /// What answers are made with.
@@ -209,14 +222,16 @@ impl Handler<Cancel> for Answers {
     type Result = bool;
 
     fn handle(&mut self, Cancel { answer, by }: Cancel, _: &mut Context<Self>) -> bool {
-        let running = self.running.get(&answer).filter(|it| self.parts.roster.is_member(&by, &it.group));
-        match running.and_then(|it| it.cancel.upgrade()) {
-            Some(cancel) => {
-                cancel.notify_one();
-                true
-            }
-            None => false,
-        }
+        let running = self.running.get(&answer);
+        running.is_some_and(|it| self.parts.roster.is_member(&by, &it.group) && it.cancel())
+    }
+}
+
+impl Handler<CancelHere> for Answers {
+    type Result = ();
+
+    fn handle(&mut self, CancelHere(answer): CancelHere, _: &mut Context<Self>) {
+        self.running.get(&answer).map(Running::cancel);
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn end_all(parts: Arc<Parts>, own: HashSet<AnswerId>) {
 }
 
 async fn interrupt(parts: &Parts, orphan: AnswerRecord) -> StoreResult<()> {
-    let AnswerRecord { answer, group, message, node, text } = orphan;
+    let AnswerRecord { answer, group, message, node, text, .. } = orphan;
     let failure = AnswerFailed {
         answer: answer.clone(),
         message,

@@ -157,6 +157,11 @@ pub enum CacheStatus {
 }
 
 impl CacheStatus {
+    /// Reads the word on the wire.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Hit, Self::Miss, Self::Coalesced, Self::Bypass].into_iter().find(|status| status.as_str() == word)
+    }
+
     /// The word on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,5 @@
 //! One group on this node: its place in the log, the answers under way, and what arrives for it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,12 +7,13 @@ use actix::prelude::*;
 use tokio::time::Instant;
 
 use super::GroupRegistry;
+use super::answers::{Answers, Piece};
 use super::sequence::Sequence;
-use crate::ids::{AnswerId, Epoch, GroupName, MessageId};
+use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::messages::*;
 use crate::outbox::Delta;
-use crate::protocol::{Event, Logged, RunningAnswer};
-use crate::store::StoredEvent;
+use crate::protocol::{Event, Logged};
+use crate::store::{AnswerRecord, StoredEvent};
 
 /// Appends of one moment may report in another order than the log's: a gap is asked for only after this.
 const GAP_PATIENCE: Duration = Duration::from_millis(30);
@@ -21,12 +21,6 @@ const GAP_PATIENCE: Duration = Duration::from_millis(30);
 const GAP_RETRY: Duration = Duration::from_secs(1);
 /// How long a group that somebody is about to enter is kept without members.
 const PREPARED_FOR: Duration = Duration::from_secs(30);
-
-struct Answer {
-    message: MessageId,
-    text: String,
-    chars: usize,
-}
 
 #[derive(Clone, Copy, PartialEq)]
 enum Filling {
@@ -38,7 +32,7 @@ enum Filling {
 /// The state.
 pub(super) struct Group {
     pub(super) sequence: Sequence,
-    answers: BTreeMap<AnswerId, Answer>,
+    pub(super) answers: Answers,
     filling: Filling,
     prepared_at: Instant,
 }
@@ -47,7 +41,7 @@ impl Default for Group {
     fn default() -> Self {
         Self {
             sequence: Sequence::default(),
-            answers: BTreeMap::new(),
+            answers: Answers::default(),
             filling: Filling::No,
             prepared_at: Instant::now(),
         }
@@ -64,29 +58,14 @@ impl Group {
         self.answers.is_empty() && self.prepared_at.elapsed() >= PREPARED_FOR
     }
 
-    pub(super) fn has_answers(&self) -> bool {
-        !self.answers.is_empty()
-    }
-
-    pub(super) fn running_answers<'a>(&'a self, name: &'a GroupName) -> impl Iterator<Item = RunningAnswer> + 'a {
-        self.answers.iter().map(|(id, answer)| RunningAnswer {
-            answer: id.clone(),
-            group: name.clone(),
-            message: answer.message.clone(),
-            text: answer.text.clone(),
-            offset: answer.chars,
-        })
-    }
-
     /// Takes note of an answer's end.
     pub(super) fn ended(&mut self, event: &StoredEvent) {
-        // Messages are the many: only ends are parsed, and only while an answer is under way.
-        if !self.answers.is_empty()
-            && event.body.starts_with("{\"type\":\"answer.")
+        // Messages are the many: only ends are parsed.
+        if event.body.starts_with("{\"type\":\"answer.")
             && let Ok(logged) = serde_json::from_str::<Logged>(&event.body)
             && let Some(answer) = logged.ended_answer()
         {
-            self.answers.remove(answer);
+            self.answers.end(answer);
         }
     }
 
@@ -170,12 +149,27 @@ impl Handler<Filled> for GroupRegistry {
 impl Handler<Resynced> for GroupRegistry {
     type Result = ();
 
-    fn handle(&mut self, Resynced(states): Resynced, ctx: &mut Context<Self>) {
-        for (group, state) in states {
+    fn handle(&mut self, Resynced { logs, answers }: Resynced, ctx: &mut Context<Self>) {
+        for (group, state) in logs {
             if let Some(known) = self.groups.get_mut(&group) {
                 let due = known.sequence.opened(&state);
                 self.deliver(&group, due, ctx);
             }
+        }
+        answers.into_iter().for_each(|record| self.learn(record));
+    }
+}
+
+impl Handler<AnswerFound> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, AnswerFound { group, answer, record }: AnswerFound, ctx: &mut Context<Self>) {
+        if let Some(record) = record {
+            self.learn(record);
+        }
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        if state.answers.asked(&answer) {
+            self.ask_for_answer(group, answer, ctx);
         }
     }
 }
@@ -192,29 +186,62 @@ impl Handler<AnswerStarted> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, started: AnswerStarted, _: &mut Context<Self>) {
-        let AnswerStarted { group, answer, message, model, cache } = started;
-        let frame =
-            Event::AnswerStart { group: &group, answer: &answer, message: &message, model: &model, cache }.encode();
         // Without a state here nobody has been in the group for a while, and nobody will ask.
-        if let Some(state) = self.groups.get_mut(&group) {
-            state.answers.insert(answer, Answer { message, text: String::new(), chars: 0 });
+        if let Some(state) = self.groups.get_mut(&started.group)
+            && state.answers.start(&started.answer, &started.message)
+        {
+            self.show_start(&started);
         }
-        self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
     }
 }
 
 impl Handler<AnswerGrew> for GroupRegistry {
     type Result = ();
 
-    fn handle(&mut self, AnswerGrew { group, answer, text }: AnswerGrew, _: &mut Context<Self>) {
-        let Some(running) = self.groups.get_mut(&group).and_then(|state| state.answers.get_mut(&answer)) else {
-            return;
-        };
-        let offset = running.chars;
-        running.chars += text.chars().count();
-        running.text.push_str(&text);
-        let delta = Arc::new(Delta::new(group.clone(), answer, offset, text));
-        self.roster.for_each_socket(&group, None, |socket| _ = socket.push_delta(&delta));
+    fn handle(&mut self, AnswerGrew { group, answer, offset, text }: AnswerGrew, ctx: &mut Context<Self>) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        match state.answers.grow(&answer, offset, text) {
+            Piece::New(offset, text) => self.show_piece(&group, &answer, offset, text),
+            Piece::Known => {}
+            Piece::Early => self.ask_for_answer(group, answer, ctx),
+        }
+    }
+}
+
+impl GroupRegistry {
+    fn show_start(&self, started: &AnswerStarted) {
+        let AnswerStarted { group, answer, message, start } = started;
+        let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
+        self.roster.for_each_socket(group, None, |socket| _ = socket.push(frame.clone()));
+    }
+
+    fn show_piece(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: String) {
+        let delta = Arc::new(Delta::new(group.clone(), answer.clone(), offset, text));
+        self.roster.for_each_socket(group, None, |socket| _ = socket.push_delta(&delta));
+    }
+
+    /// Takes in what the store knows of an answer.
+    pub(super) fn learn(&mut self, record: AnswerRecord) {
+        let (group, answer) = (record.group.clone(), record.answer.clone());
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        let learned = state.answers.learn(record);
+        if let Some((message, start)) = learned.start {
+            self.show_start(&AnswerStarted { group: group.clone(), answer: answer.clone(), message, start });
+        }
+        if let Some((offset, more)) = learned.more {
+            self.show_piece(&group, &answer, offset, more);
+        }
+    }
+
+    fn ask_for_answer(&mut self, group: GroupName, answer: AnswerId, ctx: &mut Context<Self>) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        if state.answers.missing(&answer) {
+            let gap = Gap::Answer(answer.clone());
+            if self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address() }).is_err() {
+                // Asked when the next piece shows the same gap.
+                _ = self.groups.get_mut(&group).map(|state| state.answers.asked(&answer));
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! ends of sessions. Sends: frames into sockets' outboxes, gaps to the relay. Waits for nobody: every handler is
 //! synchronous. Ends when: never; its end ends the process.
 
+mod answers;
 mod drain;
 mod groups;
 mod restarts;
@@ -159,7 +160,8 @@ impl GroupRegistry {
         match group.sequence.ask() {
             Some(after) => {
                 self.metrics.gaps.inc();
-                if self.relay.try_send(FillGap { group: name, after, reply_to: ctx.address() }).is_err() {
+                if self.relay.try_send(FillGap { group: name, gap: Gap::Log(after), reply_to: ctx.address() }).is_err()
+                {
                     // Asked again when the next event shows the same gap, or by the sweep.
                     group.filling_failed();
                 }
@@ -246,7 +248,7 @@ impl Handler<Attach> for GroupRegistry {
         let mut logs = BTreeMap::new();
         for name in &groups {
             let Some(group) = self.groups.get(name) else { continue };
-            answers.extend(group.running_answers(name));
+            answers.extend(group.answers.running(name));
             if let Some((epoch, seq)) = group.sequence.at() {
                 logs.insert(name, LogHead { epoch: epoch.clone(), seq });
             }
@@ -303,7 +305,7 @@ impl Handler<Enter> for GroupRegistry {
     type Result = Option<Replay>;
 
     fn handle(&mut self, enter: Enter, ctx: &mut Context<Self>) -> Option<Replay> {
-        let Enter { session, user, groups, announce, mut joining } = enter;
+        let Enter { session, user, groups, answers, announce, mut joining } = enter;
         let mut due_replay = None;
         for (name, state) in groups {
             let due = self.group(&name).sequence.opened(&state);
@@ -316,6 +318,7 @@ impl Handler<Enter> for GroupRegistry {
                 self.roster.for_each_socket(&name, None, |socket| _ = socket.push(frame.clone()));
             }
         }
+        answers.into_iter().for_each(|record| self.learn(record));
         due_replay
     }
 }
@@ -323,14 +326,11 @@ impl Handler<Enter> for GroupRegistry {
 impl Handler<Leave> for GroupRegistry {
     type Result = ();
 
-    fn handle(&mut self, Leave { session, group }: Leave, _: &mut Context<Self>) {
-        let Some(view) = self.roster.session(&session) else { return };
-        if self.roster.is_member(&session, &group) {
-            let frame = Event::Left { group: &group, session: &session, user: &view.user }.encode();
-            self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
-            self.roster.leave(&session, &group);
-            self.forget_group_if_empty(&group);
-        }
+    fn handle(&mut self, Leave { session, user, group }: Leave, _: &mut Context<Self>) {
+        let frame = Event::Left { group: &group, session: &session, user: &user }.encode();
+        self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
+        self.roster.leave(&session, &group);
+        self.forget_group_if_empty(&group);
     }
 }
 
@@ -388,7 +388,7 @@ impl GroupRegistry {
         let Some(mut draining) = self.draining.take() else { return };
         let busy = |session: &SessionId| {
             let groups = self.roster.groups_of(session);
-            groups.iter().any(|name| self.groups.get(name).is_some_and(Group::has_answers))
+            groups.iter().any(|name| self.groups.get(name).is_some_and(|group| !group.answers.is_empty()))
         };
         draining.step(busy);
         self.draining = Some(draining);

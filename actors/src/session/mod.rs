@@ -188,10 +188,13 @@ async fn load(services: Arc<Services>, session: SessionId) -> bool {
         return false;
     }
     let Ok(states) = services.stores.logs.open(&groups).await else { return false };
+    // After the logs: an answer that is under way now has its end beyond where they stand.
+    let Ok(answers) = services.stores.answers.running(&groups).await else { return false };
     let enter = Enter {
         user: record.owner.unwrap_or_else(|| UserId::guest(&session)),
         session,
         groups: groups.into_iter().zip(states).collect(),
+        answers,
         announce: false,
         joining: None,
     };

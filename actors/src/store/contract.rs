@@ -37,6 +37,7 @@ macro_rules! promises {
             an_answer_that_ended_is_not_renewed
             an_unknown_answer_may_be_renewed_and_ended
             an_answer_whose_writer_is_gone_is_an_orphan
+            an_answer_is_known_to_others_from_its_start_to_its_end
             groups_are_listed_by_prefix_and_cursor
             a_group_is_described_switched_and_deleted
             a_session_has_one_owner_and_its_groups_in_order
@@ -244,7 +245,36 @@ fn running(group: &GroupName) -> AnswerRecord {
         message: MessageId::random(group),
         node: NodeId::random(),
         text: String::new(),
+        start: None,
     }
+}
+
+pub(super) async fn an_answer_is_known_to_others_from_its_start_to_its_end(stores: Stores) {
+    let (team, other) = (group("team"), group("other"));
+    let (record, silent, foreign) = (running(&team), running(&team), running(&other));
+    let start = AnswerStart { model: "m".into(), cache: CacheStatus::Coalesced };
+    for record in [&record, &silent, &foreign] {
+        assert!(stores.answers.begin(record, None).await.expect("begun"));
+    }
+    stores.answers.start(&record.answer, &start).await.expect("started");
+    stores.answers.start(&foreign.answer, &start).await.expect("started");
+    assert!(stores.answers.renew(&record.answer, "héllo").await.expect("renewed"));
+    let shown = AnswerRecord { text: "héllo".into(), start: Some(start.clone()), ..record.clone() };
+    let of_team = std::slice::from_ref(&team);
+    assert_eq!(
+        stores.answers.running(of_team).await.expect("read"),
+        [shown.clone()],
+        "what has not started is not shown"
+    );
+    assert_eq!(stores.answers.running(&[other, team.clone()]).await.expect("read").len(), 2);
+    assert_eq!(stores.answers.find(&record.answer).await.expect("read"), Some(shown));
+    assert_eq!(stores.answers.find(&silent.answer).await.expect("read"), Some(silent));
+    assert_eq!(stores.answers.find(&AnswerId::random()).await.expect("read"), None);
+    stores.answers.end(&record.answer, &team, "{}".into()).await.expect("ended");
+    assert_eq!(stores.answers.running(of_team).await.expect("read"), []);
+    assert_eq!(stores.answers.find(&record.answer).await.expect("read"), None);
+    stores.answers.start(&record.answer, &start).await.expect("told");
+    assert_eq!(stores.answers.running(of_team).await.expect("read"), [], "it does not begin anew");
 }
 
 pub(super) async fn an_answer_is_begun_once_for_a_message(stores: Stores) {

@@ -3,16 +3,19 @@
 
 #[cfg(test)]
 mod contract;
+mod feed;
 pub mod memory;
 pub mod redis;
 
 use std::sync::Arc;
 
+pub use feed::{Feed, Heard, Told};
+
 use async_trait::async_trait;
 use bytestring::ByteString;
 
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
-use crate::protocol::{LogHead, Logged};
+use crate::protocol::{CacheStatus, LogHead, Logged};
 
 /// Why the store could not do as asked. Clients see `store_unavailable`; the log sees this.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -202,7 +205,16 @@ pub trait SessionRecords: Send + Sync {
     async fn remove_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;
 }
 
-/// An answer that is being written, as others must know it to end it if its writer dies.
+/// What is known once an answer is being written.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct AnswerStart {
+    /// Who writes.
+    pub model: String,
+    /// How it came about.
+    pub cache: CacheStatus,
+}
+
+/// An answer that is under way, as others must know it to show it, and to end it if its writer dies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AnswerRecord {
     /// Which answer.
@@ -215,6 +227,8 @@ pub struct AnswerRecord {
     pub node: NodeId,
     /// What was written, as far as it was saved.
     pub text: String,
+    /// `None` before it is known how it comes about: until then clients have not heard of it.
+    pub start: Option<AnswerStart>,
 }
 
 /// How ending an answer went.
@@ -243,11 +257,17 @@ pub const ANSWER_LEASE_SECONDS: u64 = 8;
 pub trait AnswerRecords: Send + Sync {
     /// Notes that an answer is under way. `once` names the message's once-only key (scope, id): `false` means that its answer was begun before.
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool>;
-    /// Renews the lease and saves more text. `false`: somebody else has ended the answer. After an error the same text
+    /// Notes that the answer is being written, and tells the other nodes, unless somebody has ended it.
+    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()>;
+    /// Renews the lease, saves more text and tells it to the other nodes, in one step: what is saved is what was told. `false`: somebody else has ended the answer. After an error the same text
     /// is to be given again, with what has followed it; it is not saved twice. Renew at least every 4 s.
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool>;
     /// Ends the answer with `body` in its group's log. An answer that the store does not know (it came back empty) counts as running.
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended>;
+    /// The answers that are being written for these groups.
+    async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>>;
+    /// One answer, unless it is not known or has ended.
+    async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>>;
     /// Answers whose lease has run out.
     async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>>;
 }
@@ -311,6 +331,8 @@ pub struct Stores {
     pub cache: Arc<dyn AnswerCache>,
     /// The rate limits.
     pub limits: Arc<dyn crate::limiter::Limits>,
+    /// The way to the other nodes.
+    pub feed: Arc<dyn Feed>,
     /// What is shared with Django.
     pub layer: Arc<dyn crate::layer::ChannelLayer>,
 }

@@ -103,6 +103,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         answers: faulty.clone(),
         membership: faulty.clone(),
         cache: faulty.clone(),
+        feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
         limits: faulty,
     };
@@ -158,6 +159,15 @@ impl SessionRecords for Faulty {
 impl AnswerRecords for Faulty {
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
         self.faults.on("begin", &record.answer, self.inner.answers.begin(record, once)).await
+    }
+    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()> {
+        self.faults.on("start", answer, self.inner.answers.start(answer, start)).await
+    }
+    async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>> {
+        self.faults.on("running", names(groups), self.inner.answers.running(groups)).await
+    }
+    async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
+        self.faults.on("find", answer, self.inner.answers.find(answer)).await
     }
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {
         self.faults.on("renew", answer, self.inner.answers.renew(answer, more)).await

@@ -9,7 +9,7 @@ use sophie_actors::messages::*;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::{CacheStatus, Close, CloseCode, LogHead, Logged, Message, Role};
 use sophie_actors::registry::{GroupRegistry, Roster};
-use sophie_actors::store::{LogState, StoredEvent};
+use sophie_actors::store::{AnswerStart, LogState, StoredEvent};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -58,7 +58,7 @@ impl Alone {
         let user = sophie_actors::ids::UserId::guest(&name);
         let groups = std::iter::once(name.home()).chain(groups.iter().map(|it| group(it)));
         let groups = groups.map(|group| (group, state.clone())).collect();
-        let enter = Enter { session: name, user, groups, announce: false, joining: None };
+        let enter = Enter { session: name, user, groups, answers: Vec::new(), announce: false, joining: None };
         self.registry.send(enter).await.expect("entered");
     }
 
@@ -110,14 +110,14 @@ async fn a_socket_is_ready_with_its_groups_and_the_answers_under_way_and_misses_
         group: name.clone(),
         answer: answer.clone(),
         message: MessageId::from("m1"),
-        model: "test".into(),
-        cache: CacheStatus::Miss,
+        start: AnswerStart { model: "test".into(), cache: CacheStatus::Miss },
     };
     alone.registry.send(started).await.expect("told");
-    let grew = |text: &str| AnswerGrew { group: name.clone(), answer: answer.clone(), text: text.into() };
-    alone.registry.send(grew("héllo")).await.expect("told");
+    let grew =
+        |offset, text: &str| AnswerGrew { group: name.clone(), answer: answer.clone(), offset, text: text.into() };
+    alone.registry.send(grew(0, "héllo")).await.expect("told");
     let client = alone.attach("s").await;
-    alone.registry.send(grew(" world")).await.expect("told");
+    alone.registry.send(grew(5, " world")).await.expect("told");
     let ready = client.event().await;
     assert_eq!(ready["type"], "session.ready");
     assert_eq!(ready["groups"], json!(["chat_s", "team"]));
@@ -148,14 +148,14 @@ async fn a_gap_is_asked_for_once_and_asked_for_again_when_it_could_not_be_filled
     for seq in [3, 4, 5] {
         alone.deliver("team", "e", seq).await;
     }
-    assert_eq!(alone.gap().await.after, 0);
+    assert_eq!(alone.gap().await.gap, Gap::Log(0));
     sleep(Duration::from_secs(5)).await;
     assert!(alone.gaps.try_recv().is_err(), "one question is enough");
     alone.fill("team", None).await;
-    assert_eq!(alone.gap().await.after, 0);
+    assert_eq!(alone.gap().await.gap, Gap::Log(0));
     assert!(seqs(&client).is_empty());
     alone.fill("team", Some(vec![1])).await;
-    assert_eq!(alone.gap().await.after, 1, "the page did not hold all of it");
+    assert_eq!(alone.gap().await.gap, Gap::Log(1), "the page did not hold all of it");
     alone.fill("team", Some(vec![2, 3])).await;
     assert_eq!(seqs(&client), [1, 2, 3, 4, 5]);
 }
@@ -166,7 +166,7 @@ async fn a_log_that_is_known_to_reach_further_is_read() {
     alone.enter("s", &["team"], 2).await;
     let client = alone.attach("s").await;
     alone.registry.send(Reached { group: group("team"), seq: 3 }).await.expect("told");
-    assert_eq!(alone.gap().await.after, 2);
+    assert_eq!(alone.gap().await.gap, Gap::Log(2));
     alone.fill("team", Some(vec![3])).await;
     assert_eq!(seqs(&client), [3]);
     // A group that nobody is in is not followed.
@@ -229,7 +229,7 @@ async fn a_socket_that_was_gone_before_it_was_attached_does_not_stay_in_the_rost
 async fn a_group_that_nobody_is_in_is_forgotten() {
     let alone = Alone::start();
     alone.enter("s", &["team"], 3).await;
-    let leave = Leave { session: session("s"), group: group("team") };
+    let leave = Leave { session: session("s"), user: sophie_actors::ids::UserId::from("u"), group: group("team") };
     alone.registry.send(leave).await.expect("left");
     assert!(!alone.roster.has_members(&group("team")));
     sleep(Duration::from_secs(60)).await;
@@ -249,8 +249,7 @@ async fn draining_closes_every_socket_in_time_and_the_busy_ones_last() {
         group: session("busy").home(),
         answer: AnswerId::from("a1"),
         message: MessageId::from("m1"),
-        model: "test".into(),
-        cache: CacheStatus::Miss,
+        start: AnswerStart { model: "test".into(), cache: CacheStatus::Miss },
     };
     alone.registry.send(started).await.expect("told");
     alone.registry.send(Drain { within: Duration::from_secs(10) }).await.expect("draining");

@@ -136,7 +136,7 @@ impl World {
         let (ai, backend) = Ai::new();
         let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(NodeId::from("n1")));
-        let relay = Relay::new(stores.logs.clone(), unwatched()).start();
+        let relay = Relay::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);
         let registry =
             GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, unwatched()).start();

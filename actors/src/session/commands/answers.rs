@@ -8,18 +8,37 @@ use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::protocol::{ErrorCode, Logged, Refusal};
 use crate::services::PATIENCE;
 use crate::session::Reply;
-use crate::store::PageSize;
+use crate::store::{PageSize, Told};
 
 /// How a log is searched for the message of an `answer.retry`.
 const SEARCH: PageSize = PageSize { events: 200, bytes: 4 * 1024 * 1024 };
 
 impl Work {
     pub(super) async fn cancel(&self, answer: AnswerId, reply: Reply) {
-        let cancel = Cancel { answer, by: self.session.clone() };
-        match self.services.answers.send(cancel).timeout(PATIENCE).await {
-            Ok(true) => reply.ack(),
-            Ok(false) => reply.refuse(&Refusal::new(ErrorCode::NotFound, "no such answer is under way in your groups")),
-            Err(_) => reply.refuse(&Refusal::internal()),
+        match self.try_cancel(answer).await {
+            Ok(()) => reply.ack(),
+            Err(refusal) => reply.refuse(&refusal),
+        }
+    }
+
+    async fn try_cancel(&self, answer: AnswerId) -> Result<(), Refusal> {
+        let cancel = Cancel { answer: answer.clone(), by: self.session.clone() };
+        let here = self.services.answers.send(cancel).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        if here {
+            return Ok(());
+        }
+        let found = self.services.stores.answers.find(&answer).await;
+        let found = found.map_err(|error| self.store_failed("find", &error))?;
+        match found {
+            // Another node writes it.
+            Some(record)
+                if record.node != *self.services.roster.node()
+                    && self.services.roster.is_member(&self.session, &record.group) =>
+            {
+                let told = self.services.stores.feed.tell(&Told::Cancelled { answer }).await;
+                told.map_err(|error| self.store_failed("tell", &error))
+            }
+            _ => Err(Refusal::new(ErrorCode::NotFound, "no such answer is under way in your groups")),
         }
     }
 

@@ -6,16 +6,24 @@ use crate::messages::*;
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Refusal};
 use crate::services::PATIENCE;
 use crate::session::{Effect, Promise, Reply};
-use crate::store::LogState;
+use crate::store::{AnswerRecord, LogState, Told};
 
 /// Members that one `group.members` reply lists; `total` counts them all.
 const MAX_LISTED: usize = 1_000;
 
+/// What a join needs to know.
+struct Prepared {
+    state: LogState,
+    answers: Vec<AnswerRecord>,
+    /// The session is in the group already.
+    is_member: bool,
+}
+
 impl Work {
     pub(super) async fn join(&self, join: JoinGroup, reply: Reply) -> Effect {
         let JoinGroup { group, since, epoch } = join;
-        let state = match self.prepare_join(&group).await {
-            Ok(state) => state,
+        let Prepared { state, answers, is_member } = match self.prepare_join(&group).await {
+            Ok(prepared) => prepared,
             Err(refusal) => {
                 reply.refuse(&refusal);
                 return Effect::None;
@@ -27,13 +35,18 @@ impl Work {
         let enter = Enter {
             session: self.session.clone(),
             user: self.socket.access.user().clone(),
-            groups: vec![(group, state)],
+            groups: vec![(group.clone(), state)],
+            answers,
             announce: true,
             joining: Some(joining),
         };
         match self.services.registry.send(enter).timeout(PATIENCE).await {
             Ok(replay) => {
                 promise.kept();
+                if !is_member {
+                    let (session, user) = (self.session.clone(), self.socket.access.user().clone());
+                    self.services.tell_nodes(&Told::Entered { group, session, user }).await;
+                }
                 replay.map_or(Effect::None, Effect::Replay)
             }
             Err(error) => {
@@ -43,7 +56,7 @@ impl Work {
         }
     }
 
-    async fn prepare_join(&self, group: &GroupName) -> Result<LogState, Refusal> {
+    async fn prepare_join(&self, group: &GroupName) -> Result<Prepared, Refusal> {
         let roster = &self.services.roster;
         let is_member = roster.is_member(&self.session, group);
         if !is_member {
@@ -65,7 +78,10 @@ impl Work {
             let added = stores.sessions.add_group(&self.session, group).await;
             added.map_err(|error| self.store_failed("add_group", &error))?;
         }
-        states.into_iter().next().ok_or_else(Refusal::internal)
+        let answers = stores.answers.running(std::slice::from_ref(group)).await;
+        let answers = answers.map_err(|error| self.store_failed("running", &error))?;
+        let state = states.into_iter().next().ok_or_else(Refusal::internal)?;
+        Ok(Prepared { state, answers, is_member })
     }
 
     pub(super) async fn leave(&self, group: GroupName, reply: Reply) {
@@ -82,8 +98,11 @@ impl Work {
         let group = self.member_of(Some(group))?;
         let removed = self.services.stores.sessions.remove_group(&self.session, &group).await;
         removed.map_err(|error| self.store_failed("remove_group", &error))?;
-        let leave = Leave { session: self.session.clone(), group };
-        self.services.registry.send(leave).timeout(PATIENCE).await.map_err(|_| Refusal::internal())
+        let (session, user) = (self.session.clone(), self.socket.access.user().clone());
+        let leave = Leave { session: session.clone(), user: user.clone(), group: group.clone() };
+        self.services.registry.send(leave).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        self.services.tell_nodes(&Told::Left { group, session, user }).await;
+        Ok(())
     }
 
     pub(super) fn members(&self, group: &GroupName, reply: Reply) {
@@ -104,7 +123,7 @@ impl Work {
                 if may_type {
                     let frame = Event::Typing { group: &group, user: self.socket.access.user() }.encode();
                     let fanout = Fanout { group, frame, except: Some(self.session.clone()) };
-                    _ = self.services.registry.send(fanout).timeout(PATIENCE).await;
+                    _ = self.services.fan_out(fanout).await;
                 }
                 reply.ack();
             }

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::state::{Answer, MemoryStore};
 use crate::ids::{AnswerId, GroupName};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, ENDED_SECONDS, Ended, Once, RECORD_SECONDS, StoreResult,
+    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
+    StoreResult,
 };
 
 const LEASE: Duration = Duration::from_secs(ANSWER_LEASE_SECONDS);
@@ -33,6 +34,13 @@ impl AnswerRecords for MemoryStore {
         Ok(true)
     }
 
+    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()> {
+        if let Some(Answer::Running { record, .. }) = self.lock().answers.renew(answer, None, Instant::now()) {
+            record.start = Some(start.clone());
+        }
+        Ok(())
+    }
+
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {
         let now = Instant::now();
         match self.lock().answers.renew(answer, None, now) {
@@ -55,6 +63,24 @@ impl AnswerRecords for MemoryStore {
         let head = state.append(group, body, now);
         state.answers.put(answer.clone(), Answer::Ended { seq: head.seq }, now + ENDED, now);
         Ok(Ended::Now { epoch: head.epoch, seq: head.seq })
+    }
+
+    async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>> {
+        let started = |(_, answer, _): (&AnswerId, &Answer, Instant)| match answer {
+            Answer::Running { record, .. } if record.start.is_some() && groups.contains(&record.group) => {
+                Some(record.clone())
+            }
+            _ => None,
+        };
+        let state = self.lock();
+        Ok(state.answers.from::<str>(std::ops::Bound::Unbounded, Instant::now()).filter_map(started).collect())
+    }
+
+    async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
+        Ok(match self.lock().answers.get(answer, Instant::now()) {
+            Some(Answer::Running { record, .. }) => Some(record.clone()),
+            _ => None,
+        })
     }
 
     async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>> {

@@ -4,6 +4,7 @@
 mod answers;
 mod cache;
 mod expiring;
+mod feed;
 mod logs;
 mod membership;
 mod sessions;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(crate) use expiring::Expiring;
 
 use self::cache::MemoryCache;
+use self::feed::MemoryFeed;
 use self::membership::MemoryMembership;
 use self::sessions::MemorySessions;
 use self::state::MemoryStore;
@@ -54,6 +56,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
             options.cache_max_entry_bytes,
         )),
         limits: Arc::new(MemoryLimits::new()),
+        feed: Arc::new(MemoryFeed),
         layer: Arc::new(NoLayer),
     }
 }

@@ -1,48 +1,191 @@
-use bytestring::ByteString;
+//! The way from node to node: one pub/sub channel. A message is either a logged event as the append's script
+//! publishes it, `{epoch} {seq} {group} {body}`, or `@{node key} {what a node told, as JSON}`.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytestring::ByteString;
+use futures_util::StreamExt;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::connection::Database;
+use super::source::Source;
 use crate::ids::{Epoch, GroupName};
+use crate::store::redis::NodeKey;
+use crate::store::{Feed, Heard, StoreResult, StoredEvent, Told};
+
+/// Messages that are read at once.
+const BATCH: usize = 256;
+/// Batches that may wait to be heard. Beyond, the connection is given up, and what was missed is read from the logs.
+const INBOX: usize = 4_096;
+/// How often a silent connection is asked whether it lives, and how long it has for an answer.
+const PING: Duration = Duration::from_secs(1);
+const PONG: Duration = Duration::from_secs(2);
+/// What making a subscription may take.
+const SUBSCRIBE: Duration = Duration::from_secs(2);
+/// Between two attempts.
+const RETRY: Duration = Duration::from_millis(100);
 
 /// The pub/sub channel on which every logged event is told to all nodes, in the order of each log. The database's number
 /// is in its name, since PUBLISH knows no databases.
-pub fn events_channel(prefix: &str, db: i64) -> String {
+pub(super) fn events_channel(prefix: &str, db: i64) -> String {
     format!("{prefix}:{db}:events")
 }
 
-/// One logged event, as the append's script publishes it: `{epoch} {seq} {group} {body}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Published {
-    /// Which log.
-    pub epoch: Epoch,
-    /// Its place there.
-    pub seq: u64,
-    /// Whose log.
-    pub group: GroupName,
-    /// The encoded event without `seq`.
-    pub body: ByteString,
+/// What `node` tells the others, as it is published.
+pub(super) fn encode(node: &NodeKey, told: &Told) -> String {
+    let json = serde_json::to_string(told).expect("texts and numbers under constant keys");
+    format!("@{} {json}", node.as_str())
 }
 
-impl Published {
-    /// Reads what came from the channel; `None` if it is not of this form.
-    pub fn parse(payload: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(payload).ok()?;
-        let mut parts = text.splitn(4, ' ');
-        let epoch = Epoch::from(parts.next()?);
-        let seq = parts.next()?.parse().ok()?;
-        let group = GroupName::parse(parts.next()?).ok()?;
-        Some(Self { epoch, seq, group, body: parts.next()?.into() })
+/// Reads what was published; `None` if it is this node's own telling, or of no known form.
+fn decode(own: &NodeKey, payload: &[u8]) -> Option<Heard> {
+    let text = std::str::from_utf8(payload).ok()?;
+    if let Some(told) = text.strip_prefix('@') {
+        let (node, json) = told.split_once(' ')?;
+        return (node != own.as_str()).then(|| serde_json::from_str(json).ok().map(Heard::Told))?;
+    }
+    let mut parts = text.splitn(4, ' ');
+    let epoch = Epoch::from(parts.next()?);
+    let seq = parts.next()?.parse().ok()?;
+    let group = GroupName::parse(parts.next()?).ok()?;
+    let body = ByteString::from(parts.next()?);
+    Some(Heard::Logged { group, epoch, event: StoredEvent { seq, body } })
+}
+
+/// One node's ear and mouth.
+pub struct RedisFeed {
+    database: Database,
+    channel: String,
+    node_key: NodeKey,
+    inbox: Mutex<mpsc::Receiver<Vec<Heard>>>,
+    listening: JoinHandle<()>,
+}
+
+impl RedisFeed {
+    pub(super) fn new(database: Database, source: Source, channel: String, node_key: NodeKey) -> Self {
+        let (heard, inbox) = mpsc::channel(INBOX);
+        let listening = tokio::spawn(keep_listening(source, channel.clone(), node_key.clone(), heard));
+        Self { database, channel, node_key, inbox: Mutex::new(inbox), listening }
+    }
+}
+
+impl Drop for RedisFeed {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+#[async_trait]
+impl Feed for RedisFeed {
+    async fn tell(&self, told: &Told) -> StoreResult<()> {
+        let payload = encode(&self.node_key, told);
+        let publish = async |mut connection| {
+            redis::cmd("PUBLISH").arg(&self.channel).arg(payload).query_async(&mut connection).await
+        };
+        self.database.call(publish).await
+    }
+
+    async fn hear(&self) -> Vec<Heard> {
+        match self.inbox.lock().await.recv().await {
+            Some(heard) => heard,
+            // The listening task ends with this value alone.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Subscribes again whenever the subscription is lost.
+async fn keep_listening(source: Source, channel: String, own: NodeKey, heard: mpsc::Sender<Vec<Heard>>) {
+    let mut told = false;
+    loop {
+        let mut subscribed = false;
+        let reason = listen(&source, &channel, &own, &heard, &mut subscribed).await;
+        if subscribed || !told {
+            log::warn!("feed=lost reason={reason:?}");
+            told = true;
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Listens until the subscription is lost; says why.
+async fn listen(
+    source: &Source,
+    channel: &str,
+    own: &NodeKey,
+    heard: &mpsc::Sender<Vec<Heard>>,
+    subscribed: &mut bool,
+) -> String {
+    let subscribe = async {
+        let mut pubsub = source.subscriber().await?;
+        pubsub.subscribe(channel).await?;
+        Ok::<_, redis::RedisError>(pubsub.split())
+    };
+    let (mut sink, stream) = match timeout(SUBSCRIBE, subscribe).await {
+        Ok(Ok(halves)) => halves,
+        Ok(Err(error)) => return error.to_string(),
+        Err(_) => return "no subscription in time".into(),
+    };
+    *subscribed = true;
+    log::info!("feed=available");
+    if heard.send(vec![Heard::Resumed]).await.is_err() {
+        return "nobody hears".into();
+    }
+    let reading = async {
+        let mut batches = stream.ready_chunks(BATCH);
+        while let Some(messages) = batches.next().await {
+            let batch: Vec<Heard> =
+                messages.iter().filter_map(|message| decode(own, message.get_payload_bytes())).collect();
+            if !batch.is_empty() && heard.try_send(batch).is_err() {
+                return "more came than could be heard".to_owned();
+            }
+        }
+        "the connection ended".to_owned()
+    };
+    let asking = async {
+        let mut tick = interval(PING);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            match timeout(PONG, sink.ping::<redis::Value>()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return error.to_string(),
+                Err(_) => return "no answer to a ping in time".to_owned(),
+            }
+        }
+    };
+    tokio::select! {
+        reason = reading => reason,
+        reason = asking => reason,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::AnswerId;
 
     #[test]
-    fn junk_on_the_channel_is_not_an_event() {
-        for junk in [&b""[..], b"e 1 g", b"e x g {}", b"e 1 a:b {}", b"\xff 1 g {}"] {
-            assert_eq!(Published::parse(junk), None);
+    fn junk_on_the_channel_is_not_heard() {
+        let own = NodeKey::random();
+        for junk in
+            [&b""[..], b"e 1 g", b"e x g {}", b"e 1 a:b {}", b"\xff 1 g {}", b"@", b"@n {}", b"@n {\"told\":\"x\"}"]
+        {
+            assert_eq!(decode(&own, junk), None);
         }
-        let event = Published::parse(b"e1 7 team-7 {\"text\":\"a b\"}").expect("well-formed");
-        assert_eq!((event.seq, &*event.body), (7, "{\"text\":\"a b\"}"));
+        let heard = decode(&own, b"e1 7 team-7 {\"text\":\"a b\"}").expect("well-formed");
+        assert!(matches!(heard, Heard::Logged { event, .. } if event.seq == 7 && &*event.body == "{\"text\":\"a b\"}"));
+    }
+
+    #[test]
+    fn a_node_hears_the_others_and_not_itself() {
+        let (one, other) = (NodeKey::random(), NodeKey::random());
+        let told = Told::Cancelled { answer: AnswerId::from("a 1") };
+        let published = encode(&one, &told);
+        assert_eq!(decode(&other, published.as_bytes()), Some(Heard::Told(told)));
+        assert_eq!(decode(&one, published.as_bytes()), None);
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::ids::{AnswerId, NodeId, SessionId};
+use crate::ids::{AnswerId, GroupName, NodeId, SessionId};
 use crate::store::Once;
 
 /// The names of Sophie's own keys. Those of logs and groups are made in `scripts/log.lua` and [`Keys::group`].
@@ -55,6 +55,11 @@ impl Keys {
 
     pub(super) fn answers(&self) -> String {
         format!("{}:answers", self.prefix)
+    }
+
+    /// The answers that are being written for a group.
+    pub(super) fn answering(&self, group: &GroupName) -> String {
+        format!("{}:answering:{group}", self.prefix)
     }
 
     pub(super) fn node(&self, node: &NodeId) -> String {

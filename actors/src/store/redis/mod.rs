@@ -25,7 +25,8 @@ use self::answers::RedisAnswers;
 use self::cache::RedisCache;
 pub use self::connection::Budgets;
 pub(crate) use self::connection::Database;
-pub use self::feed::{Published, events_channel};
+use self::feed::RedisFeed;
+use self::feed::events_channel;
 use self::groups::RedisGroups;
 pub use self::health::{DatabasePing, RedisHealth};
 pub(crate) use self::keys::Keys;
@@ -101,24 +102,26 @@ impl fmt::Debug for RedisOptions {
 pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
     let main = Source::new(&options.url, options.sentinel.as_ref())?;
     let cache = Source::new(&options.cache_url, options.sentinel.as_ref())?;
+    let subscriptions = Source::new(&options.url, options.sentinel.as_ref())?;
     let channel = events_channel(&options.prefix, main.db());
     let (main, cache) =
         tokio::join!(Database::open("main", main, options.budgets), Database::open("cache", cache, options.budgets));
     let health = RedisHealth::new(vec![main.clone(), cache.clone()]);
     let keys = Keys::new(&options.prefix);
-    let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel));
+    let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone()));
     let stores = Stores {
         logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone())),
         groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
         sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone())),
-        answers: Arc::new(RedisAnswers::new(main.clone(), scripts)),
+        answers: Arc::new(RedisAnswers::new(main.clone(), scripts, options.node_key.clone())),
         membership: Arc::new(RedisMembership::new(main.clone(), &options, keys.clone())),
         cache: Arc::new(RedisCache::new(
             cache,
             Duration::from_secs(options.cache_ttl_seconds),
             options.cache_max_entry_bytes,
         )),
-        limits: Arc::new(RedisLimits::new(main, keys)),
+        limits: Arc::new(RedisLimits::new(main.clone(), keys)),
+        feed: Arc::new(RedisFeed::new(main, subscriptions, channel, options.node_key)),
         layer: Arc::new(NoLayer),
     };
     Ok((stores, health))

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError,
-    TlsMode,
+    RedisResult, TlsMode,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -70,6 +70,14 @@ impl Source {
         match url.into_connection_info() {
             Ok(info) => format!("{}/{}", info.addr(), info.redis_settings().db()),
             Err(_) => "unreadable".into(),
+        }
+    }
+
+    /// A new connection for a subscription. Its time is for the caller to limit.
+    pub(super) async fn subscriber(&self) -> RedisResult<PubSub> {
+        match &self.kind {
+            SourceKind::Server(client) => client.get_async_pubsub().await,
+            SourceKind::Sentinel(client) => client.lock().await.async_get_client().await?.get_async_pubsub().await,
         }
     }
 

@@ -10,8 +10,9 @@ use super::server::TestServer;
 use super::*;
 use crate::ids::{AnswerId, GroupName, MessageId, random_text};
 use crate::limiter::{Bucket, Verdict};
+use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
-use crate::store::{AnswerRecord, Appended, Page, PageSize};
+use crate::store::{AnswerRecord, AnswerStart, Appended, Heard, Page, PageSize, Told};
 
 /// Long enough for a busy machine: budgets have tests of their own.
 const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
@@ -176,6 +177,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
         message: MessageId::random(&team),
         node: NodeId::random(),
         text: String::new(),
+        start: None,
     };
     let before = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert!(stores.answers.begin(&record, None).await.expect("begun"));
@@ -239,27 +241,83 @@ async fn a_service_starts_without_its_redis_and_finds_it_later() {
     }
 }
 
+/// The stores of another node on the same Redis.
+async fn beside(redis: &InRedis) -> Stores {
+    let options = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..redis.options.clone() };
+    connect(options).await.expect("good options").0
+}
+
+async fn hear(stores: &Stores, most: usize) -> Vec<Heard> {
+    let mut all = Vec::new();
+    while all.len() < most {
+        all.extend(timeout(DEADLINE, stores.feed.hear()).await.expect("in time"));
+    }
+    all
+}
+
 #[tokio::test]
-async fn every_append_is_published_in_order() {
-    use futures_util::StreamExt;
+async fn every_append_is_heard_by_every_node_in_order() {
     let redis = in_redis().await;
-    let client = redis::Client::open(redis.server.url(0)).expect("a good URL");
-    let mut pubsub = client.get_async_pubsub().await.expect("connected");
-    pubsub.subscribe(events_channel(&redis.options.prefix, 0)).await.expect("subscribed");
+    let other = beside(&redis).await;
+    for node in [&redis.stores, &other] {
+        assert_eq!(hear(node, 1).await, [Heard::Resumed]);
+    }
     let team = group("team");
     for n in 0..20 {
         redis.stores.logs.append(event(&team, &format!("{n} ü"))).await.expect("stored");
     }
     let answer = crate::ids::AnswerId::random();
     redis.stores.answers.end(&answer, &team, "{\"end\":1}".into()).await.expect("ended");
-    let mut messages = pubsub.on_message();
-    for seq in 1..=21 {
-        let message = timeout(DEADLINE, messages.next()).await.expect("in time").expect("open");
-        let event = Published::parse(message.get_payload_bytes()).expect("well-formed");
-        assert_eq!((event.seq, &event.group), (seq, &team));
-        let body = if seq == 21 { "{\"end\":1}".to_owned() } else { format!("{{\"text\":\"{} ü\"}}", seq - 1) };
-        assert_eq!(&*event.body, body);
+    for node in [&redis.stores, &other] {
+        for (heard, number) in hear(node, 21).await.into_iter().zip(1..) {
+            let Heard::Logged { group, event, .. } = heard else { panic!("{heard:?}") };
+            assert_eq!((event.seq, &group), (number, &team));
+            let body =
+                if number == 21 { "{\"end\":1}".to_owned() } else { format!("{{\"text\":\"{} ü\"}}", number - 1) };
+            assert_eq!(&*event.body, body);
+        }
     }
+}
+
+#[tokio::test]
+async fn an_answer_is_told_to_the_other_nodes_as_it_is_saved() {
+    let redis = in_redis().await;
+    let other = beside(&redis).await;
+    assert_eq!(hear(&other, 1).await, [Heard::Resumed]);
+    let record = AnswerRecord {
+        answer: AnswerId::random(),
+        group: group("team"),
+        message: MessageId::random(&group("team")),
+        node: NodeId::random(),
+        text: String::new(),
+        start: None,
+    };
+    let (answer, answers) = (&record.answer, &redis.stores.answers);
+    let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
+    answers.begin(&record, None).await.expect("begun");
+    answers.start(answer, &start).await.expect("started");
+    for more in ["hé", "llo"] {
+        answers.renew(answer, more).await.expect("renewed");
+    }
+    let grew = |offset, text: &str| {
+        Heard::Told(Told::Grew { group: record.group.clone(), answer: answer.clone(), offset, text: text.into() })
+    };
+    let (group, message) = (record.group.clone(), record.message.clone());
+    let started = Heard::Told(Told::Started { group, answer: answer.clone(), message, start });
+    assert_eq!(hear(&other, 3).await, [started, grew(0, "hé"), grew(2, "llo")]);
+}
+
+#[tokio::test]
+async fn a_node_that_was_cut_off_hears_so_when_it_is_back() {
+    let redis = in_redis().await;
+    let other = beside(&redis).await;
+    assert_eq!(hear(&other, 1).await, [Heard::Resumed]);
+    let mut connection = redis.server.connection(0);
+    let cut: u64 = redis::cmd("CLIENT").arg(&["KILL", "TYPE", "pubsub"]).query(&mut connection).expect("cut");
+    assert!(cut > 0);
+    assert_eq!(hear(&other, 1).await, [Heard::Resumed]);
+    redis.stores.feed.tell(&Told::Cancelled { answer: AnswerId::from("a") }).await.expect("told");
+    assert_eq!(hear(&other, 1).await, [Heard::Told(Told::Cancelled { answer: AnswerId::from("a") })]);
 }
 
 #[tokio::test]
@@ -365,6 +423,7 @@ async fn an_answer_that_begins_while_redis_is_away_gets_its_lease_when_it_is_bac
         message: MessageId::random(&group("away")),
         node: NodeId::random(),
         text: String::new(),
+        start: None,
     };
     assert!(stores.answers.begin(&record, None).await.is_err());
     server.launch();
@@ -385,6 +444,7 @@ async fn a_renewal_may_be_repeated() {
         message: MessageId::random(&team),
         node: NodeId::random(),
         text: String::new(),
+        start: None,
     };
     assert!(redis.stores.answers.begin(&record, None).await.expect("begun"));
     assert!(redis.stores.answers.renew(&record.answer, "one ").await.expect("renewed"));

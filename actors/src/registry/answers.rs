@@ -1,0 +1,180 @@
+//! The answers that are being written for one group, as far as this node has heard of them. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::ids::{AnswerId, GroupName, MessageId};
+use crate::protocol::RunningAnswer;
+use crate::store::{AnswerRecord, AnswerStart};
+
+/// Ends that are remembered, so that late news of an answer does not begin it anew.
+const ENDS: usize = 64;
+
+#[derive(Debug)]
+struct Answer {
+    message: MessageId,
+    text: String,
+    chars: usize,
+}
+
+/// The answers.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    running: BTreeMap<AnswerId, Answer>,
+    ended: VecDeque<AnswerId>,
+    /// Asked of the store, with whether more of the answer was missed since.
+    asked: BTreeMap<AnswerId, bool>,
+}
+
+/// What a piece turned out to be.
+#[derive(Debug, PartialEq)]
+pub(super) enum Piece {
+    /// New: it belongs at this offset.
+    New(usize, String),
+    /// Known already.
+    Known,
+    /// Something before it is missing.
+    Early,
+}
+
+/// What a record turned out to tell.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Learned {
+    /// The answer was not known.
+    pub(super) start: Option<(MessageId, AnswerStart)>,
+    /// More of its text, at this offset.
+    pub(super) more: Option<(usize, String)>,
+}
+
+impl Answers {
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub(super) fn running<'a>(&'a self, group: &'a GroupName) -> impl Iterator<Item = RunningAnswer> + 'a {
+        self.running.iter().map(|(id, answer)| RunningAnswer {
+            answer: id.clone(),
+            group: group.clone(),
+            message: answer.message.clone(),
+            text: answer.text.clone(),
+            offset: answer.chars,
+        })
+    }
+
+    /// An answer begins. Whether that is news.
+    pub(super) fn start(&mut self, id: &AnswerId, message: &MessageId) -> bool {
+        if self.ended.contains(id) || self.running.contains_key(id) {
+            return false;
+        }
+        let answer = Answer { message: message.clone(), text: String::new(), chars: 0 };
+        self.running.insert(id.clone(), answer);
+        true
+    }
+
+    /// A piece of an answer, at an offset in Unicode scalar values.
+    pub(super) fn grow(&mut self, id: &AnswerId, offset: usize, text: String) -> Piece {
+        if self.ended.contains(id) {
+            return Piece::Known;
+        }
+        let Some(answer) = self.running.get_mut(id) else { return Piece::Early };
+        let Some(known) = answer.chars.checked_sub(offset) else { return Piece::Early };
+        let new: String = if known == 0 { text } else { text.chars().skip(known).collect() };
+        if new.is_empty() {
+            return Piece::Known;
+        }
+        let at = answer.chars;
+        answer.chars += new.chars().count();
+        answer.text.push_str(&new);
+        Piece::New(at, new)
+    }
+
+    /// Something of an answer is missing. Whether the store is to be asked now.
+    pub(super) fn missing(&mut self, id: &AnswerId) -> bool {
+        let asked = self.asked.contains_key(id);
+        self.asked.insert(id.clone(), asked);
+        !asked
+    }
+
+    /// The store was asked. Whether it is to be asked again.
+    pub(super) fn asked(&mut self, id: &AnswerId) -> bool {
+        self.asked.remove(id).unwrap_or(false)
+    }
+
+    /// What the store knows of an answer.
+    pub(super) fn learn(&mut self, record: AnswerRecord) -> Learned {
+        let AnswerRecord { answer: id, message, text, start: Some(start), .. } = record else {
+            return Learned::default();
+        };
+        let start = self.start(&id, &message).then_some((message, start));
+        let more = match self.grow(&id, 0, text) {
+            Piece::New(offset, more) => Some((offset, more)),
+            Piece::Known | Piece::Early => None,
+        };
+        Learned { start, more }
+    }
+
+    pub(super) fn end(&mut self, id: &AnswerId) {
+        self.running.remove(id);
+        self.ended.push_back(id.clone());
+        if self.ended.len() > ENDS {
+            self.ended.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::NodeId;
+    use crate::protocol::CacheStatus;
+
+    fn id() -> AnswerId {
+        AnswerId::from("a1")
+    }
+
+    fn record(text: &str) -> AnswerRecord {
+        AnswerRecord {
+            answer: id(),
+            group: GroupName::parse("g").expect("legal"),
+            message: MessageId::from("m1"),
+            node: NodeId::from("n1"),
+            text: text.into(),
+            start: Some(AnswerStart { model: "m".into(), cache: CacheStatus::Miss }),
+        }
+    }
+
+    #[test]
+    fn pieces_are_taken_once_and_in_order() {
+        let mut answers = Answers::default();
+        assert!(answers.start(&id(), &MessageId::from("m1")));
+        assert!(!answers.start(&id(), &MessageId::from("m1")), "told twice");
+        assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::New(0, "äb".into()));
+        assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::Known);
+        assert_eq!(answers.grow(&id(), 1, "bc".into()), Piece::New(2, "c".into()));
+        assert_eq!(answers.grow(&id(), 5, "x".into()), Piece::Early);
+        assert_eq!(answers.grow(&id(), 3, "d".into()), Piece::New(3, "d".into()));
+    }
+
+    #[test]
+    fn what_was_missed_is_learned_from_the_record() {
+        let mut answers = Answers::default();
+        assert_eq!(answers.grow(&id(), 4, "late".into()), Piece::Early);
+        assert!(answers.missing(&id()));
+        assert!(!answers.missing(&id()), "asked already");
+        assert!(answers.asked(&id()), "missed again since");
+        let learned = answers.learn(record("äbc"));
+        assert!(learned.start.is_some());
+        assert_eq!(learned.more, Some((0, "äbc".into())));
+        assert_eq!(answers.learn(record("äb")), Learned::default(), "older than what is known");
+        assert_eq!(answers.learn(record("äbcd")).more, Some((3, "d".into())));
+    }
+
+    #[test]
+    fn an_answer_that_has_ended_does_not_begin_anew() {
+        let mut answers = Answers::default();
+        answers.end(&id());
+        assert!(!answers.start(&id(), &MessageId::from("m1")));
+        assert_eq!(answers.learn(record("text")), Learned::default());
+        assert_eq!(answers.grow(&id(), 9, "x".into()), Piece::Known);
+        assert!(answers.is_empty());
+    }
+}
