@@ -264,6 +264,26 @@ pub struct Disconnect {
     pub close: Close,
 }
 
+/// Closes every socket of the sessions of a group on this node.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CloseGroup {
+    /// The group.
+    pub group: GroupName,
+    /// Why.
+    pub close: Close,
+}
+
+/// Sends an unlogged frame to the sockets of one session on this node.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct SendTo {
+    /// The session.
+    pub session: SessionId,
+    /// The frame.
+    pub frame: ByteString,
+}
+
 /// Ends a group: its members are told that they left.
 #[derive(Message)]
 #[rtype(result = "Vec<SessionId>")]

@@ -31,6 +31,9 @@ pub struct Metrics {
     pub degraded: IntGaugeVec,
     pub store_failures: IntCounterVec,
     pub mirror_writes: IntCounterVec,
+    pub from_django: IntCounterVec,
+    pub to_django: IntCounterVec,
+    pub to_worker: IntCounterVec,
     pub http_requests: IntCounterVec,
 }
 
@@ -84,6 +87,9 @@ impl Metrics {
                 "call",
             ),
             mirror_writes: counters("sophie_mirror_writes_total", "Memberships written to Redis.", "outcome"),
+            from_django: counters("sophie_from_django_total", "Messages of Django by what they became.", "kind"),
+            to_django: counters("sophie_to_django_total", "Messages to Django's consumers by outcome.", "outcome"),
+            to_worker: counters("sophie_to_worker_total", "Messages to Django's worker by outcome.", "outcome"),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),
             registry,
         }

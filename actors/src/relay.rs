@@ -1,7 +1,7 @@
 //! The relay: brings the registry what it cannot wait for. It reads logs and records where something was missed, and
-//! passes on what other nodes tell.
+//! passes on what other nodes and Django tell.
 //!
-//! Owns: the listening to the other nodes. Receives: gaps. Sends: what they held, and what was heard, to the registry.
+//! Owns: the listening to the other nodes and to Django, and the ordered way out to Django. Receives: gaps. Sends: what they held, and what was heard, to the registry.
 //! Ends when: never; its end ends the process.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use crate::answers::CancelHere;
+use crate::django::{self, Courier, Kind};
 use crate::exit::ExitGuard;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::messages::*;
@@ -27,10 +28,17 @@ const BATCH: usize = 500;
 /// How soon the logs are looked at again when that failed.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// Begins to listen to the other nodes.
+/// Begins to listen to the other nodes and to Django, and to supply Django's worker if there is one.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Listen(pub Arc<Services>);
+pub struct Listen {
+    /// Whom to tell.
+    pub services: Arc<Services>,
+    /// The worker's channel and what it is told of.
+    pub worker: Option<(String, Vec<Kind>)>,
+    /// Carries out what Django is told.
+    pub courier: Courier,
+}
 
 /// The actor.
 pub struct Relay {
@@ -86,7 +94,14 @@ impl Handler<FillGap> for Relay {
 impl Handler<Listen> for Relay {
     type Result = ();
 
-    fn handle(&mut self, Listen(services): Listen, ctx: &mut Context<Self>) {
+    fn handle(&mut self, Listen { services, worker, courier }: Listen, ctx: &mut Context<Self>) {
+        ctx.spawn(courier.run(services.stores.clone()).into_actor(self));
+        if let Some((channel, kinds)) = worker {
+            let services = services.clone();
+            ctx.spawn(async move { django::supply(&services, &channel, &kinds).await }.into_actor(self));
+        }
+        let django = services.clone();
+        ctx.spawn(async move { django::listen(&django).await }.into_actor(self));
         let listening = async move {
             loop {
                 for heard in services.stores.feed.hear().await {

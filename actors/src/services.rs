@@ -6,8 +6,9 @@ use std::time::Duration;
 use actix::Addr;
 
 use crate::answers::{Answers, Slots};
+use crate::django::Notifier;
 use crate::limiter::RateLimiter;
-use crate::messages::Fanout;
+use crate::messages::{Deliver, Fanout};
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
 use crate::registry::{GroupRegistry, Roster};
@@ -28,6 +29,7 @@ pub struct Services {
     pub stores: Stores,
     pub options: SessionOptions,
     pub metrics: Metrics,
+    pub notifier: Notifier,
 }
 
 impl Services {
@@ -37,6 +39,15 @@ impl Services {
             log::debug!("other nodes not told error={error}");
             self.metrics.store_failed("tell");
         }
+    }
+
+    /// Delivers what this node has logged, and tells Django of it.
+    ///
+    /// # Errors
+    /// The registry did not take it; the group's next event shows the gap.
+    pub async fn deliver(&self, deliver: Deliver) -> Result<(), actix::MailboxError> {
+        self.notifier.logged(&deliver.event);
+        self.registry.send(deliver).timeout(PATIENCE).await
     }
 
     /// Sends an unlogged frame to a group's sockets on every node.

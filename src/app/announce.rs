@@ -31,7 +31,6 @@ pub(super) fn announce(
         ("channel.layer", channel.layer != ChannelLayer::Core),
         ("channel.hosts", !channel.hosts.is_empty()),
         ("channel.encryption_keys", !channel.encryption_keys.is_empty()),
-        ("channel.notify_django", !channel.notify_django.is_empty()),
     ];
     for (setting, _) in waiting.iter().filter(|(_, set)| *set) {
         log::warn!("this setting has no effect in this version: nothing is sent to Django yet setting={setting}");

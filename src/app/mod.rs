@@ -18,6 +18,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sophie_actors::answers::{Answers, CountRunning, InterruptAll, Parts, Slots};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
+use sophie_actors::django::Notifier;
 use sophie_actors::exit::{Exit, ExitGuard};
 use sophie_actors::ids::NodeId;
 use sophie_actors::limiter::RateLimiter;
@@ -141,6 +142,8 @@ impl Application {
 
         let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(node.clone()));
+        let kinds = settings.channel.notify_django.clone();
+        let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
         let core = Arbiter::new();
         let (exit, read) = (essential("relay"), stores.clone());
@@ -166,6 +169,7 @@ impl Application {
                 stores: stores.clone(),
                 backend: backend.clone(),
                 registry: registry.clone(),
+                notifier: notifier.clone(),
                 limiter: limiter.clone(),
                 options: settings.ai.answers.clone(),
                 cache: settings.cache.options.clone(),
@@ -193,12 +197,15 @@ impl Application {
             stores,
             options: settings.session.clone(),
             metrics,
+            notifier,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let install = Install(factory(Arc::new(services.clone()), handles));
         registry.send(install).await.map_err(|_| AppError::ActorEnded("group registry"))?;
 
-        let listen = Listen(Arc::new(services.clone()));
+        let worker = settings.channel.notify_worker.clone();
+        let worker = (!worker.is_empty()).then_some((worker, kinds));
+        let listen = Listen { services: Arc::new(services.clone()), worker, courier };
         relay.send(listen).await.map_err(|_| AppError::ActorEnded("relay"))?;
 
         let admin = AdminToken::from(&settings);

@@ -63,6 +63,7 @@ pub(super) async fn stores(
         group_expiry_seconds: settings.channel.group_expiry_seconds,
         cache_ttl_seconds: cache.ttl_seconds,
         cache_max_entry_bytes: cache.max_entry_bytes,
+        worker: settings.channel.worker_kinds(),
         budgets,
     };
     let (stores, health) = redis::connect(options).await.map_err(|error| AppError::Settings(error.to_string()))?;

@@ -12,7 +12,7 @@ use sophie_actors::limiter::{Admit, Permit, Refund};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{ErrorCode, Event, Logged, Message, Refusal, Role, timestamp};
 use sophie_actors::services::{PATIENCE, Services};
-use sophie_actors::store::{Append, Appended, Once, StoredEvent};
+use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once, StoredEvent};
 use tokio::time::Instant;
 
 use super::{ApiError, State, client_address, json};
@@ -139,7 +139,7 @@ pub async fn speak(
     let once = once.map(|(scope, id)| {
         // The id and the time are ours and differ each time: everything else must not.
         let same = json!([group, message.role, message.author, text, speech.assistant, message.metadata]).to_string();
-        Once { scope, id, fingerprint: hex(same.as_bytes()) }
+        Once { scope, id, fingerprint: hex(same.as_bytes()), seconds: ONCE_SECONDS }
     });
     let id = message.id.clone();
     let user = UserId::from(message.author.as_str());
@@ -149,7 +149,7 @@ pub async fn speak(
         Ok(Appended::New { epoch, seq }) => {
             services.metrics.logged.inc();
             let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
-            _ = services.registry.send(deliver).timeout(PATIENCE).await;
+            _ = services.deliver(deliver).await;
             (seq, id, false)
         }
         Ok(Appended::Again { seq, message, answered }) => {

@@ -102,6 +102,8 @@ fn environment_name(variables: &[(String, String)]) -> Option<&str> {
 pub(crate) mod tests {
     use std::path::Path;
 
+    use sophie_actors::django::Kind;
+
     use super::*;
 
     fn pairs(environment: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -233,7 +235,7 @@ pub(crate) mod tests {
         .unwrap()
         .settings;
         assert_eq!(settings.server.trusted_proxies.len(), 2);
-        assert_eq!(settings.channel.notify_django, ["chat.message", "chat.answer.end"]);
+        assert_eq!(settings.channel.notify_django, [Kind::Message, Kind::AnswerEnd]);
         assert!(settings.server.allowed_origins.is_empty());
     }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use config::{Value, ValueKind};
 use ipnet::IpNet;
+use sophie_actors::django::Kind;
 
 use super::secret::{MASK, mask_url};
 use crate::auth::bearer::ApiKey;
@@ -92,16 +93,7 @@ pub const RULES: &[(&str, Rule)] = &[
         "channel.notify_django",
         Rule::List(&Rule::Text(
             "chat.message, chat.answer.start, chat.answer.delta, chat.answer.end and chat.answer.error",
-            |t| {
-                matches!(
-                    t,
-                    "chat.message"
-                        | "chat.answer.start"
-                        | "chat.answer.delta"
-                        | "chat.answer.end"
-                        | "chat.answer.error"
-                )
-            },
+            |t| Kind::parse(t).is_some(),
         )),
     ),
     (

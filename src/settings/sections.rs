@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
+use sophie_actors::django::Kind;
 use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
 
 use super::rules;
@@ -101,8 +102,15 @@ pub struct ChannelSettings {
     pub encrypt_with_secret_key: bool,
     pub hosts: Vec<ServiceUrl>,
     pub max_connections: usize,
-    pub notify_django: Vec<String>,
+    pub notify_django: Vec<Kind>,
     pub notify_worker: String,
+}
+
+impl ChannelSettings {
+    /// What the worker is told of; nothing without a worker.
+    pub fn worker_kinds(&self) -> Vec<Kind> {
+        if self.notify_worker.is_empty() { Vec::new() } else { self.notify_django.clone() }
+    }
 }
 
 /// The two layers of channels_redis, which cannot talk to each other.

@@ -214,6 +214,7 @@ impl GroupAnswer {
             message: self.ask.message.clone(),
             start: start.clone(),
         };
+        self.parts.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
         self.tell(started).await;
         if let Err(error) = self.parts.stores.answers.start(&self.answer, &start).await {
             log::debug!("start not noted answer={} error={error}", self.answer);
@@ -247,6 +248,10 @@ impl GroupAnswer {
         let more = self.text[self.saved..].to_owned();
         match self.parts.stores.answers.renew(&self.answer, &more).await {
             Ok(ours) => {
+                if ours && !more.is_empty() {
+                    let offset = self.text[..self.saved].chars().count();
+                    self.parts.notifier.grew(&self.ask.group, &self.answer, offset, &more);
+                }
                 self.saved = self.text.len();
                 ours
             }
@@ -319,7 +324,9 @@ impl GroupAnswer {
             match self.parts.stores.answers.end(&self.answer, &group, body.clone()).await {
                 Ok(Ended::Now { epoch, seq }) => {
                     self.parts.metrics.logged.inc();
-                    return self.tell(Deliver { group, epoch, event: StoredEvent { seq, body } }).await;
+                    let event = StoredEvent { seq, body };
+                    self.parts.notifier.logged(&event);
+                    return self.tell(Deliver { group, epoch, event }).await;
                 }
                 // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
                 Ok(Ended::Before { seq }) => return self.tell(Reached { group, seq }).await,

@@ -25,6 +25,7 @@ pub use conversation::estimate_tokens;
 pub use slots::{Slot, Slots};
 
 use crate::backend::{Backend, ChatRequest};
+use crate::django::Notifier;
 use crate::exit::ExitGuard;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::limiter::{Permit, RateLimiter};
@@ -144,6 +145,8 @@ pub struct Parts {
     pub backend: Arc<dyn Backend>,
     /// Gets every answer's progress.
     pub registry: Addr<GroupRegistry>,
+    /// Tells Django of every answer's progress.
+    pub notifier: Notifier,
     /// Settles what answers cost.
     pub limiter: Addr<RateLimiter>,
     /// `[ai]`

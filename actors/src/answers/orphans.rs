@@ -38,6 +38,7 @@ async fn interrupt(parts: &Parts, orphan: AnswerRecord) -> StoreResult<()> {
             log::warn!("answer interrupted, its writer is gone answer={answer} group={group} node={node}");
             parts.metrics.answers.with_label_values(&["interrupted"]).inc();
             let deliver = Deliver { group, epoch, event: StoredEvent { seq, body } };
+            parts.notifier.logged(&deliver.event);
             _ = parts.registry.send(deliver).timeout(PATIENCE).await;
         }
         Ended::Before { seq } => _ = parts.registry.send(Reached { group, seq }).timeout(PATIENCE).await,

@@ -33,11 +33,13 @@ pub enum CloseCode {
     Flooding,
     /// The session failed again and again.
     KeptFailing,
+    /// The application closed it, with a code of its own choice.
+    ByApplication(u16),
 }
 
 impl CloseCode {
     /// Every code, for documents and tests.
-    pub const ALL: [CloseCode; 15] = [
+    pub const ALL: [CloseCode; 16] = [
         Self::ProtocolError,
         Self::Unsupported,
         Self::InvalidText,
@@ -53,6 +55,7 @@ impl CloseCode {
         Self::ByOperator,
         Self::Flooding,
         Self::KeptFailing,
+        Self::ByApplication(1000),
     ];
 
     /// Number on the wire, label in the metrics, sentence for the client.
@@ -73,6 +76,7 @@ impl CloseCode {
             Self::ByOperator => (4502, "by_operator", "closed by an operator"),
             Self::Flooding => (4503, "flooding", "too many commands; slow down before you come back"),
             Self::KeptFailing => (4504, "kept_failing", "the session kept failing"),
+            Self::ByApplication(code) => (code, "by_application", "closed by the application"),
         }
     }
 

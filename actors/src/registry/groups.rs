@@ -182,6 +182,22 @@ impl Handler<Fanout> for GroupRegistry {
     }
 }
 
+impl Handler<SendTo> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, SendTo { session, frame }: SendTo, _: &mut Context<Self>) {
+        self.roster.sockets(&session).iter().for_each(|socket| _ = socket.handle.push(frame.clone()));
+    }
+}
+
+impl Handler<CloseGroup> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, CloseGroup { group, close }: CloseGroup, _: &mut Context<Self>) {
+        self.roster.for_each_socket(&group, None, |socket| socket.close(close));
+    }
+}
+
 impl Handler<AnswerStarted> for GroupRegistry {
     type Result = ();
 

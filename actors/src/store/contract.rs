@@ -70,7 +70,7 @@ pub(super) fn event(group: &GroupName, text: &str) -> Append {
 }
 
 fn once(id: &str, fingerprint: &str) -> Once {
-    Once { scope: "s1".into(), id: id.into(), fingerprint: fingerprint.into() }
+    Once { scope: "s1".into(), id: id.into(), fingerprint: fingerprint.into(), seconds: ONCE_SECONDS }
 }
 
 async fn append(stores: &Stores, group: &GroupName, text: &str) -> (Epoch, u64) {
@@ -263,7 +263,7 @@ pub(super) async fn an_answer_is_known_to_others_from_its_start_to_its_end(store
     let of_team = std::slice::from_ref(&team);
     assert_eq!(
         stores.answers.running(of_team).await.expect("read"),
-        [shown.clone()],
+        std::slice::from_ref(&shown),
         "what has not started is not shown"
     );
     assert_eq!(stores.answers.running(&[other, team.clone()]).await.expect("read").len(), 2);

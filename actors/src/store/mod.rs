@@ -5,11 +5,13 @@
 mod contract;
 mod feed;
 pub mod memory;
+mod outbox;
 pub mod redis;
 
 use std::sync::Arc;
 
 pub use feed::{Feed, Heard, Told};
+pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
 
 use async_trait::async_trait;
 use bytestring::ByteString;
@@ -31,7 +33,7 @@ pub enum StoreError {
 /// What every store call returns.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// Makes an append once-only for 10 minutes ([`ONCE_SECONDS`]).
+/// Makes an append once-only for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
     /// Whose ids these are: a session, or an API key.
@@ -40,9 +42,11 @@ pub struct Once {
     pub id: String,
     /// A digest of the content: the same id with another one is a conflict.
     pub fingerprint: String,
+    /// How long the id is remembered, in seconds.
+    pub seconds: u64,
 }
 
-/// How long an id is remembered, in seconds (the protocol's 10 minutes).
+/// How long the ids of clients and applications are remembered, in seconds (the protocol's 10 minutes).
 pub const ONCE_SECONDS: u64 = 600;
 
 /// How long a session's record, and that of an answer that nobody ended, is kept after its last use, in seconds: 24 h.
@@ -333,6 +337,10 @@ pub struct Stores {
     pub limits: Arc<dyn crate::limiter::Limits>,
     /// The way to the other nodes.
     pub feed: Arc<dyn Feed>,
+    /// What waits for Django's worker.
+    pub outbox: Arc<dyn Outbox>,
+    /// What one node does at a time.
+    pub leases: Arc<dyn Leases>,
     /// What is shared with Django.
     pub layer: Arc<dyn crate::layer::ChannelLayer>,
 }

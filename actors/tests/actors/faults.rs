@@ -103,6 +103,8 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         answers: faulty.clone(),
         membership: faulty.clone(),
         cache: faulty.clone(),
+        outbox: faulty.inner.outbox.clone(),
+        leases: faulty.inner.leases.clone(),
         feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
         limits: faulty,

@@ -1,6 +1,7 @@
 //! Every actor by itself, with probes around it and with time that stands still unless everybody waits.
 
 mod answers;
+mod django;
 mod faults;
 mod limiter;
 mod mirror;

@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use sophie_actors::access::Access;
 use sophie_actors::answers::{Answers, Parts, Slots};
 use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, ChunkWriter, StreamItem};
+use sophie_actors::django::{Kind, Notifier};
 use sophie_actors::exit::ExitGuard;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
+use sophie_actors::layer::ChannelLayer;
 use sophie_actors::limiter::RateLimiter;
 use sophie_actors::limiter::memory::MemoryLimits;
 use sophie_actors::messages::*;
@@ -23,7 +25,7 @@ use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptio
 use sophie_actors::outbox::{OutboxLimits, Outgoing, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Refusal};
 use sophie_actors::registry::{GroupRegistry, Roster};
-use sophie_actors::relay::Relay;
+use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::services::Services;
 use sophie_actors::session::{Reply, Session};
 use sophie_actors::store::Stores;
@@ -67,6 +69,10 @@ pub struct Options {
     pub limits: LimitOptions,
     pub answers: AnswerOptions,
     pub cache: CacheOptions,
+    /// What Django is told.
+    pub notify: Vec<Kind>,
+    /// In the place of no Django.
+    pub layer: Option<Arc<dyn ChannelLayer>>,
 }
 
 impl Default for Options {
@@ -111,6 +117,8 @@ impl Default for Options {
                 max_entry_bytes: 1 << 20,
                 memory_bytes: 1 << 20,
             },
+            notify: Vec::new(),
+            layer: None,
         }
     }
 }
@@ -132,14 +140,18 @@ impl World {
 
     pub async fn start_with(options: Options) -> Self {
         tokio::time::pause();
-        let (stores, faults) = faults::stores(memory_options());
+        let (mut stores, faults) = faults::stores(memory_options());
+        if let Some(layer) = options.layer {
+            stores.layer = layer;
+        }
         let (ai, backend) = Ai::new();
         let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(NodeId::from("n1")));
+        let (notifier, courier) = Notifier::new(options.notify, metrics.clone());
         let relay = Relay::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);
         let registry =
-            GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, unwatched()).start();
+            GroupRegistry::new(roster.clone(), relay.clone().recipient(), metrics.clone(), ping, unwatched()).start();
         let local = Arc::new(MemoryLimits::new());
         let limiter =
             RateLimiter::new(stores.limits.clone(), local, options.limits.clone(), metrics.clone(), unwatched());
@@ -149,6 +161,7 @@ impl World {
             stores: stores.clone(),
             backend,
             registry: registry.clone(),
+            notifier: notifier.clone(),
             limiter: limiter.clone(),
             options: options.answers,
             cache: options.cache,
@@ -165,7 +178,10 @@ impl World {
             stores: stores.clone(),
             options: options.session,
             metrics,
+            notifier,
         };
+        let listen = Listen { services: Arc::new(services.clone()), worker: None, courier };
+        relay.send(listen).await.expect("listening");
         let lives = Arc::new(AtomicUsize::new(0));
         let (shared, counter) = (Arc::new(services.clone()), lives.clone());
         let factory: SessionFactory = Arc::new(move |seed| {

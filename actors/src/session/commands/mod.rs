@@ -13,7 +13,7 @@ use super::{Effect, Reply};
 use crate::answers::{Ask, Slot};
 use crate::ids::{GroupName, SessionId};
 use crate::limiter::{Admit, Permit, Refund};
-use crate::messages::{Attached, Refreshed};
+use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
@@ -103,6 +103,13 @@ impl Work {
 
     async fn refund(&self, permit: Permit) {
         _ = self.services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+    }
+
+    async fn deliver(&self, deliver: Deliver) {
+        if let Err(error) = self.services.deliver(deliver).await {
+            // The next event of the group shows the gap.
+            log::error!("registry did not take an event error={error}");
+        }
     }
 
     async fn tell<M>(&self, message: M)

@@ -9,7 +9,7 @@ use crate::ids::{GroupName, MessageId};
 use crate::messages::*;
 use crate::protocol::{ErrorCode, Logged, Message, Refusal, Role, SendMessage, timestamp};
 use crate::session::Reply;
-use crate::store::{Append, Appended, Once, StoredEvent};
+use crate::store::{Append, Appended, ONCE_SECONDS, Once, StoredEvent};
 
 struct Sent {
     group: GroupName,
@@ -25,7 +25,7 @@ impl Work {
             Ok(sent) => {
                 reply.logged(sent.seq, sent.message.as_ref());
                 match sent.deliver {
-                    Some(deliver) => self.tell(deliver).await,
+                    Some(deliver) => self.deliver(deliver).await,
                     // The first try may have been logged without anybody here learning of it.
                     None => self.tell(Reached { group: sent.group, seq: sent.seq }).await,
                 }
@@ -47,6 +47,7 @@ impl Work {
             id: id.as_str().to_owned(),
             // Some clients write no metadata as `{}`.
             fingerprint: fingerprint(&group, &text, assistant, metadata.as_ref().filter(|map| !map.is_empty())),
+            seconds: ONCE_SECONDS,
         };
         let _alone = self.sending.lock().await;
         // A repetition is acknowledged even where a new message would be refused.

@@ -7,8 +7,7 @@ use super::state::{Group, Known, MemoryStore};
 use crate::ids::GroupName;
 use crate::protocol;
 use crate::store::{
-    Append, Appended, GroupIndex, GroupInfo, LogState, Logs, ONCE_SECONDS, Once, Page, PageSize, StoreResult,
-    StoredEvent,
+    Append, Appended, GroupIndex, GroupInfo, LogState, Logs, Once, Page, PageSize, StoreResult, StoredEvent,
 };
 
 #[async_trait]
@@ -31,7 +30,7 @@ impl Logs for MemoryStore {
                 message: append.message,
                 answered: None,
             };
-            state.once.put((once.scope, once.id), known, now + std::time::Duration::from_secs(ONCE_SECONDS), now);
+            state.once.put((once.scope, once.id), known, now + std::time::Duration::from_secs(once.seconds), now);
         }
         Ok(Appended::New { epoch: head.epoch, seq: head.seq })
     }

@@ -7,6 +7,7 @@ mod expiring;
 mod feed;
 mod logs;
 mod membership;
+mod outbox;
 mod sessions;
 mod state;
 
@@ -18,6 +19,7 @@ pub(crate) use expiring::Expiring;
 use self::cache::MemoryCache;
 use self::feed::MemoryFeed;
 use self::membership::MemoryMembership;
+use self::outbox::Alone;
 use self::sessions::MemorySessions;
 use self::state::MemoryStore;
 use super::Stores;
@@ -57,6 +59,8 @@ pub fn stores(options: MemoryOptions) -> Stores {
         )),
         limits: Arc::new(MemoryLimits::new()),
         feed: Arc::new(MemoryFeed),
+        outbox: Arc::new(Alone),
+        leases: Arc::new(Alone),
         layer: Arc::new(NoLayer),
     }
 }

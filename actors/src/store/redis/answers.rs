@@ -4,14 +4,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytestring::ByteString;
 use moka::sync::Cache;
-use redis::Script;
+use redis::{Script, ScriptInvocation};
 
 use super::connection::Database;
 use super::feed;
 use super::logs::{LogScripts, Reply, wrong};
+use super::{NodeKey, RedisOptions};
+use crate::django::Kind;
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
 use crate::protocol::CacheStatus;
-use crate::store::redis::NodeKey;
 use crate::store::{
     ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
     StoreResult, Told,
@@ -31,6 +32,8 @@ pub struct RedisAnswers {
     scripts: Arc<LogScripts>,
     begin: Script,
     node_key: NodeKey,
+    /// What the worker is told of.
+    worker: Vec<Kind>,
     start: Script,
     renew: Script,
     running: Script,
@@ -54,12 +57,13 @@ struct Own {
 type Row = (String, String, String, String, String, String, String);
 
 impl RedisAnswers {
-    pub(super) fn new(database: Database, scripts: Arc<LogScripts>, node_key: NodeKey) -> Self {
+    pub(super) fn new(database: Database, scripts: Arc<LogScripts>, options: &RedisOptions) -> Self {
         Self {
             database,
             scripts,
             begin: Script::new(include_str!("scripts/begin.lua")),
-            node_key,
+            node_key: options.node_key.clone(),
+            worker: options.worker.clone(),
             start: Script::new(include_str!("scripts/start.lua")),
             renew: Script::new(include_str!("scripts/renew.lua")),
             running: Script::new(include_str!("scripts/running.lua")),
@@ -98,8 +102,26 @@ impl RedisAnswers {
         };
         let mut call = self.start.key(keys.answer(answer));
         call.key(keys.answering(group)).arg(answer.as_str()).arg(RECORD_SECONDS).arg(&start.model);
-        call.arg(start.cache.as_str()).arg(&self.scripts.channel).arg(feed::encode(&self.node_key, &told));
+        call.arg(start.cache.as_str()).arg(&self.scripts.channel);
+        self.add_told(&mut call, Some(&told));
         self.database.script(&call).await
+    }
+
+    /// What the other nodes are told, the outbox, and what goes there.
+    fn add_told(&self, call: &mut ScriptInvocation<'_>, told: Option<&Told>) {
+        let kind = match told {
+            Some(Told::Started { .. }) => Kind::AnswerStart,
+            _ => Kind::AnswerDelta,
+        };
+        let Some(told) = told else {
+            call.arg("").arg("").arg("");
+            return;
+        };
+        call.arg(feed::encode(&self.node_key, told));
+        match self.worker.contains(&kind) {
+            true => call.arg(self.scripts.keys.outbox()).arg(feed::json(told)),
+            false => call.arg("").arg(""),
+        };
     }
 
     /// Makes the store know an answer of this node, and its start. `false`: it has ended.
@@ -162,9 +184,10 @@ impl AnswerRecords for RedisAnswers {
         call.arg(if own.is_some() { more } else { "" });
         let told = own.as_ref().filter(|own| own.record.start.is_some() && !more.is_empty()).map(|own| {
             let (group, answer) = (own.record.group.clone(), answer.clone());
-            feed::encode(&self.node_key, &Told::Grew { group, answer, offset: own.chars, text: more.into() })
+            Told::Grew { group, answer, offset: own.chars, text: more.into() }
         });
-        call.arg(&self.scripts.channel).arg(told.unwrap_or_default());
+        call.arg(&self.scripts.channel);
+        self.add_told(&mut call, told.as_ref());
         let state: i8 = self.database.script(&call).await?;
         let Some(mut own) = own else { return Ok(state != 0) };
         if state == 0 {

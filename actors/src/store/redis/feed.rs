@@ -36,8 +36,12 @@ pub(super) fn events_channel(prefix: &str, db: i64) -> String {
 
 /// What `node` tells the others, as it is published.
 pub(super) fn encode(node: &NodeKey, told: &Told) -> String {
-    let json = serde_json::to_string(told).expect("texts and numbers under constant keys");
-    format!("@{} {json}", node.as_str())
+    format!("@{} {}", node.as_str(), json(told))
+}
+
+/// The telling alone.
+pub(super) fn json(told: &Told) -> String {
+    serde_json::to_string(told).expect("texts and numbers under constant keys")
 }
 
 /// Reads what was published; `None` if it is this node's own telling, or of no known form.

@@ -62,6 +62,16 @@ impl Keys {
         format!("{}:answering:{group}", self.prefix)
     }
 
+    /// What waits for the worker.
+    pub(super) fn outbox(&self) -> String {
+        format!("{}:outbox", self.prefix)
+    }
+
+    /// Who may do what one node does at a time.
+    pub(super) fn turn(&self, name: &str) -> String {
+        format!("{}:turn:{name}", self.prefix)
+    }
+
     pub(super) fn node(&self, node: &NodeId) -> String {
         format!("{}:node:{node}", self.prefix)
     }

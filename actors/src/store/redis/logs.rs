@@ -8,9 +8,7 @@ use super::connection::Database;
 use super::keys::Keys;
 use crate::ids::{Epoch, GroupName, MessageId};
 use crate::protocol::LogHead;
-use crate::store::{
-    Append, Appended, LogState, Logs, ONCE_SECONDS, Once, Page, PageSize, StoreError, StoreResult, StoredEvent,
-};
+use crate::store::{Append, Appended, LogState, Logs, Once, Page, PageSize, StoreError, StoreResult, StoredEvent};
 
 /// Groups in one script run: a few milliseconds of the server's time.
 const BATCH: usize = 500;
@@ -18,8 +16,21 @@ const BATCH: usize = 500;
 const LAST_SEQ: u64 = 1 << 53;
 
 macro_rules! log_script {
-    ($name:literal) => {
-        Script::new(concat!(include_str!("scripts/log.lua"), include_str!(concat!("scripts/", $name))))
+    ($outbox:literal, $name:literal) => {
+        Script::new(concat!(
+            "local outbox = ",
+            $outbox,
+            "\n",
+            include_str!("scripts/log.lua"),
+            include_str!(concat!("scripts/", $name))
+        ))
+    };
+}
+
+/// A script that appends: with an outbox, if somebody empties it.
+macro_rules! append_script {
+    ($options:expr, $name:literal) => {
+        if $options.worker.is_empty() { log_script!("false", $name) } else { log_script!("true", $name) }
     };
 }
 
@@ -47,13 +58,13 @@ impl LogScripts {
             log_events: options.log_events.max(1),
             log_ms: options.log_seconds.max(1).saturating_mul(1000),
             group_life: options.group_life_seconds(),
-            append: log_script!("append.lua"),
-            recall: log_script!("recall.lua"),
-            open: log_script!("open.lua"),
-            read: log_script!("read.lua"),
-            describe: log_script!("describe.lua"),
-            assistant: log_script!("assistant.lua"),
-            end: log_script!("end.lua"),
+            append: append_script!(options, "append.lua"),
+            recall: log_script!("false", "recall.lua"),
+            open: log_script!("false", "open.lua"),
+            read: log_script!("false", "read.lua"),
+            describe: log_script!("false", "describe.lua"),
+            assistant: log_script!("false", "assistant.lua"),
+            end: append_script!(options, "end.lua"),
         }
     }
 
@@ -147,7 +158,7 @@ impl Logs for RedisLogs {
             call.key(scripts.keys.once(once))
                 .arg(&once.fingerprint)
                 .arg(append.message.as_ref().map_or("", MessageId::as_str))
-                .arg(ONCE_SECONDS);
+                .arg(once.seconds);
         }
         let reply = self.database.script_within(self.database.budgets().append, &call).await?;
         appended(reply)?.ok_or_else(|| wrong("an append is never unknown"))

@@ -10,6 +10,7 @@ mod health;
 mod keys;
 mod logs;
 mod membership;
+mod outbox;
 #[cfg(test)]
 mod server;
 mod sessions;
@@ -33,10 +34,12 @@ pub(crate) use self::keys::Keys;
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 pub use self::membership::{NodeKey, local_name};
+use self::outbox::{RedisLeases, RedisOutbox};
 use self::sessions::RedisSessions;
 pub use self::source::SentinelOptions;
 use self::source::Source;
 use super::{StoreError, Stores};
+use crate::django::Kind;
 use crate::ids::NodeId;
 use crate::layer::NoLayer;
 use crate::limiter::redis::RedisLimits;
@@ -68,6 +71,8 @@ pub struct RedisOptions {
     pub cache_ttl_seconds: u64,
     /// Cached answers over this many bytes are not kept.
     pub cache_max_entry_bytes: usize,
+    /// What the worker is told of, and so put into the outbox for it; empty without a worker.
+    pub worker: Vec<Kind>,
     /// How long a call may take.
     pub budgets: Budgets,
 }
@@ -113,14 +118,16 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
         logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone())),
         groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
         sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone())),
-        answers: Arc::new(RedisAnswers::new(main.clone(), scripts, options.node_key.clone())),
+        answers: Arc::new(RedisAnswers::new(main.clone(), scripts, &options)),
         membership: Arc::new(RedisMembership::new(main.clone(), &options, keys.clone())),
         cache: Arc::new(RedisCache::new(
             cache,
             Duration::from_secs(options.cache_ttl_seconds),
             options.cache_max_entry_bytes,
         )),
-        limits: Arc::new(RedisLimits::new(main.clone(), keys)),
+        limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
+        outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
+        leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
         feed: Arc::new(RedisFeed::new(main, subscriptions, channel, options.node_key)),
         layer: Arc::new(NoLayer),
     };

@@ -12,7 +12,7 @@ use crate::ids::{AnswerId, GroupName, MessageId, random_text};
 use crate::limiter::{Bucket, Verdict};
 use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
-use crate::store::{AnswerRecord, AnswerStart, Appended, Heard, Page, PageSize, Told};
+use crate::store::{AnswerRecord, AnswerStart, Appended, Happened, Heard, Page, PageSize, StoredEvent, Told};
 
 /// Long enough for a busy machine: budgets have tests of their own.
 const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
@@ -32,6 +32,7 @@ fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
         group_expiry_seconds: 60,
         cache_ttl_seconds: 60,
         cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
+        worker: Kind::ALL.to_vec(),
         budgets,
     }
 }
@@ -510,4 +511,49 @@ async fn a_url_that_cannot_be_read_is_an_error_that_does_not_repeat_it() {
     let bad = RedisOptions { url: "http://:secret@x".into(), ..options(&server, PATIENT) };
     let error = connect(bad).await.err().expect("not a Redis URL");
     assert!(!error.to_string().contains("secret"));
+}
+
+#[tokio::test]
+async fn what_happens_waits_for_the_worker_in_order_until_it_is_done() {
+    let redis = in_redis().await;
+    let (stores, team) = (&redis.stores, group("team"));
+    let record = AnswerRecord {
+        answer: AnswerId::random(),
+        group: team.clone(),
+        message: MessageId::random(&team),
+        node: NodeId::random(),
+        text: String::new(),
+        start: None,
+    };
+    stores.logs.append(event(&team, "one")).await.expect("stored");
+    let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
+    stores.answers.begin(&record, None).await.expect("begun");
+    stores.answers.start(&record.answer, &start).await.expect("started");
+    stores.answers.renew(&record.answer, "hi").await.expect("renewed");
+    stores.answers.end(&record.answer, &team, "{\"end\":1}".into()).await.expect("ended");
+    let waiting = beside(&redis).await.outbox.waiting().await.expect("read");
+    let happened: Vec<&Happened> = waiting.iter().map(|entry| &entry.happened).collect();
+    let body = |event: &str| event.to_owned().into();
+    assert_eq!(happened[0], &Happened::Logged(StoredEvent { seq: 1, body: body("{\"text\":\"one\"}") }));
+    assert!(matches!(happened[1], Happened::Told(Told::Started { .. })));
+    assert!(matches!(happened[2], Happened::Told(Told::Grew { offset: 0, .. })));
+    assert_eq!(happened[3], &Happened::Logged(StoredEvent { seq: 2, body: body("{\"end\":1}") }));
+    stores.outbox.done(&waiting[0].id).await.expect("done");
+    assert_eq!(stores.outbox.waiting().await.expect("read"), waiting[1..]);
+    redis.finish();
+}
+
+#[tokio::test]
+async fn one_node_at_a_time_has_a_turn() {
+    let redis = in_redis().await;
+    let other = beside(&redis).await;
+    assert!(redis.stores.leases.hold("t", 1).await.expect("asked"));
+    assert!(!other.leases.hold("t", 1).await.expect("asked"));
+    assert!(redis.stores.leases.hold("t", 1).await.expect("renewed"));
+    let until = Instant::now() + DEADLINE;
+    while !other.leases.hold("t", 1).await.expect("asked") {
+        assert!(Instant::now() < until, "a turn that is not renewed ends");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    redis.finish();
 }

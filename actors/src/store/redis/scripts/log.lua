@@ -1,4 +1,5 @@
 -- What every script about logs begins with. Names of keys are computed: all of it lives on one server, not on a cluster.
+-- `outbox`, set before this, says whether the worker is told of what is appended.
 -- ARGV[1..5] of each: prefix, events kept, age in ms at which an event is gone, life of a group in s, candidate epoch.
 local prefix, log_events, log_ms, group_life, fresh_epoch = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local index = prefix .. ':groups'
@@ -80,6 +81,10 @@ local function append(name, body, channel)
   trim(name)
   redis.call('PEXPIRE', key, int(log_ms + at - now))
   redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at))
+  if outbox then
+    redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', int(seq), 'b', body)
+    redis.call('EXPIRE', prefix .. ':outbox', group_life)
+  end
   redis.call('PUBLISH', channel, epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
   return epoch, seq
 end

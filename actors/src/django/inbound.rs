@@ -1,0 +1,228 @@
+//! What comes from Django: messages are logged once and delivered, frames and closes go to the sockets of this node
+//! (every node gets its own copy), anything else becomes an `event`.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep};
+
+use super::SESSION_CHANNEL;
+use crate::ids::{GroupName, MessageId, SessionId};
+use crate::layer::{Fields, Inbound, Recipient};
+use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
+use crate::protocol::{Close, CloseCode, Event, Logged, Message, Role, timestamp};
+use crate::services::{PATIENCE, Services};
+use crate::store::{Append, Appended, Once, StoredEvent};
+
+/// Who speaks when a message names nobody.
+const AUTHOR: &str = "application";
+/// How long a copy of a message is known as such, in seconds.
+const COPIES_SECONDS: u64 = 60;
+/// How long one node alone logs what every node of a group hears (pubsub), unless it renews that, in seconds.
+const INGEST_SECONDS: u64 = 10;
+/// A store that is away is tried again after this: messages wait meanwhile, in order.
+const RETRY: Duration = Duration::from_millis(250);
+/// How long a message waits for a store that is away. Beyond, it would have expired in the channel layer.
+const GIVE_UP: Duration = Duration::from_secs(60);
+/// The close code of a `websocket.close` that names none, as in Django Channels.
+const NORMAL: u16 = 1000;
+
+enum Target {
+    Group(GroupName),
+    Session(SessionId),
+}
+
+/// Takes what comes, for ever.
+pub(crate) async fn listen(services: &Services) {
+    loop {
+        for message in services.stores.layer.receive().await {
+            let Inbound { to, sent_at, fields } = message;
+            for target in targets(services, to) {
+                take(services, target, sent_at.as_deref(), &fields).await;
+            }
+        }
+    }
+}
+
+fn targets(services: &Services, to: Recipient) -> Vec<Target> {
+    match to {
+        Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
+        Recipient::Channel(local) => {
+            let session = local.strip_prefix(SESSION_CHANNEL).and_then(|name| SessionId::parse(name).ok());
+            let target = match session.filter(|session| services.roster.session(session).is_some()) {
+                Some(session) => Some(Target::Session(session)),
+                None => GroupName::parse(&local).ok().map(Target::Group),
+            };
+            target.into_iter().collect()
+        }
+    }
+}
+
+async fn take(services: &Services, target: Target, sent_at: Option<&str>, fields: &Fields) {
+    let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
+    let text = fields.get("text").and_then(Value::as_str);
+    let known = match (kind, text) {
+        ("chat.message", Some(_)) => "message",
+        ("websocket.send", Some(_)) => "frame",
+        ("websocket.close", _) => "close",
+        _ => "event",
+    };
+    services.metrics.from_django.with_label_values(&[known]).inc();
+    match (known, text) {
+        ("message", Some(text)) => log_message(services, target, sent_at, text, fields).await,
+        ("frame", Some(text)) => send(services, target, text.into()).await,
+        ("close", _) => close(services, target, fields).await,
+        _ => {
+            let event = Value::Object(fields.clone());
+            let group = match &target {
+                Target::Group(group) => group.clone(),
+                Target::Session(session) => session.home(),
+            };
+            send(services, target, Event::Foreign { group: &group, event: &event }.encode()).await;
+        }
+    }
+}
+
+/// To the sockets of this node: the other nodes have copies of their own.
+async fn send(services: &Services, target: Target, frame: bytestring::ByteString) {
+    let sent = match target {
+        Target::Group(group) => services.registry.send(Fanout { group, frame, except: None }).timeout(PATIENCE).await,
+        Target::Session(session) => services.registry.send(SendTo { session, frame }).timeout(PATIENCE).await,
+    };
+    if let Err(error) = sent {
+        log::error!("registry did not take what came from django error={error}");
+    }
+}
+
+async fn close(services: &Services, target: Target, fields: &Fields) {
+    let code = fields.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    // What may stand in a close frame (RFC 6455, 7.4).
+    let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)).unwrap_or(NORMAL);
+    let close = Close::from(CloseCode::ByApplication(code));
+    let closed = match target {
+        Target::Group(group) => services.registry.send(CloseGroup { group, close }).timeout(PATIENCE).await,
+        Target::Session(session) => {
+            services.registry.send(Disconnect { session, close }).timeout(PATIENCE).await.map(|_| ())
+        }
+    };
+    if let Err(error) = closed {
+        log::error!("registry did not take a close from django error={error}");
+    }
+}
+
+async fn log_message(services: &Services, target: Target, sent_at: Option<&str>, text: &str, fields: &Fields) {
+    let group = match target {
+        Target::Group(group) => group,
+        Target::Session(session) => session.home(),
+    };
+    let message = message(&group, text, fields);
+    let id = message.id.clone();
+    let body = Logged::Message { group: group.clone(), message }.encode();
+    let once = sent_at.map(|sent_at| copy_of(&group, sent_at, fields));
+    let append = Append { group: group.clone(), body: body.clone(), message: Some(id), once };
+    let since = Instant::now();
+    let logged = loop {
+        match try_append(services, &append).await {
+            Ok(logged) => break logged,
+            Err(error) if since.elapsed() < GIVE_UP => log::debug!("message of django not logged yet error={error}"),
+            Err(error) => {
+                log::error!("message of django lost, the store was away for too long group={group} error={error}");
+                services.metrics.from_django.with_label_values(&["lost"]).inc();
+                return;
+            }
+        }
+        sleep(RETRY).await;
+    };
+    let told = match logged {
+        Some(Appended::New { epoch, seq }) => {
+            services.metrics.logged.inc();
+            let deliver = Deliver { group, epoch, event: StoredEvent { seq, body } };
+            services.registry.send(deliver).timeout(PATIENCE).await
+        }
+        Some(Appended::Again { seq, .. }) => services.registry.send(Reached { group, seq }).timeout(PATIENCE).await,
+        Some(Appended::Conflict) | None => return,
+    };
+    if let Err(error) = told {
+        // The next event of the group shows the gap.
+        log::error!("registry did not take a message of django error={error}");
+    }
+}
+
+/// `None`: another node logs it.
+async fn try_append(services: &Services, append: &Append) -> crate::store::StoreResult<Option<Appended>> {
+    let stores = &services.stores;
+    if append.once.is_none() && !stores.leases.hold(&format!("ingest:{}", append.group), INGEST_SECONDS).await? {
+        return Ok(None);
+    }
+    stores.logs.append(append.clone()).await.map(Some)
+}
+
+/// Every node of a group gets a copy of a message: they are one by the moment of sending and the content.
+fn copy_of(group: &GroupName, sent_at: &str, fields: &Fields) -> Once {
+    let mut digest = Sha256::new();
+    digest.update(sent_at);
+    digest.update([0]);
+    // The maps are sorted by key, so equal messages have equal texts.
+    digest.update(serde_json::to_string(fields).unwrap_or_default());
+    let id = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Once { scope: format!("django:{group}"), id, fingerprint: String::new(), seconds: COPIES_SECONDS }
+}
+
+fn message(group: &GroupName, text: &str, fields: &Fields) -> Message {
+    let role = fields.get("role").and_then(|role| serde_json::from_value(role.clone()).ok());
+    let author = fields.get("author").and_then(Value::as_str).filter(|author| !author.is_empty());
+    // Those of Sophie's own messages have no meaning on the way in.
+    const OWN: [&str; 9] = ["type", "text", "author", "role", "group", "seq", "id", "created_at", "metadata"];
+    let mut metadata: Map<String, Value> =
+        fields.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
+    let others = fields.iter().filter(|(name, _)| !OWN.contains(&name.as_str()));
+    metadata.extend(others.map(|(name, value)| (name.clone(), value.clone())));
+    Message {
+        id: MessageId::random(group),
+        role: role.unwrap_or(Role::System),
+        author: author.unwrap_or(AUTHOR).to_owned(),
+        text: text.to_owned(),
+        created_at: timestamp(),
+        metadata: (!metadata.is_empty()).then_some(metadata),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn group() -> GroupName {
+        GroupName::parse("team").expect("legal")
+    }
+
+    fn fields(value: Value) -> Fields {
+        value.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn what_a_message_does_not_know_becomes_metadata() {
+        let sent = fields(json!({
+            "type": "chat.message", "text": "hi", "author": "alice", "role": "user", "seq": 7,
+            "metadata": {"a": 1}, "order": 42,
+        }));
+        let message = message(&group(), "hi", &sent);
+        assert_eq!((message.author.as_str(), message.role), ("alice", Role::User));
+        assert_eq!(message.metadata, Some(fields(json!({"a": 1, "order": 42}))));
+    }
+
+    #[test]
+    fn a_message_of_nobody_is_the_applications() {
+        let message = message(&group(), "hi", &fields(json!({"type": "chat.message", "text": "hi", "role": "king"})));
+        assert_eq!((message.author.as_str(), message.role, message.metadata), (AUTHOR, Role::System, None));
+    }
+
+    #[test]
+    fn copies_are_one_and_repetitions_are_not() {
+        let sent = fields(json!({"type": "chat.message", "text": "hi"}));
+        assert_eq!(copy_of(&group(), "1.5", &sent), copy_of(&group(), "1.5", &sent));
+        assert_ne!(copy_of(&group(), "1.5", &sent), copy_of(&group(), "1.6", &sent));
+    }
+}

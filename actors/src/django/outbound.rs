@@ -1,0 +1,177 @@
+//! What Django is told: a fixed set of types, of which `channel.notify_django` chooses. Sent in order, beside the way of
+//! the messages themselves, which it never delays.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::ids::{AnswerId, GroupName, MessageId};
+use crate::layer::Fields;
+use crate::metrics::Metrics;
+use crate::protocol::Logged;
+use crate::store::{AnswerStart, StoredEvent, Stores, Told};
+
+/// Messages that may wait. Beyond, they are dropped and counted, as the channel layer does at its capacity.
+const QUEUE: usize = 10_000;
+/// At most one line in this time about messages that could not be sent.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// A type of message that Django may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub enum Kind {
+    /// Somebody said something.
+    #[serde(rename = "chat.message")]
+    Message,
+    /// An answer is being written.
+    #[serde(rename = "chat.answer.start")]
+    AnswerStart,
+    /// An answer grew.
+    #[serde(rename = "chat.answer.delta")]
+    AnswerDelta,
+    /// An answer ended.
+    #[serde(rename = "chat.answer.end")]
+    AnswerEnd,
+    /// An answer failed.
+    #[serde(rename = "chat.answer.error")]
+    AnswerError,
+}
+
+impl Kind {
+    /// Every type.
+    pub const ALL: [Self; 5] =
+        [Self::Message, Self::AnswerStart, Self::AnswerDelta, Self::AnswerEnd, Self::AnswerError];
+
+    /// The type as Django sees it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "chat.message",
+            Self::AnswerStart => "chat.answer.start",
+            Self::AnswerDelta => "chat.answer.delta",
+            Self::AnswerEnd => "chat.answer.end",
+            Self::AnswerError => "chat.answer.error",
+        }
+    }
+
+    /// Reads the type as Django sees it.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Tells the members of groups that are not Sophie nodes.
+#[derive(Clone)]
+pub struct Notifier {
+    kinds: Vec<Kind>,
+    queue: mpsc::Sender<(GroupName, Fields)>,
+    metrics: Metrics,
+}
+
+impl Notifier {
+    /// Tells of `kinds`, as soon as its courier ([`Courier::run`]) runs.
+    pub fn new(kinds: Vec<Kind>, metrics: Metrics) -> (Self, Courier) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        (Self { kinds, queue, metrics: metrics.clone() }, Courier { waiting, metrics })
+    }
+
+    /// An event was logged by this node.
+    pub fn logged(&self, event: &StoredEvent) {
+        // Most services tell Django nothing: then nothing is parsed.
+        if !self.kinds.is_empty()
+            && let Some((kind, group, fields)) = of_logged(event)
+        {
+            self.push(kind, group, fields);
+        }
+    }
+
+    /// An answer of this node is being written.
+    pub fn started(&self, group: &GroupName, answer: &AnswerId, message: &MessageId, start: &AnswerStart) {
+        if self.kinds.contains(&Kind::AnswerStart) {
+            let (group, answer, message, start) = (group.clone(), answer.clone(), message.clone(), start.clone());
+            self.told(&Told::Started { group, answer, message, start });
+        }
+    }
+
+    /// An answer of this node grew.
+    pub fn grew(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: &str) {
+        if self.kinds.contains(&Kind::AnswerDelta) {
+            self.told(&Told::Grew { group: group.clone(), answer: answer.clone(), offset, text: text.into() });
+        }
+    }
+
+    fn told(&self, told: &Told) {
+        if let Some((kind, group, fields)) = of_told(told) {
+            self.push(kind, group, fields);
+        }
+    }
+
+    fn push(&self, kind: Kind, group: GroupName, fields: Fields) {
+        if self.kinds.contains(&kind) && self.queue.try_send((group, fields)).is_err() {
+            self.metrics.to_django.with_label_values(&["dropped"]).inc();
+        }
+    }
+}
+
+/// Carries a [`Notifier`]'s messages out.
+pub struct Courier {
+    waiting: mpsc::Receiver<(GroupName, Fields)>,
+    metrics: Metrics,
+}
+
+impl Courier {
+    /// Until the notifier is gone.
+    pub async fn run(mut self, stores: Stores) {
+        let mut complained: Option<Instant> = None;
+        while let Some((group, fields)) = self.waiting.recv().await {
+            let outcome = match stores.layer.tell_group(&group, &fields).await {
+                Ok(told) => {
+                    self.metrics.to_django.with_label_values(&["sent"]).inc_by(told.reached as u64);
+                    (told.full > 0).then(|| format!("{} queues were at their capacity", told.full))
+                }
+                Err(error) => Some(error.to_string()),
+            };
+            let Some(reason) = outcome else { continue };
+            self.metrics.to_django.with_label_values(&["failed"]).inc();
+            if complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+                complained = Some(Instant::now());
+                log::warn!("django was not told everything group={group} reason={reason:?}");
+            }
+        }
+    }
+}
+
+/// What Django sees of a logged event.
+pub(super) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)> {
+    let logged: Logged = serde_json::from_str(&event.body).ok()?;
+    let (kind, group, flat) = match logged {
+        Logged::Message { group, message } => (Kind::Message, group, serde_json::to_value(message)),
+        Logged::AnswerEnd { group, end } => (Kind::AnswerEnd, group, serde_json::to_value(end)),
+        Logged::AnswerError { group, failure } => (Kind::AnswerError, group, serde_json::to_value(failure)),
+    };
+    let mut fields = object(flat)?;
+    fields.insert("type".into(), kind.as_str().into());
+    fields.insert("group".into(), group.as_str().into());
+    fields.insert("seq".into(), event.seq.into());
+    Some((kind, group, fields))
+}
+
+/// What Django sees of what nodes tell each other.
+pub(super) fn of_told(told: &Told) -> Option<(Kind, GroupName, Fields)> {
+    let (kind, group) = match told {
+        Told::Started { group, .. } => (Kind::AnswerStart, group.clone()),
+        Told::Grew { group, .. } => (Kind::AnswerDelta, group.clone()),
+        _ => return None,
+    };
+    let mut fields = object(serde_json::to_value(told))?;
+    fields.remove("told");
+    fields.insert("type".into(), kind.as_str().into());
+    Some((kind, group, fields))
+}
+
+fn object(value: serde_json::Result<Value>) -> Option<Map<String, Value>> {
+    match value {
+        Ok(Value::Object(map)) => Some(map),
+        _ => None,
+    }
+}

@@ -1,0 +1,80 @@
+//! Supplies Django's worker: what the outbox holds goes to one plain channel, in order, sent by one node at a time. An
+//! entry leaves the outbox when it is in the channel, so a full channel, a Redis that is away or the death of a node
+//! costs time, not an entry.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::Kind;
+use super::outbound::{of_logged, of_told};
+use crate::services::Services;
+use crate::store::{Happened, StoreResult};
+
+/// How long a node supplies the worker alone, unless it renews that, in seconds: so long a dead one is waited for.
+const TURN_SECONDS: u64 = 5;
+/// How often the outbox is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often a node that does not supply looks whether it should.
+const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
+/// How soon a full channel is tried again.
+const RETRY: Duration = Duration::from_millis(500);
+/// At most one line in this time about a channel that nobody empties.
+const COMPLAIN: Duration = Duration::from_secs(60);
+
+/// Supplies `channel` with what of `kinds` happens in the whole cluster, for ever.
+pub(crate) async fn supply(services: &Services, channel: &str, kinds: &[Kind]) {
+    let mut complained: Option<Instant> = None;
+    loop {
+        let pause = match empty_outbox(services, channel, kinds).await {
+            Ok(Supplied::All) => LOOK,
+            Ok(Supplied::NotOurTurn) => LOOK_FOR_TURN,
+            Ok(Supplied::Full) => {
+                services.metrics.to_worker.with_label_values(&["full"]).inc();
+                if complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+                    complained = Some(Instant::now());
+                    log::warn!("worker channel is full, does the worker run? channel={channel}");
+                }
+                RETRY
+            }
+            Err(error) => {
+                log::debug!("worker not supplied error={error}");
+                services.metrics.store_failed("worker");
+                RETRY
+            }
+        };
+        sleep(pause).await;
+    }
+}
+
+enum Supplied {
+    All,
+    Full,
+    NotOurTurn,
+}
+
+async fn empty_outbox(services: &Services, channel: &str, kinds: &[Kind]) -> StoreResult<Supplied> {
+    let stores = &services.stores;
+    loop {
+        if !stores.leases.hold("worker", TURN_SECONDS).await? {
+            return Ok(Supplied::NotOurTurn);
+        }
+        let waiting = stores.outbox.waiting().await?;
+        if waiting.is_empty() {
+            return Ok(Supplied::All);
+        }
+        for entry in waiting {
+            let told = match &entry.happened {
+                Happened::Logged(event) => of_logged(event),
+                Happened::Told(told) => of_told(told),
+            };
+            if let Some((_, _, fields)) = told.filter(|(kind, ..)| kinds.contains(kind)) {
+                if !stores.layer.tell_channel(channel, &fields, &entry.id).await? {
+                    return Ok(Supplied::Full);
+                }
+                services.metrics.to_worker.with_label_values(&["sent"]).inc();
+            }
+            stores.outbox.done(&entry.id).await?;
+        }
+    }
+}
