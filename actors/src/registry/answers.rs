@@ -12,6 +12,7 @@ const ENDS: usize = 64;
 #[derive(Debug)]
 struct Answer {
     message: MessageId,
+    start: AnswerStart,
     text: String,
     chars: usize,
 }
@@ -60,12 +61,17 @@ impl Answers {
         })
     }
 
+    /// Each answer with its start.
+    pub(super) fn starts(&self) -> impl Iterator<Item = (&AnswerId, &MessageId, &AnswerStart, &str)> {
+        self.running.iter().map(|(id, answer)| (id, &answer.message, &answer.start, answer.text.as_str()))
+    }
+
     /// An answer begins. Whether that is news.
-    pub(super) fn start(&mut self, id: &AnswerId, message: &MessageId) -> bool {
+    pub(super) fn start(&mut self, id: &AnswerId, message: &MessageId, start: &AnswerStart) -> bool {
         if self.ended.contains(id) || self.running.contains_key(id) {
             return false;
         }
-        let answer = Answer { message: message.clone(), text: String::new(), chars: 0 };
+        let answer = Answer { message: message.clone(), start: start.clone(), text: String::new(), chars: 0 };
         self.running.insert(id.clone(), answer);
         true
     }
@@ -104,7 +110,7 @@ impl Answers {
         let AnswerRecord { answer: id, message, text, start: Some(start), .. } = record else {
             return Learned::default();
         };
-        let start = self.start(&id, &message).then_some((message, start));
+        let start = self.start(&id, &message, &start).then_some((message, start));
         let more = match self.grow(&id, 0, text) {
             Piece::New(offset, more) => Some((offset, more)),
             Piece::Known | Piece::Early => None,
@@ -131,6 +137,10 @@ mod tests {
         AnswerId::from("a1")
     }
 
+    fn begun() -> AnswerStart {
+        AnswerStart { model: "m".into(), cache: CacheStatus::Miss }
+    }
+
     fn record(text: &str) -> AnswerRecord {
         AnswerRecord {
             answer: id(),
@@ -138,15 +148,15 @@ mod tests {
             message: MessageId::from("m1"),
             node: NodeId::from("n1"),
             text: text.into(),
-            start: Some(AnswerStart { model: "m".into(), cache: CacheStatus::Miss }),
+            start: Some(begun()),
         }
     }
 
     #[test]
     fn pieces_are_taken_once_and_in_order() {
         let mut answers = Answers::default();
-        assert!(answers.start(&id(), &MessageId::from("m1")));
-        assert!(!answers.start(&id(), &MessageId::from("m1")), "told twice");
+        assert!(answers.start(&id(), &MessageId::from("m1"), &begun()));
+        assert!(!answers.start(&id(), &MessageId::from("m1"), &begun()), "told twice");
         assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::New(0, "äb".into()));
         assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::Known);
         assert_eq!(answers.grow(&id(), 1, "bc".into()), Piece::New(2, "c".into()));
@@ -172,7 +182,7 @@ mod tests {
     fn an_answer_that_has_ended_does_not_begin_anew() {
         let mut answers = Answers::default();
         answers.end(&id());
-        assert!(!answers.start(&id(), &MessageId::from("m1")));
+        assert!(!answers.start(&id(), &MessageId::from("m1"), &begun()));
         assert_eq!(answers.learn(record("text")), Learned::default());
         assert_eq!(answers.grow(&id(), 9, "x".into()), Piece::Known);
         assert!(answers.is_empty());

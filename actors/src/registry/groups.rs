@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::GroupRegistry;
 use super::answers::{Answers, Piece};
 use super::sequence::Sequence;
-use crate::ids::{AnswerId, Epoch, GroupName};
+use crate::ids::{AnswerId, Epoch, GroupName, SessionId};
 use crate::messages::*;
 use crate::outbox::Delta;
 use crate::protocol::{Event, Logged};
@@ -204,7 +204,7 @@ impl Handler<AnswerStarted> for GroupRegistry {
     fn handle(&mut self, started: AnswerStarted, _: &mut Context<Self>) {
         // Without a state here nobody has been in the group for a while, and nobody will ask.
         if let Some(state) = self.groups.get_mut(&started.group)
-            && state.answers.start(&started.answer, &started.message)
+            && state.answers.start(&started.answer, &started.message, &started.start)
         {
             self.show_start(&started);
         }
@@ -229,6 +229,22 @@ impl GroupRegistry {
         let AnswerStarted { group, answer, message, start } = started;
         let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
         self.roster.for_each_socket(group, None, |socket| _ = socket.push(frame.clone()));
+    }
+
+    /// Shows a session that has just entered what is being written there.
+    pub(super) fn show_running(&self, session: &SessionId, group: &GroupName) {
+        let Some(state) = self.groups.get(group) else { return };
+        let sockets = self.roster.sockets(session);
+        for (answer, message, start, text) in state.answers.starts() {
+            let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
+            let so_far = Arc::new(Delta::new(group.clone(), answer.clone(), 0, text.to_owned()));
+            for socket in &sockets {
+                socket.handle.push(frame.clone());
+                if !text.is_empty() {
+                    socket.handle.push_delta(&so_far);
+                }
+            }
+        }
     }
 
     fn show_piece(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: String) {

@@ -313,9 +313,12 @@ impl Handler<Enter> for GroupRegistry {
             if let Some(joining) = joining.take() {
                 due_replay = self.acknowledge(joining, &name, &state);
             }
-            if self.roster.enter(&session, &user, &name) && announce {
-                let frame = Event::Joined { group: &name, session: &session, user: &user }.encode();
-                self.roster.for_each_socket(&name, None, |socket| _ = socket.push(frame.clone()));
+            if self.roster.enter(&session, &user, &name) {
+                if announce {
+                    let frame = Event::Joined { group: &name, session: &session, user: &user }.encode();
+                    self.roster.for_each_socket(&name, None, |socket| _ = socket.push(frame.clone()));
+                }
+                self.show_running(&session, &name);
             }
         }
         answers.into_iter().for_each(|record| self.learn(record));
