@@ -1,0 +1,254 @@
+//! What a group message costs: Sophie with two nodes beside the real channels_redis (core and pubsub), in one run on
+//! one machine. One node has the speaker, the other the listeners, each of them in 100 groups; so the figures of the two
+//! nodes compare with those of channels_redis's sending and receiving process.
+//!
+//! `cargo bench --bench fanout` prints a table, first at a gentle pace (latencies, CPU), then as fast as it goes. Needs
+//! redis-server, and the Python of `.venv` (`make setup`) with channels_redis. Read the ratios: machines differ.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+#[path = "../actors/src/store/redis/server.rs"]
+#[allow(dead_code, missing_docs, reason = "the tests use all of it")]
+mod server;
+use server::TestServer;
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+const GROUPS: usize = 100;
+const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python");
+const SIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/channels_redis_side.py");
+/// Commands of the speaker that may be unanswered.
+const IN_FLIGHT: usize = 32;
+
+/// What one run costs, per group message.
+#[derive(Debug, Deserialize)]
+struct Cost {
+    sender_ms: f64,
+    receiver_ms: f64,
+    redis_ms: f64,
+    redis_calls: f64,
+    deliveries_per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+impl Cost {
+    fn print(&self, name: &str, listeners: usize) {
+        println!(
+            "{name:<16} {listeners:>9} {:>10.3} {:>12.3} {:>9.3} {:>11.1} {:>14.0} {:>8.2} {:>8.2}",
+            self.sender_ms,
+            self.receiver_ms,
+            self.redis_ms,
+            self.redis_calls,
+            self.deliveries_per_second,
+            self.p50_ms,
+            self.p99_ms
+        );
+    }
+}
+
+struct Node {
+    child: Child,
+    address: String,
+}
+
+impl Node {
+    async fn start(redis: &TestServer) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
+        let address = format!("127.0.0.1:{port}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sophie"));
+        command.current_dir(std::env::temp_dir()).stderr(Stdio::null());
+        let settings = [
+            ("SOPHIE__SERVER__BIND", address.as_str()),
+            ("SOPHIE__SERVER__DRAIN_SECONDS", "0"),
+            ("SOPHIE__SERVER__WORKERS", "1"),
+            ("SOPHIE__LIMITS__ENABLED", "false"),
+            ("SOPHIE__SESSION__MAX_GROUPS", "200"),
+            ("SOPHIE__AI__BACKEND", "demo"),
+            ("USE_REDIS", "true"),
+            ("REDIS_URL", &redis.url(0)),
+        ];
+        let child = command.envs(settings).spawn().expect("the program starts");
+        while tokio::net::TcpStream::connect(&address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self { child, address }
+    }
+
+    async fn join(&self, session: &str) -> Socket {
+        let url = format!("ws://{}/ws/chat/{session}", self.address);
+        let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("connected");
+        for group in 0..GROUPS {
+            let id = group.to_string();
+            let join = json!({"type": "group.join", "id": id, "group": format!("g{group}")});
+            socket.send(Message::text(join.to_string())).await.expect("sent");
+            while read(&mut socket).await["id"] != id.as_str() {}
+        }
+        socket
+    }
+
+    /// CPU seconds so far.
+    fn cpu(&self) -> f64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("alive");
+        let after_name: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
+        let ticks: f64 = after_name[11..13].iter().map(|field| field.parse::<f64>().expect("a number")).sum();
+        // USER_HZ is 100 on every Linux.
+        ticks / 100.0
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+async fn read(socket: &mut Socket) -> Value {
+    match socket.next().await {
+        Some(Ok(Message::Text(text))) => serde_json::from_str(&text).expect("JSON"),
+        Some(Ok(_)) => Value::Null,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
+}
+
+fn redis_costs(redis: &TestServer) -> (f64, f64) {
+    let info: String = redis::cmd("INFO").arg("all").query(&mut redis.connection(0)).expect("told");
+    let mut calls = 0.0;
+    let mut cpu = 0.0;
+    for line in info.lines() {
+        if line.starts_with("cmdstat_")
+            && let Some(count) = line.split(":calls=").nth(1).and_then(|rest| rest.split(',').next())
+        {
+            calls += count.parse::<f64>().unwrap_or_default();
+        }
+        if let Some(seconds) = line.strip_prefix("used_cpu_user:").or(line.strip_prefix("used_cpu_sys:")) {
+            cpu += seconds.parse::<f64>().unwrap_or_default();
+        }
+    }
+    (calls, cpu)
+}
+
+/// Reads `messages` messages; returns their latencies in seconds.
+async fn listen(mut socket: SplitStream<Socket>, messages: usize) -> Vec<f64> {
+    let mut latencies = Vec::with_capacity(messages);
+    while latencies.len() < messages {
+        let Some(Ok(Message::Text(text))) = socket.next().await else { continue };
+        // Parsing is not what is measured: the time stands behind the only `@`.
+        if let Some(at) = text.split('@').nth(1).and_then(|rest| rest.split('"').next()) {
+            latencies.push(now() - at.parse::<f64>().expect("a time"));
+        }
+    }
+    latencies
+}
+
+async fn speak(speaker: Socket, messages: usize, pace: f64) {
+    let (mut out, mut back): (SplitSink<Socket, Message>, SplitStream<Socket>) = speaker.split();
+    let began = now();
+    let mut acknowledged = 0;
+    for number in 0..messages {
+        if pace > 0.0 {
+            tokio::time::sleep(Duration::from_secs_f64((began + number as f64 / pace - now()).max(0.0))).await;
+        }
+        while number >= acknowledged + IN_FLIGHT {
+            if let Some(Ok(Message::Text(text))) = back.next().await
+                && text.starts_with("{\"type\":\"ack\"")
+            {
+                acknowledged += 1;
+            }
+        }
+        let text = format!("{}@{}", "x".repeat(40), now());
+        let group = format!("g{}", number % GROUPS);
+        let send =
+            json!({"type": "message.send", "id": number.to_string(), "group": group, "text": text, "assistant": false});
+        out.send(Message::text(send.to_string())).await.expect("sent");
+    }
+    while acknowledged < messages {
+        if let Some(Ok(Message::Text(text))) = back.next().await
+            && text.starts_with("{\"type\":\"ack\"")
+        {
+            acknowledged += 1;
+        }
+    }
+}
+
+async fn sophie(listeners: usize, messages: usize, pace: f64) -> Cost {
+    let redis = TestServer::start();
+    let (one, other) = (Node::start(&redis).await, Node::start(&redis).await);
+    let speaker = one.join("speaker").await;
+    let mut listening = Vec::new();
+    for number in 0..listeners {
+        let (out, back) = other.join(&format!("listener-{number}")).await.split();
+        listening.push((out, actix::spawn(listen(back, messages))));
+    }
+    // What joining still does in the background is not the messages' cost.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (calls, cpu) = redis_costs(&redis);
+    let (sending, receiving, began) = (one.cpu(), other.cpu(), now());
+    speak(speaker, messages, pace).await;
+    let mut latencies = Vec::new();
+    for (_out, listener) in listening {
+        latencies.extend(listener.await.expect("read all"));
+    }
+    let seconds = now() - began;
+    let (calls_after, cpu_after) = redis_costs(&redis);
+    latencies.sort_by(f64::total_cmp);
+    let percentile = |share: f64| 1000.0 * latencies[(latencies.len() as f64 * share) as usize];
+    let each = messages as f64;
+    Cost {
+        sender_ms: 1000.0 * (one.cpu() - sending) / each,
+        receiver_ms: 1000.0 * (other.cpu() - receiving) / each,
+        redis_ms: 1000.0 * (cpu_after - cpu) / each,
+        redis_calls: (calls_after - calls) / each,
+        deliveries_per_second: each * listeners as f64 / seconds,
+        p50_ms: percentile(0.5),
+        p99_ms: percentile(0.99),
+    }
+}
+
+fn channels_redis(layer: &str, listeners: usize, messages: usize, pace: f64) -> Option<Cost> {
+    let redis = TestServer::start();
+    let numbers = [GROUPS, listeners, messages].map(|number| number.to_string());
+    let mut command = Command::new(PYTHON);
+    command.args([SIDE, layer, &redis.url(0)]).args(numbers).arg(pace.to_string());
+    let output = command.stderr(Stdio::inherit()).output().ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}
+
+#[actix::main]
+async fn main() {
+    // `cargo test --benches` runs this without work to do.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    println!("per group message; CPU in ms, Redis calls with those inside scripts");
+    for (title, pace) in [("50 messages a second", 50.0), ("as fast as it goes", 0.0)] {
+        println!(
+            "\n{title}\n{:<16} listeners  sender_ms  receiver_ms  redis_ms  redis_calls  deliveries_/s   p50_ms   p99_ms",
+            ""
+        );
+        for (listeners, messages) in [(1, 2_000), (10, 2_000), (100, 1_000), (1_000, 300)] {
+            let messages = if pace > 0.0 { messages.min(500) } else { messages };
+            sophie(listeners, messages, pace).await.print("sophie", listeners);
+            for layer in ["core", "pubsub"] {
+                match channels_redis(layer, listeners, messages, pace) {
+                    Some(cost) => cost.print(layer, listeners),
+                    None => println!("{layer:<16} {listeners:>9} did not run (make setup installs it)"),
+                }
+            }
+        }
+    }
+}
