@@ -1,4 +1,5 @@
-//! The mirror: writes this node's memberships to the store, newest state first, and keeps them alive as a lease.
+//! The mirror: writes this node's memberships and the rows of its sessions to the store and to the channel layer, newest
+//! state first, keeps them alive as a lease, and removes what dead nodes left.
 //!
 //! Owns: what has been written and what has not. Reads: the roster, so it never delays the registry. Sends: where the
 //! logs stand, to the registry, after the store was away. Ends when: never; its end ends the process.
@@ -9,12 +10,13 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::directory::describe;
 use crate::exit::ExitGuard;
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};
 use crate::relay;
-use crate::store::{StoreResult, Stores};
+use crate::store::{Beat, StoreResult, Stores};
 
 /// How often the node's lease is renewed, and a store that lost its data is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -80,6 +82,9 @@ impl Handler<Resign> for Mirror {
         Box::pin(async move {
             let groups = desk.roster.groups();
             let resigned = timeout(RESIGN_WITHIN, async {
+                desk.roster.mark_all_sessions();
+                let gone: Vec<_> = desk.roster.take_changed_sessions().into_iter().map(|(id, _)| (id, None)).collect();
+                desk.stores.presence.write(&gone).await?;
                 desk.in_batches(&groups, false).await?;
                 desk.stores.membership.resign().await
             });
@@ -109,10 +114,11 @@ impl Desk {
             }
             if Instant::now() >= beat_at {
                 beat_at = Instant::now() + HEARTBEAT;
-                match self.stores.membership.heartbeat().await {
-                    Ok(known) => {
-                        let lost = !known || !in_step;
-                        if !known {
+                match self.stores.membership.heartbeat(&describe(&self.roster, &self.registry).await).await {
+                    Ok(Beat { held, dead }) => {
+                        self.clean_up_after(dead).await;
+                        let lost = !held || !in_step;
+                        if !held {
                             _ = self.restore_records().await;
                         }
                         if lost || renewed_at.elapsed() >= self.renewal {
@@ -123,14 +129,48 @@ impl Desk {
                     Err(_) => in_step = false,
                 }
             }
+            let sessions = self.roster.take_changed_sessions();
             let changed = self.roster.take_changed();
-            if let Err(error) = self.write(&changed).await {
-                log::debug!("mirror not written groups={} error={error}", changed.len());
+            let written = async {
+                self.stores.presence.write(&sessions).await?;
+                self.write(&changed).await
+            };
+            if let Err(error) = written.await {
+                log::debug!("mirror not written groups={} sessions={} error={error}", changed.len(), sessions.len());
                 self.metrics.mirror_writes.with_label_values(&["failed"]).inc_by(changed.len() as u64);
                 sleep(HEARTBEAT / 4).await;
                 self.roster.mark_changed(changed.into_iter().map(|(group, _)| group));
+                self.roster.mark_sessions(sessions.into_iter().map(|(session, _)| session));
             }
         }
+    }
+
+    /// What dead nodes left: their sessions' rows, and their memberships in the channel layer.
+    async fn clean_up_after(&self, dead: Vec<String>) {
+        for node in dead {
+            match self.clean_up_after_one(&node).await {
+                Ok(true) => log::info!("a node is gone, what it left is removed"),
+                Ok(false) => {}
+                // The next beat goes on.
+                Err(error) => log::debug!("not cleaned up after a dead node error={error}"),
+            }
+        }
+    }
+
+    /// A share of it. Whether that was all.
+    async fn clean_up_after_one(&self, dead: &str) -> StoreResult<bool> {
+        let Stores { presence, membership, layer, .. } = &self.stores;
+        let no_more_rows = presence.forget(dead).await?;
+        let left = membership.left_by(dead).await?;
+        if !left.is_empty() {
+            layer.expel(dead, &left).await?;
+            membership.cleared(dead, &left).await?;
+        }
+        let all = no_more_rows && left.is_empty();
+        if all {
+            membership.bury(dead).await?;
+        }
+        Ok(all)
     }
 
     async fn write(&self, changed: &[(GroupName, bool)]) -> StoreResult<()> {
@@ -145,9 +185,12 @@ impl Desk {
 
     async fn in_batches(&self, groups: &[GroupName], inside: bool) -> StoreResult<()> {
         for batch in groups.chunks(BATCH) {
+            // Noted before and crossed out after: whoever cleans up after this node must know of all of it.
             if inside {
                 self.stores.membership.join(batch).await?;
+                self.stores.layer.join(batch).await?;
             } else {
+                self.stores.layer.leave(batch).await?;
                 self.stores.membership.leave(batch).await?;
             }
         }
@@ -156,10 +199,10 @@ impl Desk {
 
     /// The store came back empty: what sessions of this node joined is known here alone.
     async fn restore_records(&self) -> StoreResult<()> {
-        for session in self.roster.sessions("", None, usize::MAX) {
-            let home = session.session.home();
-            for group in session.groups.iter().filter(|group| **group != home) {
-                self.stores.sessions.add_group(&session.session, group).await?;
+        for (session, groups) in self.roster.memberships() {
+            let home = session.home();
+            for group in groups.iter().filter(|group| **group != home) {
+                self.stores.sessions.add_group(&session, group).await?;
             }
         }
         Ok(())
@@ -173,6 +216,7 @@ impl Desk {
             log::info!("memberships mirrored anew groups={}", groups.len());
         }
         self.roster.mark_changed(groups);
+        self.roster.mark_all_sessions();
         Ok(())
     }
 }

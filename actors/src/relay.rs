@@ -117,6 +117,7 @@ impl Handler<Listen> for Relay {
 async fn pass_on(services: &Arc<Services>, heard: Heard) {
     match heard {
         Heard::Logged { group, epoch, event } => tell(services, Deliver { group, epoch, event }).await,
+        Heard::LoggedHere { group, seq } => tell(services, Reached { group, seq }).await,
         Heard::Resumed => look_again(services.clone()),
         Heard::Told(told) => match told {
             Told::Frame { group, frame, except } => tell(services, Fanout { group, frame, except }).await,
@@ -157,7 +158,7 @@ async fn entered(services: &Arc<Services>, group: GroupName, session: SessionId,
     let frame = Event::Joined { group: &group, session: &session, user: &user }.encode();
     let fanout = Fanout { group: group.clone(), frame, except: None };
     let roster = &services.roster;
-    if roster.session(&session).is_none() || roster.is_member(&session, &group) {
+    if roster.user_of(&session).is_none() || roster.is_member(&session, &group) {
         return tell(services, fanout).await;
     }
     let services = services.clone();

@@ -8,6 +8,7 @@ use actix_web::web::{self, Bytes, Data, Path};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sophie_actors::directory::{self, Headcount};
 use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::limiter::Permit;
 use sophie_actors::operators;
@@ -42,6 +43,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("PUT, DELETE")),
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
+        .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(
             web::resource("/sessions/{session}")
                 .route(web::get().to(session))
@@ -98,12 +100,11 @@ fn group_name(text: &str) -> Result<GroupName, ApiError> {
     GroupName::parse(text).map_err(|bad| ApiError::bad_request(bad.to_string()))
 }
 
-fn row(state: &State, info: &GroupInfo) -> Value {
-    let members = state.services.roster.member_count(&info.name);
+fn row(info: &GroupInfo, count: Headcount) -> Value {
     json!({
         "name": info.name,
-        "members": members,
-        "nodes": usize::from(members > 0),
+        "members": count.members,
+        "nodes": count.nodes,
         "created_at": timestamp_of(info.created_at_ms),
         "expires_at": timestamp_of(info.expires_at_ms),
         "last_seq": info.last_seq,
@@ -115,24 +116,38 @@ async fn groups(request: HttpRequest, state: Data<State>) -> Result<HttpResponse
     let (page, limit) = Page::of(&request)?;
     let mut infos = state.services.stores.groups.list(&page.prefix, page.cursor.as_deref(), limit + 1).await?;
     let next_cursor = cut(&mut infos, limit, |info| info.name.to_string());
-    let rows: Vec<Value> = infos.iter().map(|info| row(&state, info)).collect();
+    let names: Vec<GroupName> = infos.iter().map(|info| info.name.clone()).collect();
+    let counts = directory::headcounts(&state.services, &names).await?;
+    let rows: Vec<Value> = infos.iter().zip(counts).map(|(info, count)| row(info, count)).collect();
     Ok(HttpResponse::Ok().json(json!({"groups": rows, "next_cursor": next_cursor})))
 }
 
 async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
-    let info = state.services.stores.groups.info(&name).await?;
+    let services = &state.services;
+    let info = services.stores.groups.info(&name).await?;
     let info = info.ok_or_else(|| ApiError::not_found("there is no such group"))?;
-    let (views, total) = state.services.roster.members(&name, MAX_MEMBERS);
-    let mut body = row(&state, &info);
-    let members = views.into_iter().map(|view| {
+    let counts = directory::headcounts(services, std::slice::from_ref(&name)).await?;
+    let (views, total) = directory::members(services, &name, MAX_MEMBERS).await?;
+    let mut body = row(&info, counts.first().copied().unwrap_or_default());
+    let sessions = views.into_iter().map(|view| {
         let mut member = json!(view);
         member["kind"] = "session".into();
         member
     });
-    body["members"] = members.collect();
+    // Django's consumers are not Sophie's to know of when their Redis is away: the sessions are shown all the same.
+    let django = services.stores.layer.members(&name, MAX_MEMBERS).await.unwrap_or_default();
+    let channels = django
+        .into_iter()
+        .map(|member| json!({"kind": "channel", "channel": member.channel, "since": timestamp_of(member.since_ms)}));
+    body["members"] = sessions.chain(channels).collect();
     body["total"] = total.into();
     Ok(HttpResponse::Ok().json(body))
+}
+
+async fn nodes(state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let nodes = directory::nodes(&state.services).await?;
+    Ok(HttpResponse::Ok().json(json!({"nodes": nodes})))
 }
 
 async fn speak(
@@ -174,7 +189,8 @@ async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpRespons
 
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let (page, limit) = Page::of(&request)?;
-    let mut views = state.services.roster.sessions(&page.prefix, page.cursor.as_deref(), limit + 1);
+    let cursor = page.cursor.as_deref();
+    let mut views = directory::sessions(&state.services, &page.prefix, cursor, limit + 1).await?;
     let next_cursor = cut(&mut views, limit, |view| view.session.to_string());
     Ok(HttpResponse::Ok().json(json!({"sessions": views, "next_cursor": next_cursor})))
 }
@@ -187,7 +203,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
     let name = session_name(&name)?;
     let services = &state.services;
     let info = services.stores.groups.info(&name.home()).await?;
-    let view = services.roster.session(&name);
+    let view = directory::session(services, &name).await?;
     if info.is_none() && view.is_none() {
         return Err(ApiError::not_found("there is no such session"));
     }
@@ -207,13 +223,14 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 
 async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = session_name(&name)?;
-    let sockets = state.services.roster.sockets(&name).len();
+    let live = directory::session(&state.services, &name).await?;
+    let sockets = live.map_or(0, |view| view.sockets.len());
     match operators::disconnect(&state.services, &name).await {
-        Ok(true) => {
+        Ok(_) if sockets > 0 => {
             log::info!("session disconnected by an operator session={name} sockets={sockets}");
             Ok(HttpResponse::Ok().json(json!({"session": name, "closed": sockets})))
         }
-        Ok(false) => Err(ApiError::not_found("this session has no socket here")),
+        Ok(_) => Err(ApiError::not_found("this session has no open socket")),
         Err(_) => Err(Refusal::internal().into()),
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use super::generation::{End, Next, Origin};
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest};
 use crate::backend::BackendError;
+use crate::directory;
 use crate::ids::AnswerId;
 use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
@@ -177,7 +178,7 @@ impl GroupAnswer {
                     if !self.renew().await {
                         return Outcome::Taken;
                     }
-                    if watch.nobody_listens(self.parts.roster.listeners(&self.ask.group)) {
+                    if watch.nobody_listens(self.is_heard().await) {
                         log::info!("answer abandoned, nobody listens answer={} group={}", self.answer, self.ask.group);
                         return Outcome::Cancelled;
                     }
@@ -194,6 +195,12 @@ impl GroupAnswer {
                 }
             }
         }
+    }
+
+    /// Whether somebody listens, at whichever node.
+    async fn is_heard(&self) -> bool {
+        let (parts, group) = (&self.parts, &self.ask.group);
+        parts.roster.listeners(group) > 0 || directory::is_heard_elsewhere(&parts.stores, group).await
     }
 
     fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
@@ -377,8 +384,8 @@ impl Watch {
         Self { grace, heard_at: Instant::now() }
     }
 
-    fn nobody_listens(&mut self, listeners: usize) -> bool {
-        if listeners > 0 {
+    fn nobody_listens(&mut self, is_heard: bool) -> bool {
+        if is_heard {
             self.heard_at = Instant::now();
         }
         self.heard_at.elapsed() >= self.grace

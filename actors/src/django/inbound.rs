@@ -50,7 +50,7 @@ fn targets(services: &Services, to: Recipient) -> Vec<Target> {
         Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
         Recipient::Channel(local) => {
             let session = local.strip_prefix(SESSION_CHANNEL).and_then(|name| SessionId::parse(name).ok());
-            let target = match session.filter(|session| services.roster.session(session).is_some()) {
+            let target = match session.filter(|session| services.roster.user_of(session).is_some()) {
                 Some(session) => Some(Target::Session(session)),
                 None => GroupName::parse(&local).ok().map(Target::Group),
             };

@@ -20,7 +20,7 @@ use actix::prelude::*;
 use tokio::time::Instant;
 
 pub use restarts::{MAX_RESTARTS, WINDOW};
-pub use roster::{Count, MemberView, Roster, SessionView, SocketView};
+pub use roster::{Count, Roster};
 
 use crate::exit::{Exit, ExitGuard};
 use crate::ids::{GroupName, SessionId};

@@ -2,7 +2,7 @@
 //! so what the mirror writes, what operators see and where events go cannot disagree.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -11,7 +11,8 @@ use crate::access::Access;
 use crate::ids::{GroupName, NodeId, SessionId, SocketId, UserId};
 use crate::messages::Attached;
 use crate::outbox::SocketHandle;
-use crate::protocol::{Member, timestamp_of, unix_ms};
+use crate::protocol::{timestamp, unix_ms};
+use crate::store;
 
 #[derive(Debug)]
 struct Row {
@@ -27,42 +28,8 @@ struct Tables {
     groups: BTreeMap<GroupName, BTreeMap<SessionId, u64>>,
     /// Groups that this node has entered or left since the mirror looked.
     changed: BTreeSet<GroupName>,
-}
-
-/// One socket, for operators.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct SocketView {
-    /// This node.
-    pub node: NodeId,
-    /// RFC 3339.
-    pub since: String,
-    /// The client's address.
-    pub address: IpAddr,
-    /// Bytes that wait for it.
-    pub queued_bytes: usize,
-}
-
-/// One session, for operators.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct SessionView {
-    /// The session.
-    pub session: SessionId,
-    /// Its user.
-    pub user: UserId,
-    /// Its groups.
-    pub groups: Vec<GroupName>,
-    /// Its sockets.
-    pub sockets: Vec<SocketView>,
-}
-
-/// One member of a group, for operators.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct MemberView {
-    /// The member.
-    #[serde(flatten)]
-    pub member: Member,
-    /// How many sockets it has.
-    pub sockets: usize,
+    /// Sessions of which something has changed since then.
+    changed_sessions: BTreeSet<SessionId>,
 }
 
 /// Figures for the metrics.
@@ -80,6 +47,7 @@ pub struct Count {
 #[derive(Debug)]
 pub struct Roster {
     node: NodeId,
+    since: String,
     tables: Mutex<Tables>,
     changed: Notify,
 }
@@ -87,12 +55,17 @@ pub struct Roster {
 impl Roster {
     /// An empty table.
     pub fn new(node: NodeId) -> Self {
-        Self { node, tables: Mutex::default(), changed: Notify::new() }
+        Self { node, since: timestamp(), tables: Mutex::default(), changed: Notify::new() }
     }
 
     /// This node.
     pub fn node(&self) -> &NodeId {
         &self.node
+    }
+
+    /// When it began; RFC 3339.
+    pub fn since(&self) -> &str {
+        &self.since
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -117,8 +90,9 @@ impl Roster {
         members.insert(session.clone(), unix_ms());
         if first {
             tables.changed.insert(group.clone());
-            self.changed.notify_one();
         }
+        tables.changed_sessions.insert(session.clone());
+        self.changed.notify_one();
         true
     }
 
@@ -127,15 +101,19 @@ impl Roster {
         let was_in = tables.sessions.get_mut(session).is_some_and(|row| row.groups.remove(group));
         if was_in {
             remove_member(&mut tables, group, session);
+            tables.changed_sessions.insert(session.clone());
             self.changed.notify_one();
         }
         was_in
     }
 
     pub(super) fn attach(&self, session: &SessionId, socket: Attached) {
-        if let Some(row) = self.tables().sessions.get_mut(session) {
+        let mut tables = self.tables();
+        if let Some(row) = tables.sessions.get_mut(session) {
             row.user = socket.access.user().clone();
             row.sockets.push(socket);
+            tables.changed_sessions.insert(session.clone());
+            self.changed.notify_one();
         }
     }
 
@@ -148,8 +126,11 @@ impl Roster {
     }
 
     pub(super) fn detach(&self, session: &SessionId, socket: SocketId) {
-        if let Some(row) = self.tables().sessions.get_mut(session) {
+        let mut tables = self.tables();
+        if let Some(row) = tables.sessions.get_mut(session) {
             row.sockets.retain(|attached| attached.handle.id() != socket);
+            tables.changed_sessions.insert(session.clone());
+            self.changed.notify_one();
         }
     }
 
@@ -160,6 +141,7 @@ impl Roster {
         for group in &row.groups {
             remove_member(&mut tables, group, session);
         }
+        tables.changed_sessions.insert(session.clone());
         self.changed.notify_one();
         (row.sockets, row.groups.into_iter().collect())
     }
@@ -212,28 +194,6 @@ impl Roster {
             .collect()
     }
 
-    /// The sessions of a group that have a socket: at most `limit` of them, and how many there are.
-    pub fn members(&self, group: &GroupName, limit: usize) -> (Vec<MemberView>, usize) {
-        let tables = self.tables();
-        let Some(members) = tables.groups.get(group) else { return (Vec::new(), 0) };
-        let mut views = Vec::new();
-        let mut total = 0;
-        for (session, since_ms) in members {
-            let Some(row) = tables.sessions.get(session).filter(|row| !row.sockets.is_empty()) else { continue };
-            total += 1;
-            if views.len() < limit {
-                let member = Member {
-                    session: session.clone(),
-                    user: row.user.clone(),
-                    node: self.node.clone(),
-                    since: timestamp_of(*since_ms),
-                };
-                views.push(MemberView { member, sockets: row.sockets.len() });
-            }
-        }
-        (views, total)
-    }
-
     /// Every session in a group, with or without a socket, and its user.
     pub(super) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId)> {
         let tables = self.tables();
@@ -243,45 +203,31 @@ impl Roster {
 
     /// Members of a group that have a socket.
     pub fn member_count(&self, group: &GroupName) -> usize {
-        self.members(group, 0).1
+        self.rows_in(group, 0).1
     }
 
-    /// One session.
-    pub fn session(&self, session: &SessionId) -> Option<SessionView> {
-        let tables = self.tables();
-        tables.sessions.get(session).map(|row| self.view(session, row))
+    /// Whether a session has an actor here, and its user.
+    pub fn user_of(&self, session: &SessionId) -> Option<UserId> {
+        self.tables().sessions.get(session).map(|row| row.user.clone())
     }
 
-    /// At most `limit` sessions after `cursor` whose names begin with `prefix`, by name.
-    pub fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Vec<SessionView> {
-        let tables = self.tables();
-        let from = cursor.filter(|cursor| *cursor >= prefix);
-        let range = match from {
-            Some(cursor) => {
-                tables.sessions.range::<str, _>((std::ops::Bound::Excluded(cursor), std::ops::Bound::Unbounded))
-            }
-            None => tables.sessions.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded)),
+    /// At most `limit` sessions with a socket here, after `cursor`, whose names begin with `prefix`, by name.
+    pub fn live_sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Vec<SessionId> {
+        let from = match cursor.filter(|cursor| *cursor >= prefix) {
+            Some(cursor) => Bound::Excluded(cursor),
+            None => Bound::Included(prefix),
         };
-        range
-            .take_while(|(session, _)| session.as_str().starts_with(prefix))
-            .take(limit)
-            .map(|(session, row)| self.view(session, row))
-            .collect()
+        let tables = self.tables();
+        let range = tables.sessions.range::<str, _>((from, Bound::Unbounded));
+        let matching = range.take_while(|(session, _)| session.as_str().starts_with(prefix));
+        matching.filter(|(_, row)| !row.sockets.is_empty()).map(|(session, _)| session.clone()).take(limit).collect()
     }
 
-    fn view(&self, session: &SessionId, row: &Row) -> SessionView {
-        let sockets = row.sockets.iter().map(|socket| SocketView {
-            node: self.node.clone(),
-            since: timestamp_of(socket.since_ms),
-            address: socket.address,
-            queued_bytes: socket.handle.queued_bytes(),
-        });
-        SessionView {
-            session: session.clone(),
-            user: row.user.clone(),
-            groups: row.groups.iter().cloned().collect(),
-            sockets: sockets.collect(),
-        }
+    /// Every session with an actor here, with its groups.
+    pub fn memberships(&self) -> Vec<(SessionId, Vec<GroupName>)> {
+        let tables = self.tables();
+        let groups = |row: &Row| row.groups.iter().cloned().collect();
+        tables.sessions.iter().map(|(session, row)| (session.clone(), groups(row))).collect()
     }
 
     /// Figures.
@@ -311,6 +257,65 @@ impl Roster {
         let mut tables = self.tables();
         let changed = std::mem::take(&mut tables.changed);
         changed.into_iter().map(|group| (group.clone(), tables.groups.contains_key(&group))).collect()
+    }
+
+    /// The sessions that changed since the last call, with their rows: none for one without a socket here.
+    pub fn take_changed_sessions(&self) -> Vec<(SessionId, Option<store::Row>)> {
+        let mut tables = self.tables();
+        let changed = std::mem::take(&mut tables.changed_sessions);
+        let row = |session: SessionId| {
+            let row = tables.sessions.get(&session).filter(|row| !row.sockets.is_empty());
+            let row = row.map(|row| self.row(&tables, &session, row));
+            (session, row)
+        };
+        changed.into_iter().map(row).collect()
+    }
+
+    fn row(&self, tables: &Tables, session: &SessionId, row: &Row) -> store::Row {
+        let since = |group: &GroupName| tables.groups.get(group).and_then(|members| members.get(session)).copied();
+        let sockets = row.sockets.iter().map(|socket| store::RowSocket {
+            since_ms: socket.since_ms,
+            address: socket.address,
+            queued_bytes: socket.handle.queued_bytes(),
+        });
+        store::Row {
+            node: self.node.clone(),
+            user: row.user.clone(),
+            groups: row.groups.iter().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),
+            sockets: sockets.collect(),
+        }
+    }
+
+    /// A session's row, if it has a socket here.
+    pub fn row_of(&self, session: &SessionId) -> Option<store::Row> {
+        let tables = self.tables();
+        let row = tables.sessions.get(session).filter(|row| !row.sockets.is_empty())?;
+        Some(self.row(&tables, session, row))
+    }
+
+    /// The rows of a group's sessions that have a socket here: at most `limit`, and how many there are.
+    pub fn rows_in(&self, group: &GroupName, limit: usize) -> (Vec<(SessionId, store::Row)>, usize) {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return (Vec::new(), 0) };
+        let live = |session: &SessionId| tables.sessions.get(session).filter(|row| !row.sockets.is_empty());
+        let total = members.keys().filter(|session| live(session).is_some()).count();
+        let rows =
+            members.keys().filter_map(|session| Some((session.clone(), self.row(&tables, session, live(session)?))));
+        (rows.take(limit).collect(), total)
+    }
+
+    /// Every session of this node is to be written anew.
+    pub fn mark_all_sessions(&self) {
+        let mut tables = self.tables();
+        let all: Vec<SessionId> = tables.sessions.keys().cloned().collect();
+        tables.changed_sessions.extend(all);
+        self.changed.notify_one();
+    }
+
+    /// Puts sessions back that could not be written.
+    pub fn mark_sessions(&self, sessions: impl IntoIterator<Item = SessionId>) {
+        self.tables().changed_sessions.extend(sessions);
+        self.changed.notify_one();
     }
 
     /// Puts groups back that could not be written.

@@ -513,13 +513,26 @@ pub(super) async fn a_debt_is_waited_for(stores: Stores) {
     assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
 }
 
+/// What some node tells of itself.
+pub(super) fn node_info() -> NodeInfo {
+    NodeInfo {
+        node: NodeId::from("n1"),
+        version: "1".into(),
+        since: "2026-01-01T00:00:00.000Z".into(),
+        sockets: 3,
+        sessions: 2,
+        groups: 1,
+        mailbox_ms: std::collections::BTreeMap::new(),
+    }
+}
+
 pub(super) async fn the_first_heartbeat_tells_that_there_was_no_lease(stores: Stores) {
     let groups = [group("team"), group(&"g".repeat(99))];
     stores.membership.join(&groups).await.expect("joined");
     stores.membership.join(&groups).await.expect("renewed");
-    assert!(!stores.membership.heartbeat().await.expect("beaten"));
-    assert!(stores.membership.heartbeat().await.expect("beaten"));
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
+    assert!(stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
     stores.membership.leave(&groups).await.expect("left");
     stores.membership.resign().await.expect("resigned");
-    assert!(!stores.membership.heartbeat().await.expect("beaten"));
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
 }

@@ -82,7 +82,14 @@ pub enum Told {
 /// What a node hears.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Heard {
-    /// An event was logged, by whichever node (this one, too).
+    /// This node logged an event. It is delivered by whoever logged it, unless they never learned that it was.
+    LoggedHere {
+        /// The group.
+        group: GroupName,
+        /// Its place in the log.
+        seq: u64,
+    },
+    /// Another node logged an event.
     Logged {
         /// The group.
         group: GroupName,

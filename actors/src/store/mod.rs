@@ -6,12 +6,14 @@ mod contract;
 mod feed;
 pub mod memory;
 mod outbox;
+mod presence;
 pub mod redis;
 
 use std::sync::Arc;
 
 pub use feed::{Feed, Heard, Told};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
+pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 
 use async_trait::async_trait;
 use bytestring::ByteString;
@@ -276,16 +278,31 @@ pub trait AnswerRecords: Send + Sync {
     async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>>;
 }
 
-/// Where the mirror writes this node's memberships, for the other nodes and for Django.
+/// What a heartbeat found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beat {
+    /// The lease was held. `false`: the store has lost its data, or this is the first time.
+    pub held: bool,
+    /// The keys of nodes whose lease has run out, for whoever is alive to clean up after.
+    pub dead: Vec<String>,
+}
+
+/// Where the mirror notes which groups this node is in, and that it lives.
 #[async_trait]
 pub trait Membership: Send + Sync {
-    /// Adds this node to groups, renewing what is there already, the life of the groups' logs too: a group that somebody
-    /// is in is in use, however silent.
+    /// Notes groups that this node is in, and renews the life of their logs: a group that somebody is in is in use,
+    /// however silent.
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
-    /// Takes this node out of groups.
+    /// Notes groups that this node is no longer in.
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()>;
-    /// Renews this node's lease. `false`: it was gone, so the store has lost its data (or this is the first time).
-    async fn heartbeat(&self) -> StoreResult<bool>;
+    /// Renews this node's lease and tells the others of it.
+    async fn heartbeat(&self, info: &NodeInfo) -> StoreResult<Beat>;
+    /// Some of the groups that a dead node was in.
+    async fn left_by(&self, dead: &str) -> StoreResult<Vec<GroupName>>;
+    /// These groups have been cleaned up after a dead node.
+    async fn cleared(&self, dead: &str, groups: &[GroupName]) -> StoreResult<()>;
+    /// Everything has been cleaned up after a dead node.
+    async fn bury(&self, dead: &str) -> StoreResult<()>;
     /// Gives up the node's lease.
     async fn resign(&self) -> StoreResult<()>;
     /// Waits until the store is back after having been away, however shortly; for ever where it cannot be away.
@@ -337,6 +354,8 @@ pub struct Stores {
     pub limits: Arc<dyn crate::limiter::Limits>,
     /// The way to the other nodes.
     pub feed: Arc<dyn Feed>,
+    /// Who is at the other nodes.
+    pub presence: Arc<dyn Presence>,
     /// What waits for Django's worker.
     pub outbox: Arc<dyn Outbox>,
     /// What one node does at a time.

@@ -103,6 +103,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         answers: faulty.clone(),
         membership: faulty.clone(),
         cache: faulty.clone(),
+        presence: faulty.inner.presence.clone(),
         outbox: faulty.inner.outbox.clone(),
         leases: faulty.inner.leases.clone(),
         feed: faulty.inner.feed.clone(),
@@ -190,8 +191,17 @@ impl Membership for Faulty {
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
         self.faults.on("leave", names(groups), self.inner.membership.leave(groups)).await
     }
-    async fn heartbeat(&self) -> StoreResult<bool> {
-        self.faults.on("heartbeat", "", self.inner.membership.heartbeat()).await
+    async fn heartbeat(&self, info: &NodeInfo) -> StoreResult<Beat> {
+        self.faults.on("heartbeat", "", self.inner.membership.heartbeat(info)).await
+    }
+    async fn left_by(&self, dead: &str) -> StoreResult<Vec<GroupName>> {
+        self.inner.membership.left_by(dead).await
+    }
+    async fn cleared(&self, dead: &str, groups: &[GroupName]) -> StoreResult<()> {
+        self.inner.membership.cleared(dead, groups).await
+    }
+    async fn bury(&self, dead: &str) -> StoreResult<()> {
+        self.inner.membership.bury(dead).await
     }
     async fn resign(&self) -> StoreResult<()> {
         self.faults.on("resign", "", self.inner.membership.resign()).await

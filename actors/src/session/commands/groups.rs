@@ -1,9 +1,10 @@
 //! `group.join`, `group.leave`, `group.members` and `group.typing`.
 
 use super::Work;
+use crate::directory;
 use crate::ids::GroupName;
 use crate::messages::*;
-use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Refusal};
+use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
 use crate::services::PATIENCE;
 use crate::session::{Effect, Promise, Reply};
 use crate::store::{AnswerRecord, LogState, Told};
@@ -105,16 +106,21 @@ impl Work {
         Ok(())
     }
 
-    pub(super) fn members(&self, group: &GroupName, reply: Reply) {
-        match self.member_of(Some(group.clone())) {
-            Ok(group) => {
-                let (views, total) = self.services.roster.members(&group, MAX_LISTED);
-                let members = views.into_iter().map(|view| view.member).collect();
+    pub(super) async fn members(&self, group: GroupName, reply: Reply) {
+        match self.try_members(group).await {
+            Ok((group, members, total)) => {
                 let frame = Event::Members { id: reply.id(), group: &group, members, total }.encode();
                 reply.send(frame);
             }
             Err(refusal) => reply.refuse(&refusal),
         }
+    }
+
+    async fn try_members(&self, group: GroupName) -> Result<(GroupName, Vec<Member>, usize), Refusal> {
+        let group = self.member_of(Some(group))?;
+        let read = directory::members(&self.services, &group, MAX_LISTED).await;
+        let (views, total) = read.map_err(|error| self.store_failed("members", &error))?;
+        Ok((group, views.into_iter().map(|view| view.member).collect(), total))
     }
 
     pub(super) async fn typing(&self, group: Option<GroupName>, reply: Reply, may_type: bool) {

@@ -48,7 +48,7 @@ impl Work {
             CommandBody::RefreshToken(token) => return self.refresh(&token, reply).await,
             CommandBody::Join(join) => return self.join(join, reply).await,
             CommandBody::Leave(group) => self.leave(group, reply).await,
-            CommandBody::Members(group) => self.members(&group, reply),
+            CommandBody::Members(group) => self.members(group, reply).await,
             CommandBody::Typing(group) => self.typing(group, reply, may_type).await,
             CommandBody::History { group, before, limit } => self.history(group, before, limit, reply).await,
             CommandBody::Ping => {

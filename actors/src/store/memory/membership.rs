@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::state::MemoryStore;
 use crate::ids::GroupName;
-use crate::store::{Membership, StoreResult};
+use crate::store::{Beat, Membership, NodeInfo, StoreResult};
 
 /// A single node has nobody to tell of its memberships.
 pub struct MemoryMembership {
@@ -31,8 +31,20 @@ impl Membership for MemoryMembership {
         Ok(())
     }
 
-    async fn heartbeat(&self) -> StoreResult<bool> {
-        Ok(self.alive.swap(true, Ordering::Relaxed))
+    async fn heartbeat(&self, _: &NodeInfo) -> StoreResult<Beat> {
+        Ok(Beat { held: self.alive.swap(true, Ordering::Relaxed), dead: Vec::new() })
+    }
+
+    async fn left_by(&self, _: &str) -> StoreResult<Vec<GroupName>> {
+        Ok(Vec::new())
+    }
+
+    async fn cleared(&self, _: &str, _: &[GroupName]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn bury(&self, _: &str) -> StoreResult<()> {
+        Ok(())
     }
 
     async fn resign(&self) -> StoreResult<()> {

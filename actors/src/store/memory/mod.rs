@@ -8,6 +8,7 @@ mod feed;
 mod logs;
 mod membership;
 mod outbox;
+mod presence;
 mod sessions;
 mod state;
 
@@ -59,6 +60,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         )),
         limits: Arc::new(MemoryLimits::new()),
         feed: Arc::new(MemoryFeed),
+        presence: Arc::new(Alone),
         outbox: Arc::new(Alone),
         leases: Arc::new(Alone),
         layer: Arc::new(NoLayer),

@@ -6,10 +6,10 @@ use bytestring::ByteString;
 use moka::sync::Cache;
 use redis::{Script, ScriptInvocation};
 
+use super::RedisOptions;
 use super::connection::Database;
 use super::feed;
 use super::logs::{LogScripts, Reply, wrong};
-use super::{NodeKey, RedisOptions};
 use crate::django::Kind;
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
 use crate::protocol::CacheStatus;
@@ -31,7 +31,6 @@ pub struct RedisAnswers {
     database: Database,
     scripts: Arc<LogScripts>,
     begin: Script,
-    node_key: NodeKey,
     /// What the worker is told of.
     worker: Vec<Kind>,
     start: Script,
@@ -62,7 +61,6 @@ impl RedisAnswers {
             database,
             scripts,
             begin: Script::new(include_str!("scripts/begin.lua")),
-            node_key: options.node_key.clone(),
             worker: options.worker.clone(),
             start: Script::new(include_str!("scripts/start.lua")),
             renew: Script::new(include_str!("scripts/renew.lua")),
@@ -117,7 +115,7 @@ impl RedisAnswers {
             call.arg("").arg("").arg("");
             return;
         };
-        call.arg(feed::encode(&self.node_key, told));
+        call.arg(feed::encode(&self.scripts.node_key, told));
         match self.worker.contains(&kind) {
             true => call.arg(self.scripts.keys.outbox()).arg(feed::json(told)),
             false => call.arg("").arg(""),
@@ -231,7 +229,12 @@ impl AnswerRecords for RedisAnswers {
         let mut call = scripts.call(&scripts.end);
         call.key(scripts.keys.answer(answer)).key(scripts.keys.answer_text(answer)).key(scripts.keys.answers());
         call.key(scripts.keys.answering(group));
-        call.arg(group.as_str()).arg(&*body).arg(&scripts.channel).arg(answer.as_str()).arg(ENDED_SECONDS);
+        call.arg(group.as_str())
+            .arg(&*body)
+            .arg(&scripts.channel)
+            .arg(scripts.node_key.as_str())
+            .arg(answer.as_str())
+            .arg(ENDED_SECONDS);
         let reply = self.database.script_within(self.database.budgets().append, &call).await?;
         self.own.invalidate(answer);
         let mut reply = Reply::read(reply)?;

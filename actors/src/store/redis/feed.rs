@@ -1,5 +1,5 @@
 //! The way from node to node: one pub/sub channel. A message is either a logged event as the append's script
-//! publishes it, `{epoch} {seq} {group} {body}`, or `@{node key} {what a node told, as JSON}`.
+//! publishes it, `{node key} {epoch} {seq} {group} {body}`, or `@{node key} {what a node told, as JSON}`.
 
 use std::time::Duration;
 
@@ -51,11 +51,15 @@ fn decode(own: &NodeKey, payload: &[u8]) -> Option<Heard> {
         let (node, json) = told.split_once(' ')?;
         return (node != own.as_str()).then(|| serde_json::from_str(json).ok().map(Heard::Told))?;
     }
-    let mut parts = text.splitn(4, ' ');
+    let mut parts = text.splitn(5, ' ');
+    let here = parts.next()? == own.as_str();
     let epoch = Epoch::from(parts.next()?);
     let seq = parts.next()?.parse().ok()?;
     let group = GroupName::parse(parts.next()?).ok()?;
     let body = ByteString::from(parts.next()?);
+    if here {
+        return Some(Heard::LoggedHere { group, seq });
+    }
     Some(Heard::Logged { group, epoch, event: StoredEvent { seq, body } })
 }
 
@@ -175,12 +179,19 @@ mod tests {
     #[test]
     fn junk_on_the_channel_is_not_heard() {
         let own = NodeKey::random();
-        for junk in
-            [&b""[..], b"e 1 g", b"e x g {}", b"e 1 a:b {}", b"\xff 1 g {}", b"@", b"@n {}", b"@n {\"told\":\"x\"}"]
-        {
+        for junk in [
+            &b""[..],
+            b"n e 1 g",
+            b"n e x g {}",
+            b"n e 1 a:b {}",
+            b"n \xff 1 g {}",
+            b"@",
+            b"@n {}",
+            b"@n {\"told\":\"x\"}",
+        ] {
             assert_eq!(decode(&own, junk), None);
         }
-        let heard = decode(&own, b"e1 7 team-7 {\"text\":\"a b\"}").expect("well-formed");
+        let heard = decode(&own, b"other e1 7 team-7 {\"text\":\"a b\"}").expect("well-formed");
         assert!(matches!(heard, Heard::Logged { event, .. } if event.seq == 7 && &*event.body == "{\"text\":\"a b\"}"));
     }
 

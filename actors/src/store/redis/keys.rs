@@ -80,6 +80,40 @@ impl Keys {
         format!("{}:nodes", self.prefix)
     }
 
+    /// The rows of a session.
+    pub(super) fn here(&self, session: &SessionId) -> String {
+        format!("{}{session}", self.here_prefix())
+    }
+
+    pub(super) fn here_prefix(&self) -> String {
+        format!("{}:here:", self.prefix)
+    }
+
+    /// The sessions that have a socket somewhere.
+    pub(super) fn live(&self) -> String {
+        format!("{}:live", self.prefix)
+    }
+
+    /// Those of a group.
+    pub(super) fn members(&self, group: &GroupName) -> String {
+        format!("{}:members:{group}", self.prefix)
+    }
+
+    /// How many of them are at each node.
+    pub(super) fn at(&self, group: &GroupName) -> String {
+        format!("{}:at:{group}", self.prefix)
+    }
+
+    /// The sessions that have rows of a node.
+    pub(super) fn sessions(&self, node_key: &str) -> String {
+        format!("{}:sessions:{node_key}", self.prefix)
+    }
+
+    /// What a node tells of itself.
+    pub(super) fn info(&self, node_key: &str) -> String {
+        format!("{}:info:{node_key}", self.prefix)
+    }
+
     pub(super) fn joined_prefix(&self) -> String {
         format!("{}:joined:", self.prefix)
     }

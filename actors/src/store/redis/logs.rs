@@ -3,9 +3,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use redis::{Script, ScriptInvocation};
 
-use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
+use super::{NodeKey, RedisOptions};
 use crate::ids::{Epoch, GroupName, MessageId};
 use crate::protocol::LogHead;
 use crate::store::{Append, Appended, LogState, Logs, Once, Page, PageSize, StoreError, StoreResult, StoredEvent};
@@ -38,6 +38,7 @@ macro_rules! append_script {
 pub(super) struct LogScripts {
     pub(super) keys: Keys,
     pub(super) channel: String,
+    pub(super) node_key: NodeKey,
     log_events: usize,
     log_ms: u64,
     group_life: u64,
@@ -55,6 +56,7 @@ impl LogScripts {
         Self {
             keys,
             channel,
+            node_key: options.node_key.clone(),
             log_events: options.log_events.max(1),
             log_ms: options.log_seconds.max(1).saturating_mul(1000),
             group_life: options.group_life_seconds(),
@@ -153,7 +155,7 @@ impl Logs for RedisLogs {
     async fn append(&self, append: Append) -> StoreResult<Appended> {
         let scripts = &self.scripts;
         let mut call = scripts.call(&scripts.append);
-        call.arg(append.group.as_str()).arg(&*append.body).arg(&scripts.channel);
+        call.arg(append.group.as_str()).arg(&*append.body).arg(&scripts.channel).arg(scripts.node_key.as_str());
         if let Some(once) = &append.once {
             call.key(scripts.keys.once(once))
                 .arg(&once.fingerprint)

@@ -8,15 +8,14 @@ use redis::Script;
 use super::RedisOptions;
 use super::connection::Database;
 use super::keys::{Keys, digest};
+use super::logs::wrong;
 use crate::ids::{GroupName, NodeId};
-use crate::store::{Membership, StoreResult};
+use crate::store::{Beat, Membership, NodeInfo, StoreResult};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.
 const LEASE_SECONDS: u64 = 10;
 /// Groups in one script run: a few milliseconds of the server's time.
 const BATCH: usize = 500;
-/// Memberships of dead nodes that one heartbeat removes at most.
-const SWEEP: usize = 500;
 /// Names of the channel layer are shorter than this many characters.
 const NAME_LIMIT: usize = 100;
 
@@ -54,17 +53,15 @@ pub fn local_name(group: &GroupName) -> String {
     if KEY + group.as_str().len() < NAME_LIMIT { group.as_str().to_owned() } else { digest(group.as_str()) }
 }
 
-/// This node's memberships, as members of the channel layer's groups.
+/// What this node is in, for those who clean up after it, and its lease.
 pub struct RedisMembership {
     database: Database,
     keys: Keys,
-    channel_prefix: String,
     expiry: u64,
     group_life: u64,
     node: NodeId,
     node_key: NodeKey,
     join: Script,
-    leave: Script,
     heartbeat: Script,
     resign: Script,
 }
@@ -74,24 +71,18 @@ impl RedisMembership {
         Self {
             database,
             keys,
-            channel_prefix: options.channel_prefix.clone(),
             expiry: options.group_expiry_seconds.max(1),
             group_life: options.group_life_seconds(),
             node: options.node.clone(),
             node_key: options.node_key.clone(),
             join: Script::new(include_str!("scripts/join.lua")),
-            leave: Script::new(include_str!("scripts/leave.lua")),
             heartbeat: Script::new(include_str!("scripts/heartbeat.lua")),
             resign: Script::new(include_str!("scripts/resign.lua")),
         }
     }
 
-    fn joined(&self) -> String {
-        format!("{}{}", self.keys.joined_prefix(), self.node_key.as_str())
-    }
-
-    fn members_of(&self, group: &GroupName) -> String {
-        format!("{}:group:{group}", self.channel_prefix)
+    fn joined(&self, node_key: &str) -> String {
+        format!("{}{node_key}", self.keys.joined_prefix())
     }
 }
 
@@ -99,43 +90,59 @@ impl RedisMembership {
 impl Membership for RedisMembership {
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
         for groups in groups.chunks(BATCH) {
-            let mut call = self.join.prepare_invoke();
-            call.arg(self.expiry).arg(self.node_key.as_str()).arg(self.joined());
-            call.arg(self.keys.prefix()).arg(self.group_life);
-            for group in groups {
-                call.key(self.members_of(group)).arg(group.as_str()).arg(local_name(group));
-            }
+            let mut call = self.join.key(self.joined(self.node_key.as_str()));
+            call.arg(self.expiry).arg(self.keys.prefix()).arg(self.group_life);
+            groups.iter().for_each(|group| _ = call.arg(group.as_str()));
             let () = self.database.script(&call).await?;
         }
         Ok(())
     }
 
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.cleared(self.node_key.as_str(), groups).await
+    }
+
+    async fn heartbeat(&self, info: &NodeInfo) -> StoreResult<Beat> {
+        let own = self.node_key.as_str();
+        let mut call = self.heartbeat.key(self.keys.node(&self.node));
+        call.key(self.keys.nodes()).key(self.keys.info(own)).arg(own).arg(LEASE_SECONDS).arg(self.expiry);
+        call.arg(serde_json::to_string(info).map_err(|error| wrong(&error.to_string()))?);
+        let (held, dead) = self.database.script(&call).await?;
+        Ok(Beat { held, dead })
+    }
+
+    async fn left_by(&self, dead: &str) -> StoreResult<Vec<GroupName>> {
+        let mut some = redis::cmd("SRANDMEMBER");
+        some.arg(self.joined(dead)).arg(BATCH);
+        let names: Vec<String> =
+            self.database.call(async |mut connection| some.query_async(&mut connection).await).await?;
+        Ok(names.iter().filter_map(|name| GroupName::parse(name).ok()).collect())
+    }
+
+    async fn cleared(&self, dead: &str, groups: &[GroupName]) -> StoreResult<()> {
         for groups in groups.chunks(BATCH) {
-            let mut call = self.leave.prepare_invoke();
-            call.arg(self.node_key.as_str()).arg(self.joined());
-            for group in groups {
-                call.key(self.members_of(group)).arg(local_name(group));
-            }
-            let () = self.database.script(&call).await?;
+            let mut remove = redis::cmd("SREM");
+            remove.arg(self.joined(dead));
+            groups.iter().for_each(|group| _ = remove.arg(group.as_str()));
+            let () = self.database.call(async |mut connection| remove.query_async(&mut connection).await).await?;
         }
         Ok(())
     }
 
-    async fn heartbeat(&self) -> StoreResult<bool> {
-        let mut call = self.heartbeat.key(self.keys.node(&self.node));
-        call.key(self.keys.nodes())
-            .arg(self.node_key.as_str())
-            .arg(LEASE_SECONDS)
-            .arg(self.keys.joined_prefix())
-            .arg(self.expiry)
-            .arg(SWEEP);
-        self.database.script(&call).await
+    async fn bury(&self, dead: &str) -> StoreResult<()> {
+        let mut remove = redis::cmd("ZREM");
+        remove.arg(self.keys.nodes()).arg(dead);
+        self.database.call(async |mut connection| remove.query_async(&mut connection).await).await
     }
 
     async fn resign(&self) -> StoreResult<()> {
+        let own = self.node_key.as_str();
         let mut call = self.resign.key(self.keys.node(&self.node));
-        call.key(self.keys.nodes()).arg(self.node_key.as_str()).arg(self.keys.joined_prefix());
+        call.key(self.keys.nodes())
+            .key(self.keys.info(own))
+            .key(self.joined(own))
+            .key(self.keys.sessions(own))
+            .arg(own);
         self.database.script(&call).await
     }
 

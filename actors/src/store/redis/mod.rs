@@ -11,6 +11,7 @@ mod keys;
 mod logs;
 mod membership;
 mod outbox;
+mod presence;
 #[cfg(test)]
 mod server;
 mod sessions;
@@ -35,6 +36,7 @@ use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 pub use self::membership::{NodeKey, local_name};
 use self::outbox::{RedisLeases, RedisOutbox};
+use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
 pub use self::source::SentinelOptions;
 use self::source::Source;
@@ -126,6 +128,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
             options.cache_max_entry_bytes,
         )),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
+        presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
         feed: Arc::new(RedisFeed::new(main, subscriptions, channel, options.node_key)),

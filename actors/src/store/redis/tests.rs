@@ -8,11 +8,14 @@ use tokio::time::{Instant, timeout};
 
 use super::server::TestServer;
 use super::*;
-use crate::ids::{AnswerId, GroupName, MessageId, random_text};
+use crate::ids::{AnswerId, GroupName, MessageId, SessionId, random_text};
 use crate::limiter::{Bucket, Verdict};
 use crate::protocol::CacheStatus;
-use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
-use crate::store::{AnswerRecord, AnswerStart, Appended, Happened, Heard, Page, PageSize, StoredEvent, Told};
+use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
+use crate::store::{
+    AnswerRecord, AnswerStart, Appended, Beat, Happened, Heard, Page, PageSize, Row, RowSocket, Spread, StoredEvent,
+    Told,
+};
 
 /// Long enough for a busy machine: budgets have tests of their own.
 const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
@@ -183,7 +186,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     let before = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert!(stores.answers.begin(&record, None).await.expect("begun"));
     assert!(stores.answers.renew(&record.answer, "some ").await.expect("renewed"));
-    assert!(!stores.membership.heartbeat().await.expect("beaten"));
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
     server.kill();
     until_available(&health, false).await;
     assert!(stores.logs.open(std::slice::from_ref(&team)).await.is_err());
@@ -191,7 +194,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     until_available(&health, true).await;
     let after = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert_ne!(after.head.epoch, before.head.epoch);
-    assert!(!stores.membership.heartbeat().await.expect("beaten"), "the lease was lost");
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held, "the lease was lost");
     // The writer lives: its next renewal makes the record whole again.
     assert!(stores.answers.renew(&record.answer, "more").await.expect("renewed"));
     let key = redis::cmd("KEYS").arg("*:text").query::<Vec<String>>(&mut server.connection(0)).expect("listed");
@@ -269,14 +272,14 @@ async fn every_append_is_heard_by_every_node_in_order() {
     }
     let answer = crate::ids::AnswerId::random();
     redis.stores.answers.end(&answer, &team, "{\"end\":1}".into()).await.expect("ended");
-    for node in [&redis.stores, &other] {
-        for (heard, number) in hear(node, 21).await.into_iter().zip(1..) {
-            let Heard::Logged { group, event, .. } = heard else { panic!("{heard:?}") };
-            assert_eq!((event.seq, &group), (number, &team));
-            let body =
-                if number == 21 { "{\"end\":1}".to_owned() } else { format!("{{\"text\":\"{} ü\"}}", number - 1) };
-            assert_eq!(&*event.body, body);
-        }
+    for (heard, number) in hear(&redis.stores, 21).await.into_iter().zip(1..) {
+        assert_eq!(heard, Heard::LoggedHere { group: team.clone(), seq: number });
+    }
+    for (heard, number) in hear(&other, 21).await.into_iter().zip(1..) {
+        let Heard::Logged { group, event, .. } = heard else { panic!("{heard:?}") };
+        assert_eq!((event.seq, &group), (number, &team));
+        let body = if number == 21 { "{\"end\":1}".to_owned() } else { format!("{{\"text\":\"{} ü\"}}", number - 1) };
+        assert_eq!(&*event.body, body);
     }
 }
 
@@ -322,28 +325,6 @@ async fn a_node_that_was_cut_off_hears_so_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn members_are_written_as_the_channel_layer_reads_them() {
-    let redis = in_redis().await;
-    let long = group(&"g".repeat(99));
-    redis.stores.membership.join(&[group("team"), long.clone()]).await.expect("joined");
-    let mut connection = redis.server.connection(0);
-    let mut members = |name: &GroupName| {
-        let key = format!("{}:group:{name}", redis.options.channel_prefix);
-        redis::cmd("ZRANGE").arg(key).arg(0).arg(-1).arg("WITHSCORES").query::<Vec<(String, f64)>>(&mut connection)
-    };
-    let team = members(&group("team")).expect("read");
-    assert_eq!(team.len(), 1);
-    assert_eq!(team[0].0, format!("{}team", redis.options.node_key.as_str()));
-    let now = crate::protocol::unix_ms() as f64 / 1_000.0;
-    assert!((team[0].1 - now).abs() < 60.0, "{} is not the time in seconds", team[0].1);
-    let digested = &members(&long).expect("read")[0].0;
-    assert_eq!(*digested, redis.options.node_key.member(&long));
-    assert!(digested.len() < 100);
-    redis.stores.membership.leave(&[group("team"), long]).await.expect("left");
-    assert_eq!(members(&group("team")).expect("read"), vec![]);
-}
-
-#[tokio::test]
 async fn a_group_that_somebody_is_in_lives_on() {
     let redis = in_redis().await;
     redis.stores.logs.open(&[group("team")]).await.expect("opened");
@@ -361,34 +342,98 @@ async fn a_group_that_somebody_is_in_lives_on() {
     assert_eq!(redis.stores.groups.info(&group("unknown")).await.expect("asked"), None);
 }
 
+fn row(node: &str, since_ms: u64, groups: &[&str]) -> Row {
+    Row {
+        node: NodeId::from(node),
+        user: crate::ids::UserId::from("alice"),
+        groups: groups.iter().map(|name| (group(name), since_ms)).collect(),
+        sockets: vec![RowSocket { since_ms, address: "10.0.0.1".parse().expect("an address"), queued_bytes: 0 }],
+    }
+}
+
+fn session(name: &str) -> SessionId {
+    SessionId::parse(name).expect("legal")
+}
+
 #[tokio::test]
-async fn a_dead_nodes_memberships_are_removed_by_the_others() {
+async fn sessions_are_seen_from_other_nodes_once_wherever_they_are() {
     let redis = in_redis().await;
-    let alive = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..redis.options.clone() };
-    let (others, _) = connect(alive.clone()).await.expect("good options");
+    let (here, there) = (redis.stores.presence.clone(), beside(&redis).await.presence);
+    let third = beside(&redis).await.presence;
+    let (a, b) = (session("a"), session("b"));
+    here.write(&[(a.clone(), Some(row("n1", 1, &["team", "chat_a"]))), (b.clone(), Some(row("n1", 2, &["team"])))])
+        .await
+        .expect("written");
+    there.write(&[(a.clone(), Some(row("n2", 3, &["team"])))]).await.expect("written");
+    let (team, home) = (group("team"), group("chat_a"));
+    let spread = |members, other_nodes| Spread { members, other_nodes };
+    let both = [team.clone(), home.clone()];
+    assert_eq!(third.spread(&both).await.expect("read"), [spread(2, 2), spread(1, 1)]);
+    assert_eq!(here.spread(&both).await.expect("read"), [spread(2, 1), spread(1, 0)]);
+    let members = third.members(&team, 10).await.expect("read");
+    assert_eq!(
+        members.iter().map(|(session, rows)| (session.as_str(), rows.len())).collect::<Vec<_>>(),
+        [("a", 2), ("b", 1)]
+    );
+    assert_eq!(here.members(&team, 10).await.expect("read"), [(a.clone(), vec![row("n2", 3, &["team"])])]);
+    let listed = third.sessions("", Some("a"), 10).await.expect("read");
+    assert_eq!(listed, [(b.clone(), vec![row("n1", 2, &["team"])])]);
+    assert_eq!(there.sessions("", None, 1).await.expect("read")[0].0, a);
+    // It leaves one group and one node: it is in the other still.
+    here.write(&[(a.clone(), Some(row("n1", 1, &["chat_a"])))]).await.expect("written");
+    assert_eq!(third.spread(&both).await.expect("read"), [spread(2, 2), spread(1, 1)]);
+    there.write(&[(a.clone(), None)]).await.expect("written");
+    assert_eq!(third.spread(&both).await.expect("read"), [spread(1, 1), spread(1, 1)]);
+    here.write(&[(a.clone(), None), (b, None)]).await.expect("written");
+    assert_eq!(third.spread(&both).await.expect("read"), [spread(0, 0), spread(0, 0)]);
+    assert_eq!(third.sessions("", None, 10).await.expect("read"), []);
+    assert_eq!(third.session(&a).await.expect("read"), []);
+    redis.finish();
+}
+
+#[tokio::test]
+async fn what_a_dead_node_left_is_found_and_removed_by_the_others() {
+    let redis = in_redis().await;
+    let others = beside(&redis).await;
     let groups: Vec<GroupName> = (0..700).map(|n| group(&format!("team-{n}"))).collect();
-    for stores in [&redis.stores, &others] {
-        stores.membership.join(&groups).await.expect("joined");
-        stores.membership.heartbeat().await.expect("beaten");
-    }
-    let mut connection = redis.server.connection(0);
-    let mut count = || -> Vec<usize> {
-        let mut pipe = redis::pipe();
-        for name in &groups {
-            pipe.cmd("ZCARD").arg(format!("{}:group:{name}", alive.channel_prefix));
-        }
-        pipe.query(&mut connection).expect("counted")
-    };
-    others.membership.heartbeat().await.expect("beaten");
-    assert_eq!(count(), vec![2; 700], "a living node's stay");
-    // Its lease runs out.
-    let nodes = format!("{}:nodes", alive.prefix);
+    let rows: Vec<_> = (0..700).map(|n| (session(&format!("s{n}")), Some(row("n1", 1, &["team"])))).collect();
     let dead = redis.options.node_key.as_str();
-    redis::cmd("ZADD").arg(nodes).arg(1).arg(dead).query::<()>(&mut redis.server.connection(0)).expect("aged");
-    for _ in 0..2 {
-        others.membership.heartbeat().await.expect("beaten");
+    redis.stores.membership.join(&groups).await.expect("joined");
+    redis.stores.presence.write(&rows).await.expect("written");
+    for stores in [&redis.stores, &others] {
+        assert_eq!(stores.membership.heartbeat(&node_info()).await.expect("beaten").dead, Vec::<String>::new());
     }
-    assert_eq!(count(), vec![1; 700]);
+    assert_eq!(others.presence.nodes().await.expect("read"), [node_info()]);
+    // Its lease runs out.
+    let nodes = format!("{}:nodes", redis.options.prefix);
+    redis::cmd("ZADD").arg(nodes).arg(1).arg(dead).query::<()>(&mut redis.server.connection(0)).expect("aged");
+    assert_eq!(others.membership.heartbeat(&node_info()).await.expect("beaten").dead, [dead]);
+    assert!(!others.presence.forget(dead).await.expect("removed"), "a share at a time");
+    assert!(others.presence.forget(dead).await.expect("removed"));
+    assert_eq!(others.presence.members(&group("team"), 10).await.expect("read"), []);
+    let mut left = std::collections::BTreeSet::new();
+    loop {
+        let some = others.membership.left_by(dead).await.expect("read");
+        if some.is_empty() {
+            break;
+        }
+        others.membership.cleared(dead, &some).await.expect("cleared");
+        left.extend(some);
+    }
+    assert_eq!(left.len(), 700);
+    others.membership.bury(dead).await.expect("buried");
+    assert_eq!(others.membership.heartbeat(&node_info()).await.expect("beaten").dead, Vec::<String>::new());
+    redis.finish();
+}
+
+#[tokio::test]
+async fn who_takes_a_nodes_name_takes_its_place() {
+    let redis = in_redis().await;
+    let options = RedisOptions { node_key: NodeKey::random(), ..redis.options.clone() };
+    let (again, _) = connect(options).await.expect("good options");
+    redis.stores.membership.heartbeat(&node_info()).await.expect("beaten");
+    let beat = again.membership.heartbeat(&node_info()).await.expect("beaten");
+    assert_eq!(beat, Beat { held: false, dead: vec![redis.options.node_key.as_str().to_owned()] });
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
--- KEYS: the answer, its text, the leases, the answers being written for the group. ARGV from 6: group, body, channel, answer, seconds for which the end is known.
+-- KEYS: the answer, its text, the leases, the answers being written for the group. ARGV from 6: group, body, channel,
+-- node, answer, seconds for which the end is known.
 -- Returns {'now', epoch, seq} or {'before', seq}. An answer that is not known counts as running.
 local known = redis.call('HMGET', KEYS[1], 'state', 'seq')
 if known[1] == 'ended' then return {'before', tonumber(known[2])} end
-local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8])
+local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9])
 redis.call('HSET', KEYS[1], 'state', 'ended', 'seq', int(seq))
-redis.call('EXPIRE', KEYS[1], ARGV[10])
+redis.call('EXPIRE', KEYS[1], ARGV[11])
 redis.call('DEL', KEYS[2])
-redis.call('ZREM', KEYS[3], ARGV[9])
-redis.call('SREM', KEYS[4], ARGV[9])
+redis.call('ZREM', KEYS[3], ARGV[10])
+redis.call('SREM', KEYS[4], ARGV[10])
 return {'now', epoch, seq}

@@ -1,17 +1,9 @@
--- KEYS: the groups' member sets. ARGV: life in s, this node's key, the set of what it joined, prefix, life of a group's
--- log in s, then each group's name and local part.
--- A member's score is the time of joining in seconds, as channels_redis writes it.
-local life, node, joined, prefix, group_life = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local index = prefix .. ':groups'
-local time = redis.call('TIME')
-local score = time[1] .. '.' .. string.format('%06d', tonumber(time[2]))
-for i, key in ipairs(KEYS) do
-  local name, member = ARGV[2 * i + 4], node .. ARGV[2 * i + 5]
-  redis.call('ZADD', key, score, member)
-  redis.call('EXPIRE', key, life)
-  redis.call('SADD', joined, key .. ' ' .. member)
-  -- A group that somebody is in does not expire, however silent it is.
-  if redis.call('EXPIRE', prefix .. ':group:' .. name, group_life) == 1 then redis.call('ZADD', index, 0, name) end
+-- KEYS: the set of what this node joined. ARGV: its life in s, prefix, life of a group's log in s, then the groups.
+redis.call('SADD', KEYS[1], unpack(ARGV, 4))
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+-- A group that somebody is in does not expire, however silent it is.
+local index = ARGV[2] .. ':groups'
+for i = 4, #ARGV do
+  if redis.call('EXPIRE', ARGV[2] .. ':group:' .. ARGV[i], ARGV[3]) == 1 then redis.call('ZADD', index, 0, ARGV[i]) end
 end
-redis.call('EXPIRE', joined, life)
-redis.call('EXPIRE', index, group_life)
+redis.call('EXPIRE', index, ARGV[3])

@@ -71,7 +71,7 @@ local function trim(name)
 end
 
 -- Adds an event and tells the other nodes. Returns epoch and seq.
-local function append(name, body, channel)
+local function append(name, body, channel, node)
   local epoch, seq, last = open(name)
   seq = seq + 1
   -- Times in one log never go back, whatever the clock does: trimming relies on it.
@@ -85,7 +85,7 @@ local function append(name, body, channel)
     redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', int(seq), 'b', body)
     redis.call('EXPIRE', prefix .. ':outbox', group_life)
   end
-  redis.call('PUBLISH', channel, epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
+  redis.call('PUBLISH', channel, node .. ' ' .. epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
   return epoch, seq
 end
 

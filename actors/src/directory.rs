@@ -1,0 +1,196 @@
+//! Who is where in the cluster: what this node knows of itself, together with what the store knows of the others. So a
+//! change is seen at once by whoever made it here, and soon by everybody else.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use actix::Addr;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::ids::{GroupName, NodeId, SessionId, UserId};
+use crate::messages::Prepare;
+use crate::protocol::{Member, timestamp_of};
+use crate::registry::{GroupRegistry, Roster};
+use crate::services::{PATIENCE, Services};
+use crate::store::{NodeInfo, Row, Spread, StoreResult, Stores};
+
+/// One socket, for operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SocketView {
+    /// Where it is.
+    pub node: NodeId,
+    /// RFC 3339.
+    pub since: String,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Bytes that wait for it; of another node's, those that waited when the session changed last.
+    pub queued_bytes: usize,
+}
+
+/// One session that has a socket somewhere, for operators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionView {
+    /// The session.
+    pub session: SessionId,
+    /// Its user.
+    pub user: UserId,
+    /// Its groups.
+    pub groups: Vec<GroupName>,
+    /// Its sockets, oldest first.
+    pub sockets: Vec<SocketView>,
+}
+
+/// One member of a group, for operators.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MemberView {
+    /// The member.
+    #[serde(flatten)]
+    pub member: Member,
+    /// How many sockets it has.
+    pub sockets: usize,
+}
+
+/// How many are in a group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Headcount {
+    /// Sessions with a socket, each once.
+    pub members: usize,
+    /// Nodes where one of them is.
+    pub nodes: usize,
+}
+
+/// The members of a group, at most `limit` of them, by session, and how many there are.
+///
+/// # Errors
+/// The store is away.
+pub async fn members(services: &Services, group: &GroupName, limit: usize) -> StoreResult<(Vec<MemberView>, usize)> {
+    let others = services.stores.presence.members(group, limit).await?;
+    let (here, count) = services.roster.rows_in(group, limit);
+    let whole = others.len() < limit && here.len() < limit;
+    let mut rows: BTreeMap<SessionId, Vec<Row>> = others.into_iter().collect();
+    here.into_iter().for_each(|(session, row)| rows.entry(session).or_default().push(row));
+    let total = match whole {
+        true => rows.len(),
+        false => headcounts(services, std::slice::from_ref(group)).await?.first().map_or(count, |it| it.members),
+    };
+    let views = rows.into_iter().take(limit).map(|(session, rows)| member(session, group, rows));
+    Ok((views.collect(), total))
+}
+
+fn member(session: SessionId, group: &GroupName, mut rows: Vec<Row>) -> MemberView {
+    rows.sort_by_key(began);
+    let since = rows.iter().filter_map(|row| row.groups.get(group)).min().copied().unwrap_or_default();
+    let first = rows.first();
+    let member = Member {
+        user: first.map_or_else(|| UserId::guest(&session), |row| row.user.clone()),
+        node: first.map_or_else(|| NodeId::from(""), |row| row.node.clone()),
+        since: timestamp_of(since),
+        session,
+    };
+    MemberView { member, sockets: rows.iter().map(|row| row.sockets.len()).sum() }
+}
+
+fn began(row: &Row) -> u64 {
+    row.sockets.first().map_or(u64::MAX, |socket| socket.since_ms)
+}
+
+/// How many are in groups, in their order.
+///
+/// # Errors
+/// The store is away.
+pub async fn headcounts(services: &Services, groups: &[GroupName]) -> StoreResult<Vec<Headcount>> {
+    let spreads = services.stores.presence.spread(groups).await?;
+    let count = |(group, spread): (&GroupName, Spread)| {
+        let here = services.roster.member_count(group);
+        // What the store counts includes this node, a moment ago.
+        let members = if spread.other_nodes == 0 { here } else { spread.members.max(here) };
+        Headcount { members, nodes: spread.other_nodes + usize::from(here > 0) }
+    };
+    Ok(groups.iter().zip(spreads).map(count).collect())
+}
+
+/// Whether somebody in a group has a socket at another node. A store that is away says yes: nothing is dropped for it.
+pub async fn is_heard_elsewhere(stores: &Stores, group: &GroupName) -> bool {
+    let spread = stores.presence.spread(std::slice::from_ref(group)).await;
+    spread.map_or(true, |spread| spread.first().is_some_and(|spread| spread.other_nodes > 0))
+}
+
+/// At most `limit` sessions after `cursor` whose names begin with `prefix`, by name.
+///
+/// # Errors
+/// The store is away.
+pub async fn sessions(
+    services: &Services,
+    prefix: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> StoreResult<Vec<SessionView>> {
+    let others = services.stores.presence.sessions(prefix, cursor, limit).await?;
+    let mut rows: BTreeMap<SessionId, Vec<Row>> = others.into_iter().collect();
+    for session in services.roster.live_sessions(prefix, cursor, limit) {
+        rows.entry(session).or_default();
+    }
+    let mut views = Vec::new();
+    for (session, mut rows) in rows.into_iter().take(limit) {
+        rows.extend(services.roster.row_of(&session));
+        views.extend(view(session, rows));
+    }
+    Ok(views)
+}
+
+/// One session, if it has a socket somewhere.
+///
+/// # Errors
+/// The store is away.
+pub async fn session(services: &Services, session: &SessionId) -> StoreResult<Option<SessionView>> {
+    let mut rows = services.stores.presence.session(session).await?;
+    rows.extend(services.roster.row_of(session));
+    Ok(view(session.clone(), rows))
+}
+
+fn view(session: SessionId, mut rows: Vec<Row>) -> Option<SessionView> {
+    rows.sort_by_key(began);
+    let user = rows.first()?.user.clone();
+    let mut groups: Vec<GroupName> = rows.iter().flat_map(|row| row.groups.keys().cloned()).collect();
+    groups.sort();
+    groups.dedup();
+    let sockets = rows.into_iter().flat_map(|row| {
+        let node = row.node;
+        row.sockets.into_iter().map(move |socket| SocketView {
+            node: node.clone(),
+            since: timestamp_of(socket.since_ms),
+            address: socket.address,
+            queued_bytes: socket.queued_bytes,
+        })
+    });
+    Some(SessionView { session, user, groups, sockets: sockets.collect() })
+}
+
+/// Every living node, by name.
+///
+/// # Errors
+/// The store is away.
+pub async fn nodes(services: &Services) -> StoreResult<Vec<NodeInfo>> {
+    let mut nodes = services.stores.presence.nodes().await?;
+    nodes.push(describe(&services.roster, &services.registry).await);
+    nodes.sort_by(|one, other| (&one.node, &one.since).cmp(&(&other.node, &other.since)));
+    Ok(nodes)
+}
+
+/// What this node tells of itself.
+pub async fn describe(roster: &Roster, registry: &Addr<GroupRegistry>) -> NodeInfo {
+    let asked = Instant::now();
+    _ = registry.send(Prepare(Vec::new())).timeout(PATIENCE).await;
+    let waited = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let count = roster.count();
+    NodeInfo {
+        node: roster.node().clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        since: roster.since().to_owned(),
+        sockets: count.sockets,
+        sessions: count.sessions,
+        groups: count.groups,
+        mailbox_ms: [("registry".to_owned(), waited)].into(),
+    }
+}

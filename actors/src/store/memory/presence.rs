@@ -1,0 +1,36 @@
+use async_trait::async_trait;
+
+use super::outbox::Alone;
+use crate::ids::{GroupName, SessionId};
+use crate::store::{NodeInfo, Presence, Row, Rows, Spread, StoreResult};
+
+#[async_trait]
+impl Presence for Alone {
+    async fn write(&self, _: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn members(&self, _: &GroupName, _: usize) -> StoreResult<Vec<Rows>> {
+        Ok(Vec::new())
+    }
+
+    async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>> {
+        Ok(vec![Spread::default(); groups.len()])
+    }
+
+    async fn sessions(&self, _: &str, _: Option<&str>, _: usize) -> StoreResult<Vec<Rows>> {
+        Ok(Vec::new())
+    }
+
+    async fn session(&self, _: &SessionId) -> StoreResult<Vec<Row>> {
+        Ok(Vec::new())
+    }
+
+    async fn nodes(&self) -> StoreResult<Vec<NodeInfo>> {
+        Ok(Vec::new())
+    }
+
+    async fn forget(&self, _: &str) -> StoreResult<bool> {
+        Ok(true)
+    }
+}

@@ -1,0 +1,84 @@
+//! Who is where in the cluster: a row for each session that has a socket at a node, written by that node.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::StoreResult;
+use crate::ids::{GroupName, NodeId, SessionId, UserId};
+
+/// A socket of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowSocket {
+    /// Since when, in Unix milliseconds.
+    pub since_ms: u64,
+    /// The client's address.
+    pub address: IpAddr,
+    /// Bytes that waited for it when the row was written.
+    pub queued_bytes: usize,
+}
+
+/// A session with sockets at one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// The node.
+    pub node: NodeId,
+    /// The session's user.
+    pub user: UserId,
+    /// Its groups, with the Unix milliseconds at which it came.
+    pub groups: BTreeMap<GroupName, u64>,
+    /// Its sockets there, oldest first.
+    pub sockets: Vec<RowSocket>,
+}
+
+/// A session's rows at the other nodes.
+pub type Rows = (SessionId, Vec<Row>);
+
+/// What a node tells of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NodeInfo {
+    /// Its name.
+    pub node: NodeId,
+    /// The program's version.
+    pub version: String,
+    /// When it began to serve; RFC 3339.
+    pub since: String,
+    /// Open sockets.
+    pub sockets: usize,
+    /// Sessions with an actor.
+    pub sessions: usize,
+    /// Groups with a member there.
+    pub groups: usize,
+    /// Milliseconds that a message waited in the mailbox of each essential actor, at the last beat.
+    pub mailbox_ms: BTreeMap<String, u64>,
+}
+
+/// How many are in a group, as the cluster knows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// Sessions with a socket, each once.
+    pub members: usize,
+    /// Nodes with one of them, this node not among them.
+    pub other_nodes: usize,
+}
+
+/// The rows. This node writes its own and reads those of the others: of itself it knows better.
+#[async_trait]
+pub trait Presence: Send + Sync {
+    /// Writes this node's rows: what is new, what has changed, what is gone.
+    async fn write(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()>;
+    /// The sessions of a group at other nodes, at most `limit` of them.
+    async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>>;
+    /// How many are in groups, in their order.
+    async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>>;
+    /// At most `limit` sessions at other nodes after `cursor` whose names begin with `prefix`, by name.
+    async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<Rows>>;
+    /// A session's rows at other nodes.
+    async fn session(&self, session: &SessionId) -> StoreResult<Vec<Row>>;
+    /// The living nodes but this one.
+    async fn nodes(&self) -> StoreResult<Vec<NodeInfo>>;
+    /// Removes some rows of a dead node (its key in the channel layer). `true`: there are no more.
+    async fn forget(&self, dead: &str) -> StoreResult<bool>;
+}

@@ -1,0 +1,157 @@
+use async_trait::async_trait;
+use redis::Script;
+
+use super::NodeKey;
+use super::RedisOptions;
+use super::connection::Database;
+use super::keys::Keys;
+use super::logs::wrong;
+use crate::ids::{GroupName, SessionId};
+use crate::store::{NodeInfo, Presence, Row, Rows, Spread, StoreResult};
+
+/// Rows in one script run: a few milliseconds of the server's time.
+const BATCH: usize = 100;
+/// Rows of a dead node that are removed at once.
+const FORGET: usize = 500;
+
+macro_rules! presence_script {
+    ($name:literal) => {
+        Script::new(concat!(include_str!("scripts/present.lua"), include_str!(concat!("scripts/", $name))))
+    };
+}
+
+/// The rows: a hash for each session, with a sorted set of all, one for each group, and a count for each group and node.
+pub struct RedisPresence {
+    database: Database,
+    keys: Keys,
+    node_key: NodeKey,
+    life: u64,
+    rows: Script,
+    forget: Script,
+    members: Script,
+}
+
+impl RedisPresence {
+    pub(super) fn new(database: Database, keys: Keys, options: &RedisOptions) -> Self {
+        Self {
+            database,
+            keys,
+            node_key: options.node_key.clone(),
+            life: options.group_expiry_seconds.max(1),
+            rows: presence_script!("rows.lua"),
+            forget: presence_script!("forget.lua"),
+            members: Script::new(include_str!("scripts/members.lua")),
+        }
+    }
+
+    fn others(&self, rows: Vec<(String, String)>) -> Vec<Row> {
+        let others = rows.into_iter().filter(|(node, _)| node != self.node_key.as_str());
+        others.filter_map(|(_, json)| serde_json::from_str(&json).ok()).collect()
+    }
+}
+
+#[async_trait]
+impl Presence for RedisPresence {
+    async fn write(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
+        for rows in rows.chunks(BATCH) {
+            let mut call = self.rows.prepare_invoke();
+            call.arg(self.keys.prefix()).arg(self.life).arg(self.node_key.as_str());
+            for (session, row) in rows {
+                let json = row.as_ref().map(serde_json::to_string).transpose();
+                let json = json.map_err(|error| wrong(&error.to_string()))?;
+                call.arg(session.as_str()).arg(json.unwrap_or_default());
+            }
+            let () = self.database.script(&call).await?;
+        }
+        Ok(())
+    }
+
+    async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>> {
+        let mut call = self.members.key(self.keys.members(group));
+        call.arg(self.keys.here_prefix()).arg("rank").arg("").arg("").arg(limit);
+        let found: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
+        let known = found.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
+        let rows = known.map(|(session, rows)| (session, self.others(rows)));
+        Ok(rows.filter(|(_, rows)| !rows.is_empty()).collect())
+    }
+
+    async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>> {
+        let mut pipe = redis::pipe();
+        for group in groups {
+            pipe.cmd("ZCARD").arg(self.keys.members(group)).cmd("HKEYS").arg(self.keys.at(group));
+        }
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let call = async |mut connection| pipe.query_async::<Vec<redis::Value>>(&mut connection).await;
+        let replies = self.database.call(call).await?;
+        let read = |pair: &[redis::Value]| {
+            let members: usize = redis::from_redis_value(pair[0].clone()).ok()?;
+            let nodes: Vec<String> = redis::from_redis_value(pair[1].clone()).ok()?;
+            let other_nodes = nodes.iter().filter(|node| *node != self.node_key.as_str()).count();
+            Some(Spread { members, other_nodes })
+        };
+        replies.chunks_exact(2).map(|pair| read(pair).ok_or_else(|| wrong("not a count"))).collect()
+    }
+
+    async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<Rows>> {
+        let from = match cursor {
+            Some(cursor) if cursor >= prefix => format!("({cursor}"),
+            _ => format!("[{prefix}"),
+        };
+        // Names are ASCII: nothing that begins with the prefix sorts after this.
+        let to = if prefix.is_empty() { "+".to_owned() } else { format!("[{prefix}\u{7f}") };
+        let mut found = Vec::new();
+        let mut from = from;
+        // Sessions that are at this node alone are passed over.
+        loop {
+            let mut call = self.members.key(self.keys.live());
+            call.arg(self.keys.here_prefix()).arg("lex").arg(&from).arg(&to).arg(limit);
+            let page: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            from = format!("({last}");
+            let complete = page.len() < limit;
+            for (session, rows) in page {
+                let rows = self.others(rows);
+                if let (false, Ok(session)) = (rows.is_empty(), SessionId::parse(&session)) {
+                    found.push((session, rows));
+                    if found.len() == limit {
+                        return Ok(found);
+                    }
+                }
+            }
+            if complete {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn session(&self, session: &SessionId) -> StoreResult<Vec<Row>> {
+        let mut get = redis::cmd("HGETALL");
+        get.arg(self.keys.here(session));
+        let rows = self.database.call(async |mut connection| get.query_async(&mut connection).await).await?;
+        Ok(self.others(rows))
+    }
+
+    async fn nodes(&self) -> StoreResult<Vec<NodeInfo>> {
+        let mut list = redis::cmd("ZRANGE");
+        list.arg(self.keys.nodes()).arg(0).arg(-1);
+        let nodes: Vec<String> =
+            self.database.call(async |mut connection| list.query_async(&mut connection).await).await?;
+        let mut get = redis::cmd("MGET");
+        let others: Vec<String> = nodes.into_iter().filter(|node| node != self.node_key.as_str()).collect();
+        if others.is_empty() {
+            return Ok(Vec::new());
+        }
+        others.iter().for_each(|node| _ = get.arg(self.keys.info(node)));
+        let infos: Vec<Option<String>> =
+            self.database.call(async |mut connection| get.query_async(&mut connection).await).await?;
+        Ok(infos.into_iter().flatten().filter_map(|json| serde_json::from_str(&json).ok()).collect())
+    }
+
+    async fn forget(&self, dead: &str) -> StoreResult<bool> {
+        let mut call = self.forget.arg(self.keys.prefix());
+        call.arg(self.life).arg(dead).arg(FORGET);
+        self.database.script(&call).await
+    }
+}
