@@ -31,6 +31,7 @@ pub struct Metrics {
     pub degraded: IntGaugeVec,
     pub store_failures: IntCounterVec,
     pub mirror_writes: IntCounterVec,
+    pub layer_messages: IntCounterVec,
     pub http_requests: IntCounterVec,
 }
 
@@ -84,6 +85,11 @@ impl Metrics {
                 "call",
             ),
             mirror_writes: counters("sophie_mirror_writes_total", "Memberships written to Redis.", "outcome"),
+            layer_messages: counters(
+                "sophie_layer_messages_total",
+                "Messages of the channel layer shared with Django, by outcome.",
+                "outcome",
+            ),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),
             registry,
         }

@@ -11,7 +11,7 @@ mod keys;
 mod logs;
 mod membership;
 #[cfg(test)]
-mod server;
+pub(crate) mod server;
 mod sessions;
 mod source;
 #[cfg(test)]
@@ -28,13 +28,13 @@ pub(crate) use self::connection::Database;
 pub use self::feed::{Published, events_channel};
 use self::groups::RedisGroups;
 pub use self::health::{DatabasePing, RedisHealth};
-pub(crate) use self::keys::Keys;
+pub(crate) use self::keys::{Keys, digest};
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 pub use self::membership::{NodeKey, local_name};
 use self::sessions::RedisSessions;
 pub use self::source::SentinelOptions;
-use self::source::Source;
+pub(crate) use self::source::Source;
 use super::{StoreError, Stores};
 use crate::ids::NodeId;
 use crate::layer::NoLayer;
