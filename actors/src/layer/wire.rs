@@ -7,6 +7,9 @@ use serde_json::{Map, Number, Value};
 
 use super::{Fields, Serializer};
 
+/// Maps and lists within each other, at most; as serde_json has it. More would be the stack's end.
+const DEPTH: usize = 128;
+
 /// The bytes of a message.
 pub(super) fn encode(fields: &Fields, serializer: Serializer) -> Vec<u8> {
     match serializer {
@@ -24,7 +27,7 @@ pub(super) fn encode(fields: &Fields, serializer: Serializer) -> Vec<u8> {
 pub(super) fn decode(mut bytes: &[u8], serializer: Serializer) -> Option<Fields> {
     match serializer {
         Serializer::Json => serde_json::from_slice(bytes).ok(),
-        Serializer::Msgpack => match rmpv::decode::read_value(&mut bytes).ok()? {
+        Serializer::Msgpack => match rmpv::decode::read_value_with_max_depth(&mut bytes, DEPTH).ok()? {
             Packed::Map(map) if bytes.is_empty() => fields(map),
             _ => None,
         },
