@@ -34,6 +34,7 @@ pub struct Metrics {
     pub from_django: IntCounterVec,
     pub to_django: IntCounterVec,
     pub to_worker: IntCounterVec,
+    pub layer_messages: IntCounterVec,
     pub http_requests: IntCounterVec,
 }
 
@@ -90,6 +91,11 @@ impl Metrics {
             from_django: counters("sophie_from_django_total", "Messages of Django by what they became.", "kind"),
             to_django: counters("sophie_to_django_total", "Messages to Django's consumers by outcome.", "outcome"),
             to_worker: counters("sophie_to_worker_total", "Messages to Django's worker by outcome.", "outcome"),
+            layer_messages: counters(
+                "sophie_layer_messages_total",
+                "Messages of the channel layer shared with Django, by outcome.",
+                "outcome",
+            ),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),
             registry,
         }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use sophie_actors::ids::NodeId;
 
 use crate::auth::bearer::AdminToken;
-use crate::settings::{ChannelLayer, Settings};
+use crate::settings::Settings;
 
-/// Says who serves where, what it keeps where, who answers, and which settings have no effect yet.
+/// Says who serves where, what it keeps where, who answers.
 pub(super) fn announce(
     settings: &Settings,
     addresses: &[SocketAddr],
@@ -25,15 +25,6 @@ pub(super) fn announce(
     match backend {
         "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
         name => log::info!("answers come from a model backend={name} model={}", settings.ai.answers.model),
-    }
-    let channel = &settings.channel;
-    let waiting = [
-        ("channel.layer", channel.layer != ChannelLayer::Core),
-        ("channel.hosts", !channel.hosts.is_empty()),
-        ("channel.encryption_keys", !channel.encryption_keys.is_empty()),
-    ];
-    for (setting, _) in waiting.iter().filter(|(_, set)| *set) {
-        log::warn!("this setting has no effect in this version: nothing is sent to Django yet setting={setting}");
     }
     if let Some(token) = admin.generated() {
         log::info!("admin token for this run: {token} (set admin.token to choose one)");

@@ -124,9 +124,10 @@ impl Application {
             Some(backend) => backend,
             None => parts::backend(&settings)?,
         };
+        let metrics = Metrics::new();
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
-            None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default()).await?,
+            None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default(), &metrics).await?,
         };
         let (report, ended) = mpsc::channel(8);
         let essential = |name: &'static str| {
@@ -140,7 +141,6 @@ impl Application {
             })
         };
 
-        let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(node.clone()));
         let kinds = settings.channel.notify_django.clone();
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());

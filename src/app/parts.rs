@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use sophie_actors::backend::{Backend, Demo};
 use sophie_actors::ids::NodeId;
+use sophie_actors::layer::{self, LayerOptions, NodeKey};
+use sophie_actors::metrics::Metrics;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::{self, MemoryOptions};
-use sophie_actors::store::redis::{self, Budgets, NodeKey, RedisHealth, RedisOptions};
+use sophie_actors::store::redis::{self, Budgets, RedisHealth, RedisOptions};
 
 use super::AppError;
-use crate::settings::{AiBackend, Settings};
+use crate::settings::{AiBackend, ChannelLayer, Settings};
 use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
 
 pub(super) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
@@ -37,6 +39,7 @@ pub(super) async fn stores(
     settings: &Settings,
     node: &NodeId,
     budgets: Budgets,
+    metrics: &Metrics,
 ) -> Result<(Stores, Option<RedisHealth>), AppError> {
     let (session, cache) = (&settings.session, &settings.cache.options);
     if !settings.redis.enabled {
@@ -50,6 +53,12 @@ pub(super) async fn stores(
         };
         return Ok((memory::stores(options), None));
     }
+    let channel = &settings.channel;
+    let hosts: Vec<String> = match channel.hosts.as_slice() {
+        [] => vec![settings.redis_url().as_str().to_owned()],
+        hosts => hosts.iter().map(|host| host.as_str().to_owned()).collect(),
+    };
+    let node_key = NodeKey::on_first_shard(hosts.len());
     let options = RedisOptions {
         url: settings.redis_url().as_str().to_owned(),
         cache_url: settings.cache_redis_url().as_str().to_owned(),
@@ -57,7 +66,7 @@ pub(super) async fn stores(
         prefix: settings.redis.prefix.clone(),
         channel_prefix: settings.channel.prefix.clone(),
         node: node.clone(),
-        node_key: NodeKey::random(),
+        node_key: node_key.clone(),
         log_events: session.log_events,
         log_seconds: session.log_seconds,
         group_expiry_seconds: settings.channel.group_expiry_seconds,
@@ -66,6 +75,23 @@ pub(super) async fn stores(
         worker: settings.channel.worker_kinds(),
         budgets,
     };
-    let (stores, health) = redis::connect(options).await.map_err(|error| AppError::Settings(error.to_string()))?;
+    let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());
+    let (mut stores, health) = redis::connect(options).await.map_err(wrong)?;
+    let layer = LayerOptions {
+        hosts,
+        sentinel: None,
+        prefix: channel.prefix.clone(),
+        capacity: channel.capacity,
+        expiry_seconds: channel.expiry_seconds,
+        group_expiry_seconds: channel.group_expiry_seconds,
+        encryption_keys: channel.encryption_keys.iter().map(|key| key.expose().to_owned()).collect(),
+        serializer: channel.serializer.into(),
+        node_key,
+    };
+    stores.layer = match channel.layer {
+        ChannelLayer::Core => layer::core(layer, metrics.clone()).await,
+        ChannelLayer::Pubsub => layer::pubsub(layer, metrics.clone()).await,
+    }
+    .map_err(wrong)?;
     Ok((stores, Some(health)))
 }

@@ -87,6 +87,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("channel.group_expiry_seconds", LONG_SECONDS),
     ("channel.encryption_keys", Rule::List(&Rule::Secret("keys that are not empty", |t| !t.is_empty()))),
     ("channel.encrypt_with_secret_key", Rule::Switch),
+    ("channel.serializer", Rule::Text("\"msgpack\" or \"json\"", |t| matches!(t, "msgpack" | "json"))),
     ("channel.hosts", Rule::List(&REDIS)),
     ("channel.max_connections", CONNECTIONS),
     (

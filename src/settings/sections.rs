@@ -95,11 +95,12 @@ pub struct RedisSettings {
 pub struct ChannelSettings {
     pub layer: ChannelLayer,
     pub prefix: String,
-    pub capacity: usize,
+    pub capacity: u64,
     pub expiry_seconds: u64,
     pub group_expiry_seconds: u64,
     pub encryption_keys: Vec<Secret>,
     pub encrypt_with_secret_key: bool,
+    pub serializer: Serializer,
     pub hosts: Vec<ServiceUrl>,
     pub max_connections: usize,
     pub notify_django: Vec<Kind>,
@@ -121,6 +122,25 @@ pub enum ChannelLayer {
     Core,
     /// `RedisPubSubChannelLayer`: PUBLISH.
     Pubsub,
+}
+
+/// How the site writes messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Serializer {
+    /// The default of channels_redis.
+    Msgpack,
+    /// `serializer_format = "json"`.
+    Json,
+}
+
+impl From<Serializer> for sophie_actors::layer::Serializer {
+    fn from(serializer: Serializer) -> Self {
+        match serializer {
+            Serializer::Msgpack => Self::Msgpack,
+            Serializer::Json => Self::Json,
+        }
+    }
 }
 
 /// `[cache]`: where answers are kept, and the core's options.

@@ -1,9 +1,30 @@
 //! The channel layer that Sophie shares with Django: what channels_redis reads and writes, byte for byte. Two twins,
 //! `core` (sorted sets) and `pubsub`, and one contract suite that both must pass.
 
+mod codec;
+mod drain;
+mod fernet;
+mod hosts;
+mod intake;
+pub mod names;
+mod options;
+mod redis_core;
+mod redis_pubsub;
+mod ring;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+mod wire;
+
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 
+pub use self::names::{NodeKey, local_name};
+pub use self::options::{LayerOptions, Serializer};
+pub use self::redis_core::core;
+pub use self::redis_pubsub::pubsub;
 use crate::ids::GroupName;
 use crate::store::StoreResult;
 

@@ -75,7 +75,7 @@ impl Drop for Keeper {
 
 impl Database {
     /// Starts to keep a connection; waits a moment for the first one.
-    pub(super) async fn open(name: &'static str, source: Source, budgets: Budgets) -> Self {
+    pub(crate) async fn open(name: &'static str, source: Source, budgets: Budgets) -> Self {
         let guard = Arc::new(Guard {
             name,
             budgets,
@@ -123,7 +123,7 @@ impl Database {
     }
 
     /// Any call within the budget of everything but appends.
-    pub(super) async fn call<T, F>(&self, call: impl FnOnce(MultiplexedConnection) -> F + Send) -> StoreResult<T>
+    pub(crate) async fn call<T, F>(&self, call: impl FnOnce(MultiplexedConnection) -> F + Send) -> StoreResult<T>
     where
         F: Future<Output = RedisResult<T>> + Send,
     {

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::connection::Database;
 use super::source::Source;
 use crate::ids::{Epoch, GroupName};
-use crate::store::redis::NodeKey;
+use crate::layer::NodeKey;
 use crate::store::{Feed, Heard, StoreResult, StoredEvent, Told};
 
 /// Messages that are read at once.
@@ -128,13 +128,13 @@ async fn listen(
     subscribed: &mut bool,
 ) -> String {
     let subscribe = async {
-        let mut pubsub = source.subscriber().await?;
-        pubsub.subscribe(channel).await?;
-        Ok::<_, redis::RedisError>(pubsub.split())
+        let mut pubsub = source.pubsub().await?;
+        pubsub.subscribe(channel).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>(pubsub.split())
     };
     let (mut sink, stream) = match timeout(SUBSCRIBE, subscribe).await {
         Ok(Ok(halves)) => halves,
-        Ok(Err(error)) => return error.to_string(),
+        Ok(Err(reason)) => return reason,
         Err(_) => return "no subscription in time".into(),
     };
     *subscribed = true;

@@ -125,6 +125,6 @@ impl Keys {
 }
 
 /// 128 bits of SHA-256 in lower-case hex.
-pub(super) fn digest(text: &str) -> String {
+pub(crate) fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

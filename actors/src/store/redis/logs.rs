@@ -3,10 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use redis::{Script, ScriptInvocation};
 
+use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
-use super::{NodeKey, RedisOptions};
 use crate::ids::{Epoch, GroupName, MessageId};
+use crate::layer::NodeKey;
 use crate::protocol::LogHead;
 use crate::store::{Append, Appended, LogState, Logs, Once, Page, PageSize, StoreError, StoreResult, StoredEvent};
 

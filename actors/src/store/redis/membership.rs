@@ -1,57 +1,18 @@
-use std::fmt;
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use rand::RngExt;
 use redis::Script;
 
 use super::RedisOptions;
 use super::connection::Database;
-use super::keys::{Keys, digest};
+use super::keys::Keys;
 use super::logs::wrong;
 use crate::ids::{GroupName, NodeId};
+use crate::layer::NodeKey;
 use crate::store::{Beat, Membership, NodeInfo, StoreResult};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.
 const LEASE_SECONDS: u64 = 10;
 /// Groups in one script run: a few milliseconds of the server's time.
 const BATCH: usize = 500;
-/// Names of the channel layer are shorter than this many characters.
-const NAME_LIMIT: usize = 100;
-
-/// This node's name in the channel layer, `sophie.{32 hex}!`: the queue that Django writes to, and what a member of a
-/// group begins with. Never used twice.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NodeKey(Arc<str>);
-
-impl NodeKey {
-    /// A fresh one.
-    pub fn random() -> Self {
-        Self(format!("sophie.{:032x}!", rand::rng().random::<u128>()).into())
-    }
-
-    /// The name, `!` included.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The channel name under which this node is a member of a group.
-    pub fn member(&self, group: &GroupName) -> String {
-        format!("{}{}", self.0, local_name(group))
-    }
-}
-
-impl fmt::Debug for NodeKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What stands for a group behind a node's key: its name, or a digest of it where the whole would be too long.
-pub fn local_name(group: &GroupName) -> String {
-    const KEY: usize = "sophie.".len() + 32 + "!".len();
-    if KEY + group.as_str().len() < NAME_LIMIT { group.as_str().to_owned() } else { digest(group.as_str()) }
-}
 
 /// What this node is in, for those who clean up after it, and its lease.
 pub struct RedisMembership {

@@ -13,7 +13,7 @@ mod membership;
 mod outbox;
 mod presence;
 #[cfg(test)]
-mod server;
+pub(crate) mod server;
 mod sessions;
 mod source;
 #[cfg(test)]
@@ -27,23 +27,21 @@ use self::answers::RedisAnswers;
 use self::cache::RedisCache;
 pub use self::connection::Budgets;
 pub(crate) use self::connection::Database;
-use self::feed::RedisFeed;
-use self::feed::events_channel;
+use self::feed::{RedisFeed, events_channel};
 use self::groups::RedisGroups;
 pub use self::health::{DatabasePing, RedisHealth};
-pub(crate) use self::keys::Keys;
+pub(crate) use self::keys::{Keys, digest};
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
-pub use self::membership::{NodeKey, local_name};
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
 pub use self::source::SentinelOptions;
-use self::source::Source;
+pub(crate) use self::source::Source;
 use super::{StoreError, Stores};
 use crate::django::Kind;
 use crate::ids::NodeId;
-use crate::layer::NoLayer;
+use crate::layer::{NoLayer, NodeKey};
 use crate::limiter::redis::RedisLimits;
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.

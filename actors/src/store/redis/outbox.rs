@@ -2,9 +2,9 @@ use async_trait::async_trait;
 use redis::Script;
 use redis::streams::StreamRangeReply;
 
-use super::NodeKey;
 use super::connection::Database;
 use super::keys::Keys;
+use crate::layer::NodeKey;
 use crate::store::{Happened, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
 
 /// Entries that are read at once.

@@ -1,12 +1,12 @@
 use async_trait::async_trait;
 use redis::Script;
 
-use super::NodeKey;
 use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
 use crate::ids::{GroupName, SessionId};
+use crate::layer::NodeKey;
 use crate::store::{NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
 /// Rows in one script run: a few milliseconds of the server's time.

@@ -4,7 +4,7 @@ use redis::aio::{MultiplexedConnection, PubSub};
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError,
-    RedisResult, TlsMode,
+    TlsMode,
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 const QUEUE: usize = 512;
 
 /// Where connections are made to.
-pub(super) struct Source {
+pub(crate) struct Source {
     info: ConnectionInfo,
     kind: SourceKind,
 }
@@ -37,7 +37,7 @@ enum SourceKind {
 }
 
 impl Source {
-    pub(super) fn new(url: &str, sentinel: Option<&SentinelOptions>) -> StoreResult<Self> {
+    pub(crate) fn new(url: &str, sentinel: Option<&SentinelOptions>) -> StoreResult<Self> {
         // Not the error's own text: it may hold the URL, and that a password.
         let wrong = |_: RedisError| StoreError::Unavailable("the Redis URL cannot be read".into());
         let info = url.into_connection_info().map_err(wrong)?;
@@ -61,28 +61,35 @@ impl Source {
         Ok(Self { info, kind })
     }
 
-    pub(super) fn db(&self) -> i64 {
+    pub(crate) fn db(&self) -> i64 {
         self.info.redis_settings().db()
     }
 
     /// A URL for people: server and database alone.
-    pub(super) fn shown(url: &str) -> String {
+    pub(crate) fn shown(url: &str) -> String {
         match url.into_connection_info() {
             Ok(info) => format!("{}/{}", info.addr(), info.redis_settings().db()),
             Err(_) => "unreadable".into(),
         }
     }
 
-    /// A new connection for a subscription. Its time is for the caller to limit.
-    pub(super) async fn subscriber(&self) -> RedisResult<PubSub> {
-        match &self.kind {
-            SourceKind::Server(client) => client.get_async_pubsub().await,
-            SourceKind::Sentinel(client) => client.lock().await.async_get_client().await?.get_async_pubsub().await,
-        }
+    /// A new connection that can subscribe.
+    pub(crate) async fn pubsub(&self) -> Result<PubSub, String> {
+        let made = async {
+            match &self.kind {
+                SourceKind::Server(client) => client.get_async_pubsub().await,
+                SourceKind::Sentinel(client) => {
+                    let master = client.lock().await.async_get_client().await?;
+                    master.get_async_pubsub().await
+                }
+            }
+        };
+        let made = timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())?;
+        made.map_err(|error| error.to_string())
     }
 
     /// A new connection that has answered a PING.
-    pub(super) async fn connect(&self, ping: Duration) -> Result<MultiplexedConnection, String> {
+    pub(crate) async fn connect(&self, ping: Duration) -> Result<MultiplexedConnection, String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)

@@ -1,0 +1,60 @@
+//! The layer's hosts, in ring order, each behind the guard that the stores' databases have.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::task::JoinHandle;
+
+use super::LayerOptions;
+use crate::store::redis::{Budgets, Database, Source};
+use crate::store::{StoreError, StoreResult};
+
+/// What a call may take: none of them is on the way of a chat message.
+const BUDGET: Duration = Duration::from_secs(2);
+/// Between the first two attempts to connect.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// Between two attempts, at most.
+const LAST_RETRY: Duration = Duration::from_secs(2);
+/// How the log names the hosts; those behind the last share a name.
+const NAMES: [&str; 8] = ["layer-0", "layer-1", "layer-2", "layer-3", "layer-4", "layer-5", "layer-6", "layer-7"];
+
+/// A source for each host.
+pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
+    if options.hosts.is_empty() {
+        return Err(StoreError::Unavailable("the channel layer has no host".into()));
+    }
+    options.hosts.iter().map(|url| Source::new(url, options.sentinel.as_ref())).collect()
+}
+
+/// A guarded connection to each host. Those that are away are tried for ever.
+pub(super) async fn open(options: &LayerOptions) -> StoreResult<Vec<Database>> {
+    let budgets = Budgets { append: BUDGET, other: BUDGET };
+    let name = |at: usize| NAMES[at.min(NAMES.len() - 1)];
+    let opening =
+        sources(options)?.into_iter().enumerate().map(|(at, source)| Database::open(name(at), source, budgets));
+    Ok(join_all(opening).await)
+}
+
+/// How long to wait before the next attempt.
+pub(super) struct Backoff(Duration);
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        Self(FIRST_RETRY)
+    }
+
+    /// Waits, longer each time.
+    pub(super) async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LAST_RETRY);
+    }
+}
+
+/// A background task that ends with its owner.
+pub(super) struct Task(pub(super) JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

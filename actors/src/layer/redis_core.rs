@@ -1,0 +1,224 @@
+//! The twin of `RedisChannelLayer`: queues and groups in sorted sets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use redis::Script;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex, mpsc};
+
+use super::codec::{Codec, PREFIX, now_micros};
+use super::drain::drain;
+use super::hosts::{self, Task};
+use super::intake::{CHANNEL, Intake};
+use super::names::queue;
+use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, local_name, ring};
+use crate::ids::GroupName;
+use crate::metrics::Metrics;
+use crate::store::StoreResult;
+use crate::store::redis::Database;
+
+/// Groups or queues in one script run: a few milliseconds of the server's time.
+const CHUNK: usize = 500;
+/// Batches that wait for `receive` beyond one for each host; each is at most 501 messages.
+const BATCHES: usize = 4;
+
+struct CoreLayer {
+    hosts: Vec<Database>,
+    options: LayerOptions,
+    intake: Arc<Intake>,
+    inbox: Mutex<mpsc::Receiver<Vec<Inbound>>>,
+    /// The last score given, in microseconds: one sender's scores rise, or its messages would come in any order.
+    last_score: AtomicU64,
+    scripts: Scripts,
+    _drains: Vec<Task>,
+}
+
+struct Scripts {
+    join: Script,
+    leave: Script,
+    members: Script,
+    tell: Script,
+    tell_once: Script,
+}
+
+/// Joins the core layer. Hosts that are away are tried for ever; only options that cannot be right are an error. Must
+/// be called within the tokio runtime that is to carry the connections.
+pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dyn ChannelLayer>> {
+    let (node_key, codec) = (options.node_key.clone(), Codec::new(&options));
+    let intake = Arc::new(Intake::new(node_key.clone(), codec, metrics, options.expiry_seconds));
+    let (out, inbox) = mpsc::channel(options.hosts.len() + BATCHES);
+    let key = format!("{}{}", options.prefix, node_key.as_str());
+    let start = |source| Task(tokio::spawn(drain(source, key.clone(), intake.clone(), out.clone())));
+    let drains = hosts::sources(&options)?.into_iter().map(start).collect();
+    let hosts = hosts::open(&options).await?;
+    let scripts = Scripts {
+        join: Script::new(include_str!("scripts/join.lua")),
+        leave: Script::new(include_str!("scripts/leave.lua")),
+        members: Script::new(include_str!("scripts/members.lua")),
+        tell: Script::new(include_str!("scripts/tell.lua")),
+        tell_once: Script::new(include_str!("scripts/tell_once.lua")),
+    };
+    let (inbox, last_score) = (Mutex::new(inbox), AtomicU64::new(0));
+    Ok(Arc::new(CoreLayer { hosts, options, intake, inbox, last_score, scripts, _drains: drains }))
+}
+
+impl CoreLayer {
+    fn host(&self, name: &str) -> usize {
+        ring::index(name, self.hosts.len())
+    }
+
+    fn group_key(&self, group: &GroupName) -> String {
+        format!("{}:group:{group}", self.options.prefix)
+    }
+
+    /// A score for now that is over all before it, in microseconds and as its text in seconds.
+    fn score(&self) -> (u64, String) {
+        let now = now_micros();
+        let next = |last: u64| Some(now.max(last + 1));
+        let last = self.last_score.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or(now);
+        let score = now.max(last + 1);
+        (score, format!("{}.{:06}", score / 1_000_000, score % 1_000_000))
+    }
+
+    /// Groups by the host that has them, in portions.
+    fn portions<'a>(&self, groups: &'a [GroupName]) -> Vec<(usize, Vec<&'a GroupName>)> {
+        let mut of_host = BTreeMap::<usize, Vec<&GroupName>>::new();
+        for group in groups {
+            of_host.entry(self.host(group.as_str())).or_default().push(group);
+        }
+        let cut = |(host, groups): (usize, Vec<&'a GroupName>)| {
+            groups.chunks(CHUNK).map(|part| (host, part.to_vec())).collect::<Vec<_>>()
+        };
+        of_host.into_iter().flat_map(cut).collect()
+    }
+
+    async fn remove(&self, node_key: &str, groups: &[GroupName]) -> StoreResult<()> {
+        let mut outcome = Ok(());
+        for (host, groups) in self.portions(groups) {
+            let mut call = self.scripts.leave.prepare_invoke();
+            for group in groups {
+                call.key(self.group_key(group)).arg(format!("{node_key}{}", local_name(group)));
+            }
+            // One host that is away does not keep the others from being asked.
+            outcome = outcome.and(self.hosts[host].script(&call).await);
+        }
+        outcome
+    }
+
+    async fn django(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<(String, f64)>> {
+        let purge = (now_micros() / 1_000_000).saturating_sub(self.options.group_expiry_seconds);
+        let mut call = self.scripts.members.key(self.group_key(group));
+        call.arg(purge).arg(limit);
+        let found: Vec<(Vec<u8>, f64)> = self.hosts[self.host(group.as_str())].script(&call).await?;
+        // Names are UTF-8; one that is not belongs to nobody.
+        Ok(found.into_iter().filter_map(|(name, score)| Some((String::from_utf8(name).ok()?, score))).collect())
+    }
+
+    /// Prefix and body of a message, as a queue holds it.
+    fn stored(&self, prefix: [u8; PREFIX], fields: &Fields) -> Vec<u8> {
+        let mut stored = prefix.to_vec();
+        stored.extend(self.intake.codec.seal(fields));
+        stored
+    }
+
+    fn purge(&self, score: u64) -> u64 {
+        (score / 1_000_000).saturating_sub(self.options.expiry_seconds)
+    }
+}
+
+#[async_trait]
+impl ChannelLayer for CoreLayer {
+    async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.intake.add(groups);
+        let mut outcome = Ok(());
+        for (host, groups) in self.portions(groups) {
+            let mut call = self.scripts.join.prepare_invoke();
+            call.arg(self.score().1).arg(self.options.group_expiry_seconds);
+            for group in groups {
+                call.key(self.group_key(group)).arg(self.options.node_key.member(group));
+            }
+            outcome = outcome.and(self.hosts[host].script(&call).await);
+        }
+        outcome
+    }
+
+    async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
+        let outcome = self.remove(self.options.node_key.as_str(), groups).await;
+        self.intake.remove(groups);
+        outcome
+    }
+
+    async fn expel(&self, node_key: &str, groups: &[GroupName]) -> StoreResult<()> {
+        self.remove(node_key, groups).await
+    }
+
+    async fn receive(&self) -> Vec<Inbound> {
+        match self.inbox.lock().await.recv().await {
+            Some(batch) => batch,
+            // The runtime that carried the drains is gone.
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Told> {
+        let mut queues = BTreeMap::<String, Vec<Value>>::new();
+        for (channel, _) in self.django(group, 0).await? {
+            queues.entry(queue(&channel).to_owned()).or_default().push(channel.into());
+        }
+        let mut of_host = BTreeMap::<usize, Vec<(String, Vec<u8>)>>::new();
+        for (name, channels) in queues {
+            let mut fields = fields.clone();
+            fields.insert(CHANNEL.into(), Value::Array(channels));
+            let stored = self.stored(rand::random(), &fields);
+            of_host.entry(self.host(&name)).or_default().push((format!("{}{name}", self.options.prefix), stored));
+        }
+        let (score, text) = self.score();
+        let (mut told, mut outcome) = (Told::default(), Ok(()));
+        for (host, queues) in &of_host {
+            for queues in queues.chunks(CHUNK) {
+                let mut call = self.scripts.tell.prepare_invoke();
+                call.arg(&text).arg(self.options.expiry_seconds).arg(self.purge(score)).arg(self.options.capacity);
+                for (key, stored) in queues {
+                    call.key(key).arg(stored);
+                }
+                match self.hosts[*host].script::<usize>(&call).await {
+                    Ok(full) => {
+                        told.full += full;
+                        told.reached += queues.len() - full;
+                    }
+                    Err(error) => outcome = Err(error),
+                }
+            }
+        }
+        self.intake.count("told", told.reached);
+        self.intake.count("full", told.full);
+        // What was written is written: said again it would be doubled, so only a failure on all counts is one.
+        if told.reached == 0 { outcome.map(|()| told) } else { Ok(told) }
+    }
+
+    async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool> {
+        let mut prefix = [0; PREFIX];
+        prefix.copy_from_slice(&Sha256::digest(token.as_bytes())[..PREFIX]);
+        // The same host for the same token; readers of plain channels go round all of them.
+        let host = crc32fast::hash(token.as_bytes()) as usize % self.hosts.len();
+        let (score, text) = self.score();
+        let mut call = self.scripts.tell_once.key(format!("{}{channel}", self.options.prefix));
+        call.arg(text).arg(self.options.expiry_seconds).arg(self.purge(score)).arg(self.options.capacity);
+        call.arg(self.stored(prefix, fields)).arg(PREFIX);
+        let written: bool = self.hosts[host].script(&call).await?;
+        self.intake.count(if written { "told" } else { "full" }, 1);
+        Ok(written)
+    }
+
+    async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<DjangoMember>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
+        let found = self.django(group, limit).await?.into_iter();
+        Ok(found.map(|(channel, score)| DjangoMember { channel, since_ms: (score * 1000.0) as u64 }).collect())
+    }
+}
