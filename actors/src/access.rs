@@ -15,6 +15,10 @@ pub trait Access: Send + Sync + std::fmt::Debug {
     fn user(&self) -> &UserId;
     /// Whether it may join a group.
     fn may_join(&self, group: &GroupName) -> bool;
+    /// What the application says of it, for the model.
+    fn context(&self) -> Option<&str> {
+        None
+    }
     /// How long its token is still good; `None` without an end.
     fn expires_in(&self) -> Option<Duration>;
     /// Rights by a new token for the same user.

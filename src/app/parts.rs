@@ -61,6 +61,7 @@ pub(super) async fn stores(
     let node_key = NodeKey::on_first_shard(hosts.len());
     let options = RedisOptions {
         url: settings.redis_url().as_str().to_owned(),
+        general_url: settings.general_cache_redis_url().as_str().to_owned(),
         cache_url: settings.cache_redis_url().as_str().to_owned(),
         sentinel: None,
         prefix: settings.redis.prefix.clone(),

@@ -174,6 +174,7 @@ pub async fn speak(
             message: id.clone(),
             seq,
             question: text,
+            context: None,
             once,
             past_cache: false,
             permit,

@@ -30,8 +30,9 @@ pub struct Conversation {
     pub prompt_tokens: u64,
 }
 
-/// Builds the request for `question` from the log before it (oldest first).
-pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str) -> Conversation {
+/// Builds the request for `question` from the log before it (oldest first). `context` joins the system prompt: it is part
+/// of the request, so no answer is shared with somebody whose context differs.
+pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str, context: Option<&str>) -> Conversation {
     let mut budget = options.history_tokens as u64;
     let mut used = estimate_tokens(question) + TOKENS_PER_MESSAGE;
     budget = budget.saturating_sub(used);
@@ -48,9 +49,11 @@ pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str) -> Co
     }
     let has_history = !history.is_empty();
     let mut messages = Vec::with_capacity(history.len() + 2);
-    if !options.system_prompt.is_empty() {
-        used += estimate_tokens(&options.system_prompt) + TOKENS_PER_MESSAGE;
-        messages.push(json!({"role": "system", "content": options.system_prompt}));
+    let prompts = [options.system_prompt.as_str(), context.unwrap_or_default()];
+    let prompt = prompts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+    if !prompt.is_empty() {
+        used += estimate_tokens(&prompt) + TOKENS_PER_MESSAGE;
+        messages.push(json!({"role": "system", "content": prompt}));
     }
     messages.extend(history.into_iter().rev());
     messages.push(json!({"role": "user", "content": question}));
@@ -124,14 +127,14 @@ mod tests {
     #[test]
     fn the_newest_messages_that_fit_are_sent_in_their_order() {
         let log = [said(1, &"old ".repeat(50)), said(2, "newer"), said(3, "newest")];
-        let conversation = build(&options(40), &log, "why?");
+        let conversation = build(&options(40), &log, "why?", None);
         assert_eq!(texts(&conversation), ["be kind", "newer", "newest", "why?"]);
         assert!(conversation.has_history);
     }
 
     #[test]
     fn a_first_question_has_no_history_and_may_be_shared() {
-        let conversation = build(&options(100), &[], "why?");
+        let conversation = build(&options(100), &[], "why?", None);
         assert_eq!(texts(&conversation), ["be kind", "why?"]);
         assert!(!conversation.has_history);
         let (group, user) = (GroupName::parse("g").expect("legal"), UserId::from("u"));
@@ -140,7 +143,15 @@ mod tests {
     }
 
     #[test]
+    fn the_context_of_the_asker_joins_the_system_prompt() {
+        let told = build(&options(100), &[], "why?", Some("Alice is a member."));
+        assert_eq!(texts(&told), ["be kind\n\nAlice is a member.", "why?"]);
+        let bare = AnswerOptions { system_prompt: String::new(), ..options(100) };
+        assert_eq!(texts(&build(&bare, &[], "why?", Some("Alice"))), ["Alice", "why?"]);
+    }
+
+    #[test]
     fn a_question_beyond_the_budget_is_still_asked() {
-        assert_eq!(texts(&build(&options(1), &[said(1, "x")], &"long ".repeat(20))).len(), 2);
+        assert_eq!(texts(&build(&options(1), &[said(1, "x")], &"long ".repeat(20), None)).len(), 2);
     }
 }

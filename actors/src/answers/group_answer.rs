@@ -140,7 +140,7 @@ impl GroupAnswer {
     async fn join(&mut self) -> Option<Joined> {
         let log = self.history().await;
         let options = &self.parts.options;
-        let conversation = conversation::build(options, &log, &self.ask.question);
+        let conversation = conversation::build(options, &log, &self.ask.question, self.ask.context.as_deref());
         self.prompt_tokens = conversation.prompt_tokens;
         let setting = self.parts.cache.scope;
         let scope = conversation::scope(setting, conversation.has_history, &self.ask.group, &self.ask.user);

@@ -54,6 +54,8 @@ pub struct Ask {
     pub seq: u64,
     /// Its text.
     pub question: String,
+    /// What the application says of who asks; joins the system prompt.
+    pub context: Option<String>,
     /// The message's once-only key: it is answered once.
     pub once: Option<Once>,
     /// Whether the cache is passed by.

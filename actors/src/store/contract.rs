@@ -40,6 +40,7 @@ macro_rules! promises {
             an_answer_is_known_to_others_from_its_start_to_its_end
             groups_are_listed_by_prefix_and_cursor
             a_group_is_described_switched_and_deleted
+            a_general_entry_is_kept_for_its_time
             a_session_has_one_owner_and_its_groups_in_order
             a_cached_answer_comes_back_whole
             too_large_an_answer_is_not_cached
@@ -511,6 +512,19 @@ pub(super) async fn a_debt_is_waited_for(stores: Stores) {
     assert!((1..=1_100).contains(&retry_after_ms), "{retry_after_ms}");
     sleep(Duration::from_millis(retry_after_ms + 5)).await;
     assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
+}
+
+pub(super) async fn a_general_entry_is_kept_for_its_time(stores: Stores) {
+    let (value, name) =
+        (serde_json::json!({"user": "älice", "n": [1, null]}), format!("sophie:test:{}", random_text(8)));
+    assert_eq!(stores.general.get(&name).await.expect("read"), None);
+    stores.general.set(&name, &value, 1).await.expect("kept");
+    assert_eq!(stores.general.get(&name).await.expect("read"), Some(value));
+    let until = Instant::now() + Duration::from_secs(10);
+    while stores.general.get(&name).await.expect("read").is_some() {
+        assert!(Instant::now() < until, "it has outlived its second");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// What some node tells of itself.

@@ -335,6 +335,15 @@ pub trait AnswerCache: Send + Sync {
     async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()>;
 }
 
+/// The general cache: small facts about users and services, in a form that a Django application shares.
+#[async_trait]
+pub trait GeneralCache: Send + Sync {
+    /// The entry of a name.
+    async fn get(&self, name: &str) -> StoreResult<Option<serde_json::Value>>;
+    /// Keeps an entry for so many seconds, at least one.
+    async fn set(&self, name: &str, value: &serde_json::Value, seconds: u64) -> StoreResult<()>;
+}
+
 /// Everything that is kept, by whichever twin.
 #[derive(Clone)]
 pub struct Stores {
@@ -350,6 +359,8 @@ pub struct Stores {
     pub membership: Arc<dyn Membership>,
     /// The response cache.
     pub cache: Arc<dyn AnswerCache>,
+    /// The general cache.
+    pub general: Arc<dyn GeneralCache>,
     /// The rate limits.
     pub limits: Arc<dyn crate::limiter::Limits>,
     /// The way to the other nodes.

@@ -103,6 +103,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         answers: faulty.clone(),
         membership: faulty.clone(),
         cache: faulty.clone(),
+        general: faulty.inner.general.clone(),
         presence: faulty.inner.presence.clone(),
         outbox: faulty.inner.outbox.clone(),
         leases: faulty.inner.leases.clone(),

@@ -66,6 +66,7 @@ impl Work {
                     message,
                     seq,
                     question,
+                    context: self.socket.access.context().map(str::to_owned),
                     once: None,
                     past_cache: true,
                     permit: admitted.permit,

@@ -98,6 +98,7 @@ impl Work {
                 message: message.clone(),
                 seq,
                 question: text,
+                context: self.socket.access.context().map(str::to_owned),
                 once: Some(once),
                 past_cache: false,
                 permit: admitted.permit.clone(),

@@ -5,6 +5,7 @@ mod answers;
 mod cache;
 mod expiring;
 mod feed;
+mod general;
 mod logs;
 mod membership;
 mod outbox;
@@ -19,6 +20,7 @@ pub(crate) use expiring::Expiring;
 
 use self::cache::MemoryCache;
 use self::feed::MemoryFeed;
+use self::general::MemoryGeneralCache;
 use self::membership::MemoryMembership;
 use self::outbox::Alone;
 use self::sessions::MemorySessions;
@@ -58,6 +60,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
             Duration::from_secs(options.cache_ttl_seconds),
             options.cache_max_entry_bytes,
         )),
+        general: Arc::new(MemoryGeneralCache::new()),
         limits: Arc::new(MemoryLimits::new()),
         feed: Arc::new(MemoryFeed),
         presence: Arc::new(Alone),

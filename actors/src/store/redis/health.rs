@@ -19,7 +19,7 @@ pub struct RedisHealth {
 /// One database's answer to a ping.
 #[derive(Debug, Clone)]
 pub struct DatabasePing {
-    /// `main` (logs, limits, membership) or `cache`.
+    /// `main` (logs, limits, membership), `cache` (answers) or `general`.
     pub database: &'static str,
     /// How long it took.
     pub latency: StoreResult<Duration>,

@@ -5,6 +5,7 @@ mod answers;
 mod cache;
 mod connection;
 mod feed;
+mod general;
 mod groups;
 mod health;
 mod keys;
@@ -28,6 +29,7 @@ use self::cache::RedisCache;
 pub use self::connection::Budgets;
 pub(crate) use self::connection::Database;
 use self::feed::{RedisFeed, events_channel};
+use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
 pub use self::health::{DatabasePing, RedisHealth};
 pub(crate) use self::keys::{Keys, digest};
@@ -51,7 +53,9 @@ pub struct RedisOptions {
     pub url: String,
     /// The same for the response cache.
     pub cache_url: String,
-    /// Where to ask for the master of both, if Sentinels watch over it. Host and port of the URLs do not count then.
+    /// The same for the general cache.
+    pub general_url: String,
+    /// Where to ask for the master of all, if Sentinels watch over it. Host and port of the URLs do not count then.
     pub sentinel: Option<SentinelOptions>,
     /// What Sophie's own keys begin with.
     pub prefix: String,
@@ -89,6 +93,7 @@ impl fmt::Debug for RedisOptions {
         f.debug_struct("RedisOptions")
             .field("url", &Source::shown(&self.url))
             .field("cache_url", &Source::shown(&self.cache_url))
+            .field("general_url", &Source::shown(&self.general_url))
             .field("prefix", &self.prefix)
             .field("channel_prefix", &self.channel_prefix)
             .field("node", &self.node)
@@ -107,11 +112,15 @@ impl fmt::Debug for RedisOptions {
 pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
     let main = Source::new(&options.url, options.sentinel.as_ref())?;
     let cache = Source::new(&options.cache_url, options.sentinel.as_ref())?;
+    let general = Source::new(&options.general_url, options.sentinel.as_ref())?;
     let subscriptions = Source::new(&options.url, options.sentinel.as_ref())?;
     let channel = events_channel(&options.prefix, main.db());
-    let (main, cache) =
-        tokio::join!(Database::open("main", main, options.budgets), Database::open("cache", cache, options.budgets));
-    let health = RedisHealth::new(vec![main.clone(), cache.clone()]);
+    let (main, cache, general) = tokio::join!(
+        Database::open("main", main, options.budgets),
+        Database::open("cache", cache, options.budgets),
+        Database::open("general", general, options.budgets)
+    );
+    let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()]);
     let keys = Keys::new(&options.prefix);
     let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone()));
     let stores = Stores {
@@ -125,6 +134,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
             Duration::from_secs(options.cache_ttl_seconds),
             options.cache_max_entry_bytes,
         )),
+        general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),

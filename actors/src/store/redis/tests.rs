@@ -25,6 +25,7 @@ fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
     RedisOptions {
         url: server.url(0),
         cache_url: server.url(2),
+        general_url: server.url(1),
         sentinel: None,
         prefix: format!("test-{}", random_text(8)),
         channel_prefix: format!("asgi-{}", random_text(8)),
