@@ -35,6 +35,7 @@ pub struct Metrics {
     pub to_django: IntCounterVec,
     pub to_worker: IntCounterVec,
     pub layer_messages: IntCounterVec,
+    pub hook_requests: IntCounterVec,
     pub http_requests: IntCounterVec,
 }
 
@@ -94,6 +95,11 @@ impl Metrics {
             layer_messages: counters(
                 "sophie_layer_messages_total",
                 "Messages of the channel layer shared with Django, by outcome.",
+                "outcome",
+            ),
+            hook_requests: counters(
+                "sophie_hook_requests_total",
+                "Callers that the application was asked about, by outcome.",
                 "outcome",
             ),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),

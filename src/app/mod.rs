@@ -115,7 +115,6 @@ impl Application {
             "" => NodeId::random(),
             name => NodeId::from(name),
         };
-        let authenticator = Authenticator::from(&settings).map_err(|error| AppError::Settings(error.to_string()))?;
         if settings.ai_backend() == AiBackend::Demo {
             // Clients are told who really answers.
             settings.ai.answers.model = DEMO_MODEL.into();
@@ -129,6 +128,8 @@ impl Application {
             Some(stores) => (stores, None),
             None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default(), &metrics).await?,
         };
+        let authenticator = Authenticator::from(&settings, stores.general.clone(), metrics.clone())
+            .map_err(|error| AppError::Settings(error.to_string()))?;
         let (report, ended) = mpsc::channel(8);
         let essential = |name: &'static str| {
             let report = report.clone();

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use super::super::{Authenticator, Credentials, Identity};
+use super::super::tests::authenticator;
+use super::super::{Ask, Authenticator, Credentials, Identity};
 use super::*;
 use crate::auth::jwt::{self, Claims};
 use crate::auth::unix_now;
@@ -96,8 +97,9 @@ fn settings(url: &ServiceUrl) -> Settings {
 
 async fn ask(authenticator: &Authenticator, token: String) -> Result<Identity, AuthError> {
     let session = sophie_actors::ids::SessionId::parse("s1").unwrap();
-    let credentials = Credentials { token: Some(token), session, address: "127.0.0.1".parse().unwrap() };
-    tokio::time::timeout(Duration::from_secs(10), authenticator.authenticate(credentials)).await.unwrap()
+    let (address, headers) = ("127.0.0.1".parse().unwrap(), Default::default());
+    let credentials = Credentials { token: Some(token), session, address, headers };
+    tokio::time::timeout(Duration::from_secs(10), authenticator.authenticate(credentials, Ask::Kept)).await.unwrap()
 }
 
 #[tokio::test]
@@ -108,7 +110,7 @@ async fn tokens_of_every_kind_of_key_are_accepted() {
     let mut keys = unusable.to_vec();
     keys.extend([public("r", RS256), public("a", ES256), public("b", ES384), public("c", EdDSA)]);
     let issuer = Issuer::with(&keys).await;
-    let authenticator = Authenticator::from(&settings(&issuer.url)).unwrap();
+    let authenticator = authenticator(&settings(&issuer.url));
     for (kid, algorithm) in kinds {
         let identity = ask(&authenticator, signed(Some(kid), algorithm)).await;
         assert_eq!(identity.map(|identity| identity.user.to_string()).as_deref(), Ok("alice"), "{algorithm:?}");
@@ -125,7 +127,7 @@ async fn a_key_is_used_for_what_it_is_only() {
     let mut bound = public("b", Algorithm::RS256);
     bound["alg"] = "RS512".into();
     let issuer = Issuer::with(&[key.clone(), encrypting, bound]).await;
-    let authenticator = Authenticator::from(&settings(&issuer.url)).unwrap();
+    let authenticator = authenticator(&settings(&issuer.url));
     let refused = async |token| matches!(ask(&authenticator, token).await, Err(AuthError::Invalid(_)));
 
     let claims = json!({"sub": "mallory", "exp": unix_now() + 60});
@@ -150,7 +152,7 @@ async fn a_secret_and_public_keys_may_be_used_side_by_side() {
         ("SOPHIE__AUTH__JWKS_URL", issuer.url.as_str()),
         ("SOPHIE__AUTH__JWT_SECRET", "shared"),
     ];
-    let authenticator = Authenticator::from(&load(&environment).unwrap().settings).unwrap();
+    let authenticator = authenticator(&load(&environment).unwrap().settings);
     let claims = Claims { sub: "bob".into(), exp: unix_now() + 60, groups: None, sessions: None };
     assert!(ask(&authenticator, jwt::mint("shared", &claims).unwrap()).await.is_ok());
     assert_eq!(issuer.asked(), 0);
@@ -201,7 +203,7 @@ async fn keys_outlast_an_issuer_that_is_down() {
 #[tokio::test]
 async fn without_any_key_it_cannot_be_told() {
     let issuer = Issuer::with(&[]).await;
-    let authenticator = Authenticator::from(&settings(&issuer.url)).unwrap();
+    let authenticator = authenticator(&settings(&issuer.url));
     assert_eq!(ask(&authenticator, signed(Some("r"), Algorithm::ES256)).await, Err(AuthError::Unavailable));
     assert_eq!(ask(&authenticator, signed(Some("r"), Algorithm::ES256)).await, Err(AuthError::Unavailable));
     assert_eq!(issuer.asked(), 1, "not asked again at once");

@@ -3,23 +3,29 @@
 pub mod address;
 pub mod bearer;
 pub mod credentials;
+pub mod hook;
 pub mod jwks;
 pub mod jwt;
 pub mod origin;
 pub mod patterns;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, DecodingKey};
 use sophie_actors::ids::{GroupName, SessionId, UserId};
+use sophie_actors::metrics::Metrics;
+use sophie_actors::store::GeneralCache;
 
 use crate::settings::{AuthMode, Settings, SettingsError};
+use hook::{CallerHeaders, Grant, Hook, Verdict};
 use jwks::Jwks;
 use jwt::Claims;
 use patterns::Pattern;
 
 /// What a caller shows.
+#[derive(Clone)]
 pub struct Credentials {
     /// The bearer token, if one was sent.
     pub token: Option<String>,
@@ -27,6 +33,19 @@ pub struct Credentials {
     pub session: SessionId,
     /// Where they come from.
     pub address: IpAddr,
+    /// What their browser sent: for the application to decide by.
+    pub headers: CallerHeaders,
+}
+
+impl Credentials {
+    /// What the application is shown: a token that came by another way stands where tokens stand.
+    fn for_the_application(&self) -> CallerHeaders {
+        let mut headers = self.headers.clone();
+        if let Some(token) = self.token.as_deref().filter(|token| !token.is_empty()) {
+            headers.authorization = Some(format!("Bearer {token}"));
+        }
+        headers
+    }
 }
 
 /// Why a caller is not let in. The texts are for the client; nothing of the token is in them.
@@ -41,15 +60,25 @@ pub enum AuthError {
     /// A token whose time has passed.
     #[error("the token has expired: get a new one")]
     Expired,
-    /// It cannot be told now, since the keys cannot be fetched.
-    #[error("tokens cannot be checked at the moment: try again")]
+    /// The application does not know them.
+    #[error("the application does not know you: log in there first")]
+    Unknown,
+    /// The application knows them and does not let them in.
+    #[error("the application does not let you in here")]
+    Forbidden,
+    /// It cannot be told now: the keys cannot be fetched, or the application does not answer.
+    #[error("who you are cannot be checked at the moment: try again")]
     Unavailable,
 }
 
 impl AuthError {
-    /// The HTTP status: 503 where it cannot be told, else 401.
+    /// The HTTP status: 503 where it cannot be told, 403 for who is known and not let in, else 401.
     pub fn status(self) -> u16 {
-        if self == Self::Unavailable { 503 } else { 401 }
+        match self {
+            Self::Unavailable => 503,
+            Self::Forbidden => 403,
+            _ => 401,
+        }
     }
 }
 
@@ -64,6 +93,8 @@ pub struct Identity {
     pub sessions: Option<Vec<Pattern>>,
     /// When that ends, in Unix seconds: from this second on it is over.
     pub expires_at: Option<u64>,
+    /// What the application says of them, for the model.
+    pub context: Option<String>,
     /// Whether nobody had to say who they are (mode none).
     pub guest: bool,
 }
@@ -81,16 +112,34 @@ pub enum SessionRule {
 
 impl Identity {
     fn guest(session: &SessionId) -> Self {
-        Self { user: UserId::guest(session), groups: None, sessions: None, expires_at: None, guest: true }
+        Self {
+            user: UserId::guest(session),
+            groups: None,
+            sessions: None,
+            expires_at: None,
+            context: None,
+            guest: true,
+        }
     }
 
-    fn from_claims(claims: Claims) -> Self {
-        let patterns = |texts: Vec<String>| texts.iter().map(|text| Pattern::from(text.as_str())).collect();
+    fn from_claims(claims: Claims, context: Option<String>) -> Self {
         Self {
             user: UserId::from(claims.sub.as_str()),
             groups: claims.groups.map(patterns),
             sessions: claims.sessions.map(patterns),
             expires_at: Some(claims.exp),
+            context,
+            guest: false,
+        }
+    }
+
+    fn from_grant(grant: Grant) -> Self {
+        Self {
+            user: UserId::from(grant.user.as_str()),
+            groups: grant.groups.map(patterns),
+            sessions: grant.sessions.map(patterns),
+            expires_at: grant.expires_at,
+            context: grant.context,
             guest: false,
         }
     }
@@ -118,10 +167,20 @@ impl Identity {
     }
 }
 
+fn patterns(texts: Vec<String>) -> Vec<Pattern> {
+    texts.iter().map(|text| Pattern::from(text.as_str())).collect()
+}
+
 /// Finds out who callers are, in the way that `auth.mode` says.
-pub struct Authenticator {
-    /// What tokens are checked with; none where everyone is a guest.
-    tokens: Option<TokenKeys>,
+pub struct Authenticator(By);
+
+enum By {
+    /// Everyone is a guest.
+    Nothing,
+    /// Tokens; the application may be asked for their users' context.
+    Tokens(TokenKeys, Option<Hook>),
+    /// The application.
+    Application(Hook),
 }
 
 struct TokenKeys {
@@ -129,47 +188,91 @@ struct TokenKeys {
     jwks: Option<Jwks>,
 }
 
+/// Whether the application's last answers count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// Yes, as long as they are kept.
+    Kept,
+    /// No: the caller has come to be asked about anew.
+    Anew,
+}
+
 impl Authenticator {
-    /// Set up as `[auth]` says. The process's TLS provider must be installed before, see [`crate::tls::install`].
-    pub fn from(settings: &Settings) -> Result<Self, SettingsError> {
+    /// Set up as `[auth]` says; what the application says is kept in `cache`. The process's TLS provider must be installed
+    /// before, see [`crate::tls::install`].
+    pub fn from(settings: &Settings, cache: Arc<dyn GeneralCache>, metrics: Metrics) -> Result<Self, SettingsError> {
         let auth = &settings.auth;
-        match auth.mode {
-            AuthMode::None => Ok(Self { tokens: None }),
-            AuthMode::Hook => Err(SettingsError::new("auth.mode", "\"hook\" is not available in this version")),
+        let hook = || Hook::from(settings, cache, metrics);
+        Ok(Self(match auth.mode {
+            AuthMode::None => By::Nothing,
+            AuthMode::Hook => By::Application(hook()?),
             AuthMode::Jwt => {
                 let secret = (!auth.jwt_secret.is_empty())
                     .then(|| DecodingKey::from_secret(auth.jwt_secret.expose().as_bytes()));
                 let jwks = if auth.jwks_url.is_empty() { None } else { Some(Jwks::at(&auth.jwks_url)?) };
-                Ok(Self { tokens: Some(TokenKeys { secret, jwks }) })
+                let hook = if auth.hook_url.is_empty() { None } else { Some(hook()?) };
+                By::Tokens(TokenKeys { secret, jwks }, hook)
             }
-        }
+        }))
     }
 
-    /// Who the caller is. Also for a new token of a caller who is already in: whether its user is still the same is for the session
-    /// to compare.
-    pub async fn authenticate(&self, credentials: Credentials) -> Result<Identity, AuthError> {
-        let Some(TokenKeys { secret, jwks }) = &self.tokens else { return Ok(Identity::guest(&credentials.session)) };
-        let token = credentials.token.filter(|token| !token.is_empty()).ok_or(AuthError::Missing)?;
-        let header = jwt::header(&token)?;
+    /// Who the caller is. Also for a caller who is already in and shows something new: whether its user is still the same is for
+    /// the session to compare.
+    pub async fn authenticate(&self, credentials: Credentials, ask: Ask) -> Result<Identity, AuthError> {
+        match &self.0 {
+            By::Nothing => Ok(Identity::guest(&credentials.session)),
+            By::Tokens(keys, hook) => {
+                let token = credentials.token.as_deref().filter(|token| !token.is_empty()).ok_or(AuthError::Missing)?;
+                let claims = keys.verify(token).await?;
+                // A token is enough to come in: an application that does not answer only goes unheard.
+                let context = match hook {
+                    Some(hook) => match ask_application(hook, &credentials, ask).await {
+                        Verdict::Granted(grant) => grant.context,
+                        _ => None,
+                    },
+                    None => None,
+                };
+                Ok(Identity::from_claims(claims, context))
+            }
+            By::Application(hook) => match ask_application(hook, &credentials, ask).await {
+                Verdict::Granted(grant) => Ok(Identity::from_grant(grant)),
+                Verdict::Unknown => Err(AuthError::Unknown),
+                Verdict::Forbidden => Err(AuthError::Forbidden),
+                Verdict::Unavailable => Err(AuthError::Unavailable),
+            },
+        }
+    }
+}
+
+async fn ask_application(hook: &Hook, credentials: &Credentials, ask: Ask) -> Verdict {
+    let headers = credentials.for_the_application();
+    match ask {
+        Ask::Kept => hook.ask(&credentials.session, credentials.address, &headers).await,
+        Ask::Anew => hook.ask_anew(&credentials.session, credentials.address, &headers).await,
+    }
+}
+
+impl TokenKeys {
+    async fn verify(&self, token: &str) -> Result<Claims, AuthError> {
+        let header = jwt::header(token)?;
         // The kind of key follows from where it came from, never from the token: a public key is no HMAC secret.
-        let claims = match (header.alg, secret, jwks) {
-            (Algorithm::HS256, Some(secret), _) => jwt::verify(&token, secret, header.alg, unix_now())?,
+        match (header.alg, &self.secret, &self.jwks) {
+            (Algorithm::HS256, Some(secret), _) => jwt::verify(token, secret, header.alg, unix_now()),
             (Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512, ..) | (_, _, None) => {
-                return Err(AuthError::Invalid("its algorithm is not accepted here"));
+                Err(AuthError::Invalid("its algorithm is not accepted here"))
             }
             (algorithm, _, Some(jwks)) => {
                 let keys = jwks.keys(header.kid.as_deref(), algorithm).await?;
                 let mut outcome = Err(AuthError::Invalid("it is not signed by a known key"));
                 for key in keys {
-                    outcome = jwt::verify(&token, key.decoding(), algorithm, unix_now());
+                    outcome = jwt::verify(token, key.decoding(), algorithm, unix_now());
                     if !matches!(outcome, Err(AuthError::Invalid(_))) {
                         break;
                     }
                 }
-                outcome?
+                outcome
             }
-        };
-        Ok(Identity::from_claims(claims))
+        }
     }
 }
 
@@ -179,9 +282,24 @@ pub fn unix_now() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use sophie_actors::store::memory::{self, MemoryOptions};
+
     use super::*;
     use crate::settings::tests::load;
+
+    /// An authenticator that keeps what it learns in memory.
+    pub fn authenticator(settings: &Settings) -> Authenticator {
+        let options = MemoryOptions {
+            log_events: 1,
+            log_seconds: 1,
+            cache_bytes: 1,
+            cache_ttl_seconds: 1,
+            cache_max_entry_bytes: 1,
+            group_expiry_seconds: 1,
+        };
+        Authenticator::from(settings, memory::stores(options).general, Metrics::new()).unwrap()
+    }
 
     fn session(name: &str) -> SessionId {
         SessionId::parse(name).unwrap()
@@ -192,11 +310,10 @@ mod tests {
     }
 
     async fn ask(environment: &[(&str, &str)], token: Option<&str>) -> Result<Identity, AuthError> {
-        let authenticator = Authenticator::from(&load(environment).unwrap().settings).unwrap();
-        let token = token.map(str::to_owned);
-        authenticator
-            .authenticate(Credentials { token, session: session("s1"), address: "127.0.0.1".parse().unwrap() })
-            .await
+        let authenticator = authenticator(&load(environment).unwrap().settings);
+        let (token, address) = (token.map(str::to_owned), "127.0.0.1".parse().unwrap());
+        let headers = CallerHeaders::default();
+        authenticator.authenticate(Credentials { token, session: session("s1"), address, headers }, Ask::Kept).await
     }
 
     const JWT: &[(&str, &str)] = &[("SOPHIE__AUTH__MODE", "jwt"), ("SOPHIE__AUTH__JWT_SECRET", "a secret of tests")];
@@ -256,6 +373,9 @@ mod tests {
         let foreign = jwt::mint("another secret", &claims).unwrap();
         assert!(matches!(ask(JWT, Some(&foreign)).await, Err(AuthError::Invalid(_))));
         assert_eq!(AuthError::Unavailable.status(), 503);
-        assert_eq!(AuthError::Missing.status(), 401);
+        assert_eq!(
+            [AuthError::Missing, AuthError::Unknown, AuthError::Forbidden].map(AuthError::status),
+            [401, 401, 403]
+        );
     }
 }

@@ -17,7 +17,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 9] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 10] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
@@ -29,11 +29,18 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 9] {
         (
             "auth.mode",
             when(
-                auth.mode == AuthMode::Hook,
-                "= \"hook\" is not available in this version; allowed are \"none\" and \"jwt\"",
+                auth.mode == AuthMode::Hook && auth.hook_url.is_empty(),
+                "= \"hook\" needs auth.hook_url, the address of the application that decides",
             ),
         ),
         ("auth.mode", when(auth.mode == AuthMode::Jwt && no_keys, "= \"jwt\" needs auth.jwt_secret or auth.jwks_url")),
+        (
+            "auth.hook_url",
+            when(
+                auth.mode == AuthMode::None && !auth.hook_url.is_empty(),
+                "has no effect with auth.mode = \"none\": set \"hook\", or \"jwt\" to ask it for context alone",
+            ),
+        ),
         ("admin.bind", when(same_port, "is the same as server.bind; leave it empty for one port")),
         (
             "session.pong_seconds",
@@ -112,7 +119,7 @@ impl Settings {
         };
         let problem = format!(
             "{bind} can be reached from other machines: set admin.token (SOPHIE__ADMIN__TOKEN), and auth.open = true \
-             (SOPHIE__AUTH__OPEN) if everyone may chat or auth.mode = \"jwt\" if not; {missing}"
+             (SOPHIE__AUTH__OPEN) if everyone may chat or auth.mode = \"jwt\" or \"hook\" if not; {missing}"
         );
         Err(SettingsError::new(key, problem))
     }
@@ -126,7 +133,10 @@ mod tests {
     fn what_contradicts_itself_does_not_start() {
         let jwt = ("SOPHIE__AUTH__MODE", "jwt");
         assert!(refusal(&[jwt]).contains("auth.mode = \"jwt\" needs auth.jwt_secret or auth.jwks_url"));
-        assert!(refusal(&[("SOPHIE__AUTH__MODE", "hook")]).contains("not available in this version"));
+        let hook_url = ("SOPHIE__AUTH__HOOK_URL", "http://127.0.0.1:1/");
+        assert!(refusal(&[("SOPHIE__AUTH__MODE", "hook")]).contains("auth.mode = \"hook\" needs auth.hook_url"));
+        assert!(refusal(&[hook_url]).contains("auth.hook_url has no effect with auth.mode = \"none\""));
+        assert!(load(&[("SOPHIE__AUTH__MODE", "hook"), hook_url]).is_ok());
         assert!(refusal(&[("SOPHIE__ADMIN__BIND", "127.0.0.1:8080")]).contains("the same as server.bind"));
         assert!(refusal(&[("SOPHIE__SESSION__PONG_SECONDS", "26")]).contains("session.ping_seconds"));
         assert!(refusal(&[("SOPHIE__SESSION__MAX_FRAME_BYTES", "1000")]).contains("session.max_frame_bytes"));

@@ -62,7 +62,7 @@ pub const RULES: &[(&str, Rule)] = &[
         "admin.bind",
         Rule::Text("empty, or an address and port, such as 127.0.0.1:9090", |t| t.is_empty() || address(t).is_some()),
     ),
-    ("auth.mode", Rule::Text("\"none\" or \"jwt\"", |t| matches!(t, "none" | "jwt" | "hook"))),
+    ("auth.mode", Rule::Text("\"none\", \"jwt\" or \"hook\"", |t| matches!(t, "none" | "jwt" | "hook"))),
     ("auth.jwt_secret", ANY_SECRET),
     ("auth.jwks_url", HTTP),
     ("auth.hook_url", HTTP),

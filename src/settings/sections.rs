@@ -72,7 +72,7 @@ pub enum AuthMode {
     None,
     /// By a signed token.
     Jwt,
-    /// By asking the application. Known so that the start can say that it is not there yet.
+    /// By asking the application.
     Hook,
 }
 

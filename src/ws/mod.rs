@@ -22,9 +22,10 @@ use sophie_actors::session::Session;
 
 pub use connection::Connection;
 
-use crate::auth::{AuthError, Credentials, Identity, SessionRule, credentials};
+use crate::auth::hook::CallerHeaders;
+use crate::auth::{Ask, AuthError, Credentials, Identity, SessionRule, credentials};
 use crate::http::{ApiError, State, client_address};
-use access::TokenAccess;
+use access::CallerAccess;
 use socket::Socket;
 
 /// How long a client is asked to stay away while the service is full or its store is away, in seconds.
@@ -54,7 +55,7 @@ async fn upgrade(
 ) -> Result<HttpResponse, ApiError> {
     let session = SessionId::parse(session).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     let headers = request.headers();
-    let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL);
+    let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL, ",");
     let protocol = credentials::negotiate(&offers)
         .map_err(|_| ApiError::bad_request("offer the subprotocol sophie.v1, or none"))?;
     let resume = query::resume(request.query_string())?;
@@ -75,8 +76,14 @@ async fn upgrade(
     admit(state, AdmitConnect::From(address)).await?;
     let authorization = text(headers, header::AUTHORIZATION);
     let token = credentials::token(authorization, &offers, request.query_string());
-    let shown = Credentials { token, session: session.clone(), address };
-    let identity = state.authenticator.authenticate(shown).await.map_err(refused)?;
+    let sent = |name| text(headers, name).map(str::to_owned);
+    let headers = CallerHeaders {
+        cookie: Some(joined(headers, header::COOKIE, "; ")).filter(|cookies| !cookies.is_empty()),
+        authorization: sent(header::AUTHORIZATION),
+        origin: sent(header::ORIGIN),
+    };
+    let shown = Credentials { token, session: session.clone(), address, headers };
+    let identity = state.authenticator.authenticate(shown.clone(), Ask::Kept).await.map_err(refused)?;
     // A guest is named by the session alone: a limit would let strangers lock it.
     if !identity.guest {
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;
@@ -93,7 +100,7 @@ async fn upgrade(
         age: std::time::Duration::from_secs(options.outbox_seconds),
     };
     let handle = SocketHandle::new(limits, Connection::cutter(request));
-    let access: Arc<dyn Access> = Arc::new(TokenAccess::new(identity, session, address, state.authenticator.clone()));
+    let access: Arc<dyn Access> = Arc::new(CallerAccess::new(identity, shown, state.authenticator.clone()));
     let socket = Attached { handle: handle.clone(), access, address, since_ms: unix_ms() };
     let opened = match actor {
         Ok(actor) => Some((actor, socket, resume)),
@@ -120,6 +127,7 @@ async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
 fn refused(error: AuthError) -> ApiError {
     match error {
         AuthError::Unavailable => ApiError::unavailable("auth_unavailable", error.to_string(), COME_BACK_SECONDS),
+        AuthError::Forbidden => ApiError::new(StatusCode::FORBIDDEN, "not_allowed", error.to_string()),
         _ => ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string()),
     }
 }
@@ -168,8 +176,8 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-fn joined(headers: &HeaderMap, name: header::HeaderName) -> String {
-    headers.get_all(name).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+fn joined(headers: &HeaderMap, name: header::HeaderName, by: &str) -> String {
+    headers.get_all(name).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(by)
 }
 
 /// Where a client left off.

@@ -30,6 +30,7 @@ mod essential;
 mod faults;
 mod groups;
 mod history;
+mod hook;
 mod http_admin;
 mod http_api;
 mod kill;

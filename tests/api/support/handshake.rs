@@ -63,6 +63,11 @@ impl Handshake {
         (self.status, code, retry.is_some_and(|seconds| seconds >= 1))
     }
 
+    /// What a refusal says.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
     /// The subprotocol that was agreed on.
     pub fn protocol(&self) -> Option<&str> {
         self.headers.get("sec-websocket-protocol").map(String::as_str)
