@@ -178,7 +178,7 @@ enum By {
     /// Everyone is a guest.
     Nothing,
     /// Tokens; the application may be asked for their users' context.
-    Tokens(TokenKeys, Option<Hook>),
+    Tokens(Box<TokenKeys>, Option<Hook>),
     /// The application.
     Application(Hook),
 }
@@ -211,7 +211,7 @@ impl Authenticator {
                     .then(|| DecodingKey::from_secret(auth.jwt_secret.expose().as_bytes()));
                 let jwks = if auth.jwks_url.is_empty() { None } else { Some(Jwks::at(&auth.jwks_url)?) };
                 let hook = if auth.hook_url.is_empty() { None } else { Some(hook()?) };
-                By::Tokens(TokenKeys { secret, jwks }, hook)
+                By::Tokens(Box::new(TokenKeys { secret, jwks }), hook)
             }
         }))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::Addr;
 use actix::prelude::*;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::generation::{End, Next, Origin};
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest};
@@ -160,7 +160,8 @@ impl GroupAnswer {
             }));
         };
         let mut watch = Watch::new(Duration::from_secs(self.parts.options.abandon_seconds));
-        let mut tick = interval(RENEW);
+        // Not at once: the lease is new, and the first piece is to go out when it comes.
+        let mut tick = interval_at(Instant::now() + RENEW, RENEW);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.cache = loop {
             tokio::select! {

@@ -49,10 +49,24 @@ impl TestApp {
         Self::start_with(mode, &environment, Replacements { budgets, ..Replacements::default() }).await
     }
 
+    /// [`Self::patient`], one more node on a Redis that several share.
+    pub async fn node(redis: &TestServer, name: &str, environment: &[(&str, &str)]) -> Self {
+        let budgets = Some(Budgets { append: SOON, other: SOON });
+        let own = [("SOPHIE__SERVER__DRAIN_SECONDS", "0"), ("SOPHIE__SERVER__NODE", name)];
+        let replacements = Replacements { budgets, ..Replacements::default() };
+        Self::launch(Some(redis.url(0)), &[&own[..], environment].concat(), replacements).await
+    }
+
     /// [`Self::start`] with parts replaced.
     pub async fn start_with(mode: Mode, environment: &[(&str, &str)], replacements: Replacements) -> Self {
-        sophie::tls::install();
         let redis = (mode == Mode::Redis).then(TestServer::start);
+        let mut app = Self::launch(redis.as_ref().map(|redis| redis.url(0)), environment, replacements).await;
+        app.redis = redis;
+        app
+    }
+
+    async fn launch(redis: Option<String>, environment: &[(&str, &str)], replacements: Replacements) -> Self {
+        sophie::tls::install();
         let mut all = vec![
             ("SOPHIE__SERVER__BIND".to_owned(), "127.0.0.1:0".to_owned()),
             ("SOPHIE__SERVER__WORKERS".to_owned(), "2".to_owned()),
@@ -61,9 +75,9 @@ impl TestApp {
             ("SOPHIE__LIMITS__ENABLED".to_owned(), "false".to_owned()),
             ("SOPHIE__AI__BACKEND".to_owned(), "demo".to_owned()),
         ];
-        if let Some(redis) = &redis {
+        if let Some(url) = redis {
             all.push(("USE_REDIS".to_owned(), "true".to_owned()));
-            all.push(("REDIS_URL".to_owned(), redis.url(0)));
+            all.push(("REDIS_URL".to_owned(), url));
         }
         for (name, value) in environment {
             all.retain(|(known, _)| known != name);
@@ -86,7 +100,7 @@ impl TestApp {
         });
         let (address, services) = start.await.expect("the program starts");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { address, services, stop: Some(stop), thread: Some(thread), http, redis }
+        Self { address, services, stop: Some(stop), thread: Some(thread), http, redis: None }
     }
 
     /// `http://…` of a path.

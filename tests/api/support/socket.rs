@@ -76,10 +76,19 @@ impl TestSocket {
         self.next().await.expect("an event, not a close")
     }
 
+    /// The next event, for which there is more time than for most.
+    pub async fn event_within(&mut self, within: Duration) -> Value {
+        self.next_within(within).await.expect("an event, not a close")
+    }
+
     /// The next event, or the close code.
     pub async fn next(&mut self) -> Result<Value, Ended> {
+        self.next_within(SOON).await
+    }
+
+    async fn next_within(&mut self, within: Duration) -> Result<Value, Ended> {
         loop {
-            match timeout(SOON, self.stream.next()).await.expect("an event in time") {
+            match timeout(within, self.stream.next()).await.expect("an event in time") {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}
