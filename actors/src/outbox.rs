@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::ids::{AnswerId, GroupName, SocketId};
+use crate::messages::Replay as Missed;
 use crate::protocol::{Close, CloseCode, Event};
 use crate::session::Session;
 
@@ -121,6 +122,8 @@ struct State {
     counted_bytes: usize,
     counted_frames: usize,
     replays: HashMap<GroupName, Replay>,
+    /// Groups whose logged events wait for the client to say from where it wants them, with what is owed if it does not.
+    withheld: HashMap<GroupName, Missed>,
     /// What a replay has delivered already and the live path may bring again.
     replayed: HashMap<GroupName, u64>,
     waker: Option<Waker>,
@@ -245,28 +248,45 @@ impl SocketHandle {
         state.replays.insert(group.clone(), Replay::default());
     }
 
+    /// As [`Self::begin_replay`], for a client that has yet to say what it missed: until then, or until its time for that is over,
+    /// nothing newer may come to it. `owed` is what it gets if it says nothing.
+    pub fn withhold(&self, owed: Missed) {
+        self.begin_replay(&owed.group);
+        self.state().withheld.insert(owed.group.clone(), owed);
+    }
+
+    /// What a group's client is owed, if its events are withheld; from here on they are no more, but for the replay that is due.
+    pub fn take_withheld(&self, group: &GroupName) -> Option<Missed> {
+        self.state().withheld.remove(group)
+    }
+
+    /// [`Self::take_withheld`] of all groups.
+    pub fn take_all_withheld(&self) -> Vec<Missed> {
+        std::mem::take(&mut self.state().withheld).into_values().collect()
+    }
+
     /// Gives a replay up, and forgets what one has brought: live events flow again, from whatever `seq`.
     pub fn end_replay(&self, group: &GroupName) {
         let mut state = self.state();
         state.replays.remove(group);
+        state.withheld.remove(group);
         state.replayed.remove(group);
     }
 
-    /// Queues replayed events up to `last`. `more`: the log had more of them. `true`: the replay is through, and live events follow without hole or repetition.
+    /// Queues replayed events up to `last`. `more`: the log had more of them. `true`: the replay is through, and live events follow
+    /// without hole or repetition; or it was given up, and nothing was queued.
     pub fn push_replayed(&self, group: &GroupName, frames: Vec<ByteString>, last: u64, more: bool) -> bool {
         let mut state = self.state();
+        let Some(live) = state.replays.get(group).map(|replay| replay.live) else { return true };
         for frame in frames {
             self.enqueue(&mut state, Waiting::Text(frame), false);
         }
-        match state.replays.get(group) {
-            Some(replay) if more || replay.live > last => false,
-            Some(_) => {
-                state.replays.remove(group);
-                state.replayed.insert(group.clone(), last);
-                true
-            }
-            None => true,
+        if more || live > last {
+            return false;
         }
+        state.replays.remove(group);
+        state.replayed.insert(group.clone(), last);
+        true
     }
 
     /// Waits until a replay may read on. `false`: the socket is closing.
@@ -447,6 +467,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::ids::Epoch;
 
     const LIMITS: OutboxLimits = OutboxLimits { bytes: 1_000, frames: 5, age: Duration::from_secs(10) };
 
@@ -556,6 +577,26 @@ mod tests {
         handle.push_logged(&group(), 4, "four again".into());
         handle.push_logged(&group(), 5, "five".into());
         assert_eq!(frames(&handle), ["one", "two", "three", "four", "five"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_withheld_is_owed_once() {
+        let (handle, _) = handle();
+        let owed = Missed { group: group(), epoch: Epoch::from("e"), after: 7 };
+        handle.withhold(owed.clone());
+        handle.push_logged(&group(), 8, "eight".into());
+        assert_eq!(frames(&handle), [] as [&str; 0]);
+        assert_eq!(handle.take_withheld(&group()), Some(owed.clone()));
+        assert!(handle.take_all_withheld().is_empty());
+        assert!(handle.push_replayed(&group(), vec!["eight".into()], 8, false));
+        assert_eq!(frames(&handle), ["eight"]);
+
+        handle.withhold(owed);
+        handle.end_replay(&group());
+        assert!(handle.take_all_withheld().is_empty());
+        assert!(handle.push_replayed(&group(), vec!["stale".into()], 9, false), "it was given up");
+        handle.push_logged(&group(), 9, "nine".into());
+        assert_eq!(frames(&handle), ["nine"]);
     }
 
     #[tokio::test]

@@ -44,6 +44,7 @@ mod recovery;
 mod redis_faults;
 mod redis_flaps;
 mod redis_keys;
+mod rolling;
 mod session_faults;
 mod slow_clients;
 mod support;

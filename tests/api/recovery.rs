@@ -31,6 +31,7 @@ in_both_modes!(
     what_cannot_be_recovered_is_said_to_be_so,
     a_trimmed_log_recovers_what_it_holds_and_no_less,
     another_group_recovers_when_it_is_joined,
+    nothing_new_comes_before_what_was_missed_in_another_group,
     a_thousand_missed_events_arrive_while_live_ones_go_on,
     a_thousand_missed_events_of_a_group_arrive_while_live_ones_go_on,
 );
@@ -128,6 +129,48 @@ async fn another_group_recovers_when_it_is_joined(mode: Mode) {
             assert_eq!(seqs(&events), missed, "{session} {seen}");
         }
     }
+}
+
+async fn nothing_new_comes_before_what_was_missed_in_another_group(mode: Mode) {
+    let app = TestApp::patient(mode, &[]).await;
+    let join = json!({"type": "group.join", "group": "team"});
+    let mut speaker = app.open("speaker").await;
+    let mut away = app.open("s1").await;
+    for socket in [&mut speaker, &mut away] {
+        assert_eq!(socket.ask("j", join.clone()).await["type"], "ack");
+    }
+    let home = away.ready["epoch"].clone();
+    say_many(&mut speaker, "team", 1..=2).await;
+    let epoch = app.open("s1").await.ready["logs"]["team"]["epoch"].clone();
+    drop(away);
+    say_many(&mut speaker, "team", 3..=4).await;
+    let mut back = Vec::new();
+    for _ in 0..4 {
+        back.push(app.open_with("s1", &since(0, &home)).await);
+    }
+    say_many(&mut speaker, "team", 5..=6).await;
+    // Who says where it was, who says where it is, who says nothing, and who came for the first time.
+    let from = |socket: &TestSocket, since: u64| {
+        assert_eq!(socket.ready["groups"], json!(["chat_s1", "team"]));
+        json!({"type": "group.join", "group": "team", "since": since, "epoch": epoch})
+    };
+    let asked = from(&back[0], 2);
+    assert_eq!(back[0].ask("j", asked).await["recovered"], true);
+    assert_eq!(back[1].ask("j", join).await["recovered"], false);
+    let asked = from(&back[2], 6);
+    assert_eq!(back[2].ask("j", asked).await["recovered"], true);
+    let mut fresh = app.open("s1").await;
+    say_many(&mut speaker, "team", 7..=7).await;
+    let expected: [&[u64]; 4] = [&[3, 4, 5, 6, 7], &[5, 6, 7], &[7], &[5, 6, 7]];
+    for (socket, expected) in back.iter_mut().zip(expected) {
+        let mut heard = Vec::new();
+        while heard.last() != expected.last() {
+            heard.push(socket.event_of("message").await["seq"].as_u64().expect("a seq"));
+        }
+        assert_eq!(heard, expected);
+        assert_eq!(seqs(&socket.settled().await), [] as [u64; 0]);
+    }
+    assert_eq!(fresh.event_of("message").await["seq"], 7);
 }
 
 async fn a_thousand_missed_events_arrive_while_live_ones_go_on(mode: Mode) {

@@ -115,7 +115,9 @@ impl GroupRegistry {
         let replay =
             resume.and_then(|(since, seen)| groups::replay(name, (epoch, seq), Some(state.first), since, &seen));
         reply.joined(epoch, seq, replay.is_some());
-        let replay = replay.filter(|replay| replay.after < seq);
+        // What was withheld from a client that now turns out not to need what it missed, or cannot have it, is still owed.
+        let owed = socket.take_withheld(name).filter(|owed| owed.epoch == *epoch);
+        let replay = replay.or(owed).filter(|replay| replay.after < seq);
         match replay {
             Some(_) => socket.begin_replay(name),
             None => socket.end_replay(name),
@@ -268,6 +270,14 @@ impl Handler<Attach> for GroupRegistry {
             protocol: SUBPROTOCOL,
         };
         socket.handle.push(ready.encode());
+        if resume.is_some() {
+            // The client comes back, and says by `group.join` where it left its other groups: nothing newer may come before.
+            for name in groups.iter().filter(|name| **name != home) {
+                if let Some((epoch, seq)) = self.groups.get(name).and_then(|group| group.sequence.at()) {
+                    socket.handle.withhold(Replay { group: name.clone(), epoch: epoch.clone(), after: seq });
+                }
+            }
+        }
         let replay = replay.filter(|replay| replay.after < seq);
         if replay.is_some() {
             socket.handle.begin_replay(&home);
@@ -332,6 +342,7 @@ impl Handler<Leave> for GroupRegistry {
     fn handle(&mut self, Leave { session, user, group }: Leave, _: &mut Context<Self>) {
         let frame = Event::Left { group: &group, session: &session, user: &user }.encode();
         self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
+        self.roster.sockets(&session).iter().for_each(|socket| socket.handle.end_replay(&group));
         self.roster.leave(&session, &group);
         self.forget_group_if_empty(&group);
     }

@@ -230,10 +230,14 @@ impl Handler<AttachSocket> for Session {
                     .and_then(|states| Some(states.first()?.first)),
                 None => None,
             };
-            let handle = socket.handle.clone();
+            let (handle, comes_back) = (socket.handle.clone(), resume.is_some());
             match services.registry.send(Attach { session, socket, resume, first }).timeout(PATIENCE).await {
                 Ok(replay) => {
                     promise.kept();
+                    if comes_back {
+                        // Outlives this actor, as every replay does.
+                        actix::spawn(replay::release_withheld(services.stores.clone(), handle));
+                    }
                     replay.map_or(Effect::None, Effect::Replay)
                 }
                 Err(error) => {

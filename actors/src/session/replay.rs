@@ -16,6 +16,16 @@ const AGAIN: Duration = Duration::from_millis(20);
 const RETRY: Duration = Duration::from_millis(250);
 const RETRIES: u32 = 8;
 
+/// How long a client that came back may take to say by `group.join` where it left its groups.
+const SAY_WITHIN: Duration = Duration::from_secs(1);
+
+/// Lets the events of groups flow for which the client did not say where it left them.
+pub(super) async fn release_withheld(stores: Stores, socket: SocketHandle) {
+    tokio::time::sleep(SAY_WITHIN).await;
+    let due = socket.take_all_withheld();
+    futures_util::future::join_all(due.into_iter().map(|owed| run(stores.clone(), socket.clone(), owed))).await;
+}
+
 /// Runs until the socket is up to date, closed, or cannot be brought up to date (it is then told to reconnect).
 pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
     let Replay { group, epoch, mut after } = replay;
