@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-rust test-browser run fmt lint deny image clean
+.PHONY: help setup test test-rust test-browser test-django run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -11,14 +11,17 @@ help: ## list the targets
 setup: ## install what the tests need, where it is missing (apt as root, a Python venv)
 	@scripts/setup.sh
 
-test: setup ## run everything: Rust tests, then the chat page in a real browser
+test: setup ## run everything: Rust tests, the chat page in a real browser, the real Django Channels
 	@scripts/test.sh
 
 test-rust: ## run the Rust tests alone
 	cargo test --workspace --locked
 
 test-browser: setup ## run the browser tests alone
-	@scripts/test-browser.sh
+	@scripts/test-python.sh tests/browser
+
+test-django: setup ## run the tests with the real Django Channels alone
+	@scripts/test-python.sh tests/django
 
 run: ## build in release mode and serve at http://127.0.0.1:8080
 	cargo run --release --locked

@@ -32,9 +32,10 @@ if ((${#packages[@]})); then
 fi
 
 # The stamp is written last: a venv that was cut short is made anew.
-if ! cmp -s tests/requirements.txt .venv/requirements.installed; then
+wanted=$(cat tests/requirements.txt examples/django/requirements.txt)
+if [[ $wanted != "$(cat .venv/requirements.installed 2>/dev/null)" ]]; then
     echo "installing: tests/requirements.txt into .venv"
     .venv/bin/python -c 'import pip' 2>/dev/null || python3 -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
-    cp tests/requirements.txt .venv/requirements.installed
+    echo "$wanted" >.venv/requirements.installed
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs every test: those of Rust first, since they build the program that the browser tests start.
+# Runs every test: those of Rust first, since they build the program that the others start.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo test --workspace --locked
-exec scripts/test-browser.sh
+exec scripts/test-python.sh

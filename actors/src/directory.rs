@@ -20,6 +20,9 @@ use crate::store::{NodeInfo, Row, Spread, StoreResult, Stores};
 pub struct SocketView {
     /// Where it is.
     pub node: NodeId,
+    /// The channel of its session there, if a channel layer is shared with Django.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
     /// RFC 3339.
     pub since: String,
     /// The client's address.
@@ -156,9 +159,10 @@ fn view(session: SessionId, mut rows: Vec<Row>) -> Option<SessionView> {
     groups.sort();
     groups.dedup();
     let sockets = rows.into_iter().flat_map(|row| {
-        let node = row.node;
+        let (node, channel) = (row.node, row.channel);
         row.sockets.into_iter().map(move |socket| SocketView {
             node: node.clone(),
+            channel: channel.clone(),
             since: timestamp_of(socket.since_ms),
             address: socket.address,
             queued_bytes: socket.queued_bytes,

@@ -142,7 +142,7 @@ impl Application {
             })
         };
 
-        let roster = Arc::new(Roster::new(node.clone()));
+        let roster = Arc::new(Roster::new(node.clone(), stores.layer.channels().cloned()));
         let kinds = settings.channel.notify_django.clone();
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();

@@ -40,7 +40,14 @@ async fn open(app: &TestApp, session: &str, headers: &[(&str, &str)]) -> TestSoc
 }
 
 async fn metrics(app: &TestApp) -> String {
-    app.request("GET", "/metrics").bearer_auth(crate::support::ADMIN_TOKEN).send().await.unwrap().text().await.unwrap()
+    app.request("GET", "/metrics")
+        .bearer_auth(crate::support::ADMIN_TOKEN)
+        .send()
+        .await
+        .expect("sent")
+        .text()
+        .await
+        .expect("text")
 }
 
 in_both_modes!(
@@ -120,7 +127,7 @@ async fn without_a_good_answer_nobody_comes_in_and_all_come_in_again_afterwards(
     for script in wrong {
         application.push(script);
         // What is hung up on is asked once more.
-        application.set_default(|| Script::hang_up());
+        application.set_default(Script::hang_up);
         assert_eq!(connect(&app, "s1", &[COOKIE]).await.refusal(), away);
     }
     let since = tokio::time::Instant::now();

@@ -74,6 +74,10 @@ pub struct DjangoMember {
 /// This node's place in the channel layer.
 #[async_trait]
 pub trait ChannelLayer: Send + Sync {
+    /// What the channels of this node begin with, `!` included; none where nothing is shared with Django.
+    fn channels(&self) -> Option<&NodeKey> {
+        None
+    }
     /// Makes this node a member of groups, or renews that.
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
     /// Takes this node out of groups.

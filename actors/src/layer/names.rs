@@ -10,7 +10,7 @@ use crate::ids::GroupName;
 use crate::store::redis::digest;
 
 /// Names of the channel layer are shorter than this many characters.
-const NAME_LIMIT: usize = 100;
+pub const NAME_LIMIT: usize = 100;
 /// What the key of every node begins with.
 const KIND: &str = "sophie.";
 /// Hex digits of a node's key.

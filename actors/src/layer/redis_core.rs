@@ -15,7 +15,7 @@ use super::drain::drain;
 use super::hosts::{self, Task};
 use super::intake::{CHANNEL, Intake};
 use super::names::queue;
-use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, local_name, ring};
+use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, local_name, ring};
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
 use crate::store::StoreResult;
@@ -132,6 +132,10 @@ impl CoreLayer {
 
 #[async_trait]
 impl ChannelLayer for CoreLayer {
+    fn channels(&self) -> Option<&NodeKey> {
+        Some(&self.options.node_key)
+    }
+
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
         self.intake.add(groups);
         let mut outcome = Ok(());

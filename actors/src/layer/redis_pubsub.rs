@@ -9,7 +9,7 @@ use super::codec::Codec;
 use super::hosts::{self, Task};
 use super::intake::{Intake, NODE};
 use super::subscriptions::{Wanted, Wish, subscribe};
-use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, ring};
+use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, ring};
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
 use crate::store::StoreResult;
@@ -75,6 +75,10 @@ impl PubsubLayer {
 
 #[async_trait]
 impl ChannelLayer for PubsubLayer {
+    fn channels(&self) -> Option<&NodeKey> {
+        Some(&self.options.node_key)
+    }
+
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
         self.intake.add(groups);
         self.wish(Wish::Subscribe, groups).await

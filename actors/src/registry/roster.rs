@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::access::Access;
+use crate::django::session_channel;
 use crate::ids::{GroupName, NodeId, SessionId, SocketId, UserId};
+use crate::layer::NodeKey;
 use crate::messages::Attached;
 use crate::outbox::SocketHandle;
 use crate::protocol::{timestamp, unix_ms};
@@ -47,6 +49,8 @@ pub struct Count {
 #[derive(Debug)]
 pub struct Roster {
     node: NodeId,
+    /// What this node's channels in Django's layer begin with.
+    channels: Option<NodeKey>,
     since: String,
     tables: Mutex<Tables>,
     changed: Notify,
@@ -54,8 +58,8 @@ pub struct Roster {
 
 impl Roster {
     /// An empty table.
-    pub fn new(node: NodeId) -> Self {
-        Self { node, since: timestamp(), tables: Mutex::default(), changed: Notify::new() }
+    pub fn new(node: NodeId, channels: Option<NodeKey>) -> Self {
+        Self { node, channels, since: timestamp(), tables: Mutex::default(), changed: Notify::new() }
     }
 
     /// This node.
@@ -280,6 +284,7 @@ impl Roster {
         });
         store::Row {
             node: self.node.clone(),
+            channel: self.channels.as_ref().and_then(|channels| session_channel(channels, session)),
             user: row.user.clone(),
             groups: row.groups.iter().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),
             sockets: sockets.collect(),

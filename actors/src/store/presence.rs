@@ -25,6 +25,9 @@ pub struct RowSocket {
 pub struct Row {
     /// The node.
     pub node: NodeId,
+    /// The session's channel in Django's layer, by which `send` reaches its sockets at this node.
+    #[serde(default)]
+    pub channel: Option<String>,
     /// The session's user.
     pub user: UserId,
     /// Its groups, with the Unix milliseconds at which it came.

@@ -45,7 +45,7 @@ impl Alone {
         let (sender, gaps) = mpsc::unbounded_channel();
         let relay = Gaps(sender).start();
         let metrics = Metrics::new();
-        let roster = std::sync::Arc::new(Roster::new(sophie_actors::ids::NodeId::from("n1")));
+        let roster = std::sync::Arc::new(Roster::new(sophie_actors::ids::NodeId::from("n1"), None));
         let ping = Duration::from_secs(25);
         let registry =
             GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, unwatched()).start();

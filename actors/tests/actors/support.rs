@@ -146,7 +146,7 @@ impl World {
         }
         let (ai, backend) = Ai::new();
         let metrics = Metrics::new();
-        let roster = Arc::new(Roster::new(NodeId::from("n1")));
+        let roster = Arc::new(Roster::new(NodeId::from("n1"), None));
         let (notifier, courier) = Notifier::new(options.notify, metrics.clone());
         let relay = Relay::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);

@@ -345,6 +345,7 @@ async fn a_group_that_somebody_is_in_lives_on() {
 
 fn row(node: &str, since_ms: u64, groups: &[&str]) -> Row {
     Row {
+        channel: None,
         node: NodeId::from(node),
         user: crate::ids::UserId::from("alice"),
         groups: groups.iter().map(|name| (group(name), since_ms)).collect(),
