@@ -33,13 +33,14 @@ def free_port():
 class Broker:
     """The program on a port of its own; can be killed and started again on the same one."""
 
-    def __init__(self, directory, redis=None, settings=None):
+    def __init__(self, directory, redis=None, settings=None, file=None):
         self.mode = "redis" if redis else "memory"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
         self.redis = redis
         self.settings = settings or {}
+        self.arguments = ["--settings", str(file)] if file else []
         self.process = None
         self.output = open(directory / "broker.log", "ab")
 
@@ -57,7 +58,7 @@ class Broker:
         if self.redis:
             environment |= {"USE_REDIS": "true", "REDIS_URL": self.redis.url}
         environment |= self.settings | settings
-        self.process = subprocess.Popen([PROGRAM], env=environment, cwd=self.directory, stdout=self.output, stderr=self.output)
+        self.process = subprocess.Popen([PROGRAM, *self.arguments], env=environment, cwd=self.directory, stdout=self.output, stderr=self.output)
         until(self.ready, f"{PROGRAM} to be ready; see {self.directory}/broker.log", 30)
 
     def ready(self):

@@ -1,0 +1,139 @@
+"""The example site, run as its README says: Django, its worker, Sophie, and people at browsers."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from broker import ROOT, Broker, Redis, free_port
+from selenium.webdriver.common.by import By
+from waiting import until
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+SITE = ROOT / "examples/django"
+
+
+class Help:
+    """The help desk's processes."""
+
+    def __init__(self, stack, directory):
+        self.redis = Redis(directory)
+        stack.callback(self.redis.close)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        settings = {
+            "REDIS_URL": self.redis.url,
+            "SOPHIE__SERVER__ALLOWED_ORIGINS": self.url,
+            "SOPHIE__AUTH__HOOK_URL": f"{self.url}/sophie/hook/",
+        }
+        self.sophie = Broker(directory, self.redis, settings, SITE / "sophie.toml")
+        stack.callback(self.sophie.close)
+        self.environment = os.environ | {
+            "REDIS_URL": self.redis.url,
+            "DATABASE": str(directory / "db.sqlite3"),
+            "SOPHIE_WS": self.sophie.url.replace("http", "ws"),
+            "DJANGO_SUPERUSER_PASSWORD": "secret",
+        }
+        self.output = open(directory / "django.log", "ab")
+        stack.callback(self.output.close)
+        self.manage("migrate", "-v0")
+        self.manage("createsuperuser", "--noinput", "--username", "alice", "--email", "alice@example.com")
+        for arguments in (["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "helpdesk.asgi:application"], ["manage.py", "runworker", "transcript"]):
+            process = subprocess.Popen([sys.executable, *arguments], cwd=SITE, env=self.environment, stdout=self.output, stderr=self.output)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        self.sophie.start()
+        until(self.answers, f"the site to answer; see {directory}/django.log", 30)
+
+    def manage(self, *arguments):
+        subprocess.run([sys.executable, "manage.py", *arguments], cwd=SITE, env=self.environment, check=True, stdout=self.output, stderr=self.output)
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            return urllib.request.urlopen(f"{self.url}/login/", timeout=2).status == 200
+
+    def transcript(self, cookies):
+        request = urllib.request.Request(f"{self.url}/transcript/lobby/", headers={"Cookie": cookies})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["lines"]
+
+
+@pytest.fixture
+def site(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield Help(stack, tmp_path)
+
+
+def test_the_example_talks_to_browsers_in_both_directions(site, browser):
+    driver = browser.driver
+    driver.get(site.url)
+    driver.find_element(By.NAME, "username").send_keys("alice")
+    driver.find_element(By.NAME, "password").send_keys("secret")
+    driver.find_element(By.CSS_SELECTOR, "button").click()
+    state = lambda: "".join(element.text for element in driver.find_elements(By.ID, "state"))  # noqa: E731
+    until(lambda: "Connected." in state(), "the page to be connected by its cookie")
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in driver.get_cookies())
+    lines = lambda: [tuple(item.text.split("\n", 1)[0].split(" ", 1)) for item in driver.find_elements(By.CSS_SELECTOR, "#log li")]  # noqa: E731
+
+    def type_into(form, text):
+        driver.find_element(By.CSS_SELECTOR, f"#{form} input[name=text]").send_keys(text)
+        driver.find_element(By.CSS_SELECTOR, f"#{form} button").click()
+
+    # From Django's view to the browser.
+    type_into("announce", "We open at nine.")
+    until(lambda: ("alice", "We open at nine.") in lines(), "what the view sent")
+
+    # The staff's consumer, beside it in the group.
+    staff = f"{site.url.replace('http', 'ws')}/ws/staff/"
+    with connect(staff, origin=site.url, additional_headers={"Cookie": cookies}) as consumer:
+        consumer.send(json.dumps({"text": "Hello from the desk."}))
+        until(lambda: ("alice", "Hello from the desk.") in lines(), "what the consumer sent")
+        assert json.loads(consumer.recv(timeout=10))["text"] == "Hello from the desk."
+        type_into("ask", "What can you do?")
+        said = json.loads(consumer.recv(timeout=15))
+        assert (said["type"], said["text"], said["author"]) == ("chat.message", "What can you do?", "alice")
+        answer = json.loads(consumer.recv(timeout=15))
+        assert answer["type"] == "chat.answer.end"
+    until(lambda: any(line[0] == "assistant" and len(line) == 2 for line in lines()), "the answer")
+    driver.save_screenshot(str(ROOT / "test-results/example.png"))
+
+    # The worker kept all of it, once.
+    kept = until(lambda: (found := site.transcript(cookies)) and len(found) == 4 and found, "the transcript")
+    assert [line["seq"] for line in kept] == [1, 2, 3, 4]
+    assert [(line["author"], line["text"]) for line in kept[:3]] == [
+        ("alice", "We open at nine."),
+        ("alice", "Hello from the desk."),
+        ("alice", "What can you do?"),
+    ]
+    assert kept[3]["text"] == answer["text"]
+
+    # Who logs out is out: the hook's answer is forgotten with the session.
+    chat = f"{site.sophie.url.replace('http', 'ws')}/ws/chat/alice"
+    with connect(chat, origin=site.url, additional_headers={"Cookie": cookies}) as socket:
+        assert '"user":"alice"' in socket.recv(timeout=10)
+    driver.find_element(By.CSS_SELECTOR, "form[action='/logout/'] button").click()
+    until(lambda: driver.current_url.endswith("/login/"), "the login page")
+    with pytest.raises(InvalidStatus) as refused:
+        connect(chat, origin=site.url, additional_headers={"Cookie": cookies})
+    assert refused.value.response.status_code == 401
+
+
+def test_an_idle_consumer_outlives_the_read_time_out_of_redis_py_8(site):
+    """What the example's `socket_timeout: None` is for."""
+
+    async def idle():
+        from channels_redis.core import RedisChannelLayer
+
+        layer = RedisChannelLayer(hosts=[{"address": site.redis.url, "socket_timeout": None}])
+        waiting = asyncio.create_task(layer.receive("idle"))
+        done, _ = await asyncio.wait([waiting], timeout=6)
+        assert not done, waiting.exception()
+        await layer.send("idle", {"type": "hello"})
+        assert (await asyncio.wait_for(waiting, 10))["type"] == "hello"
+
+    asyncio.run(idle())
