@@ -96,6 +96,7 @@ def main():
         "receiver_ms": 1000 * received["cpu"] / MESSAGES,
         "redis_ms": 1000 * redis_cpu / MESSAGES,
         "redis_calls": calls / MESSAGES,
+        "redis_reads": (after["total_reads_processed"] - before["total_reads_processed"]) / MESSAGES,
         "deliveries_per_second": MESSAGES * CONSUMERS / (received["until"] - sent["since"]),
         "p50_ms": received["latencies"][0],
         "p99_ms": received["latencies"][1],

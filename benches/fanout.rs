@@ -36,6 +36,7 @@ struct Cost {
     receiver_ms: f64,
     redis_ms: f64,
     redis_calls: f64,
+    redis_reads: f64,
     deliveries_per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
@@ -44,11 +45,12 @@ struct Cost {
 impl Cost {
     fn print(&self, name: &str, listeners: usize) {
         println!(
-            "{name:<16} {listeners:>9} {:>10.3} {:>12.3} {:>9.3} {:>11.1} {:>14.0} {:>8.2} {:>8.2}",
+            "{name:<16} {listeners:>9} {:>10.3} {:>12.3} {:>9.3} {:>11.1} {:>11.1} {:>14.0} {:>8.2} {:>8.2}",
             self.sender_ms,
             self.receiver_ms,
             self.redis_ms,
             self.redis_calls,
+            self.redis_reads,
             self.deliveries_per_second,
             self.p50_ms,
             self.p99_ms
@@ -125,21 +127,25 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
 }
 
-fn redis_costs(redis: &TestServer) -> (f64, f64) {
+/// Calls, those inside scripts included; reads from clients, of which a round trip is one; CPU seconds.
+fn redis_costs(redis: &TestServer) -> [f64; 3] {
     let info: String = redis::cmd("INFO").arg("all").query(&mut redis.connection(0)).expect("told");
     let mut calls = 0.0;
-    let mut cpu = 0.0;
+    let (mut reads, mut cpu) = (0.0, 0.0);
     for line in info.lines() {
         if line.starts_with("cmdstat_")
             && let Some(count) = line.split(":calls=").nth(1).and_then(|rest| rest.split(',').next())
         {
             calls += count.parse::<f64>().unwrap_or_default();
         }
+        if let Some(count) = line.strip_prefix("total_reads_processed:") {
+            reads = count.parse().unwrap_or_default();
+        }
         if let Some(seconds) = line.strip_prefix("used_cpu_user:").or(line.strip_prefix("used_cpu_sys:")) {
             cpu += seconds.parse::<f64>().unwrap_or_default();
         }
     }
-    (calls, cpu)
+    [calls, reads, cpu]
 }
 
 /// Reads `messages` messages; returns their latencies in seconds.
@@ -188,15 +194,16 @@ async fn speak(speaker: Socket, messages: usize, pace: f64) {
 async fn sophie(listeners: usize, messages: usize, pace: f64) -> Cost {
     let redis = TestServer::start();
     let (one, other) = (Node::start(&redis).await, Node::start(&redis).await);
-    let speaker = one.join("speaker").await;
     let mut listening = Vec::new();
     for number in 0..listeners {
         let (out, back) = other.join(&format!("listener-{number}")).await.split();
         listening.push((out, actix::spawn(listen(back, messages))));
     }
+    // Last, since nobody reads what it is told meanwhile.
+    let speaker = one.join("speaker").await;
     // What joining still does in the background is not the messages' cost.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let (calls, cpu) = redis_costs(&redis);
+    let before = redis_costs(&redis);
     let (sending, receiving, began) = (one.cpu(), other.cpu(), now());
     speak(speaker, messages, pace).await;
     let mut latencies = Vec::new();
@@ -204,15 +211,17 @@ async fn sophie(listeners: usize, messages: usize, pace: f64) -> Cost {
         latencies.extend(listener.await.expect("read all"));
     }
     let seconds = now() - began;
-    let (calls_after, cpu_after) = redis_costs(&redis);
+    let after = redis_costs(&redis);
+    let [calls, reads, cpu] = [0, 1, 2].map(|figure| (after[figure] - before[figure]) / messages as f64);
     latencies.sort_by(f64::total_cmp);
     let percentile = |share: f64| 1000.0 * latencies[(latencies.len() as f64 * share) as usize];
     let each = messages as f64;
     Cost {
         sender_ms: 1000.0 * (one.cpu() - sending) / each,
         receiver_ms: 1000.0 * (other.cpu() - receiving) / each,
-        redis_ms: 1000.0 * (cpu_after - cpu) / each,
-        redis_calls: (calls_after - calls) / each,
+        redis_ms: 1000.0 * cpu,
+        redis_calls: calls,
+        redis_reads: reads,
         deliveries_per_second: each * listeners as f64 / seconds,
         p50_ms: percentile(0.5),
         p99_ms: percentile(0.99),
@@ -234,10 +243,10 @@ async fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    println!("per group message; CPU in ms, Redis calls with those inside scripts");
+    println!("per group message; CPU in ms, Redis calls with those inside scripts, and reads from clients");
     for (title, pace) in [("50 messages a second", 50.0), ("as fast as it goes", 0.0)] {
         println!(
-            "\n{title}\n{:<16} listeners  sender_ms  receiver_ms  redis_ms  redis_calls  deliveries_/s   p50_ms   p99_ms",
+            "\n{title}\n{:<16} listeners  sender_ms  receiver_ms  redis_ms  redis_calls redis_reads  deliveries_/s   p50_ms   p99_ms",
             ""
         );
         for (listeners, messages) in [(1, 2_000), (10, 2_000), (100, 1_000), (1_000, 300)] {

@@ -9,6 +9,8 @@ local function int(number) return string.format('%.0f', number) end
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+-- Lives are renewed, and what is old is dropped, once in so many ms: not with every event.
+local upkeep_ms = math.min(60000, math.floor(log_ms / 10), math.floor(tonumber(group_life) * 100))
 
 local function log_key(name) return prefix .. ':log:' .. name end
 local function group_key(name) return prefix .. ':group:' .. name end
@@ -28,10 +30,16 @@ local function sweep_index()
   end
 end
 
--- Makes the group if there is none, and renews its life. Returns epoch, last seq, and when its last event was written.
-local function open(name)
+local function keep(name)
+  redis.call('EXPIRE', group_key(name), group_life)
+  redis.call('ZADD', index, 0, name)
+  redis.call('EXPIRE', index, group_life)
+end
+
+-- Makes the group if there is none. Returns epoch, last seq, when its last event was written, and when it was kept last.
+local function known_group(name)
   local key = group_key(name)
-  local known = redis.call('HMGET', key, 'epoch', 'seq', 'at')
+  local known = redis.call('HMGET', key, 'epoch', 'seq', 'at', 'kept')
   if not known[1] then
     -- A log without its group is of another life: its numbers would collide.
     redis.call('DEL', log_key(name))
@@ -39,10 +47,14 @@ local function open(name)
     sweep_index()
     known = {fresh_epoch, 0, 0}
   end
-  redis.call('EXPIRE', key, group_life)
-  redis.call('ZADD', index, 0, name)
-  redis.call('EXPIRE', index, group_life)
-  return known[1], tonumber(known[2]), tonumber(known[3])
+  return known[1], tonumber(known[2]), tonumber(known[3]), tonumber(known[4] or 0)
+end
+
+-- As known_group(), and renews its life.
+local function open(name)
+  local epoch, seq, at = known_group(name)
+  keep(name)
+  return epoch, seq, at
 end
 
 local function split(id)
@@ -72,15 +84,20 @@ end
 
 -- Adds an event and tells the other nodes. Returns epoch and seq.
 local function append(name, body, channel, node)
-  local epoch, seq, last = open(name)
+  local epoch, seq, last, kept = known_group(name)
   seq = seq + 1
   -- Times in one log never go back, whatever the clock does: trimming relies on it.
   local at = math.max(now, last)
   local key = log_key(name)
   redis.call('XADD', key, 'MAXLEN', log_events, int(seq) .. '-' .. int(at), 'b', body)
-  trim(name)
-  redis.call('PEXPIRE', key, int(log_ms + at - now))
-  redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at))
+  if math.abs(now - kept) >= upkeep_ms then
+    kept = now
+    keep(name)
+    trim(name)
+    -- Its last event may come just before the next upkeep.
+    redis.call('PEXPIRE', key, int(log_ms + upkeep_ms + at - now))
+  end
+  redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at), 'kept', int(kept))
   if outbox then
     redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', int(seq), 'b', body)
     redis.call('EXPIRE', prefix .. ':outbox', group_life)
@@ -89,10 +106,12 @@ local function append(name, body, channel, node)
   return epoch, seq
 end
 
--- What is known of a once-only id, as {'conflict'} or {'again', seq, message, answered}; nil if its log is lost.
+-- What is known of a once-only id, as {'conflict'} or {'again', seq, message, answered}; nil if nothing is, or if its log
+-- is lost, and then whether there is something to be forgotten.
 local function recall(once, fingerprint)
   local known = redis.call('HMGET', once, 'fingerprint', 'group', 'epoch', 'seq', 'message', 'answered')
-  if not known[1] or redis.call('HGET', group_key(known[2]), 'epoch') ~= known[3] then return nil end
+  if not known[1] then return nil, false end
+  if redis.call('HGET', group_key(known[2]), 'epoch') ~= known[3] then return nil, true end
   if known[1] ~= fingerprint then return {'conflict'} end
   return {'again', tonumber(known[4]), known[5], known[6] and 1 or 0}
 end
