@@ -24,6 +24,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const BATCH: usize = 500;
 /// Memberships are written anew at least this often.
 const MAX_RENEWAL: Duration = Duration::from_secs(300);
+/// How long one beat may clean up after dead nodes.
+const CLEAN_UP: Duration = Duration::from_secs(1);
 /// What giving up every membership may take on shutdown.
 const RESIGN_WITHIN: Duration = Duration::from_secs(1);
 
@@ -100,6 +102,8 @@ impl Handler<Resign> for Mirror {
 impl Desk {
     async fn run(self) {
         let mut in_step = false;
+        // Whether what is written next is everything, changed or not.
+        let mut renewing = false;
         let mut renewed_at = Instant::now();
         let mut beat_at = Instant::now();
         loop {
@@ -123,6 +127,7 @@ impl Desk {
                         }
                         if lost || renewed_at.elapsed() >= self.renewal {
                             in_step = self.resync(lost).await.is_ok();
+                            renewing = true;
                             renewed_at = Instant::now();
                         }
                     }
@@ -132,10 +137,15 @@ impl Desk {
             let sessions = self.roster.take_changed_sessions();
             let changed = self.roster.take_changed();
             let written = async {
-                self.stores.presence.write(&sessions).await?;
+                match renewing {
+                    true => self.stores.presence.renew(&sessions).await?,
+                    false => self.stores.presence.write(&sessions).await?,
+                }
                 self.write(&changed).await
             };
-            if let Err(error) = written.await {
+            let written = written.await;
+            renewing &= written.is_err();
+            if let Err(error) = written {
                 log::debug!("mirror not written groups={} sessions={} error={error}", changed.len(), sessions.len());
                 self.metrics.mirror_writes.with_label_values(&["failed"]).inc_by(changed.len() as u64);
                 sleep(HEARTBEAT / 4).await;
@@ -147,12 +157,17 @@ impl Desk {
 
     /// What dead nodes left: their sessions' rows, and their memberships in the channel layer.
     async fn clean_up_after(&self, dead: Vec<String>) {
+        let until = Instant::now() + CLEAN_UP;
         for node in dead {
-            match self.clean_up_after_one(&node).await {
-                Ok(true) => log::info!("a node is gone, what it left is removed"),
-                Ok(false) => {}
-                // The next beat goes on.
-                Err(error) => log::debug!("not cleaned up after a dead node error={error}"),
+            loop {
+                match self.clean_up_after_one(&node).await {
+                    Ok(true) => log::info!("a node is gone, what it left is removed"),
+                    Ok(false) if Instant::now() < until => continue,
+                    // The next beat goes on.
+                    Ok(false) => {}
+                    Err(error) => log::debug!("not cleaned up after a dead node error={error}"),
+                }
+                break;
             }
         }
     }

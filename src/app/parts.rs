@@ -63,7 +63,6 @@ pub(super) async fn stores(
         url: settings.redis_url().as_str().to_owned(),
         general_url: settings.general_cache_redis_url().as_str().to_owned(),
         cache_url: settings.cache_redis_url().as_str().to_owned(),
-        sentinel: None,
         prefix: settings.redis.prefix.clone(),
         channel_prefix: settings.channel.prefix.clone(),
         node: node.clone(),
@@ -80,7 +79,6 @@ pub(super) async fn stores(
     let (mut stores, health) = redis::connect(options).await.map_err(wrong)?;
     let layer = LayerOptions {
         hosts,
-        sentinel: None,
         prefix: channel.prefix.clone(),
         capacity: channel.capacity,
         expiry_seconds: channel.expiry_seconds,

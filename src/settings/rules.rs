@@ -28,7 +28,7 @@ pub enum Rule {
 
 const ADDRESS: Rule = Rule::Text("an address and port, such as 127.0.0.1:8080 or [::]:8080", |t| address(t).is_some());
 const HTTP: Rule = Rule::Url(&["http", "https"]);
-const REDIS: Rule = Rule::Url(&["redis", "rediss", "unix", "redis+unix"]);
+const REDIS: Rule = Rule::Url(&["redis", "rediss", "unix", "redis+unix", "redis+sentinel", "rediss+sentinel"]);
 const NAME: Rule = Rule::Text("1 to 64 of A-Z a-z 0-9 _ - . :", |t| is_name(t, "_-.:"));
 const TOKEN: Rule =
     Rule::Secret("empty, or visible ASCII characters without spaces", |t| t.bytes().all(|b| b.is_ascii_graphic()));

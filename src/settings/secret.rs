@@ -104,7 +104,7 @@ pub fn mask_url(url: &str) -> String {
 
 fn mask_pair(pair: &str) -> String {
     match pair.split_once('=') {
-        Some(("db" | "user" | "protocol", _)) | None => pair.to_owned(),
+        Some(("db" | "user" | "protocol" | "master" | "sentinel", _)) | None => pair.to_owned(),
         Some((name, _)) => format!("{name}={MASK}"),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
     if options.hosts.is_empty() {
         return Err(StoreError::Unavailable("the channel layer has no host".into()));
     }
-    options.hosts.iter().map(|url| Source::new(url, options.sentinel.as_ref())).collect()
+    options.hosts.iter().map(|url| Source::new(url)).collect()
 }
 
 /// A guarded connection to each host. Those that are away are tried for ever.

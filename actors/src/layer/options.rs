@@ -1,7 +1,7 @@
 use std::fmt;
 
 use super::NodeKey;
-use crate::store::redis::{SentinelOptions, Source};
+use crate::store::redis::Source;
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +17,6 @@ pub enum Serializer {
 pub struct LayerOptions {
     /// Redis URLs of the shards, in the site's order; one: no ring.
     pub hosts: Vec<String>,
-    /// Where to ask for the masters of the hosts, if Sentinels watch over them.
-    pub sentinel: Option<SentinelOptions>,
     /// What the layer's keys begin with.
     pub prefix: String,
     /// Messages that may wait in one queue.

@@ -50,7 +50,6 @@ impl Site {
         let servers: Vec<_> = (0..ring).map(|_| TestServer::start()).collect();
         let options = LayerOptions {
             hosts: servers.iter().map(|server| server.url(0)).collect(),
-            sentinel: None,
             prefix: "asgi".into(),
             capacity: 3,
             expiry_seconds: 60,

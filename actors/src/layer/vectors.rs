@@ -46,7 +46,6 @@ fn codec(config: &Value) -> Codec {
     let list = |value: &Value| value.as_array().map(|keys| keys.iter().map(|key| text(key).to_owned()).collect());
     Codec::new(&LayerOptions {
         hosts: Vec::new(),
-        sentinel: None,
         prefix: String::new(),
         capacity: 1,
         expiry_seconds: 60,
@@ -193,7 +192,6 @@ fn what_python_would_refuse_is_no_message() {
 fn no_debug_shows_a_password_or_a_key() {
     let options = LayerOptions {
         hosts: vec!["redis://user:hunter2@localhost:6379/3".into()],
-        sentinel: None,
         prefix: "asgi".into(),
         capacity: 1,
         expiry_seconds: 1,

@@ -72,6 +72,8 @@ pub struct Spread {
 pub trait Presence: Send + Sync {
     /// Writes this node's rows: what is new, what has changed, what is gone.
     async fn write(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()>;
+    /// The same with rows that may not have changed, so that they and all that follows from them live on, or are there again.
+    async fn renew(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()>;
     /// The sessions of a group at other nodes, at most `limit` of them.
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>>;
     /// How many are in groups, in their order.

@@ -10,6 +10,10 @@ impl Presence for Alone {
         Ok(())
     }
 
+    async fn renew(&self, _: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
+        Ok(())
+    }
+
     async fn members(&self, _: &GroupName, _: usize) -> StoreResult<Vec<Rows>> {
         Ok(Vec::new())
     }

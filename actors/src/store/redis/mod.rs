@@ -38,7 +38,6 @@ use self::membership::RedisMembership;
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
-pub use self::source::SentinelOptions;
 pub(crate) use self::source::Source;
 use super::{StoreError, Stores};
 use crate::django::Kind;
@@ -49,14 +48,12 @@ use crate::limiter::redis::RedisLimits;
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
 #[derive(Clone)]
 pub struct RedisOptions {
-    /// `redis://` or `rediss://` URL of the database of the channel layer and of Sophie's own keys.
+    /// URL of the database of the channel layer and of Sophie's own keys: `redis://`, `rediss://`, `unix://`, or one of Sentinels.
     pub url: String,
     /// The same for the response cache.
     pub cache_url: String,
     /// The same for the general cache.
     pub general_url: String,
-    /// Where to ask for the master of all, if Sentinels watch over it. Host and port of the URLs do not count then.
-    pub sentinel: Option<SentinelOptions>,
     /// What Sophie's own keys begin with.
     pub prefix: String,
     /// What the channel layer's keys begin with.
@@ -110,10 +107,10 @@ impl fmt::Debug for RedisOptions {
 /// Connects to Redis. If it is away, the stores are unavailable until it is back; only options that cannot be right are
 /// an error. Must be called within the tokio runtime that is to carry the connections.
 pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
-    let main = Source::new(&options.url, options.sentinel.as_ref())?;
-    let cache = Source::new(&options.cache_url, options.sentinel.as_ref())?;
-    let general = Source::new(&options.general_url, options.sentinel.as_ref())?;
-    let subscriptions = Source::new(&options.url, options.sentinel.as_ref())?;
+    let main = Source::new(&options.url)?;
+    let cache = Source::new(&options.cache_url)?;
+    let general = Source::new(&options.general_url)?;
+    let subscriptions = Source::new(&options.url)?;
     let channel = events_channel(&options.prefix, main.db());
     let (main, cache, general) = tokio::join!(
         Database::open("main", main, options.budgets),

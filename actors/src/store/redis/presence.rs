@@ -9,10 +9,10 @@ use crate::ids::{GroupName, SessionId};
 use crate::layer::NodeKey;
 use crate::store::{NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
-/// Rows in one script run: a few milliseconds of the server's time.
-const BATCH: usize = 100;
+/// Memberships in one script run (of one session, if it has more): a few milliseconds of the server's time.
+const BATCH: usize = 1_000;
 /// Rows of a dead node that are removed at once.
-const FORGET: usize = 500;
+const FORGET: usize = 100;
 
 macro_rules! presence_script {
     ($name:literal) => {
@@ -44,6 +44,29 @@ impl RedisPresence {
         }
     }
 
+    async fn put(&self, rows: &[(SessionId, Option<Row>)], renew: bool) -> StoreResult<()> {
+        let size = |(_, row): &(SessionId, Option<Row>)| 1 + row.as_ref().map_or(0, |row| row.groups.len());
+        let mut rest = rows;
+        while let Some(first) = rest.first() {
+            let mut taken = size(first);
+            let more = rest[1..].iter().take_while(|row| {
+                taken += size(row);
+                taken <= BATCH
+            });
+            let (batch, later) = rest.split_at(1 + more.count());
+            rest = later;
+            let mut call = self.rows.prepare_invoke();
+            call.arg(self.keys.prefix()).arg(self.life).arg(self.node_key.as_str()).arg(i32::from(renew));
+            for (session, row) in batch {
+                let json = row.as_ref().map(serde_json::to_string).transpose();
+                let json = json.map_err(|error| wrong(&error.to_string()))?;
+                call.arg(session.as_str()).arg(json.unwrap_or_default());
+            }
+            let () = self.database.script(&call).await?;
+        }
+        Ok(())
+    }
+
     fn others(&self, rows: Vec<(String, String)>) -> Vec<Row> {
         let others = rows.into_iter().filter(|(node, _)| node != self.node_key.as_str());
         others.filter_map(|(_, json)| serde_json::from_str(&json).ok()).collect()
@@ -53,17 +76,11 @@ impl RedisPresence {
 #[async_trait]
 impl Presence for RedisPresence {
     async fn write(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
-        for rows in rows.chunks(BATCH) {
-            let mut call = self.rows.prepare_invoke();
-            call.arg(self.keys.prefix()).arg(self.life).arg(self.node_key.as_str());
-            for (session, row) in rows {
-                let json = row.as_ref().map(serde_json::to_string).transpose();
-                let json = json.map_err(|error| wrong(&error.to_string()))?;
-                call.arg(session.as_str()).arg(json.unwrap_or_default());
-            }
-            let () = self.database.script(&call).await?;
-        }
-        Ok(())
+        self.put(rows, false).await
+    }
+
+    async fn renew(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
+        self.put(rows, true).await
     }
 
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>> {

@@ -27,17 +27,49 @@ impl TestServer {
         server
     }
 
+    /// A server that copies another one.
+    pub fn replica_of(master: &Self) -> Self {
+        let mut server = Self::absent();
+        let port = master.port.to_string();
+        server.launch_with(&["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"]);
+        server
+    }
+
+    /// A Sentinel that alone decides when a master, `mine`, is dead.
+    pub fn sentinel_of(master: &Self) -> Self {
+        let mut server = Self::absent();
+        let port = master.port;
+        let told = format!(
+            "sentinel monitor mine 127.0.0.1 {port} 1\nsentinel down-after-milliseconds mine 300\n\
+             sentinel failover-timeout mine 3000\n"
+        );
+        std::fs::write(server.dir.path().join("sentinel.conf"), told).expect("written");
+        server.launch_with(&["--sentinel"]);
+        server
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Starts what is absent, empty.
     pub fn launch(&mut self) {
-        let child = Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .arg("--dir")
-            .arg(self.dir.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect(
-                "these tests need redis-server: install it with `apt-get install redis-server` or `brew install redis`",
-            );
+        self.launch_with(&[]);
+    }
+
+    fn launch_with(&mut self, more: &[&str]) {
+        let mut command = Command::new("redis-server");
+        if more == ["--sentinel"] {
+            // Its file is its memory, and comes first.
+            command.arg(self.dir.path().join("sentinel.conf"));
+            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
+        } else {
+            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        }
+        let child = command.arg("--dir").arg(self.dir.path()).args(more).stdout(Stdio::null()).spawn().expect(
+            "these tests need redis-server: install it with `apt-get install redis-server` or `brew install redis`",
+        );
         self.child = Some(child);
         for _ in 0..500 {
             let mut connection = redis::Client::open(self.url(0)).expect("a good URL").get_connection();

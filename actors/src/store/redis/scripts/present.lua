@@ -7,8 +7,9 @@ local function groups_of(json)
   return json and cjson.decode(json).groups or {}
 end
 
--- Writes (or, without json, removes) the row of a session at a node, and what follows from it.
-local function present(node, session, json)
+-- Writes (or, without json, removes) the row of a session at a node, and what follows from it. Of groups that it was in
+-- before, only if all is to be renewed.
+local function present(node, session, json, renew)
   local here, own = prefix .. ':here:' .. session, prefix .. ':sessions:' .. node
   local old, new = groups_of(redis.call('HGET', here, node)), groups_of(json)
   if json then
@@ -21,15 +22,18 @@ local function present(node, session, json)
     redis.call('SREM', own, session)
     if redis.call('EXISTS', here) == 0 then redis.call('ZREM', live, session) end
   end
-  local elsewhere = {}
-  local rows = redis.call('HGETALL', here)
-  for i = 1, #rows, 2 do
-    if rows[i] ~= node then
-      for group in pairs(groups_of(rows[i + 1])) do elsewhere[group] = true end
-    end
-  end
+  local elsewhere
   for group in pairs(old) do
     if not new[group] then
+      if not elsewhere then
+        elsewhere = {}
+        local rows = redis.call('HGETALL', here)
+        for i = 1, #rows, 2 do
+          if rows[i] ~= node then
+            for other in pairs(groups_of(rows[i + 1])) do elsewhere[other] = true end
+          end
+        end
+      end
       local at = prefix .. ':at:' .. group
       if redis.call('HINCRBY', at, node, -1) <= 0 then redis.call('HDEL', at, node) end
       if not elsewhere[group] then redis.call('ZREM', prefix .. ':members:' .. group, session) end
@@ -38,8 +42,10 @@ local function present(node, session, json)
   for group, since in pairs(new) do
     local at, members = prefix .. ':at:' .. group, prefix .. ':members:' .. group
     if not old[group] then redis.call('HINCRBY', at, node, 1) end
-    redis.call('ZADD', members, 'NX', string.format('%.0f', since), session)
-    redis.call('EXPIRE', at, life)
-    redis.call('EXPIRE', members, life)
+    if renew or not old[group] then
+      redis.call('ZADD', members, 'NX', string.format('%.0f', since), session)
+      redis.call('EXPIRE', at, life)
+      redis.call('EXPIRE', members, life)
+    end
   end
 end
