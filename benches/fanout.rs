@@ -1,5 +1,6 @@
 //! What a group message costs: Sophie with two nodes beside the real channels_redis (core and pubsub), in one run on
-//! one machine. One node has the speaker, the other the listeners, each of them in 100 groups; so the figures of the two
+//! one machine. One node has the speaker, the other the listeners, each of them in 100 groups (1,000 listeners: in 5, since all
+//! that joins is told to all who are there); so the figures of the two
 //! nodes compare with those of channels_redis's sending and receiving process.
 //!
 //! `cargo bench --bench fanout` prints a table, first at a gentle pace (latencies, CPU), then as fast as it goes. Needs
@@ -23,7 +24,6 @@ use server::TestServer;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-const GROUPS: usize = 100;
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/bin/python");
 const SIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/channels_redis_side.py");
 /// Commands of the speaker that may be unanswered.
@@ -86,10 +86,10 @@ impl Node {
         Self { child, address }
     }
 
-    async fn join(&self, session: &str) -> Socket {
+    async fn join(&self, session: &str, groups: usize) -> Socket {
         let url = format!("ws://{}/ws/chat/{session}", self.address);
         let (mut socket, _) = tokio_tungstenite::connect_async(url).await.expect("connected");
-        for group in 0..GROUPS {
+        for group in 0..groups {
             let id = group.to_string();
             let join = json!({"type": "group.join", "id": id, "group": format!("g{group}")});
             socket.send(Message::text(join.to_string())).await.expect("sent");
@@ -161,7 +161,7 @@ async fn listen(mut socket: SplitStream<Socket>, messages: usize) -> Vec<f64> {
     latencies
 }
 
-async fn speak(speaker: Socket, messages: usize, pace: f64) {
+async fn speak(speaker: Socket, groups: usize, messages: usize, pace: f64) {
     let (mut out, mut back): (SplitSink<Socket, Message>, SplitStream<Socket>) = speaker.split();
     let began = now();
     let mut acknowledged = 0;
@@ -177,7 +177,7 @@ async fn speak(speaker: Socket, messages: usize, pace: f64) {
             }
         }
         let text = format!("{}@{}", "x".repeat(40), now());
-        let group = format!("g{}", number % GROUPS);
+        let group = format!("g{}", number % groups);
         let send =
             json!({"type": "message.send", "id": number.to_string(), "group": group, "text": text, "assistant": false});
         out.send(Message::text(send.to_string())).await.expect("sent");
@@ -191,21 +191,21 @@ async fn speak(speaker: Socket, messages: usize, pace: f64) {
     }
 }
 
-async fn sophie(listeners: usize, messages: usize, pace: f64) -> Cost {
+async fn sophie(groups: usize, listeners: usize, messages: usize, pace: f64) -> Cost {
     let redis = TestServer::start();
     let (one, other) = (Node::start(&redis).await, Node::start(&redis).await);
     let mut listening = Vec::new();
     for number in 0..listeners {
-        let (out, back) = other.join(&format!("listener-{number}")).await.split();
+        let (out, back) = other.join(&format!("listener-{number}"), groups).await.split();
         listening.push((out, actix::spawn(listen(back, messages))));
     }
     // Last, since nobody reads what it is told meanwhile.
-    let speaker = one.join("speaker").await;
+    let speaker = one.join("speaker", groups).await;
     // What joining still does in the background is not the messages' cost.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = redis_costs(&redis);
     let (sending, receiving, began) = (one.cpu(), other.cpu(), now());
-    speak(speaker, messages, pace).await;
+    speak(speaker, groups, messages, pace).await;
     let mut latencies = Vec::new();
     for (_out, listener) in listening {
         latencies.extend(listener.await.expect("read all"));
@@ -228,9 +228,9 @@ async fn sophie(listeners: usize, messages: usize, pace: f64) -> Cost {
     }
 }
 
-fn channels_redis(layer: &str, listeners: usize, messages: usize, pace: f64) -> Option<Cost> {
+fn channels_redis(layer: &str, groups: usize, listeners: usize, messages: usize, pace: f64) -> Option<Cost> {
     let redis = TestServer::start();
-    let numbers = [GROUPS, listeners, messages].map(|number| number.to_string());
+    let numbers = [groups, listeners, messages].map(|number| number.to_string());
     let mut command = Command::new(PYTHON);
     command.args([SIDE, layer, &redis.url(0)]).args(numbers).arg(pace.to_string());
     let output = command.stderr(Stdio::inherit()).output().ok()?;
@@ -249,11 +249,11 @@ async fn main() {
             "\n{title}\n{:<16} listeners  sender_ms  receiver_ms  redis_ms  redis_calls redis_reads  deliveries_/s   p50_ms   p99_ms",
             ""
         );
-        for (listeners, messages) in [(1, 2_000), (10, 2_000), (100, 1_000), (1_000, 300)] {
+        for (groups, listeners, messages) in [(100, 1, 2_000), (100, 10, 2_000), (100, 100, 1_000), (5, 1_000, 300)] {
             let messages = if pace > 0.0 { messages.min(500) } else { messages };
-            sophie(listeners, messages, pace).await.print("sophie", listeners);
+            sophie(groups, listeners, messages, pace).await.print("sophie", listeners);
             for layer in ["core", "pubsub"] {
-                match channels_redis(layer, listeners, messages, pace) {
+                match channels_redis(layer, groups, listeners, messages, pace) {
                     Some(cost) => cost.print(layer, listeners),
                     None => println!("{layer:<16} {listeners:>9} did not run (make setup installs it)"),
                 }
