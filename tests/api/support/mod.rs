@@ -5,6 +5,7 @@ mod app;
 mod broker;
 mod handshake;
 mod raw;
+#[allow(dead_code, reason = "the stores' own tests use all of it")]
 #[path = "../../../actors/src/store/redis/server.rs"]
 mod redis_server;
 mod socket;
