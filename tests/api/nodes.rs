@@ -120,6 +120,7 @@ async fn a_session_is_the_same_on_whichever_node_its_sockets_are() {
 
     // What a session joined is where it comes back, on another node too.
     join(&mut here, "club").await;
+    while there.event_of("group.joined").await["group"] != "club" {}
     drop((here, there));
     let ready = nodes[1].open("s1").await.ready;
     assert_eq!(ready["groups"], json!(["chat_s1", "club"]));
