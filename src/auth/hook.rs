@@ -42,10 +42,17 @@ pub struct CallerHeaders {
 }
 
 impl CallerHeaders {
-    /// The name of its entry in the general cache; none for a caller who shows nothing.
-    fn entry(&self) -> Option<String> {
-        let [cookie, authorization] =
-            [&self.cookie, &self.authorization].map(|text| text.as_deref().unwrap_or_default());
+    /// The name of its entry in the general cache; none for a caller who shows nothing. `cookies` are those that count; all
+    /// if there are none.
+    fn entry(&self, cookies: &[String]) -> Option<String> {
+        // Sorted: browsers send the same cookies in different orders, by their paths and when each was set.
+        let mut shown: Vec<&str> = self.cookie.as_deref().unwrap_or_default().split(';').map(str::trim).collect();
+        shown.retain(|pair| {
+            let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
+            !pair.is_empty() && (cookies.is_empty() || cookies.iter().any(|it| it == name))
+        });
+        shown.sort_unstable();
+        let (cookie, authorization) = (shown.join("; "), self.authorization.as_deref().unwrap_or_default());
         if cookie.is_empty() && authorization.is_empty() {
             return None;
         }
@@ -133,6 +140,7 @@ pub enum Verdict {
 /// The application's door.
 pub struct Hook {
     url: ServiceUrl,
+    cookies: Vec<String>,
     client: reqwest::Client,
     cache: Arc<dyn GeneralCache>,
     keep_seconds: u64,
@@ -153,12 +161,13 @@ impl Hook {
             .map_err(|error| SettingsError::new("auth.hook_url", format!("no HTTP client for it: {error}")))?;
         let keep_seconds = settings.general_cache.ttl_seconds;
         let (asking, is_down) = Default::default();
-        Ok(Self { url: settings.auth.hook_url.clone(), client, cache, keep_seconds, asking, is_down, metrics })
+        let (url, cookies) = (settings.auth.hook_url.clone(), settings.auth.hook_cookies.clone());
+        Ok(Self { url, cookies, client, cache, keep_seconds, asking, is_down, metrics })
     }
 
     /// What the application says of a caller, or said a short while ago.
     pub async fn ask(&self, session: &SessionId, address: IpAddr, headers: &CallerHeaders) -> Verdict {
-        let Some(entry) = headers.entry() else { return self.request(session, address, headers).await };
+        let Some(entry) = headers.entry(&self.cookies) else { return self.request(session, address, headers).await };
         if let Some(kept) = self.kept(&entry).await {
             return Verdict::Granted(kept);
         }
@@ -176,7 +185,7 @@ impl Hook {
 
     /// What the application says now, whatever it said before.
     pub async fn ask_anew(&self, session: &SessionId, address: IpAddr, headers: &CallerHeaders) -> Verdict {
-        match headers.entry() {
+        match headers.entry(&self.cookies) {
             Some(entry) => self.ask_and_keep(&entry, session, address, headers).await,
             None => self.request(session, address, headers).await,
         }
@@ -334,7 +343,20 @@ mod tests {
         // python3 -c 'import hashlib; print(hashlib.sha256(b"sessionid=abc\n").hexdigest())'
         let digest = "a8299ef464d6e6a999655481d6258b9ea395ec84d6a5e0ce8ad2f0ccdb678b69";
         let headers = CallerHeaders { cookie: Some("sessionid=abc".into()), ..CallerHeaders::default() };
-        assert_eq!(headers.entry(), Some(format!("sophie:hook:{digest}")));
-        assert_eq!(CallerHeaders::default().entry(), None);
+        assert_eq!(headers.entry(&[]), Some(format!("sophie:hook:{digest}")));
+        assert_eq!(CallerHeaders::default().entry(&[]), None);
+    }
+
+    #[test]
+    fn the_order_of_cookies_does_not_matter_and_only_those_that_count_do() {
+        let entry = |cookie: &str, count: &[&str]| {
+            let headers = CallerHeaders { cookie: Some(cookie.into()), ..CallerHeaders::default() };
+            headers.entry(&count.iter().map(|&name| name.to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(entry("b=2; a=1", &[]), entry("a=1;b=2", &[]));
+        assert_ne!(entry("a=1; b=2", &[]), entry("a=1", &[]));
+        assert_eq!(entry("_ga=9; sessionid=abc; theme=dark", &["sessionid"]), entry("sessionid=abc", &[]));
+        assert_ne!(entry("sessionid=abd", &["sessionid"]), entry("sessionid=abc", &["sessionid"]));
+        assert_eq!(entry("theme=dark; xsessionid=abc", &["sessionid"]), None, "shows nothing that counts");
     }
 }

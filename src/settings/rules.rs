@@ -66,6 +66,12 @@ pub const RULES: &[(&str, Rule)] = &[
     ("auth.jwt_secret", ANY_SECRET),
     ("auth.jwks_url", HTTP),
     ("auth.hook_url", HTTP),
+    (
+        "auth.hook_cookies",
+        Rule::List(&Rule::Text("the name of a cookie", |t| {
+            !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic() && !b"=;,\"".contains(&b))
+        })),
+    ),
     ("auth.open", Rule::Switch),
     (
         "auth.api_keys",

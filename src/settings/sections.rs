@@ -60,6 +60,8 @@ pub struct AuthSettings {
     pub jwt_secret: Secret,
     pub jwks_url: ServiceUrl,
     pub hook_url: ServiceUrl,
+    /// Names of the cookies that say who a caller is; empty: all of them.
+    pub hook_cookies: Vec<String>,
     pub open: bool,
     pub api_keys: Vec<Secret>,
 }

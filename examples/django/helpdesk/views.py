@@ -54,5 +54,5 @@ def sophie_hook(request):
 @receiver(user_logged_out)
 def forget_in_sophie(request, **_):
     """Sophie keeps the hook's answer for up to five minutes: who logs out is to be forgotten at once."""
-    shown = f"{request.headers.get('Cookie', '')}\n{request.headers.get('Authorization', '')}"
+    shown = f"sessionid={request.COOKIES.get('sessionid')}\n{request.headers.get('Authorization', '')}"
     caches["sophie"].delete(f"sophie:hook:{hashlib.sha256(shown.encode()).hexdigest()}")
