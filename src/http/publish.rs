@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sophie_actors::answers::Ask;
+use sophie_actors::answers::{Ask, estimate_tokens};
 use sophie_actors::ids::{GroupName, MessageId, UserId};
-use sophie_actors::limiter::{Admit, Permit, Refund};
+use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{ErrorCode, Event, Logged, Message, Refusal, Role, timestamp};
 use sophie_actors::services::{PATIENCE, Services};
@@ -77,12 +77,13 @@ pub async fn by_application(
     let speech = Speech::read(&body, &state.services)?;
     let once = idempotency_key(&request, &name)?;
     let admit = Admit {
-        user: UserId::from(format!("api:{name}").as_str()),
+        caller: Caller::Application(Application { name: name.clone(), ..Application::default() }),
         address: client_address(&request, &state),
-        question: speech.text.clone().filter(|_| speech.assistant),
+        group: Some(group.clone()),
+        prompt_tokens: speech.text.as_deref().filter(|_| speech.assistant).map(estimate_tokens),
     };
     let permit = match state.services.limiter.send(admit).timeout(PATIENCE).await {
-        Ok(verdict) => verdict?,
+        Ok(verdict) => verdict.map_err(Refusal::from)?,
         Err(_) => return Err(Refusal::internal().into()),
     };
     let speaker = Speaker { author: name, role: Role::System, once, permit };

@@ -135,6 +135,7 @@ impl Fault {
             reason: reason.to_owned(),
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             detail: self.detail(key),
+            refusal: None,
         }
     }
 

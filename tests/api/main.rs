@@ -40,6 +40,7 @@ mod many;
 mod nodes;
 mod nodes_answers;
 mod nodes_faults;
+mod nodes_flights;
 mod recovery;
 mod redis_faults;
 mod redis_flaps;

@@ -1,4 +1,5 @@
-//! Drives one generation: the cache, else the backend, and back into the cache with proof of completion.
+//! Drives one generation: the cache, else another node that generates it already, else the backend, and back into the cache
+//! with proof of completion.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +9,9 @@ use bytestring::ByteString;
 use futures_util::StreamExt;
 use tokio::time::timeout;
 
+use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
-use super::{Answers, Generated, Parts};
+use super::{Answers, Generated, Join, Parts};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
 use crate::protocol::{ErrorCode, timestamp};
 use crate::store::CachedAnswer;
@@ -20,29 +22,39 @@ const SLACK: Duration = Duration::from_secs(5);
 const FILTERED: &str = "content_filter";
 
 /// Runs until the generation has ended and is cached, or everybody has left.
-pub(super) async fn run(
-    parts: Arc<Parts>,
-    answers: Addr<Answers>,
-    generation: Arc<Generation>,
-    digest: String,
-    request: ChatRequest,
-    past_cache: bool,
-) {
-    let ending = EndOnDrop { answers, generation, digest };
-    let EndOnDrop { generation, digest, .. } = &ending;
+pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: Arc<Generation>, join: Join) {
+    let ending = EndOnDrop { answers, generation, digest: join.digest.clone() };
     tokio::select! {
-        () = generation.abandoned() => {}
-        () = write(&parts, generation, digest, &request, past_cache) => {}
+        () = ending.generation.abandoned() => {}
+        () = write(&parts, &ending.generation, &join) => {}
     }
 }
 
-async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, past_cache: bool) {
-    if parts.cache.enabled && !past_cache && read_cache(parts, generation, digest).await {
-        return;
+async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
+    let Join { digest, request, reuse } = join;
+    let look = async || parts.cache.enabled && read_cache(parts, generation, digest).await;
+    let mut lead = None;
+    if reuse.read {
+        if look().await {
+            return;
+        }
+        let flight = match board(parts, generation, digest, look).await {
+            Boarded::Leads(flight) => flight,
+            Boarded::Ended => return,
+        };
+        lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
     }
     generation.begin(Origin::Backend);
     let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
-    let end = match timeout(whole, read_backend(parts, generation, request)).await {
+    let reading = timeout(whole, read_backend(parts, generation, request));
+    let read = match &mut lead {
+        Some(lead) => tokio::select! {
+            read = reading => read,
+            never = lead.keep() => match never {},
+        },
+        None => reading.await,
+    };
+    let end = match read {
         Ok(Ok(())) => prove(&generation.chunks()),
         Ok(Err(error)) => End::Failed(error),
         Err(_) => End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", "no end within ai.total_seconds")),
@@ -57,7 +69,11 @@ async fn write(parts: &Parts, generation: &Generation, digest: &str, request: &C
     }
     generation.finish(end.clone());
     if parts.cache.enabled {
-        write_cache(parts, generation, digest, request, end).await;
+        write_cache(parts, generation, digest, request, end.clone()).await;
+    }
+    // After the cache: who comes too late to follow finds it there.
+    if let Some(lead) = lead {
+        lead.land(&end).await;
     }
 }
 
@@ -131,7 +147,7 @@ fn prove(chunks: &[Chunk]) -> End {
 }
 
 async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, end: End) {
-    let End::Complete { finish_reason, usage } = end else { return };
+    let (End::Complete { finish_reason, usage }, Some(ttl)) = (end, generation.keep()) else { return };
     if finish_reason == FILTERED {
         return;
     }
@@ -144,7 +160,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
         usage,
         chunks: chunks.into_iter().map(|chunk| chunk.raw).collect::<Vec<ByteString>>(),
     };
-    if let Err(error) = parts.stores.cache.put(digest, &entry).await {
+    if let Err(error) = parts.stores.cache.put(digest, &entry, ttl).await {
         log::debug!("cache not written error={error}");
         parts.metrics.store_failed("cache_put");
     }
@@ -156,7 +172,7 @@ fn model_of(request: &ChatRequest) -> String {
 }
 
 fn failure(code: ErrorCode, reason: &str, detail: &str) -> BackendError {
-    BackendError { code, reason: reason.into(), retry_after_ms: None, detail: detail.into() }
+    BackendError { code, reason: reason.into(), retry_after_ms: None, detail: detail.into(), refusal: None }
 }
 
 /// A generation whose driver is gone has ended, whatever happened to the driver; equal questions must not find it.

@@ -3,8 +3,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
+use super::Reuse;
 use crate::backend::{BackendError, Chunk};
 use crate::protocol::Usage;
 
@@ -13,12 +16,14 @@ use crate::protocol::Usage;
 pub enum Origin {
     /// The cache.
     Cache,
+    /// The backend, by way of another node.
+    OtherNode,
     /// The backend.
     Backend,
 }
 
 /// How a generation ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum End {
     /// Complete, with proof.
     Complete {
@@ -46,7 +51,11 @@ struct State {
     chunks: Vec<Chunk>,
     end: Option<End>,
     followers: usize,
+    /// Who may still read at other nodes: it is not abandoned before somebody has asked them.
+    shared: bool,
     abandoned: bool,
+    /// How long the answer is to be kept in the cache, in seconds (`None`: as long as usual), if anybody wants it kept.
+    keep: Option<Option<u64>>,
 }
 
 /// The list and its state.
@@ -92,16 +101,56 @@ impl Generation {
         self.grew.notify_waiters();
     }
 
+    /// Whether somebody wants the answer kept, and for how many seconds: the longest that anybody asked for, as long as usual
+    /// if somebody had no wish.
+    pub fn keep(&self) -> Option<Option<u64>> {
+        self.state().keep
+    }
+
     /// Everything that was written so far.
     pub fn chunks(&self) -> Vec<Chunk> {
         self.state().chunks.clone()
     }
 
-    /// Waits until the last follower has left.
+    /// The data lines after the first `seen` ones.
+    pub fn raw_after(&self, seen: usize) -> Vec<ByteString> {
+        self.state().chunks.iter().skip(seen).map(|chunk| chunk.raw.clone()).collect()
+    }
+
+    /// Other nodes may follow from now on (or no longer): when the last follower here has left, [`Self::abandon`] decides.
+    pub fn share(&self, shared: bool) {
+        let mut state = self.state();
+        state.shared = shared;
+        if !shared && state.followers == 0 && state.end.is_none() {
+            state.abandoned = true;
+            self.left.notify_waiters();
+        }
+    }
+
+    /// Nobody follows at other nodes either. `false`: somebody does here, again.
+    pub fn abandon(&self) -> bool {
+        let mut state = self.state();
+        if state.followers == 0 {
+            state.abandoned = true;
+            self.left.notify_waiters();
+        }
+        state.abandoned
+    }
+
+    /// Waits until nobody follows here.
+    pub async fn unfollowed(&self) {
+        self.left_so_far(|state| state.followers == 0).await;
+    }
+
+    /// Waits until nobody follows anywhere.
     pub async fn abandoned(&self) {
+        self.left_so_far(|state| state.abandoned).await;
+    }
+
+    async fn left_so_far(&self, enough: impl Fn(&State) -> bool) {
         loop {
             let left = self.left.notified();
-            if self.state().abandoned {
+            if enough(&self.state()) {
                 return;
             }
             left.await;
@@ -117,6 +166,17 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// Says what this follower wants to be done with the answer.
+    pub(super) fn wants(&self, reuse: Reuse) {
+        if reuse.write {
+            let mut state = self.generation.state();
+            state.keep = Some(match state.keep {
+                None => reuse.ttl_seconds,
+                Some(kept) => kept.zip(reuse.ttl_seconds).map(|(kept, more)| kept.max(more)),
+            });
+        }
+    }
+
     /// Waits until it is known where the chunks come from (or the generation has failed before that).
     pub async fn origin(&self) -> Origin {
         loop {
@@ -159,7 +219,7 @@ impl Drop for Follower {
         let mut state = self.generation.state();
         state.followers -= 1;
         if state.followers == 0 && state.end.is_none() {
-            state.abandoned = true;
+            state.abandoned = !state.shared;
             self.generation.left.notify_waiters();
         }
     }
@@ -204,6 +264,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_other_nodes_may_follow_is_abandoned_when_that_is_decided() {
+        let generation = Arc::new(Generation::default());
+        generation.share(true);
+        drop(generation.follow().expect("running"));
+        generation.unfollowed().await;
+        let back = generation.follow().expect("not abandoned yet");
+        assert!(!generation.abandon(), "somebody came back");
+        drop(back);
+        assert!(generation.abandon());
+        assert!(generation.follow().is_none());
+    }
+
+    #[tokio::test]
     async fn a_failed_generation_is_followed_by_nobody_else_and_a_complete_one_is() {
         let (failed, whole) = (Arc::new(Generation::default()), Arc::new(Generation::default()));
         let mut early = failed.follow().expect("running");
@@ -212,6 +285,7 @@ mod tests {
             reason: "r".into(),
             retry_after_ms: None,
             detail: "d".into(),
+            refusal: None,
         };
         failed.finish(End::Failed(error.clone()));
         assert!(failed.follow().is_none());

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::generation::{End, Next, Origin};
-use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, conversation, digest};
+use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest};
 use crate::backend::BackendError;
 use crate::directory;
 use crate::ids::AnswerId;
@@ -145,7 +145,8 @@ impl GroupAnswer {
         let setting = self.parts.cache.scope;
         let scope = conversation::scope(setting, conversation.has_history, &self.ask.group, &self.ask.user);
         let digest = digest::digest(&scope, &conversation.request.body);
-        let join = Join { digest, request: conversation.request, past_cache: self.ask.past_cache };
+        let reuse = if self.ask.past_cache { Reuse::FRESH } else { Reuse::FREE };
+        let join = Join { digest, request: conversation.request, reuse };
         self.answers.send(join).timeout(PATIENCE).await.ok()
     }
 
@@ -157,6 +158,7 @@ impl GroupAnswer {
                 reason: "something went wrong on the server; try again".into(),
                 retry_after_ms: None,
                 detail: "the answers actor did not reply".into(),
+                refusal: None,
             }));
         };
         let mut watch = Watch::new(Duration::from_secs(self.parts.options.abandon_seconds));
@@ -207,6 +209,7 @@ impl GroupAnswer {
     fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
         match origin {
             Origin::Cache => CacheStatus::Hit,
+            Origin::OtherNode => CacheStatus::Coalesced,
             Origin::Backend if self.ask.past_cache || !self.parts.cache.enabled && !coalesced => CacheStatus::Bypass,
             Origin::Backend if coalesced => CacheStatus::Coalesced,
             Origin::Backend => CacheStatus::Miss,
@@ -371,6 +374,7 @@ fn interrupted() -> BackendError {
         reason: "the server was stopped before the answer was through; what was written is kept, try again".into(),
         retry_after_ms: None,
         detail: "the drain time was over".into(),
+        refusal: None,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod conversation;
 mod digest;
+mod flying;
 mod generate;
 mod generation;
 mod group_answer;
@@ -33,7 +34,9 @@ use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{GroupRegistry, Roster};
 use crate::store::{Once, Stores};
-use generation::{Follower, Generation};
+pub use digest::{Scope, digest};
+use generation::Generation;
+pub use generation::{End, Follower, Next, Origin};
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;
@@ -96,18 +99,40 @@ pub struct InterruptAll;
 /// Asks for a generation: one under way for the same digest, or a new one.
 #[derive(Message)]
 #[rtype(result = "Joined")]
-struct Join {
+pub struct Join {
     /// The same for equal questions of one scope.
-    digest: String,
-    request: ChatRequest,
-    /// Neither joins another generation nor reads the cache.
-    past_cache: bool,
+    pub digest: String,
+    /// What the backend is asked.
+    pub request: ChatRequest,
+    /// What the cache and running generations are used for.
+    pub reuse: Reuse,
 }
 
+/// What may be shared of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reuse {
+    /// A running generation may be joined and the cache read. Otherwise the backend is asked.
+    pub read: bool,
+    /// A new answer is kept. One that others want kept is.
+    pub write: bool,
+    /// For so many seconds; `cache.ttl_seconds` without it.
+    pub ttl_seconds: Option<u64>,
+}
+
+impl Reuse {
+    /// Everything may be shared.
+    pub const FREE: Self = Self { read: true, write: true, ttl_seconds: None };
+    /// A fresh answer is wanted, which others may have.
+    pub const FRESH: Self = Self { read: false, ..Self::FREE };
+}
+
+/// A follower of the generation that was joined or begun.
 #[derive(MessageResponse)]
-struct Joined {
-    follower: Follower,
-    coalesced: bool,
+pub struct Joined {
+    /// Reads it from its first chunk. When the last one is dropped, so is the request to the backend.
+    pub follower: Follower,
+    /// Others had asked for it before.
+    pub coalesced: bool,
 }
 
 /// A generation has ended, and its cache write with it.
@@ -259,20 +284,23 @@ impl Handler<InterruptAll> for Answers {
 impl Handler<Join> for Answers {
     type Result = Joined;
 
-    fn handle(&mut self, Join { digest, request, past_cache }: Join, ctx: &mut Context<Self>) -> Joined {
-        let under_way = match past_cache {
-            true => None,
-            false => self.generations.get(&digest).and_then(Generation::follow),
+    fn handle(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
+        let reuse = join.reuse;
+        let under_way = match reuse.read {
+            true => self.generations.get(&join.digest).and_then(Generation::follow),
+            false => None,
         };
         if let Some(follower) = under_way {
+            follower.wants(reuse);
             return Joined { follower, coalesced: true };
         }
         let generation = Arc::new(Generation::default());
         let follower = generation.follow().expect("a fresh generation is not abandoned");
-        if !past_cache {
-            self.generations.insert(digest.clone(), generation.clone());
+        follower.wants(reuse);
+        if reuse.read {
+            self.generations.insert(join.digest.clone(), generation.clone());
         }
-        actix::spawn(generate::run(self.parts.clone(), ctx.address(), generation, digest, request, past_cache));
+        actix::spawn(generate::run(self.parts.clone(), ctx.address(), generation, join));
         Joined { follower, coalesced: false }
     }
 }

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use async_trait::async_trait;
 use bytestring::ByteString;
 use futures_util::Stream;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use chunk::{BadChunk, ChunkWriter, Completion, Parsed, ReportedError};
@@ -47,7 +48,7 @@ pub enum StreamItem {
 }
 
 /// Why the backend did not answer, as a client may read it: no address, no key, no stack.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{}: {detail}", code.as_str())]
 pub struct BackendError {
     /// `ai_unavailable`, `ai_timeout`, `ai_rejected` or `interrupted`.
@@ -58,6 +59,18 @@ pub struct BackendError {
     pub retry_after_ms: Option<u64>,
     /// For the operator's log: what really happened. Never sent to a client; never a key.
     pub detail: String,
+    /// What the backend said to a request that it refused, for callers who speak its protocol: nothing of the account or of
+    /// this service is in it.
+    pub refusal: Option<BackendRefusal>,
+}
+
+/// A backend's own words about a request that it refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendRefusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error object.
+    pub error: Value,
 }
 
 /// The chunks of one answer.

@@ -10,10 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
 
+use super::quota::Left;
 use super::{Bucket, Limits, Verdict};
-use crate::answers::estimate_tokens;
 use crate::exit::ExitGuard;
-use crate::ids::UserId;
+use crate::ids::{GroupName, UserId};
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::protocol::{ErrorCode, Refusal};
@@ -28,16 +28,53 @@ const MAX_RETRY_AFTER_MS: u64 = 120_000;
 const MINUTE_US: u64 = 60_000_000;
 const HOUR_US: u64 = 60 * MINUTE_US;
 
-/// Asks to admit a message.
+/// Whom a request counts against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A user in a chat session.
+    User(UserId),
+    /// An application, by its API key.
+    Application(Application),
+}
+
+/// An application as the limits know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Application {
+    /// The key's name.
+    pub name: String,
+    /// Requests a minute; none: those of a user.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens an hour; none: those of a user.
+    pub tokens_per_hour: Option<u64>,
+}
+
+/// Asks to admit a message or a request.
 #[derive(Message)]
-#[rtype(result = "Result<Permit, Refusal>")]
+#[rtype(result = "Result<Permit, Refused>")]
 pub struct Admit {
     /// Who asks.
-    pub user: UserId,
+    pub caller: Caller,
     /// From where.
     pub address: IpAddr,
-    /// The text that the AI is to answer; without one no tokens are reserved.
-    pub question: Option<String>,
+    /// For which group, if it is for one.
+    pub group: Option<GroupName>,
+    /// About how many tokens the AI is asked with, if it is asked; without it no tokens are reserved.
+    pub prompt_tokens: Option<u64>,
+}
+
+/// A refusal, with what is left of the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// For the client.
+    pub refusal: Refusal,
+    /// What is left.
+    pub left: Left,
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        refused.refusal
+    }
 }
 
 /// Asks to admit a connection.
@@ -58,6 +95,14 @@ pub struct Permit {
     tokens: Option<usize>,
     /// Whether this node's own limits gave it.
     local: bool,
+    left: Left,
+}
+
+impl Permit {
+    /// What is left of the limits after it.
+    pub fn left(&self) -> &Left {
+        &self.left
+    }
 }
 
 /// Corrects the reservation to what was used.
@@ -108,12 +153,29 @@ impl RateLimiter {
         if !options.enabled {
             return (Vec::new(), None);
         }
+        let (who, per_minute, burst, tokens_per_hour) = match &admit.caller {
+            Caller::User(user) => (
+                format!("user:{user}"),
+                options.user_messages_per_minute,
+                options.user_burst,
+                options.user_tokens_per_hour,
+            ),
+            Caller::Application(application) => {
+                let per_minute = application.requests_per_minute;
+                (
+                    format!("key:{}", application.name),
+                    per_minute.unwrap_or(options.user_messages_per_minute),
+                    per_minute.unwrap_or(options.user_burst),
+                    application.tokens_per_hour.unwrap_or(options.user_tokens_per_hour),
+                )
+            }
+        };
         let mut buckets = vec![
             Bucket {
-                key: format!("user:{}:messages", admit.user),
+                key: format!("{who}:messages"),
                 name: "messages a minute of a user",
-                interval_us: MINUTE_US / options.user_messages_per_minute.max(1),
-                burst: options.user_burst,
+                interval_us: MINUTE_US / per_minute.max(1),
+                burst,
                 cost: 1,
             },
             Bucket {
@@ -124,13 +186,13 @@ impl RateLimiter {
                 cost: 1,
             },
         ];
-        let tokens = admit.question.as_ref().map(|question| {
+        let tokens = admit.prompt_tokens.map(|prompt| {
             buckets.push(Bucket {
-                key: format!("user:{}:tokens", admit.user),
+                key: format!("{who}:tokens"),
                 name: "tokens an hour of a user",
-                interval_us: (HOUR_US / options.user_tokens_per_hour.max(1)).max(1),
-                burst: options.user_tokens_per_hour,
-                cost: (estimate_tokens(question) + RESERVED_FOR_ANSWER).min(options.user_tokens_per_hour),
+                interval_us: (HOUR_US / tokens_per_hour.max(1)).max(1),
+                burst: tokens_per_hour,
+                cost: prompt.saturating_add(RESERVED_FOR_ANSWER).min(tokens_per_hour),
             });
             buckets.len() - 1
         });
@@ -191,7 +253,7 @@ impl Actor for RateLimiter {
 }
 
 impl Handler<Admit> for RateLimiter {
-    type Result = ResponseFuture<Result<Permit, Refusal>>;
+    type Result = ResponseFuture<Result<Permit, Refused>>;
 
     fn handle(&mut self, admit: Admit, _: &mut Context<Self>) -> Self::Result {
         let keeper = self.keeper.clone();
@@ -201,11 +263,11 @@ impl Handler<Admit> for RateLimiter {
                 return Ok(Permit::default());
             }
             match keeper.admit(&taken).await {
-                (Verdict::Admitted { .. }, local) => Ok(Permit { taken, tokens, local }),
+                (Verdict::Admitted { .. }, local) => Ok(Permit { taken, tokens, local, left: Left::default() }),
                 (Verdict::Refused { bucket, retry_after_ms }, _) => {
                     let bucket = taken.get(bucket).unwrap_or(&taken[0]);
                     keeper.metrics.refused.with_label_values(&[bucket.name]).inc();
-                    Err(refusal(bucket, retry_after_ms))
+                    Err(Refused { refusal: refusal(bucket, retry_after_ms), left: Left::default() })
                 }
             }
         })

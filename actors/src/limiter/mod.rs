@@ -3,11 +3,13 @@
 mod actor;
 pub mod gcra;
 pub mod memory;
+mod quota;
 pub mod redis;
 
 use async_trait::async_trait;
 
-pub use actor::{Admit, AdmitConnect, Permit, RateLimiter, Refund, Settle};
+pub use actor::{Admit, AdmitConnect, Application, Caller, Permit, RateLimiter, Refund, Refused, Settle};
+pub use quota::{Left, Quota};
 
 use crate::store::StoreResult;
 

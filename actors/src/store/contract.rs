@@ -437,15 +437,15 @@ fn answer(text: &str) -> CachedAnswer {
 pub(super) async fn a_cached_answer_comes_back_whole(stores: Stores) {
     let digest = random_text(64);
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), None);
-    stores.cache.put(&digest, &answer("Grüße \u{1f600}")).await.expect("kept");
+    stores.cache.put(&digest, &answer("Grüße \u{1f600}"), None).await.expect("kept");
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), Some(answer("Grüße \u{1f600}")));
-    stores.cache.put(&digest, &answer("newer")).await.expect("kept");
+    stores.cache.put(&digest, &answer("newer"), None).await.expect("kept");
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), Some(answer("newer")));
 }
 
 pub(super) async fn too_large_an_answer_is_not_cached(stores: Stores) {
     let digest = random_text(64);
-    stores.cache.put(&digest, &answer(&"x".repeat(CACHE_MAX_ENTRY_BYTES))).await.expect("not an error");
+    stores.cache.put(&digest, &answer(&"x".repeat(CACHE_MAX_ENTRY_BYTES)), None).await.expect("not an error");
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), None);
 }
 

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod contract;
 mod feed;
+mod flights;
 pub mod memory;
 mod outbox;
 mod presence;
@@ -12,6 +13,7 @@ pub mod redis;
 use std::sync::Arc;
 
 pub use feed::{Feed, Heard, Told};
+pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
 pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 
@@ -331,8 +333,8 @@ pub struct CachedAnswer {
 pub trait AnswerCache: Send + Sync {
     /// The entry under a digest (lower-case hex).
     async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>>;
-    /// Keeps an entry for `cache.ttl_seconds`.
-    async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()>;
+    /// Keeps an entry for so many seconds, `cache.ttl_seconds` without any.
+    async fn put(&self, digest: &str, entry: &CachedAnswer, ttl_seconds: Option<u64>) -> StoreResult<()>;
 }
 
 /// The general cache: small facts about users and services, in a form that a Django application shares.
@@ -355,6 +357,8 @@ pub struct Stores {
     pub sessions: Arc<dyn SessionRecords>,
     /// Leases of answers.
     pub answers: Arc<dyn AnswerRecords>,
+    /// Generations under way in the cluster.
+    pub flights: Arc<dyn Flights>,
     /// This node's memberships.
     pub membership: Arc<dyn Membership>,
     /// The response cache.

@@ -107,6 +107,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         presence: faulty.inner.presence.clone(),
         outbox: faulty.inner.outbox.clone(),
         leases: faulty.inner.leases.clone(),
+        flights: faulty.inner.flights.clone(),
         feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
         limits: faulty,
@@ -217,8 +218,8 @@ impl AnswerCache for Faulty {
     async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>> {
         self.faults.on("get", digest, self.inner.cache.get(digest)).await
     }
-    async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()> {
-        self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry)).await
+    async fn put(&self, digest: &str, entry: &CachedAnswer, ttl: Option<u64>) -> StoreResult<()> {
+        self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry, ttl)).await
     }
 }
 

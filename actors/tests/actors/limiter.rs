@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use sophie_actors::answers::estimate_tokens;
 use sophie_actors::ids::UserId;
 use sophie_actors::limiter::memory::MemoryLimits;
-use sophie_actors::limiter::{Admit, AdmitConnect, Permit, RateLimiter, Refund, Settle};
+use sophie_actors::limiter::{Admit, AdmitConnect, Caller, Permit, RateLimiter, Refund, Settle};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::LimitOptions;
 use sophie_actors::protocol::{ErrorCode, Refusal};
@@ -42,9 +43,14 @@ impl Limited {
     }
 
     async fn admit(&self, user: &str, question: Option<&str>) -> Result<Permit, Refusal> {
-        let admit = Admit { user: UserId::from(user), address: ADDRESS, question: question.map(Into::into) };
-        self.limiter.send(admit).await.expect("the limiter lives")
+        let admitted = self.limiter.send(admit(user, question)).await.expect("the limiter lives");
+        admitted.map_err(Refusal::from)
     }
+}
+
+fn admit(user: &str, question: Option<&str>) -> Admit {
+    let prompt_tokens = question.map(estimate_tokens);
+    Admit { caller: Caller::User(UserId::from(user)), address: ADDRESS, group: None, prompt_tokens }
 }
 
 #[actix::test]
@@ -106,7 +112,7 @@ async fn while_shared_limits_are_away_the_own_ones_apply_and_they_come_back() {
 async fn a_question_that_hangs_at_the_shared_limits_holds_no_other_up() {
     let limited = Limited::start(|_| {});
     limited.faults.set("admit", Fault::Hang);
-    let hanging = limited.limiter.send(Admit { user: UserId::from("a"), address: ADDRESS, question: None });
+    let hanging = limited.limiter.send(admit("a", None));
     let hanging = actix::spawn(hanging);
     until("it is asked", || limited.faults.calls("admit").len() == 1).await;
     limited.faults.set("admit", Fault::Away);

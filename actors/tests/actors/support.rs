@@ -452,7 +452,13 @@ impl Feed {
     pub fn fail(&self) {
         let reason = "the AI cannot be reached".into();
         let code = ErrorCode::AiUnavailable;
-        self.send(Some(Err(BackendError { code, reason, retry_after_ms: None, detail: "told to fail".into() })));
+        self.send(Some(Err(BackendError {
+            code,
+            reason,
+            retry_after_ms: None,
+            detail: "told to fail".into(),
+            refusal: None,
+        })));
     }
 
     /// The stream panics.

@@ -59,7 +59,7 @@ impl Work {
                 continue;
             }
             if let Some((seq, question)) = self.find(&group, &message).await? {
-                let admitted = self.admit(&question, true).await?;
+                let admitted = self.admit(&group, &question, true).await?;
                 return Ok(Ask {
                     user: self.socket.access.user().clone(),
                     group,

@@ -10,9 +10,9 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 use super::{Effect, Reply};
-use crate::answers::{Ask, Slot};
+use crate::answers::{Ask, Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
-use crate::limiter::{Admit, Permit, Refund};
+use crate::limiter::{Admit, Caller, Permit, Refund};
 use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;
@@ -76,7 +76,7 @@ impl Work {
     }
 
     /// What the message may cost: a slot for its answer, and the rate limits.
-    async fn admit(&self, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
+    async fn admit(&self, group: &GroupName, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
         let slot = match assistant {
             true => Some(self.services.slots.take(&self.session).ok_or_else(|| {
                 Refusal::new(
@@ -87,9 +87,10 @@ impl Work {
             false => None,
         };
         let admit = Admit {
-            user: self.socket.access.user().clone(),
+            caller: Caller::User(self.socket.access.user().clone()),
             address: self.socket.address,
-            question: assistant.then(|| text.to_owned()),
+            group: Some(group.clone()),
+            prompt_tokens: assistant.then(|| estimate_tokens(text)),
         };
         let permit = match self.services.limiter.send(admit).timeout(PATIENCE).await {
             Ok(verdict) => verdict?,

@@ -51,7 +51,7 @@ impl Work {
         };
         let _alone = self.sending.lock().await;
         // A repetition is acknowledged even where a new message would be refused.
-        let admitted = match self.admit(&text, assistant).await {
+        let admitted = match self.admit(&group, &text, assistant).await {
             Ok(admitted) => admitted,
             Err(refusal) => {
                 return match self.services.stores.logs.recall(&once).await {

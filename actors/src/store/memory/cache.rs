@@ -1,25 +1,48 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use moka::Expiry;
 use moka::sync::Cache;
 
 use crate::store::{AnswerCache, CachedAnswer, StoreError, StoreResult};
 
 /// Cached answers in memory, bounded by the bytes of their JSON and their keys.
 pub struct MemoryCache {
-    entries: Cache<String, Arc<[u8]>>,
+    entries: Cache<String, Entry>,
+    ttl: Duration,
     max_entry_bytes: usize,
+}
+
+#[derive(Clone)]
+struct Entry {
+    json: Arc<[u8]>,
+    ttl: Duration,
+}
+
+/// Each entry has a life of its own.
+struct Lives;
+
+impl Expiry<String, Entry> for Lives {
+    fn expire_after_create(&self, _: &String, entry: &Entry, _: Instant) -> Option<Duration> {
+        Some(entry.ttl)
+    }
+
+    fn expire_after_update(&self, _: &String, entry: &Entry, _: Instant, _: Option<Duration>) -> Option<Duration> {
+        Some(entry.ttl)
+    }
 }
 
 impl MemoryCache {
     pub(super) fn new(bytes: u64, ttl: Duration, max_entry_bytes: usize) -> Self {
         let entries = Cache::builder()
             .max_capacity(bytes)
-            .weigher(|digest: &String, json: &Arc<[u8]>| u32::try_from(digest.len() + json.len()).unwrap_or(u32::MAX))
-            .time_to_live(ttl)
+            .weigher(|digest: &String, entry: &Entry| {
+                u32::try_from(digest.len() + entry.json.len()).unwrap_or(u32::MAX)
+            })
+            .expire_after(Lives)
             .build();
-        Self { entries, max_entry_bytes }
+        Self { entries, ttl, max_entry_bytes }
     }
 }
 
@@ -27,13 +50,14 @@ impl MemoryCache {
 impl AnswerCache for MemoryCache {
     async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>> {
         // JSON, as in Redis: it is what is weighed, and the twins cannot differ in what they give back.
-        Ok(self.entries.get(digest).and_then(|json| serde_json::from_slice(&json).ok()))
+        Ok(self.entries.get(digest).and_then(|entry| serde_json::from_slice(&entry.json).ok()))
     }
 
-    async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()> {
+    async fn put(&self, digest: &str, entry: &CachedAnswer, ttl_seconds: Option<u64>) -> StoreResult<()> {
         let json = serde_json::to_vec(entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if json.len() <= self.max_entry_bytes {
-            self.entries.insert(digest.to_owned(), json.into());
+            let ttl = ttl_seconds.map_or(self.ttl, Duration::from_secs);
+            self.entries.insert(digest.to_owned(), Entry { json: json.into(), ttl });
         }
         Ok(())
     }

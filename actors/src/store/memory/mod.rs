@@ -5,6 +5,7 @@ mod answers;
 mod cache;
 mod expiring;
 mod feed;
+mod flights;
 mod general;
 mod logs;
 mod membership;
@@ -66,6 +67,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         presence: Arc::new(Alone),
         outbox: Arc::new(Alone),
         leases: Arc::new(Alone),
+        flights: Arc::new(Alone),
         layer: Arc::new(NoLayer),
     }
 }

@@ -34,12 +34,13 @@ impl AnswerCache for RedisCache {
         Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
     }
 
-    async fn put(&self, digest: &str, entry: &CachedAnswer) -> StoreResult<()> {
+    async fn put(&self, digest: &str, entry: &CachedAnswer, ttl_seconds: Option<u64>) -> StoreResult<()> {
         let json = serde_json::to_vec(entry).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         if json.len() > self.max_entry_bytes {
             return Ok(());
         }
-        let ttl_ms = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX).max(1);
+        let ttl = ttl_seconds.map_or(self.ttl, Duration::from_secs);
+        let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut set = redis::cmd("SET");
         set.arg(key(digest)).arg(json).arg("PX").arg(ttl_ms);
         self.database.call(|mut connection| async move { set.query_async(&mut connection).await }).await

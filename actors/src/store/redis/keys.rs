@@ -53,6 +53,15 @@ impl Keys {
         format!("{}:answer:{answer}:text", self.prefix)
     }
 
+    /// The generation of a question, by its digest.
+    pub(super) fn flight(&self, digest: &str) -> String {
+        format!("{}:flight:{digest}", self.prefix)
+    }
+
+    pub(super) fn flight_chunks(&self, id: &str) -> String {
+        format!("{}:chunks:{id}", self.prefix)
+    }
+
     pub(super) fn answers(&self) -> String {
         format!("{}:answers", self.prefix)
     }

@@ -5,6 +5,7 @@ mod answers;
 mod cache;
 mod connection;
 mod feed;
+mod flights;
 mod general;
 mod groups;
 mod health;
@@ -29,6 +30,7 @@ use self::cache::RedisCache;
 pub use self::connection::Budgets;
 pub(crate) use self::connection::Database;
 use self::feed::{RedisFeed, events_channel};
+use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
 pub use self::health::{DatabasePing, RedisHealth};
@@ -133,6 +135,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
         )),
         general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
+        flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),

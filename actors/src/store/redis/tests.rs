@@ -520,7 +520,7 @@ async fn django_finds_cached_answers_under_its_own_key() {
         usage: None,
         chunks: vec![],
     };
-    redis.stores.cache.put(&digest, &answer).await.expect("kept");
+    redis.stores.cache.put(&digest, &answer, None).await.expect("kept");
     let json: String = redis::cmd("GET").arg(&key).query(&mut connection).expect("read");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&json).expect("JSON")["text"], "Grüße");
     let ttl: i64 = redis::cmd("PTTL").arg(&key).query(&mut connection).expect("asked");

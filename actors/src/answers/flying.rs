@@ -1,0 +1,230 @@
+//! One generation for the whole cluster: a node leads it, the others read what it writes.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::Parts;
+use super::generation::{End, Follower, Generation, Origin};
+use crate::backend::{BackendError, Chunk, Parsed};
+use crate::protocol::ErrorCode;
+use crate::store::{Boarding, Course, Flight, Flights, Standing};
+
+/// How often chunks are added while other nodes follow, and how often those look.
+const BATCH: Duration = Duration::from_millis(30);
+/// How often it is said that the leader lives, and asked whether somebody follows.
+const RENEW: Duration = Duration::from_millis(150);
+/// How long a flight must be lost, to a store that answers all the time, until it is believed: after a moment in which the
+/// store was away, leaders say that they live before that.
+const LOST_FOR: Duration = Duration::from_secs(1);
+/// A landing that the store did not confirm is tried again after this, so often.
+const LAND_RETRY: Duration = Duration::from_millis(250);
+const LAND_TRIES: u32 = 8;
+
+/// Who generates.
+pub(super) enum Boarded {
+    /// This node; with a store that is away, for itself alone.
+    Leads(Option<Flight>),
+    /// Another node did, to the end, or the cache had it.
+    Ended,
+}
+
+/// Finds out who generates, and follows them; `look` reads the cache once more.
+pub(super) async fn board(
+    parts: &Parts,
+    generation: &Generation,
+    digest: &str,
+    look: impl AsyncFn() -> bool,
+) -> Boarded {
+    let mut anew = false;
+    loop {
+        match parts.stores.flights.board(digest, anew).await {
+            Ok(Boarding::Lead(flight)) => return Boarded::Leads(Some(flight)),
+            Ok(Boarding::Landed) if look().await => return Boarded::Ended,
+            // It failed, or is not kept: another try.
+            Ok(Boarding::Landed) => anew = true,
+            Ok(Boarding::Follow(flight)) => {
+                generation.begin(Origin::OtherNode);
+                if follow(parts, generation, &flight).await {
+                    return Boarded::Ended;
+                }
+                log::info!("the node that generated an answer is gone, another one begins");
+            }
+            Err(error) => {
+                log::debug!("generating without the other nodes error={error}");
+                parts.metrics.store_failed("flight_board");
+                return Boarded::Leads(None);
+            }
+        }
+    }
+}
+
+/// Reads another node's generation. `false`: that node is gone, and nothing of it was seen here.
+async fn follow(parts: &Parts, generation: &Generation, flight: &Flight) -> bool {
+    let following = Following { flights: parts.stores.flights.clone(), flight: flight.clone() };
+    let (mut seen, mut lost_at) = (0, None);
+    loop {
+        let Ok((chunks, course)) = following.flights.read(flight, seen).await else {
+            // While the store is away nobody is declared dead.
+            lost_at = None;
+            sleep(BATCH).await;
+            continue;
+        };
+        seen += chunks.len();
+        for raw in chunks {
+            match Chunk::parse(raw) {
+                Ok(Parsed::Chunk(chunk)) => generation.push(chunk),
+                _ => {
+                    generation.finish(End::Failed(interrupted("a chunk of another node cannot be read")));
+                    return true;
+                }
+            }
+        }
+        match course {
+            Course::Flying => lost_at = None,
+            Course::Landed(end) => {
+                let end = serde_json::from_str(&end);
+                generation.finish(end.unwrap_or_else(|_| End::Failed(interrupted("an end that cannot be read"))));
+                return true;
+            }
+            Course::Lost => {
+                if lost_at.get_or_insert_with(Instant::now).elapsed() >= LOST_FOR {
+                    if seen > 0 {
+                        generation.finish(End::Failed(interrupted("the node that generated it is gone")));
+                    }
+                    return seen > 0;
+                }
+            }
+        }
+        sleep(BATCH).await;
+    }
+}
+
+/// This node follows a flight until this is dropped: the leader is not to go on for nobody.
+struct Following {
+    flights: Arc<dyn Flights>,
+    flight: Flight,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let (flights, flight) = (self.flights.clone(), self.flight.clone());
+        actix::spawn(async move {
+            if let Err(error) = flights.leave(&flight).await {
+                // It counts for a little longer.
+                log::debug!("flight not left error={error}");
+            }
+        });
+    }
+}
+
+/// What another generation would continue differently.
+fn interrupted(detail: &str) -> BackendError {
+    BackendError {
+        code: ErrorCode::Interrupted,
+        reason: "the answer was cut off; what was written is kept, try again".into(),
+        retry_after_ms: None,
+        detail: detail.into(),
+        refusal: None,
+    }
+}
+
+/// This node's lead of a flight. Given up when it is dropped before it has landed.
+pub(super) struct Lead {
+    flights: Arc<dyn Flights>,
+    flight: Option<Flight>,
+    generation: Arc<Generation>,
+    /// Chunks that the other nodes can read.
+    added: usize,
+    /// Other nodes follow: a reader like any other, for the generation.
+    followed: Option<Follower>,
+}
+
+impl Lead {
+    pub(super) fn new(flights: Arc<dyn Flights>, flight: Flight, generation: Arc<Generation>) -> Self {
+        generation.share(true);
+        Self { flights, flight: Some(flight), generation, added: 0, followed: None }
+    }
+
+    /// Says that this node lives, lets the others read along, and ends the generation when nobody follows anywhere.
+    /// Cancelling it loses nothing.
+    pub(super) async fn keep(&mut self) -> Infallible {
+        while let Some(flight) = self.flight.clone() {
+            let pause = if self.followed.is_some() { BATCH } else { RENEW };
+            tokio::select! {
+                () = self.generation.unfollowed() => self.leave(&flight).await,
+                () = sleep(pause) => self.renew(&flight).await,
+            }
+        }
+        std::future::pending().await
+    }
+
+    async fn renew(&mut self, flight: &Flight) {
+        let chunks = if self.followed.is_some() { self.generation.raw_after(self.added) } else { Vec::new() };
+        match self.flights.add(flight, self.added, &chunks).await {
+            Ok(standing @ (Standing::Followed | Standing::Alone)) => {
+                self.added += chunks.len();
+                if standing == Standing::Alone {
+                    self.followed = None;
+                } else if self.followed.is_none() {
+                    self.followed = self.generation.follow();
+                }
+            }
+            // Another node has begun anew: this one goes on for its own followers.
+            Ok(Standing::Lost) => self.go_alone(),
+            Err(error) => log::debug!("flight not renewed error={error}"),
+        }
+    }
+
+    /// Nobody follows here: it is given up, unless somebody does elsewhere.
+    async fn leave(&mut self, flight: &Flight) {
+        match self.flights.give_up(flight, false).await {
+            Ok(false) => self.followed = self.generation.follow(),
+            Ok(true) => self.go_alone(),
+            Err(error) => {
+                log::debug!("flight not given up error={error}");
+                self.generation.abandon();
+            }
+        }
+    }
+
+    fn go_alone(&mut self) {
+        self.flight = None;
+        self.followed = None;
+        self.generation.share(false);
+    }
+
+    /// Gives the others the rest and the end.
+    pub(super) async fn land(mut self, end: &End) {
+        let Ok(json) = serde_json::to_string(end) else { return };
+        for _ in 0..LAND_TRIES {
+            let Some(flight) = &self.flight else { return };
+            let rest = self.generation.raw_after(self.added);
+            match self.flights.land(flight, rest.is_empty(), &json).await {
+                Ok(true) => self.flight = None,
+                Ok(false) => match self.flights.add(flight, self.added, &rest).await {
+                    Ok(Standing::Lost) => self.flight = None,
+                    Ok(_) => self.added += rest.len(),
+                    Err(_) => sleep(LAND_RETRY).await,
+                },
+                Err(_) => sleep(LAND_RETRY).await,
+            }
+        }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        self.generation.share(false);
+        let Some(flight) = self.flight.take() else { return };
+        let flights = self.flights.clone();
+        actix::spawn(async move {
+            if let Err(error) = flights.give_up(&flight, true).await {
+                // Its lease runs out.
+                log::debug!("flight not given up error={error}");
+            }
+        });
+    }
+}
