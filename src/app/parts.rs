@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sophie_actors::backend::{Backend, Demo};
 use sophie_actors::ids::NodeId;
 use sophie_actors::layer::{self, LayerOptions, NodeKey};
+use sophie_actors::ledger::Prices;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::{self, MemoryOptions};
@@ -33,6 +34,11 @@ pub(super) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError>
             Ok(Arc::new(backend))
         }
     }
+}
+
+/// What models cost: nothing is known of it yet.
+pub(super) fn prices(_: &Settings) -> Prices {
+    Arc::new(|_| None)
 }
 
 pub(super) async fn stores(

@@ -49,6 +49,8 @@ pub struct State {
     pub connections: Places,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
+    /// What prices are in.
+    pub currency: String,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
     /// Set when the node is going.

@@ -175,6 +175,7 @@ pub struct AiSettings {
     pub first_chunk_seconds: u64,
     pub idle_seconds: u64,
     pub retries: u32,
+    pub currency: String,
     #[serde(flatten)]
     pub answers: AnswerOptions,
 }

@@ -1,4 +1,7 @@
-//! For operators: groups and sessions, behind the admin token.
+//! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
+
+mod cache;
+mod usage;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
@@ -43,6 +46,13 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("PUT, DELETE")),
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
+        .service(
+            web::resource("/cache")
+                .route(web::get().to(cache::show))
+                .route(web::delete().to(cache::purge))
+                .default_service(only("GET, DELETE")),
+        )
+        .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(
             web::resource("/sessions/{session}")
