@@ -5,14 +5,15 @@ use std::sync::Arc;
 use sophie_actors::backend::{Backend, Demo};
 use sophie_actors::ids::NodeId;
 use sophie_actors::layer::{self, LayerOptions, NodeKey};
-use sophie_actors::ledger::Prices;
+use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::redis::{self, Budgets, RedisHealth, RedisOptions};
 
 use super::AppError;
-use crate::settings::{AiBackend, ChannelLayer, Settings};
+use crate::auth::patterns::Pattern;
+use crate::settings::{AiBackend, ChannelLayer, PriceSettings, Settings};
 use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
 
 pub(super) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
@@ -36,9 +37,14 @@ pub(super) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError>
     }
 }
 
-/// What models cost: nothing is known of it yet.
-pub(super) fn prices(_: &Settings) -> Prices {
-    Arc::new(|_| None)
+/// What models cost: the first table that matches counts.
+pub(super) fn prices(settings: &Settings) -> Prices {
+    let of = |table: &PriceSettings| {
+        let PriceSettings { prompt_per_million, completion_per_million, .. } = *table;
+        (Pattern::from(table.name.as_str()), Price { prompt_per_million, completion_per_million })
+    };
+    let prices: Vec<_> = settings.ai.prices.iter().map(of).collect();
+    Arc::new(move |model| prices.iter().find(|(pattern, _)| pattern.matches(model)).map(|(_, price)| *price))
 }
 
 pub(super) async fn stores(

@@ -47,9 +47,8 @@ pub(super) async fn usage(request: HttpRequest, state: Data<State>) -> Result<Ht
     let total = totals(&state, &day).await?;
     let rows: Vec<Value> = rows.iter().map(|(name, totals)| row(Some(name), totals)).collect();
     let currency = &state.currency;
-    Ok(HttpResponse::Ok().json(
-        json!({"day": day, "by": by.as_str(), "currency": currency, "rows": rows, "total": row(None, &total)}),
-    ))
+    Ok(HttpResponse::Ok()
+        .json(json!({"day": day, "by": by.as_str(), "currency": currency, "rows": rows, "total": row(None, &total)})))
 }
 
 /// Today, in UTC.

@@ -72,7 +72,8 @@ impl AnswerCache for MemoryCache {
             let answer = serde_json::from_slice::<CachedAnswer>(&entry.json);
             model.is_none_or(|model| answer.is_ok_and(|answer| answer.model == model))
         };
-        let digests: Vec<_> = self.entries.iter().filter(|(_, entry)| of_model(entry)).map(|(digest, _)| digest).collect();
+        let digests: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| of_model(entry)).map(|(digest, _)| digest).collect();
         digests.iter().for_each(|digest| self.entries.invalidate(&**digest));
         Ok(digests.len() as u64)
     }

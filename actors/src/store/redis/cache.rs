@@ -104,10 +104,8 @@ impl AnswerCache for RedisCache {
             if !keys.is_empty() {
                 let mut unlink = redis::cmd("UNLINK");
                 unlink.arg(&keys);
-                purged += self
-                    .database
-                    .call(async |mut connection| unlink.query_async::<u64>(&mut connection).await)
-                    .await?;
+                purged +=
+                    self.database.call(async |mut connection| unlink.query_async::<u64>(&mut connection).await).await?;
             }
             cursor = next;
             if cursor == 0 {
