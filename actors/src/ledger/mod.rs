@@ -14,6 +14,8 @@ const LABELS: usize = 64;
 /// Names that may wait for the store; those beyond are counted in the figures alone.
 const WAITING: usize = 50_000;
 
+const NANOS_PER_MILLIONTH: f64 = 1e3;
+
 /// What a model's tokens cost, in the currency of the settings.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Price {
@@ -24,12 +26,13 @@ pub struct Price {
 }
 
 impl Price {
-    /// What they cost, in millionths of the currency.
-    fn micros(self, usage: Usage) -> u64 {
-        let micros = usage.prompt_tokens as f64 * self.prompt_per_million
-            + usage.completion_tokens as f64 * self.completion_per_million;
+    /// What they cost, in billionths of the currency.
+    fn nanos(self, usage: Usage) -> u64 {
+        let nanos = (usage.prompt_tokens as f64 * self.prompt_per_million
+            + usage.completion_tokens as f64 * self.completion_per_million)
+            * NANOS_PER_MILLIONTH;
         // A negative or endless price is none; `as` cuts the rest to the range.
-        micros.round() as u64
+        nanos.round() as u64
     }
 }
 
@@ -95,13 +98,13 @@ impl Ledger {
 
     /// Notes one answer of `model` for an asker.
     pub fn note(&self, asker: &Asker, model: &str, usage: Usage, account: Account) {
-        let micros = (self.prices)(model).unwrap_or_default().micros(usage);
+        let nanos = (self.prices)(model).unwrap_or_default().nanos(usage);
         let mut totals = Totals { answers: 1, ..Totals::default() };
         match account {
             Account::Spent | Account::Cancelled => {
                 totals.prompt_tokens = usage.prompt_tokens;
                 totals.completion_tokens = usage.completion_tokens;
-                totals.cost_micros = micros;
+                totals.cost_nanos = nanos;
                 if account == Account::Cancelled {
                     totals.cancelled_tokens = usage.total_tokens;
                 }
@@ -110,14 +113,14 @@ impl Ledger {
                 totals.hits = u64::from(account == Account::Hit);
                 totals.coalesced = u64::from(account == Account::Coalesced);
                 totals.saved_tokens = usage.total_tokens;
-                totals.saved_micros = micros;
+                totals.saved_nanos = nanos;
             }
         }
         let mut state = self.state();
         let label = state.label(model);
         self.metrics.tokens.with_label_values(&[account.as_str(), label]).inc_by(usage.total_tokens);
         let cost = if account.as_str() == "saved" { &self.metrics.cost_saved } else { &self.metrics.cost };
-        cost.with_label_values(&[label]).inc_by(micros as f64 / 1e6);
+        cost.with_label_values(&[label]).inc_by(nanos as f64 / 1e9);
         state.add(By::Model, model, &totals);
         state.add(By::User, &asker.user, &totals);
         if let Some(group) = &asker.group {
@@ -204,8 +207,8 @@ mod tests {
             completion_tokens: 200,
             cancelled_tokens: 1_100,
             saved_tokens: 1_100,
-            cost_micros: 7_000,
-            saved_micros: 3_500,
+            cost_nanos: 7_000_000,
+            saved_nanos: 3_500_000,
             ..Totals::default()
         };
         let cheap = Totals { answers: 1, coalesced: 1, saved_tokens: 1_100, ..Totals::default() };
@@ -231,7 +234,7 @@ mod tests {
     fn senseless_prices_do_no_harm() {
         for price in [-1.0, f64::NAN, f64::INFINITY] {
             let price = Price { prompt_per_million: price, completion_per_million: price };
-            _ = price.micros(USAGE);
+            _ = price.nanos(USAGE);
         }
     }
 }

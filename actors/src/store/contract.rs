@@ -469,7 +469,7 @@ pub(super) async fn what_answers_cost_is_summed_by_day_and_ranked(stores: Stores
         (
             by,
             name.to_owned(),
-            Totals { answers: 1, prompt_tokens: tokens, saved_micros: u64::MAX >> 12, ..Totals::default() },
+            Totals { answers: 1, prompt_tokens: tokens, saved_nanos: u64::MAX >> 12, ..Totals::default() },
         )
     };
     let rows = [row(By::User, "a b:c", 5), row(By::User, "bob", 7), row(By::Model, "m", 12)];
@@ -481,7 +481,7 @@ pub(super) async fn what_answers_cost_is_summed_by_day_and_ranked(stores: Stores
     let of = |answers, prompt_tokens, times| Totals {
         answers,
         prompt_tokens,
-        saved_micros: (u64::MAX >> 12) * times,
+        saved_nanos: (u64::MAX >> 12) * times,
         ..Totals::default()
     };
     assert_eq!(users, [("a b:c".to_owned(), of(2, 10, 2)), ("bob".to_owned(), of(1, 7, 1))]);

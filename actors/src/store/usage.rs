@@ -71,10 +71,10 @@ totals! {
     cancelled_tokens,
     /// Tokens that cache and coalescing saved.
     saved_tokens,
-    /// What the backend's tokens cost, in millionths of the currency.
-    cost_micros,
+    /// What the backend's tokens cost, in billionths of the currency.
+    cost_nanos,
     /// What the saved tokens would have cost.
-    saved_micros,
+    saved_nanos,
 }
 
 impl Totals {

@@ -10,8 +10,8 @@ use sophie_actors::store::{By, Totals, USAGE_MOST};
 use super::super::{ApiError, State, json};
 use super::{DEFAULT_ROWS, MAX_ROWS};
 
-/// Millionths in one.
-const MICROS: f64 = 1e6;
+/// Billionths in one.
+const NANOS: f64 = 1e9;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,8 +74,8 @@ fn row(name: Option<&str>, totals: &Totals) -> Value {
         "completion_tokens": totals.completion_tokens,
         "cancelled_tokens": totals.cancelled_tokens,
         "saved_tokens": totals.saved_tokens,
-        "cost": totals.cost_micros as f64 / MICROS,
-        "saved": totals.saved_micros as f64 / MICROS,
+        "cost": totals.cost_nanos as f64 / NANOS,
+        "saved": totals.saved_nanos as f64 / NANOS,
     });
     if let Some(name) = name {
         row["name"] = name.into();
