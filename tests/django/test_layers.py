@@ -41,6 +41,25 @@ def test_a_message_of_django_is_logged_once_and_reaches_every_browser_once(clust
     asyncio.run(scenario())
 
 
+def test_whoever_leaves_a_group_leaves_it_to_the_others_to_log(cluster):
+    async def scenario():
+        group, site = name("team"), cluster.site()
+        clients = await two_members(cluster, group)
+        # In the pubsub layer one of them has taken the turn to log, for 10 s: whichever it was, it goes once.
+        for leaving, staying in (clients, clients[::-1]):
+            await site.group_send(group, {"type": "chat.message", "text": "both"})
+            for client in clients:
+                await client.until("message")
+            await leaving.ask({"type": "group.leave", "group": group})
+            await asyncio.sleep(0.5)
+            await site.group_send(group, {"type": "chat.message", "text": "one"})
+            assert (await staying.until("message"))["message"]["text"] == "one"
+            await leaving.ask({"type": "group.join", "group": group})
+            await nodes_in(cluster, group)
+
+    asyncio.run(scenario())
+
+
 def test_frames_and_other_types_pass_through_and_a_close_closes(cluster):
     async def scenario():
         group, site = name("team"), cluster.site()

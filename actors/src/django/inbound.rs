@@ -152,10 +152,26 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
 /// `None`: another node logs it.
 async fn try_append(services: &Services, append: &Append) -> crate::store::StoreResult<Option<Appended>> {
     let stores = &services.stores;
-    if append.once.is_none() && !stores.leases.hold(&format!("ingest:{}", append.group), INGEST_SECONDS).await? {
+    if append.once.is_some() {
+        return stores.logs.append(append.clone()).await.map(Some);
+    }
+    let turn = ingest_turn(&append.group);
+    if !stores.leases.hold(&turn, INGEST_SECONDS).await? {
         return Ok(None);
     }
-    stores.logs.append(append.clone()).await.map(Some)
+    let appended = stores.logs.append(append.clone()).await?;
+    if !services.roster.has_members(&append.group) {
+        // The last one left while this was on its way: the mirror may have given the turn up before it was taken.
+        if let Err(error) = stores.leases.release(&[turn]).await {
+            log::debug!("turn not given up, it runs out by itself error={error}");
+        }
+    }
+    Ok(Some(appended))
+}
+
+/// What the turn to log a group's messages is called.
+pub(crate) fn ingest_turn(group: &GroupName) -> String {
+    format!("ingest:{group}")
 }
 
 /// Every node of a group gets a copy of a message: they are one by the moment of sending and the content.
