@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::SESSION_CHANNEL;
 use crate::ids::{GroupName, MessageId, SessionId};
-use crate::layer::{Fields, Inbound, Recipient};
+use crate::layer::{Fields, Inbound, Recipient, local_name};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, Message, Role, timestamp};
 use crate::services::{PATIENCE, Services};
@@ -52,8 +52,14 @@ fn targets(services: &Services, to: Recipient) -> Vec<Target> {
             let session = local.strip_prefix(SESSION_CHANNEL).and_then(|name| SessionId::parse(name).ok());
             let target = match session.filter(|session| services.roster.user_of(session).is_some()) {
                 Some(session) => Some(Target::Session(session)),
-                None => GroupName::parse(&local).ok().map(Target::Group),
+                // Only of groups that somebody here is in: what was for a session that has gone makes no group.
+                None => {
+                    services.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group)
+                }
             };
+            if target.is_none() {
+                services.metrics.from_django.with_label_values(&["nobody"]).inc();
+            }
             target.into_iter().collect()
         }
     }
