@@ -98,6 +98,23 @@ def test_one_session_is_reached_by_its_own_channel(cluster):
     asyncio.run(scenario())
 
 
+def test_a_session_with_the_longest_name_has_a_channel_too(cluster):
+    async def scenario():
+        session, site = secrets.token_hex(32), cluster.site()
+        client = await Client.open(cluster.nodes[1], session)
+
+        async def socket():
+            sockets = cluster.nodes[0].admin("GET", f"/sessions/{session}")["sockets"]
+            return sockets and sockets[0]
+
+        channel = (await eventually(socket, "the session to be known"))["channel"]
+        assert len(channel) < 100
+        await site.send(channel, {"type": "websocket.send", "text": '{"type": "mine"}'})
+        assert await client.until("mine")
+
+    asyncio.run(scenario())
+
+
 def test_django_hears_what_it_asked_for_once_and_a_browser_chooses_no_handler(cluster):
     async def scenario():
         group, site = name("team"), cluster.site()
