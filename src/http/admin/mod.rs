@@ -225,7 +225,10 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    body["answers"] = services.slots.taken(&name).into();
+    // Those of its groups, wherever they are being written; and those that this node has taken on and not begun.
+    let groups: Vec<GroupName> = serde_json::from_value(body["groups"].clone()).unwrap_or_default();
+    let running = services.stores.answers.running(&groups).await?.len();
+    body["answers"] = running.max(services.slots.taken(&name)).into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

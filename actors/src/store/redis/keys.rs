@@ -25,7 +25,7 @@ impl Keys {
     }
 
     pub(super) fn group(&self, group: &str) -> String {
-        format!("{}:group:{group}", self.prefix)
+        format!("{}:head:{group}", self.prefix)
     }
 
     pub(super) fn groups(&self) -> String {
