@@ -103,15 +103,17 @@ impl PlainChannels {
         if range(0).await?.first().is_none_or(|(_, oldest)| *oldest > stale) {
             return Ok(());
         }
-        for chunk in range(-1).await?.chunks(CHUNK) {
+        let waiting: Vec<(Vec<u8>, String)> = range(-1).await?.into_iter().map(|(it, _)| (it, score())).collect();
+        // The newest first: who reads in the middle of it finds the oldest before them all the same.
+        for chunk in waiting.rchunks(CHUNK) {
             let mut call = self.refresh.key(key);
             call.arg(KEPT_SECONDS);
-            for (stored, _) in chunk {
+            for (stored, score) in chunk {
                 let Some((name, body)) = stored.split_at_checked(PREFIX) else { continue };
                 // What cannot be read is somebody else's affair, and stays as it is.
                 let Ok(fields) = codec.open(body, None) else { continue };
                 let fresh = if codec.encrypts() { codec.seal(&fields) } else { body.to_vec() };
-                call.arg(&stored[..]).arg([name, &fresh].concat()).arg(score());
+                call.arg(&stored[..]).arg([name, &fresh].concat()).arg(score);
             }
             let _: () = host.script(&call).await?;
         }
