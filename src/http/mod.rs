@@ -27,6 +27,7 @@ pub use wrap::wrap;
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
+use crate::upstream::Router;
 use crate::ws;
 
 /// What every handler may use.
@@ -49,6 +50,8 @@ pub struct State {
     pub connections: Places,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
+    /// The AI backends, unless the demo answers.
+    pub router: Option<Arc<Router>>,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
     /// Set when the node is going.
