@@ -143,6 +143,11 @@ impl Member {
         self.record().breaker.admits(Instant::now())
     }
 
+    /// Whether it is asked as usual.
+    pub fn is_available(&self) -> bool {
+        self.record().breaker.state() == State::Closed
+    }
+
     /// Begins a request, unless it is left out: then for how long, and whose fault that is.
     pub fn enter(self: &Arc<Self>) -> Result<Call, (Duration, Option<Blame>)> {
         self.change(|record, now| match record.breaker.enter(now) {
