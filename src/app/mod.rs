@@ -120,11 +120,11 @@ impl Application {
             // Clients are told who really answers.
             settings.ai.answers.model = DEMO_MODEL.into();
         }
-        let backend = match replacements.backend {
-            Some(backend) => backend,
-            None => parts::backend(&settings)?,
-        };
         let metrics = Metrics::new();
+        let (backend, router) = match replacements.backend {
+            Some(backend) => (backend, None),
+            None => parts::backend(&settings, &metrics)?,
+        };
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
             None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default(), &metrics).await?,
@@ -227,6 +227,7 @@ impl Application {
             connections: Places::new(settings.server.max_connections),
             commands_limited: settings.limits.enabled,
             currency: settings.ai.currency.clone(),
+            router,
             redis,
             draining: Arc::new(AtomicBool::new(false)),
         });

@@ -27,6 +27,7 @@ pub use wrap::wrap;
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
+use crate::upstream::Router;
 use crate::ws;
 
 /// What every handler may use.
@@ -51,6 +52,8 @@ pub struct State {
     pub commands_limited: bool,
     /// What prices are in.
     pub currency: String,
+    /// The AI backends, unless the demo answers.
+    pub router: Option<Arc<Router>>,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
     /// Set when the node is going.

@@ -52,3 +52,6 @@ mod slow_clients;
 mod support;
 mod tokens;
 mod upstream;
+mod upstream_backends;
+mod upstream_breaker;
+mod upstream_tls;

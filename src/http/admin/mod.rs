@@ -3,6 +3,8 @@
 mod cache;
 mod usage;
 
+mod backends;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -54,6 +56,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
         )
         .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
+        .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))
         .service(
             web::resource("/sessions/{session}")
                 .route(web::get().to(session))
