@@ -159,7 +159,8 @@ async fn speak(
     let name = group_name(&name)?;
     let speech = Speech::read(&body, &state.services)?;
     let once = publish::idempotency_key(&request, "operator")?;
-    let speaker = Speaker { author: "operator".into(), role: Role::Operator, once, permit: Permit::default() };
+    let (author, permit) = ("operator".into(), Permit::default());
+    let speaker = Speaker { author, role: Role::Operator, once, permit, slot: None };
     publish::speak(&state.services, name, speech, speaker).await
 }
 
@@ -215,7 +216,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    body["answers"] = services.slots.taken(&name).into();
+    body["answers"] = services.slots.taken(&name).await.into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))
