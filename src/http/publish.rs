@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sophie_actors::answers::{Ask, estimate_tokens};
+use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{GroupName, MessageId, UserId};
 use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
@@ -63,6 +63,8 @@ pub struct Speaker {
     pub once: Option<(String, String)>,
     /// What was reserved.
     pub permit: Permit,
+    /// For the answer; operators need none.
+    pub slot: Option<Slot>,
 }
 
 /// `POST /api/groups/{group}/messages`
@@ -76,6 +78,10 @@ pub async fn by_application(
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     let speech = Speech::read(&body, &state.services)?;
     let once = idempotency_key(&request, &name)?;
+    let slot = match speech.text.is_some() && speech.assistant {
+        true => Some(state.services.slots.take(None).await?),
+        false => None,
+    };
     let admit = Admit {
         caller: Caller::Application(Application { name: name.clone(), ..Application::default() }),
         address: client_address(&request, &state),
@@ -86,7 +92,7 @@ pub async fn by_application(
         Ok(verdict) => verdict.map_err(Refusal::from)?,
         Err(_) => return Err(Refusal::internal().into()),
     };
-    let speaker = Speaker { author: name, role: Role::System, once, permit };
+    let speaker = Speaker { author: name, role: Role::System, once, permit, slot };
     speak(&state.services, group, speech, speaker).await
 }
 
@@ -121,7 +127,7 @@ pub async fn speak(
     speech: Speech,
     speaker: Speaker,
 ) -> Result<HttpResponse, ApiError> {
-    let Speaker { author, role, once, permit } = speaker;
+    let Speaker { author, role, once, permit, slot } = speaker;
     let Some(text) = speech.text else {
         let event = speech.event.unwrap_or_default();
         let frame = Event::Foreign { group: &group, event: &event }.encode();
@@ -146,17 +152,17 @@ pub async fn speak(
     let user = UserId::from(message.author.as_str());
     let body = Logged::Message { group: group.clone(), message }.encode();
     let append = Append { group: group.clone(), body: body.clone(), message: Some(id.clone()), once: once.clone() };
-    let (seq, id, answered) = match services.stores.logs.append(append).await {
+    let (seq, id, new, answered) = match services.stores.logs.append(append).await {
         Ok(Appended::New { epoch, seq }) => {
             services.metrics.logged.inc();
             let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
             _ = services.deliver(deliver).await;
-            (seq, id, false)
+            (seq, id, true, false)
         }
         Ok(Appended::Again { seq, message, answered }) => {
             // The first try may have been logged without anybody here learning of it.
             _ = services.registry.send(Reached { group: group.clone(), seq }).timeout(PATIENCE).await;
-            (seq, message.unwrap_or(id), answered)
+            (seq, message.unwrap_or(id), false, answered)
         }
         Ok(Appended::Conflict) => {
             _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
@@ -179,10 +185,13 @@ pub async fn speak(
             once,
             past_cache: false,
             permit,
-            slot: None,
+            slot,
             asked_at: Instant::now(),
         };
         services.answers.send(ask).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+    } else if !new {
+        // A repetition costs nothing.
+        _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
     Ok(HttpResponse::Ok().json(json!({"group": group, "seq": seq, "message": id})))
 }

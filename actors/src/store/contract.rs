@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::ids::{Epoch, random_text};
-use crate::limiter::{Bucket, Verdict};
+pub(super) use crate::limiter::contract::*;
 
 /// What the stores under test keep.
 pub(super) const LOG_EVENTS: usize = 120;
@@ -49,7 +49,12 @@ macro_rules! promises {
             exactly_the_burst_is_admitted_at_once
             nothing_is_taken_when_one_bucket_refuses
             what_is_given_back_can_be_taken_again
+            a_refusal_and_a_look_tell_what_is_left_and_take_nothing
+            many_are_corrected_and_filled_at_once
             a_debt_is_waited_for
+            exactly_as_many_slots_are_given_as_there_are
+            a_full_room_leaves_the_others_alone
+            a_slot_that_is_not_renewed_is_free_again
             the_first_heartbeat_tells_that_there_was_no_lease
         }
     };
@@ -492,71 +497,6 @@ pub(super) async fn what_answers_cost_is_summed_by_day_and_ranked(stores: Stores
     assert_eq!(top("2025-10-09", By::User, 0).await, []);
 }
 
-fn bucket(key: &str, burst: u64, cost: u64) -> Bucket {
-    // One unit in an hour: nothing comes back while a test runs.
-    Bucket { key: key.into(), name: "test", interval_us: 3_600_000_000, burst, cost }
-}
-
-pub(super) async fn exactly_the_burst_is_admitted_at_once(stores: Stores) {
-    let mut tasks = JoinSet::new();
-    for _ in 0..100 {
-        let stores = stores.clone();
-        tasks.spawn(async move { stores.limits.admit(&[bucket("user:a", 37, 1)]).await.expect("asked") });
-    }
-    let mut left: Vec<u64> = Vec::new();
-    let mut refused = 0;
-    for verdict in tasks.join_all().await {
-        match verdict {
-            Verdict::Admitted { remaining } => left.extend(remaining),
-            Verdict::Refused { bucket: 0, retry_after_ms } => {
-                assert!((3_500_000..=3_600_000).contains(&retry_after_ms), "{retry_after_ms}");
-                refused += 1;
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    left.sort_unstable();
-    assert_eq!((left, refused), ((0..37).collect(), 63));
-}
-
-pub(super) async fn nothing_is_taken_when_one_bucket_refuses(stores: Stores) {
-    let both = [bucket("user:a", 5, 1), bucket("address:b", 2, 1)];
-    for left in [1, 0] {
-        let verdict = stores.limits.admit(&both).await.expect("asked");
-        assert_eq!(verdict, Verdict::Admitted { remaining: vec![3 + left, left] });
-    }
-    let verdict = stores.limits.admit(&both).await.expect("asked");
-    assert!(matches!(verdict, Verdict::Refused { bucket: 1, .. }), "{verdict:?}");
-    let verdict = stores.limits.admit(&both[..1]).await.expect("asked");
-    assert_eq!(verdict, Verdict::Admitted { remaining: vec![2] });
-    assert_eq!(stores.limits.admit(&[]).await.expect("asked"), Verdict::Admitted { remaining: vec![] });
-}
-
-pub(super) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
-    let tokens = bucket("user:a:tokens", 100, 100);
-    let all = [tokens.clone()];
-    assert_eq!(stores.limits.admit(&all).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
-    stores.limits.settle(&tokens, -60).await.expect("settled");
-    let some = [Bucket { cost: 10, ..tokens.clone() }];
-    // One less than 50 would be left only if the given units had been reckoned to the microsecond of an hour ago.
-    assert_eq!(stores.limits.admit(&some).await.expect("asked"), Verdict::Admitted { remaining: vec![50] });
-    stores.limits.settle(&tokens, -1_000_000).await.expect("settled");
-    assert_eq!(stores.limits.admit(&some).await.expect("asked"), Verdict::Admitted { remaining: vec![90] });
-}
-
-pub(super) async fn a_debt_is_waited_for(stores: Stores) {
-    let tokens = Bucket { interval_us: 100_000, ..bucket("user:a:tokens", 10, 1) };
-    let one = [tokens.clone()];
-    assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![9] });
-    stores.limits.settle(&tokens, 19).await.expect("settled");
-    let Verdict::Refused { bucket: 0, retry_after_ms } = stores.limits.admit(&one).await.expect("asked") else {
-        panic!("ten units in debt");
-    };
-    assert!((1..=1_100).contains(&retry_after_ms), "{retry_after_ms}");
-    sleep(Duration::from_millis(retry_after_ms + 5)).await;
-    assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
-}
-
 pub(super) async fn a_general_entry_is_kept_for_its_time(stores: Stores) {
     let (value, name) =
         (serde_json::json!({"user": "älice", "n": [1, null]}), format!("sophie:test:{}", random_text(8)));
@@ -592,4 +532,58 @@ pub(super) async fn the_first_heartbeat_tells_that_there_was_no_lease(stores: St
     stores.membership.leave(&groups).await.expect("left");
     stores.membership.resign().await.expect("resigned");
     assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
+}
+
+fn room(name: &str, slots: usize) -> Room {
+    Room { name: name.into(), slots }
+}
+
+fn held(room: &str, holder: &str) -> Held {
+    Held { room: room.into(), holder: holder.into() }
+}
+
+pub(super) async fn exactly_as_many_slots_are_given_as_there_are(stores: Stores) {
+    let mut tasks = JoinSet::new();
+    for n in 0..100 {
+        let stores = stores.clone();
+        tasks.spawn(async move { (n, stores.slots.take(&n.to_string(), &[room("a", 7)]).await.expect("asked")) });
+    }
+    let given: Vec<_> = tasks.join_all().await.into_iter().filter(|(_, taken)| taken.is_ok()).collect();
+    assert_eq!((given.len(), stores.slots.taken("a").await.expect("read")), (7, 7));
+    let own = given[0].0.to_string();
+    assert_eq!(stores.slots.take(&own, &[room("a", 7)]).await.expect("asked"), Ok(()), "it has one");
+    stores.slots.release(&[held("a", &own), held("a", "nobody"), held("none", "x")]).await.expect("given back");
+    assert_eq!(stores.slots.taken("a").await.expect("read"), 6);
+    assert_eq!(stores.slots.take("late", &[room("a", 7)]).await.expect("asked"), Ok(()));
+    assert_eq!(stores.slots.take("later", &[room("a", 7)]).await.expect("asked"), Err(0));
+    stores.slots.release(&[]).await.expect("nothing to give back");
+    stores.slots.renew(&[]).await.expect("nothing to renew");
+}
+
+pub(super) async fn a_full_room_leaves_the_others_alone(stores: Stores) {
+    let (small, all) = ([room("s", 1), room("all", 3)], "all");
+    assert_eq!(stores.slots.take("1", &small).await.expect("asked"), Ok(()));
+    assert_eq!(stores.slots.take("2", &small).await.expect("asked"), Err(0));
+    assert_eq!(stores.slots.taken(all).await.expect("read"), 1, "nothing was taken");
+    for holder in ["3", "4"] {
+        assert_eq!(stores.slots.take(holder, &[room(holder, 1), room(all, 3)]).await.expect("asked"), Ok(()));
+    }
+    assert_eq!(stores.slots.take("5", &[room("5", 1), room(all, 3)]).await.expect("asked"), Err(1));
+    assert_eq!(stores.slots.taken("5").await.expect("read"), 0);
+}
+
+pub(super) async fn a_slot_that_is_not_renewed_is_free_again(stores: Stores) {
+    for holder in ["dies", "lives"] {
+        assert_eq!(stores.slots.take(holder, &[room("a", 2)]).await.expect("asked"), Ok(()));
+    }
+    let half = Duration::from_millis(SLOT_LEASE_MS / 2);
+    for _ in 0..2 {
+        sleep(half + Duration::from_millis(50)).await;
+        // What the store has lost comes back by its renewal.
+        stores.slots.renew(&[held("a", "lives"), held("b", "lost")]).await.expect("renewed");
+    }
+    assert_eq!(stores.slots.taken("a").await.expect("read"), 1);
+    assert_eq!(stores.slots.take("next", &[room("a", 2)]).await.expect("asked"), Ok(()));
+    assert_eq!(stores.slots.take("third", &[room("a", 2)]).await.expect("asked"), Err(0));
+    assert_eq!(stores.slots.taken("b").await.expect("read"), 1);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytestring::ByteString;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId, UserId};
-use sophie_actors::limiter::{Bucket, Limits, Verdict};
+use sophie_actors::limiter::{Bucket, Correction, Limits, Quota, Verdict};
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::*;
 use tokio::sync::Notify;
@@ -111,6 +111,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
+        slots: faulty.clone(),
         limits: faulty,
     };
     (stores, faults)
@@ -223,7 +224,7 @@ impl AnswerCache for Faulty {
         self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry, ttl)).await
     }
 
-    async fn held(&self) -> StoreResult<Held> {
+    async fn held(&self) -> StoreResult<CacheSize> {
         self.inner.cache.held().await
     }
 
@@ -238,7 +239,30 @@ impl Limits for Faulty {
         let keys: Vec<_> = buckets.iter().map(|bucket| bucket.key.as_str()).collect();
         self.faults.on("admit", keys.join(" "), self.inner.limits.admit(buckets)).await
     }
-    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()> {
-        self.faults.on("settle", format!("{} {units}", bucket.key), self.inner.limits.settle(bucket, units)).await
+    async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()> {
+        let about: Vec<_> = corrections.iter().map(|it| format!("{} {}", it.bucket.key, it.units)).collect();
+        self.faults.on("settle", about.join(", "), self.inner.limits.settle(corrections)).await
+    }
+    async fn look(&self, buckets: &[Bucket]) -> StoreResult<Vec<Quota>> {
+        self.faults.on("look", "", self.inner.limits.look(buckets)).await
+    }
+    async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
+        self.faults.on("fill", "", self.inner.limits.fill(buckets)).await
+    }
+}
+
+#[async_trait]
+impl SlotLeases for Faulty {
+    async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
+        self.faults.on("take", holder, self.inner.slots.take(holder, rooms)).await
+    }
+    async fn renew(&self, held: &[Held]) -> StoreResult<()> {
+        self.faults.on("renew_slots", held.len(), self.inner.slots.renew(held)).await
+    }
+    async fn release(&self, held: &[Held]) -> StoreResult<()> {
+        self.faults.on("release", held.len(), self.inner.slots.release(held)).await
+    }
+    async fn taken(&self, room: &str) -> StoreResult<usize> {
+        self.faults.on("taken", room, self.inner.slots.taken(room)).await
     }
 }

@@ -1,6 +1,7 @@
 //! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
 
 mod cache;
+mod limits;
 mod usage;
 
 mod backends;
@@ -55,6 +56,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("GET, DELETE")),
         )
         .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
+        .service(limits::resource())
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))
         .service(
@@ -172,7 +174,8 @@ async fn speak(
     let name = group_name(&name)?;
     let speech = Speech::read(&body, &state.services)?;
     let once = publish::idempotency_key(&request, "operator")?;
-    let speaker = Speaker { author: "operator".into(), role: Role::Operator, once, permit: Permit::default() };
+    let (author, permit) = ("operator".into(), Permit::default());
+    let speaker = Speaker { author, role: Role::Operator, once, permit, slot: None };
     publish::speak(&state.services, name, speech, speaker).await
 }
 
@@ -228,10 +231,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    // Those of its groups, wherever they are being written; and those that this node has taken on and not begun.
-    let groups: Vec<GroupName> = serde_json::from_value(body["groups"].clone()).unwrap_or_default();
-    let running = services.stores.answers.running(&groups).await?.len();
-    body["answers"] = running.max(services.slots.taken(&name)).into();
+    body["answers"] = services.slots.taken(&name).await.into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

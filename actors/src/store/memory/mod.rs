@@ -12,6 +12,7 @@ mod membership;
 mod outbox;
 mod presence;
 mod sessions;
+mod slots;
 mod state;
 mod usage;
 
@@ -26,6 +27,7 @@ use self::general::MemoryGeneralCache;
 use self::membership::MemoryMembership;
 use self::outbox::Alone;
 use self::sessions::MemorySessions;
+use self::slots::MemorySlots;
 use self::state::MemoryStore;
 use self::usage::MemoryUsage;
 use super::Stores;
@@ -65,6 +67,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         )),
         general: Arc::new(MemoryGeneralCache::new()),
         limits: Arc::new(MemoryLimits::new()),
+        slots: Arc::new(MemorySlots::default()),
         feed: Arc::new(MemoryFeed),
         presence: Arc::new(Alone),
         outbox: Arc::new(Alone),

@@ -1,0 +1,160 @@
+//! Answers at once: what a node does without the shared leases, and what becomes of it when they are back.
+
+use std::time::Duration;
+
+use sophie_actors::answers::Slots;
+use sophie_actors::metrics::Metrics;
+use sophie_actors::protocol::ErrorCode;
+use sophie_actors::store::{SLOT_LEASE_MS, Stores};
+use tokio::time::sleep;
+
+use crate::faults::{self, Fault, Faults};
+use crate::support::*;
+
+struct Node {
+    slots: Slots,
+    stores: Stores,
+    faults: Faults,
+    metrics: Metrics,
+}
+
+impl Node {
+    fn start() -> Self {
+        tokio::time::pause();
+        let (stores, faults) = faults::stores(memory_options());
+        let metrics = Metrics::new();
+        Self { slots: slots(&stores, 2, 0, &metrics), stores, faults, metrics }
+    }
+
+    fn degraded(&self) -> i64 {
+        self.metrics.degraded.with_label_values(&["slots"]).get()
+    }
+
+    /// What the shared leases know of session `s`.
+    async fn shared(&self) -> usize {
+        self.stores.slots.taken("session:s").await.expect("read")
+    }
+}
+
+fn slots(stores: &Stores, per_session: usize, at_once: usize, metrics: &Metrics) -> Slots {
+    let mut options = Options::default().limits;
+    (options.answers_per_session, options.answers_at_once) = (per_session, at_once);
+    Slots::new(stores.slots.clone(), &options, metrics.clone())
+}
+
+/// Longer than a lease, so that only what is renewed is left.
+async fn a_lease_passes() {
+    sleep(Duration::from_millis(SLOT_LEASE_MS + 1_000)).await;
+}
+
+#[actix::test]
+async fn a_slot_is_free_again_when_it_was_given_back_or_dropped() {
+    let node = Node::start();
+    let s = session("s");
+    let slots = [node.slots.take(Some(&s)).await.expect("free"), node.slots.take(Some(&s)).await.expect("free")];
+    assert_eq!(node.slots.take(Some(&s)).await.expect_err("taken").code, ErrorCode::Busy);
+    assert_eq!((node.slots.taken_here(&s), node.slots.taken(&s).await), (2, 2));
+    for slot in slots {
+        slot.give_back().await;
+    }
+    assert_eq!((node.slots.taken_here(&s), node.slots.taken(&s).await), (0, 0));
+    for _ in 0..100 {
+        drop(node.slots.take(Some(&s)).await.expect("what was dropped a moment ago is free"));
+    }
+    drop(node.slots.take(None).await.expect("an application has no session"));
+}
+
+#[actix::test]
+async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
+    let node = Node::start();
+    let stores = &node.stores;
+    let (one, two) = (slots(stores, 2, 3, &node.metrics), slots(stores, 2, 3, &node.metrics));
+    let (a, b) = (session("a"), session("b"));
+    let _first = one.take(Some(&a)).await.expect("free");
+    let second = two.take(Some(&a)).await.expect("free");
+    one.take(Some(&a)).await.expect_err("both are taken");
+    let third = two.take(Some(&b)).await.expect("another session");
+    let refusal = one.take(Some(&b)).await.expect_err("the service is full");
+    assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::Busy, Some(1_000)));
+    one.take(None).await.expect_err("for applications too");
+    for _ in 0..5 {
+        a_lease_passes().await;
+    }
+    assert_eq!((stores.slots.taken("service").await.expect("read"), one.taken(&a).await), (3, 2));
+    // A node that is gone renews nothing and gives nothing back.
+    drop(two);
+    drop((second, third));
+    assert_eq!(stores.slots.taken("service").await.expect("read"), 3);
+    a_lease_passes().await;
+    assert_eq!((stores.slots.taken("service").await.expect("read"), one.taken(&a).await), (1, 1));
+}
+
+#[actix::test]
+async fn without_the_shared_leases_a_node_counts_its_own_and_they_become_leases() {
+    let node = Node::start();
+    let s = session("s");
+    let first = node.slots.take(Some(&s)).await.expect("shared");
+    for call in ["take", "renew_slots", "release"] {
+        node.faults.set(call, Fault::Away);
+    }
+    let second = node.slots.take(Some(&s)).await.expect("the node's own second");
+    assert_eq!(node.degraded(), 1);
+    assert_eq!(node.slots.take(Some(&s)).await.expect_err("two are two").code, ErrorCode::Busy);
+    first.give_back().await;
+    let _third = node.slots.take(Some(&s)).await.expect("one was given back");
+    assert_eq!(node.shared().await, 1, "the leases have not heard of it");
+    for call in ["take", "renew_slots", "release"] {
+        node.faults.lift(call);
+    }
+    a_lease_passes().await;
+    assert_eq!((node.degraded(), node.shared().await), (0, 2));
+    second.give_back().await;
+    assert_eq!((node.shared().await, node.slots.taken_here(&s)), (1, 1));
+}
+
+#[actix::test]
+async fn a_slot_whose_reply_was_lost_is_not_lost() {
+    let node = Node::start();
+    let s = session("s");
+    node.faults.set("take", Fault::ReplyLost);
+    let slots = [node.slots.take(Some(&s)).await.expect("one"), node.slots.take(Some(&s)).await.expect("two")];
+    node.slots.take(Some(&s)).await.expect_err("three");
+    a_lease_passes().await;
+    assert_eq!(node.shared().await, 2, "both are renewed");
+    drop(slots);
+    until("given back", || node.faults.calls("release").len() > 1).await;
+    assert_eq!(node.shared().await, 0);
+}
+
+#[actix::test]
+async fn one_call_renews_what_a_node_holds_and_nothing_is_called_when_it_holds_none() {
+    let node = Node::start();
+    let mut slots = Vec::new();
+    for name in ["s", "t", "u"] {
+        slots.push(node.slots.take(Some(&session(name))).await.expect("free"));
+    }
+    a_lease_passes().await;
+    let renewed = node.faults.calls("renew_slots");
+    assert_eq!(renewed, vec!["3"; renewed.len()]);
+    assert!((3..=5).contains(&renewed.len()), "{}", renewed.len());
+    drop(slots);
+    a_lease_passes().await;
+    assert_eq!(node.faults.calls("release"), ["3"]);
+    assert!(node.faults.calls("renew_slots").len() <= renewed.len() + 1);
+}
+
+#[actix::test]
+async fn who_has_seen_the_end_may_ask_again_at_once() {
+    let mut options = Options::default();
+    options.limits.answers_per_session = 1;
+    let world = World::start_with(options).await;
+    let client = world.connect("s").await;
+    for n in 0..5 {
+        let ack = client.question(&n.to_string(), &format!("question {n}")).await;
+        assert_eq!(ack["type"], "ack", "{ack}");
+        let busy = client.question("early", "and another").await;
+        assert_eq!(busy["code"], "busy", "{busy}");
+        world.ai.asked().await.answer("so");
+        client.event_of("answer.end").await;
+    }
+}
