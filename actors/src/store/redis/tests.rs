@@ -13,8 +13,8 @@ use crate::limiter::{Bucket, Verdict};
 use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
 use crate::store::{
-    AnswerRecord, AnswerStart, Appended, Beat, Happened, Heard, Page, PageSize, Row, RowSocket, Spread, StoredEvent,
-    Told,
+    AnswerRecord, AnswerStart, Appended, Beat, Boarding, Course, Happened, Heard, Page, PageSize, Row, RowSocket, Spread,
+    StoredEvent, Told,
 };
 
 /// Long enough for a busy machine: budgets have tests of their own.
@@ -644,4 +644,23 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < until, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_flight_whose_lease_ran_out_lands_for_those_who_wait_for_it() {
+    let redis = in_redis().await;
+    let flights = &redis.stores.flights;
+    let digest = random_text(16);
+    let Ok(Boarding::Lead(flight)) = flights.board(&digest, false).await else { panic!("nobody else leads") };
+    let other = beside(&redis).await.flights;
+    assert_eq!(other.board(&digest, false).await.expect("asked"), Boarding::Follow(flight.clone()));
+    // As after an outage longer than the lease.
+    let key = format!("{}:flight:{digest}", redis.options.prefix);
+    let gone: usize = redis::cmd("DEL").arg(&key).query(&mut redis.server.connection(0)).expect("deleted");
+    assert_eq!(gone, 1);
+    assert!(!flights.land(&flight, false, "{}").await.expect("asked"), "somebody may need the chunks");
+    flights.add(&flight, 0, &["one".into()]).await.expect("added");
+    assert!(flights.land(&flight, true, "{}").await.expect("asked"));
+    let (chunks, course) = other.read(&flight, 0).await.expect("read");
+    assert_eq!((chunks, course), (vec!["one".into()], Course::Landed("{}".into())));
 }
