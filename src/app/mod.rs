@@ -38,7 +38,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
-use crate::http::{Places, Serves, State};
+use crate::http::{ConnectionCaps, Places, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, raise_file_limit};
 
@@ -223,6 +223,11 @@ impl Application {
             connections: Places::new(settings.server.max_connections),
             commands_limited: settings.limits.enabled,
             redis,
+            connection_caps: ConnectionCaps {
+                main: settings.channel.max_connections,
+                cache: settings.cache.max_connections,
+                general: settings.general_cache.max_connections,
+            },
             draining: Arc::new(AtomicBool::new(false)),
         });
         let workers = workers(&settings);

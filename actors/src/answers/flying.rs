@@ -44,7 +44,13 @@ pub(super) async fn board(
 ) -> Boarded {
     let mut anew = false;
     loop {
-        match parts.stores.flights.board(digest, anew).await {
+        let started = Instant::now();
+        let boarding = parts.stores.flights.board(digest, anew).await;
+        match &boarding {
+            Ok(_) => parts.metrics.dependencies.flights.worked(),
+            Err(error) => parts.metrics.dependencies.flights.failed(started, &error.to_string()),
+        }
+        match boarding {
             Ok(Boarding::Lead(flight)) => return Boarded::Leads(Some(flight)),
             Ok(Boarding::Landed) if look().await => return Boarded::Ended,
             // It failed, or is not kept: another try.

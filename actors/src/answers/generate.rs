@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::Addr;
 use bytestring::ByteString;
 use futures_util::StreamExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
@@ -79,12 +79,15 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
 
 /// Whether the cache had the answer.
 async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> bool {
-    let entry = parts.stores.cache.get(digest).await;
-    parts.metrics.degraded.with_label_values(&["cache"]).set(i64::from(entry.is_err()));
-    let entry = match entry {
-        Ok(entry) => entry,
+    let started = Instant::now();
+    let entry = match parts.stores.cache.get(digest).await {
+        Ok(entry) => {
+            parts.metrics.dependencies.cache.worked();
+            entry
+        }
         Err(error) => {
             // Fails open: the backend is asked.
+            parts.metrics.dependencies.cache.failed(started, &error.to_string());
             log::debug!("cache not read error={error}");
             parts.metrics.store_failed("cache_get");
             None

@@ -6,9 +6,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
+use tokio::time::Instant;
 
 use super::quota::Left;
 use super::{Bucket, Limits, Verdict};
@@ -124,7 +124,6 @@ pub struct Refund(pub Permit);
 struct Keeper {
     shared: Arc<dyn Limits>,
     local: Arc<dyn Limits>,
-    degraded: AtomicBool,
     metrics: Metrics,
 }
 
@@ -144,7 +143,7 @@ impl RateLimiter {
         metrics: Metrics,
         exit: ExitGuard,
     ) -> Self {
-        let keeper = Arc::new(Keeper { shared, local, degraded: AtomicBool::new(false), metrics });
+        let keeper = Arc::new(Keeper { shared, local, metrics });
         Self { keeper, options, _exit: exit }
     }
 
@@ -203,27 +202,17 @@ impl RateLimiter {
 impl Keeper {
     /// The shared limits' word, or this node's own while they are away.
     async fn admit(&self, buckets: &[Bucket]) -> (Verdict, bool) {
+        let started = Instant::now();
         match self.shared.admit(buckets).await {
             Ok(verdict) => {
-                self.note(false, "");
+                self.metrics.dependencies.limits.worked();
                 return (verdict, false);
             }
-            Err(error) => self.note(true, &error.to_string()),
+            Err(error) => self.metrics.dependencies.limits.failed(started, &error.to_string()),
         }
         let verdict = self.local.admit(buckets).await;
         // The memory twin does not fail; if it did, service goes before limits.
         (verdict.unwrap_or(Verdict::Admitted { remaining: Vec::new() }), true)
-    }
-
-    fn note(&self, degraded: bool, why: &str) {
-        if self.degraded.swap(degraded, Ordering::Relaxed) != degraded {
-            self.metrics.degraded.with_label_values(&["limits"]).set(i64::from(degraded));
-            if degraded {
-                log::warn!("shared rate limits are away, this node's own apply error={why}");
-            } else {
-                log::info!("shared rate limits are back");
-            }
-        }
     }
 
     async fn correct(&self, local: bool, bucket: &Bucket, units: i64) {
