@@ -3,7 +3,9 @@
 mod answer;
 mod app;
 mod broker;
+mod faulty;
 mod handshake;
+mod proxy;
 mod raw;
 #[allow(dead_code, reason = "the stores' own tests use all of it")]
 #[path = "../../../actors/src/store/redis/server.rs"]
@@ -16,6 +18,7 @@ use std::time::Duration;
 pub use answer::{Answer, start_with_ai};
 pub use app::{ADMIN_TOKEN, Mode, TestApp};
 pub use broker::Broker;
+pub use faulty::{Fault, FaultyRedis};
 pub use handshake::Handshake;
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
