@@ -34,18 +34,22 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     let Join { digest, request, reuse } = join;
     let look = async || parts.cache.enabled && read_cache(parts, generation, digest).await;
     let mut lead = None;
+    let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     if reuse.read {
         if look().await {
             return;
         }
-        let flight = match board(parts, generation, digest, look).await {
-            Boarded::Leads(flight) => flight,
-            Boarded::Ended => return,
+        let flight = match timeout(whole, board(parts, generation, digest, look)).await {
+            Ok(Boarded::Leads(flight)) => flight,
+            Ok(Boarded::Ended) => return,
+            Err(_) => {
+                let detail = "another node's answer did not end within ai.total_seconds";
+                return generation.finish(End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", detail)));
+            }
         };
         lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
     }
     generation.begin(Origin::Backend);
-    let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     let reading = timeout(whole, read_backend(parts, generation, request));
     let read = match &mut lead {
         Some(lead) => tokio::select! {
