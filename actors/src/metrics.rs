@@ -1,7 +1,8 @@
 //! What the broker counts. Names follow the Prometheus conventions; every label has a fixed set of values.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 use crate::dependencies::Dependencies;
@@ -28,6 +29,8 @@ pub struct Metrics {
     pub answers_running: IntGauge,
     pub cache_lookups: IntCounterVec,
     pub tokens: IntCounterVec,
+    pub cost: CounterVec,
+    pub cost_saved: CounterVec,
     pub first_chunk_seconds: Histogram,
     pub answer_seconds: Histogram,
     pub refused: IntCounterVec,
@@ -41,6 +44,9 @@ pub struct Metrics {
     pub layer_messages: IntCounterVec,
     pub hook_requests: IntCounterVec,
     pub http_requests: IntCounterVec,
+    pub backend_requests: IntCounterVec,
+    pub backend_available: IntGaugeVec,
+    pub backend_first_chunk_seconds: HistogramVec,
 }
 
 impl Metrics {
@@ -51,6 +57,7 @@ impl Metrics {
         let counter = |name: &str, help: &str| add(&registry, IntCounter::new(name, help));
         let counters =
             |name: &str, help: &str, label: &str| add(&registry, IntCounterVec::new(Opts::new(name, help), &[label]));
+        let money = |name: &str, help: &str| add(&registry, CounterVec::new(Opts::new(name, help), &["model"]));
         let seconds = |name: &str, help: &str, buckets: &[f64]| {
             add(&registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
         };
@@ -73,11 +80,19 @@ impl Metrics {
             answers: counters("sophie_answers_total", "Answers that ended, by outcome.", "outcome"),
             answers_running: gauge("sophie_answers_running", "Answers that are being written for a group."),
             cache_lookups: counters("sophie_cache_lookups_total", "How answers came about.", "status"),
-            tokens: counters(
-                "sophie_tokens_total",
-                "Tokens, spent on the backend or saved by cache and coalescing.",
-                "kind",
+            tokens: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "sophie_tokens_total",
+                        "Tokens: spent on the backend, cancelled (spent, and in the end nobody waited), or saved by cache and \
+                         coalescing.",
+                    ),
+                    &["kind", "model"],
+                ),
             ),
+            cost: money("sophie_cost_total", "What the backend's tokens cost, in the currency of ai.prices."),
+            cost_saved: money("sophie_cost_saved_total", "What the saved tokens would have cost."),
             first_chunk_seconds: seconds("sophie_first_chunk_seconds", "From the question to the first chunk.", FIRST),
             answer_seconds: seconds("sophie_answer_seconds", "From the question to the end of its answer.", WHOLE),
             refused: counters("sophie_refused_total", "Requests refused by a limit.", "limit"),
@@ -104,6 +119,32 @@ impl Metrics {
                 "outcome",
             ),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),
+            // The names of backends are those of the settings.
+            backend_requests: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("sophie_backend_requests_total", "Requests to AI backends by outcome."),
+                    &["backend", "outcome"],
+                ),
+            ),
+            backend_available: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("sophie_backend_available", "0 while an AI backend is left out."),
+                    &["backend"],
+                ),
+            ),
+            backend_first_chunk_seconds: add(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "sophie_backend_first_chunk_seconds",
+                        "From the request to an AI backend to its first chunk, repetitions included.",
+                    )
+                    .buckets(FIRST.to_vec()),
+                    &["backend"],
+                ),
+            ),
             registry,
         }
     }

@@ -21,6 +21,7 @@ use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::django::Notifier;
 use sophie_actors::exit::{Exit, ExitGuard};
 use sophie_actors::ids::NodeId;
+use sophie_actors::ledger::Ledger;
 use sophie_actors::limiter::RateLimiter;
 use sophie_actors::limiter::memory::MemoryLimits;
 use sophie_actors::messages::{Drain, Install, Seed};
@@ -119,11 +120,11 @@ impl Application {
             // Clients are told who really answers.
             settings.ai.answers.model = DEMO_MODEL.into();
         }
-        let backend = match replacements.backend {
-            Some(backend) => backend,
-            None => parts::backend(&settings)?,
-        };
         let metrics = Metrics::new();
+        let (backend, router) = match replacements.backend {
+            Some(backend) => (backend, None),
+            None => parts::backend(&settings, &metrics)?,
+        };
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
             None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default(), &metrics).await?,
@@ -164,6 +165,7 @@ impl Application {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), options, metrics, exit)
             })
         };
+        let ledger = Arc::new(Ledger::new(parts::prices(&settings), &stores, metrics.clone()));
         let answers = {
             let parts = Parts {
                 roster: roster.clone(),
@@ -175,6 +177,7 @@ impl Application {
                 options: settings.ai.answers.clone(),
                 cache: settings.cache.options.clone(),
                 log_content: settings.log.content,
+                ledger: ledger.clone(),
                 metrics: metrics.clone(),
             };
             let (exit, arbiter) = (essential("answers"), Arbiter::new());
@@ -199,6 +202,7 @@ impl Application {
             options: settings.session.clone(),
             metrics,
             notifier,
+            ledger,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let install = Install(factory(Arc::new(services.clone()), handles));
@@ -222,6 +226,8 @@ impl Application {
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: Places::new(settings.server.max_connections),
             commands_limited: settings.limits.enabled,
+            currency: settings.ai.currency.clone(),
+            router,
             redis,
             connection_caps: ConnectionCaps {
                 main: settings.channel.max_connections,
@@ -309,6 +315,9 @@ impl Application {
                 break;
             }
             sleep(DRAIN_POLL.min(until - Instant::now())).await;
+        }
+        if timeout(LAST_WORDS, services.ledger.flush()).await.is_err() {
+            log::warn!("what answers cost in the last second is not written");
         }
         if timeout(RESIGN, self.mirror.send(Resign)).await.is_err() {
             log::warn!("mirror did not resign in time");

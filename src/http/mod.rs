@@ -29,6 +29,7 @@ pub use wrap::wrap;
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
+use crate::upstream::Router;
 use crate::ws;
 
 /// What every handler may use.
@@ -51,6 +52,10 @@ pub struct State {
     pub connections: Places,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
+    /// What prices are in.
+    pub currency: String,
+    /// The AI backends, unless the demo answers.
+    pub router: Option<Arc<Router>>,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
     /// How many connections to it there may be.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use sophie_actors::django::Kind;
 use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
 
+use super::backends::BackendSettings;
 use super::rules;
 use super::secret::{Secret, ServiceUrl};
 
@@ -175,15 +176,27 @@ pub struct AiSettings {
     pub first_chunk_seconds: u64,
     pub idle_seconds: u64,
     pub retries: u32,
+    pub backends: Vec<BackendSettings>,
+    pub currency: String,
+    pub prices: Vec<PriceSettings>,
     #[serde(flatten)]
     pub answers: AnswerOptions,
+}
+
+/// One table of `[[ai.prices]]`, for the models that its name matches.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in docs/settings.md")]
+pub struct PriceSettings {
+    pub name: String,
+    pub prompt_per_million: f64,
+    pub completion_per_million: f64,
 }
 
 /// `ai.backend` as it is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AiChoice {
-    /// OpenAI if a key or an address is set.
+    /// OpenAI if a key, an address or a table of backends is set.
     Auto,
     /// An OpenAI-compatible API.
     Openai,
@@ -226,9 +239,16 @@ impl Settings {
         match self.ai.backend {
             AiChoice::Demo => AiBackend::Demo,
             AiChoice::Openai => AiBackend::OpenAi,
-            AiChoice::Auto if self.ai.api_key.is_empty() && self.ai.base_url.is_empty() => AiBackend::Demo,
-            AiChoice::Auto => AiBackend::OpenAi,
+            AiChoice::Auto if self.ai.names_a_backend() => AiBackend::OpenAi,
+            AiChoice::Auto => AiBackend::Demo,
         }
+    }
+}
+
+impl AiSettings {
+    /// Whether anything says where answers come from.
+    pub fn names_a_backend(&self) -> bool {
+        !(self.api_key.is_empty() && self.base_url.is_empty() && self.backends.is_empty())
     }
 }
 

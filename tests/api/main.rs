@@ -44,6 +44,7 @@ mod chat;
 mod closing;
 mod commands;
 mod connecting;
+mod costs;
 mod drain;
 mod essential;
 #[allow(dead_code, reason = "the core's own tests use all of it")]
@@ -75,3 +76,6 @@ mod slow_clients;
 mod support;
 mod tokens;
 mod upstream;
+mod upstream_backends;
+mod upstream_breaker;
+mod upstream_tls;

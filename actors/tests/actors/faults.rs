@@ -108,6 +108,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         outbox: faulty.inner.outbox.clone(),
         leases: faulty.inner.leases.clone(),
         flights: faulty.inner.flights.clone(),
+        usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
         limits: faulty,
@@ -220,6 +221,14 @@ impl AnswerCache for Faulty {
     }
     async fn put(&self, digest: &str, entry: &CachedAnswer, ttl: Option<u64>) -> StoreResult<()> {
         self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry, ttl)).await
+    }
+
+    async fn held(&self) -> StoreResult<Held> {
+        self.inner.cache.held().await
+    }
+
+    async fn purge(&self, model: Option<&str>) -> StoreResult<u64> {
+        self.inner.cache.purge(model).await
     }
 }
 

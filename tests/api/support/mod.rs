@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+mod backends;
 mod broker;
 mod faulty;
 mod handshake;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, start_with_ai};
 pub use app::{ADMIN_TOKEN, Mode, TestApp};
+pub use backends::{Backends, Told, member};
 pub use broker::Broker;
 pub use faulty::{Fault, FaultyRedis};
 pub use handshake::Handshake;

@@ -13,6 +13,7 @@ mod outbox;
 mod presence;
 mod sessions;
 mod state;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,7 @@ use self::membership::MemoryMembership;
 use self::outbox::Alone;
 use self::sessions::MemorySessions;
 use self::state::MemoryStore;
+use self::usage::MemoryUsage;
 use super::Stores;
 use crate::layer::NoLayer;
 use crate::limiter::memory::MemoryLimits;
@@ -68,6 +70,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         outbox: Arc::new(Alone),
         leases: Arc::new(Alone),
         flights: Arc::new(Alone),
+        usage: Arc::new(MemoryUsage::new()),
         layer: Arc::new(NoLayer),
     }
 }
