@@ -3,6 +3,7 @@
 pub mod access;
 pub mod answers;
 pub mod backend;
+pub mod dependencies;
 pub mod directory;
 pub mod django;
 pub mod exit;

@@ -5,11 +5,15 @@ use prometheus::{
     Opts, Registry, TextEncoder,
 };
 
-/// Every figure of one broker process. Clones share the figures.
+use crate::dependencies::Dependencies;
+
+/// Every figure of one broker process. Clones share the figures, and how its dependencies are doing, since whoever counts a
+/// failure knows of that as well.
 #[derive(Clone)]
 #[allow(missing_docs, reason = "each is described by its help text below")]
 pub struct Metrics {
     registry: Registry,
+    pub dependencies: Dependencies,
     pub sockets: IntGauge,
     pub sessions: IntGauge,
     pub groups: IntGauge,
@@ -57,6 +61,8 @@ impl Metrics {
         let seconds = |name: &str, help: &str, buckets: &[f64]| {
             add(&registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
         };
+        let degraded = Opts::new("sophie_degraded", "1 while a dependency is in its degraded mode.");
+        let degraded = add(&registry, IntGaugeVec::new(degraded, &["dependency"]));
         const FIRST: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0];
         const WHOLE: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
         Self {
@@ -91,13 +97,8 @@ impl Metrics {
             answer_seconds: seconds("sophie_answer_seconds", "From the question to the end of its answer.", WHOLE),
             refused: counters("sophie_refused_total", "Requests refused by a limit.", "limit"),
             session_restarts: counter("sophie_session_restarts_total", "Sessions restarted after a fault."),
-            degraded: add(
-                &registry,
-                IntGaugeVec::new(
-                    Opts::new("sophie_degraded", "1 while a dependency is in its degraded mode."),
-                    &["dependency"],
-                ),
-            ),
+            dependencies: Dependencies::new(&degraded),
+            degraded,
             store_failures: counters(
                 "sophie_store_failures_total",
                 "Store calls that failed or ran out of time.",

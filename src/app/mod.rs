@@ -39,7 +39,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
-use crate::http::{Places, Serves, State};
+use crate::http::{ConnectionCaps, Places, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, raise_file_limit};
 
@@ -229,6 +229,11 @@ impl Application {
             currency: settings.ai.currency.clone(),
             router,
             redis,
+            connection_caps: ConnectionCaps {
+                main: settings.channel.max_connections,
+                cache: settings.cache.max_connections,
+                general: settings.general_cache.max_connections,
+            },
             draining: Arc::new(AtomicBool::new(false)),
         });
         let workers = workers(&settings);

@@ -123,7 +123,7 @@ pub(super) async fn stores(
         budgets,
     };
     let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());
-    let (mut stores, health) = redis::connect(options).await.map_err(wrong)?;
+    let (mut stores, health) = redis::connect(options, &metrics.dependencies).await.map_err(wrong)?;
     let layer = LayerOptions {
         hosts,
         prefix: channel.prefix.clone(),

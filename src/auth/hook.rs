@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use sha2::{Digest, Sha256};
 use sophie_actors::ids::SessionId;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::GeneralCache;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::unix_now;
 use crate::settings::{ServiceUrl, Settings, SettingsError};
@@ -146,7 +145,6 @@ pub struct Hook {
     keep_seconds: u64,
     /// Who is being asked about: equal questions at once are asked once.
     asking: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
-    is_down: AtomicBool,
     metrics: Metrics,
 }
 
@@ -160,9 +158,9 @@ impl Hook {
             .build()
             .map_err(|error| SettingsError::new("auth.hook_url", format!("no HTTP client for it: {error}")))?;
         let keep_seconds = settings.general_cache.ttl_seconds;
-        let (asking, is_down) = Default::default();
+        metrics.dependencies.hook.in_use();
         let (url, cookies) = (settings.auth.hook_url.clone(), settings.auth.hook_cookies.clone());
-        Ok(Self { url, cookies, client, cache, keep_seconds, asking, is_down, metrics })
+        Ok(Self { url, cookies, client, cache, keep_seconds, asking: Mutex::default(), metrics })
     }
 
     /// What the application says of a caller, or said a short while ago.
@@ -211,10 +209,15 @@ impl Hook {
     }
 
     async fn kept(&self, entry: &str) -> Option<Grant> {
+        let (started, general) = (Instant::now(), &self.metrics.dependencies.general);
         let value = match self.cache.get(entry).await {
-            Ok(value) => value?,
+            Ok(value) => {
+                general.worked();
+                value?
+            }
             Err(error) => {
                 log::debug!("general cache not read error={error}");
+                general.failed(started, &error.to_string());
                 return None;
             }
         };
@@ -242,9 +245,13 @@ impl Hook {
     }
 
     async fn request(&self, session: &SessionId, address: IpAddr, headers: &CallerHeaders) -> Verdict {
+        let started = Instant::now();
         let asked = timeout(TIMEOUT, self.exchange(session, address, headers)).await;
         let verdict = asked.unwrap_or_else(|_| Err(format!("no answer within {} s", TIMEOUT.as_secs())));
-        self.note(verdict.as_ref().err());
+        match &verdict {
+            Ok(_) => self.metrics.dependencies.hook.worked(),
+            Err(reason) => self.metrics.dependencies.hook.failed(started, reason),
+        }
         let verdict = verdict.unwrap_or(Verdict::Unavailable);
         self.count(match verdict {
             Verdict::Granted(_) => "granted",
@@ -285,19 +292,6 @@ impl Hook {
             json.extend_from_slice(&piece);
         }
         Grant::read(&json).map(Verdict::Granted)
-    }
-
-    /// One log line at each change.
-    fn note(&self, failure: Option<&String>) {
-        let is_down = failure.is_some();
-        self.metrics.degraded.with_label_values(&["hook"]).set(i64::from(is_down));
-        if self.is_down.swap(is_down, Ordering::Relaxed) == is_down {
-            return;
-        }
-        match failure {
-            Some(reason) => log::warn!("event=hook_failed url={} reason={reason:?}", self.url),
-            None => log::info!("event=hook_answers_again url={}", self.url),
-        }
     }
 
     fn count(&self, outcome: &str) {

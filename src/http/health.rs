@@ -3,8 +3,9 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::{Map, Value, json};
+use sophie_actors::dependencies::Doing;
 
-use super::{ApiError, State};
+use super::{ApiError, State, redis};
 
 /// `GET /health/live`
 pub async fn live() -> HttpResponse {
@@ -18,23 +19,28 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
         reasons.push("this node is draining".to_owned());
     }
     let mut details = Map::new();
-    if let Some(redis) = &state.redis {
-        let mut databases = Map::new();
-        for ping in redis.ping().await {
-            let detail = match &ping.latency {
-                Ok(latency) => json!({"reachable": true, "latency_ms": latency.as_secs_f64() * 1_000.0}),
-                Err(_) => {
-                    // Without the cache every question goes to the backend: slower and dearer, but ready.
-                    if ping.database == "main" {
-                        reasons.push("Redis does not answer".to_owned());
-                    }
-                    json!({"reachable": false})
-                }
-            };
-            databases.insert(ping.database.to_owned(), detail);
+    if let Some(databases) = &state.redis {
+        let looks = databases.look().await;
+        // Without the cache every question goes to the backend: slower and dearer, but ready.
+        if looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
+            reasons.push("Redis does not answer".to_owned());
         }
-        details.insert("redis".into(), Value::Object(databases));
+        let databases = looks.iter().map(|look| {
+            let detail = match &look.ping {
+                Ok(latency) => json!({"reachable": true, "latency_ms": latency.as_secs_f64() * 1_000.0}),
+                Err(_) => json!({"reachable": false}),
+            };
+            (look.database.to_owned(), detail)
+        });
+        details.insert("redis".into(), Value::Object(databases.collect()));
+        let warnings = redis::warnings(&looks);
+        if !warnings.is_empty() {
+            details.insert("warnings".into(), warnings.into());
+        }
     }
+    let dependencies = state.services.metrics.dependencies.doing();
+    let dependencies = dependencies.into_iter().map(|doing| (doing.dependency.to_owned(), detail(&doing)));
+    details.insert("dependencies".into(), Value::Object(dependencies.collect()));
     if let Some(router) = &state.router {
         // Without a model there is still a chat: a matter to know of, not to send people elsewhere for.
         let (backends, available) = router.availability();
@@ -50,11 +56,18 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
     HttpResponse::ServiceUnavailable().json(body)
 }
 
+fn detail(doing: &Doing) -> Value {
+    let mut detail = json!({"state": if doing.mode.is_some() { "degraded" } else { "ok" }});
+    if let Some(since) = &doing.since {
+        detail["since"] = since.as_str().into();
+    }
+    if let Some(mode) = doing.mode {
+        detail["mode"] = mode.into();
+    }
+    detail
+}
+
 /// `GET /metrics`
 pub async fn metrics(state: Data<State>) -> HttpResponse {
-    if let Some(redis) = &state.redis {
-        let away = i64::from(!redis.available());
-        state.services.metrics.degraded.with_label_values(&["store"]).set(away);
-    }
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.services.metrics.render())
 }

@@ -7,6 +7,7 @@ mod json;
 mod pages;
 mod places;
 mod publish;
+mod redis;
 mod wrap;
 
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ use sophie_actors::store::redis::RedisHealth;
 
 pub use error::ApiError;
 pub use places::{Place, Places};
+pub use redis::ConnectionCaps;
 pub use wrap::wrap;
 
 use crate::auth::Authenticator;
@@ -56,6 +58,8 @@ pub struct State {
     pub router: Option<Arc<Router>>,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
+    /// How many connections to it there may be.
+    pub connection_caps: ConnectionCaps,
     /// Set when the node is going.
     pub draining: Arc<AtomicBool>,
 }

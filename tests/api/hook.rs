@@ -142,7 +142,10 @@ async fn without_a_good_answer_nobody_comes_in_and_all_come_in_again_afterwards(
     application.accept().await;
     application.set_default(|| says(&json!({"user": "alice"})));
     assert_eq!(open(&app, "s1", &[COOKIE]).await.ready["user"], "alice");
-    assert!(metrics(&app).await.contains("sophie_degraded{dependency=\"hook\"} 0"));
+    eventually("the application counts as well", SOON, async || {
+        metrics(&app).await.contains("sophie_degraded{dependency=\"hook\"} 0").then_some(())
+    })
+    .await;
     // Who is known already comes in while the application is away.
     application.refuse().await;
     assert_eq!(open(&app, "s1", &[COOKIE]).await.ready["user"], "alice");

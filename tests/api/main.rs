@@ -16,6 +16,27 @@ macro_rules! in_both_modes {
     };
 }
 
+/// Makes a test of each named scenario for each way in which a Redis can be away.
+macro_rules! under_each_fault {
+    ($($name:ident),* $(,)?) => {
+        mod frozen {
+            $(#[tokio::test] async fn $name() {
+                super::$name($crate::support::Fault::Frozen).await;
+            })*
+        }
+        mod refused {
+            $(#[tokio::test] async fn $name() {
+                super::$name($crate::support::Fault::Refused).await;
+            })*
+        }
+        mod slow {
+            $(#[tokio::test] async fn $name() {
+                super::$name($crate::support::Fault::Slow).await;
+            })*
+        }
+    };
+}
+
 mod ai_server;
 mod answers;
 mod architecture;
@@ -44,9 +65,12 @@ mod nodes_faults;
 mod nodes_flights;
 mod nodes_limits;
 mod recovery;
+mod redis_degraded;
 mod redis_faults;
 mod redis_flaps;
+mod redis_flights;
 mod redis_keys;
+mod redis_shown;
 mod rolling;
 mod session_faults;
 mod slow_clients;

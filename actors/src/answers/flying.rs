@@ -19,9 +19,13 @@ const RENEW: Duration = Duration::from_millis(150);
 /// How long a flight must be lost, to a store that answers all the time, until it is believed: after a moment in which the
 /// store was away, leaders say that they live before that.
 const LOST_FOR: Duration = Duration::from_secs(1);
+/// The same once the store was away in the meantime: leases ran out then, and leaders first find their own way back to it.
+const LOST_FOR_AFTER: Duration = Duration::from_secs(5);
 /// A landing that the store did not confirm is tried again after this, so often.
 const LAND_RETRY: Duration = Duration::from_millis(250);
 const LAND_TRIES: u32 = 8;
+/// The same while other nodes follow: they wait for the store to be back, and so does the end that they wait for.
+const LAND_TRIES_FOLLOWED: u32 = 1_200;
 
 /// Who generates.
 pub(super) enum Boarded {
@@ -40,7 +44,13 @@ pub(super) async fn board(
 ) -> Boarded {
     let mut anew = false;
     loop {
-        match parts.stores.flights.board(digest, anew).await {
+        let started = Instant::now();
+        let boarding = parts.stores.flights.board(digest, anew).await;
+        match &boarding {
+            Ok(_) => parts.metrics.dependencies.flights.worked(),
+            Err(error) => parts.metrics.dependencies.flights.failed(started, &error.to_string()),
+        }
+        match boarding {
             Ok(Boarding::Lead(flight)) => return Boarded::Leads(Some(flight)),
             Ok(Boarding::Landed) if look().await => return Boarded::Ended,
             // It failed, or is not kept: another try.
@@ -64,11 +74,11 @@ pub(super) async fn board(
 /// Reads another node's generation. `false`: that node is gone, and nothing of it was seen here.
 async fn follow(parts: &Parts, generation: &Generation, flight: &Flight) -> bool {
     let following = Following { flights: parts.stores.flights.clone(), flight: flight.clone() };
-    let (mut seen, mut lost_at) = (0, None);
+    let (mut seen, mut lost_at, mut lost_for) = (0, None, LOST_FOR);
     loop {
         let Ok((chunks, course)) = following.flights.read(flight, seen).await else {
             // While the store is away nobody is declared dead.
-            lost_at = None;
+            (lost_at, lost_for) = (None, LOST_FOR_AFTER);
             sleep(BATCH).await;
             continue;
         };
@@ -83,14 +93,14 @@ async fn follow(parts: &Parts, generation: &Generation, flight: &Flight) -> bool
             }
         }
         match course {
-            Course::Flying => lost_at = None,
+            Course::Flying => (lost_at, lost_for) = (None, LOST_FOR),
             Course::Landed(end) => {
                 let end = serde_json::from_str(&end);
                 generation.finish(end.unwrap_or_else(|_| End::Failed(interrupted("an end that cannot be read"))));
                 return true;
             }
             Course::Lost => {
-                if lost_at.get_or_insert_with(Instant::now).elapsed() >= LOST_FOR {
+                if lost_at.get_or_insert_with(Instant::now).elapsed() >= lost_for {
                     if seen > 0 {
                         generation.finish(End::Failed(interrupted("the node that generated it is gone")));
                     }
@@ -199,7 +209,8 @@ impl Lead {
     /// Gives the others the rest and the end.
     pub(super) async fn land(mut self, end: &End) {
         let Ok(json) = serde_json::to_string(end) else { return };
-        for _ in 0..LAND_TRIES {
+        let tries = if self.followed.is_some() { LAND_TRIES_FOLLOWED } else { LAND_TRIES };
+        for _ in 0..tries {
             let Some(flight) = &self.flight else { return };
             let rest = self.generation.raw_after(self.added);
             match self.flights.land(flight, rest.is_empty(), &json).await {

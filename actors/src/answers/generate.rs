@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::Addr;
 use bytestring::ByteString;
 use futures_util::StreamExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
@@ -37,19 +37,23 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     let Join { digest, request, reuse, .. } = join;
     let look = async || parts.cache.enabled && read_cache(parts, generation, digest).await;
     let mut lead = None;
+    let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     if reuse.read {
         if look().await {
             return;
         }
-        let flight = match board(parts, generation, digest, look).await {
-            Boarded::Leads(flight) => flight,
-            Boarded::Ended => return,
+        let flight = match timeout(whole, board(parts, generation, digest, look)).await {
+            Ok(Boarded::Leads(flight)) => flight,
+            Ok(Boarded::Ended) => return,
+            Err(_) => {
+                let detail = "another node's answer did not end within ai.total_seconds";
+                return generation.finish(End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", detail)));
+            }
         };
         lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
     }
     generation.begin(Origin::Backend);
     generation.pay();
-    let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     let reading = timeout(whole, read_backend(parts, generation, request));
     let read = match &mut lead {
         Some(lead) => tokio::select! {
@@ -83,12 +87,15 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
 
 /// Whether the cache had the answer.
 async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> bool {
-    let entry = parts.stores.cache.get(digest).await;
-    parts.metrics.degraded.with_label_values(&["cache"]).set(i64::from(entry.is_err()));
-    let entry = match entry {
-        Ok(entry) => entry,
+    let started = Instant::now();
+    let entry = match parts.stores.cache.get(digest).await {
+        Ok(entry) => {
+            parts.metrics.dependencies.cache.worked();
+            entry
+        }
         Err(error) => {
             // Fails open: the backend is asked.
+            parts.metrics.dependencies.cache.failed(started, &error.to_string());
             log::debug!("cache not read error={error}");
             parts.metrics.store_failed("cache_get");
             None

@@ -22,8 +22,9 @@ use crate::store::{AnswerRecord, AnswerStart, Ended, PageSize, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
 const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
-/// A log that cannot be read is tried again after this, so often in all.
-const HISTORY_RETRY: Duration = Duration::from_millis(300);
+/// A log that cannot be read is tried again after this, so often in all: a connection that was lost is there again by then, and
+/// a store that is away does not hold the answer up for longer than a call and that.
+const HISTORY_RETRY: Duration = Duration::from_millis(120);
 const HISTORY_TRIES: u32 = 4;
 /// Pieces that come within this time after others were saved are saved, and told to the other nodes, together.
 const BATCH: Duration = Duration::from_millis(30);
@@ -127,12 +128,14 @@ impl GroupAnswer {
 
     /// The log before the question. One late call is no reason to answer without it.
     async fn history(&self) -> Vec<StoredEvent> {
-        for _ in 0..HISTORY_TRIES {
+        for tried in 1..=HISTORY_TRIES {
             match self.parts.stores.logs.read_before(&self.ask.group, Some(self.ask.seq), CONVERSATION).await {
                 Ok(page) => return page.events,
                 Err(error) => log::debug!("history not read group={} error={error}", self.ask.group),
             }
-            sleep(HISTORY_RETRY).await;
+            if tried < HISTORY_TRIES {
+                sleep(HISTORY_RETRY).await;
+            }
         }
         log::warn!("answering without history, the store is away group={}", self.ask.group);
         Vec::new()

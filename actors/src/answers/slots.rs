@@ -4,7 +4,6 @@
 //! becomes a lease when they are back. One task renews them all, and gives back what is no longer used.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +50,6 @@ struct Books {
     order: tokio::sync::Mutex<()>,
     /// Something was taken or given back.
     changed: Notify,
-    degraded: AtomicBool,
     metrics: Metrics,
 }
 
@@ -78,7 +76,6 @@ impl Slots {
             desk: Mutex::default(),
             order: tokio::sync::Mutex::default(),
             changed: Notify::new(),
-            degraded: AtomicBool::new(false),
             metrics,
         });
         let keeper = Keeper(tokio::spawn(keep(books.clone())));
@@ -98,12 +95,12 @@ impl Slots {
         if rooms.is_empty() {
             return Ok(slot);
         }
-        let mut said = books.leases.take(&slot.holder, &rooms).await;
+        let mut said = books.hear(books.leases.take(&slot.holder, &rooms)).await;
         // A slot that this node has given back a moment ago may not be free on the books yet.
         if matches!(said, Ok(Err(_))) && books.settle_returns().await {
-            said = books.leases.take(&slot.holder, &rooms).await;
+            said = books.hear(books.leases.take(&slot.holder, &rooms)).await;
         }
-        let full = match books.heard(said) {
+        let full = match said {
             Ok(Ok(())) => {
                 books.desk().enter(&slot.holder, &rooms);
                 None
@@ -131,7 +128,7 @@ impl Slots {
 
     /// How many slots of a session are taken, on all nodes.
     pub async fn taken(&self, session: &SessionId) -> usize {
-        match self.books.heard(self.books.leases.taken(&room_of(session)).await) {
+        match self.books.hear(self.books.leases.taken(&room_of(session))).await {
             Ok(taken) => taken,
             Err(_) => self.taken_here(session),
         }
@@ -185,17 +182,10 @@ impl Books {
         }
     }
 
-    /// Notes whether the shared leases are there.
-    fn heard<T>(&self, said: StoreResult<T>) -> StoreResult<T> {
-        let degraded = said.is_err();
-        if self.degraded.swap(degraded, Ordering::Relaxed) != degraded {
-            self.metrics.degraded.with_label_values(&["slots"]).set(i64::from(degraded));
-            match &said {
-                Err(error) => log::warn!("shared slots of answers are away, this node counts its own error={error}"),
-                Ok(_) => log::info!("shared slots of answers are back"),
-            }
-        }
-        said
+    /// Asks for the shared leases, and notes whether they are there.
+    async fn hear<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+        let (started, slots) = (Instant::now(), &self.metrics.dependencies.slots);
+        call.await.inspect(|_| slots.worked()).inspect_err(|error| slots.failed(started, &error.to_string()))
     }
 
     /// Sees to it that what was returned is given back. `false`: nothing was.
@@ -212,7 +202,7 @@ impl Books {
             return true;
         }
         let held: Vec<Held> = returned.iter().flat_map(|it| it.held.iter().cloned()).collect();
-        match self.heard(self.leases.release(&held).await) {
+        match self.hear(self.leases.release(&held)).await {
             Ok(()) => {
                 returned.into_iter().filter_map(|it| it.told).for_each(|told| _ = told.send(()));
                 true
@@ -231,7 +221,7 @@ impl Books {
         let _alone = self.order.lock().await;
         let held = self.desk().all_held();
         if !held.is_empty() {
-            _ = self.heard(self.leases.renew(&held).await);
+            _ = self.hear(self.leases.renew(&held)).await;
         }
     }
 }

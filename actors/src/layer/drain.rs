@@ -12,12 +12,15 @@ use super::Inbound;
 use super::codec::now_seconds;
 use super::hosts::Backoff;
 use super::intake::Intake;
+use crate::dependencies::Dependency;
 use crate::store::redis::Source;
 
 /// How long Redis waits for a message, in seconds.
 const WAIT: u64 = 5;
 /// A pop that takes this long has lost its server. Far over [`WAIT`]: what was popped for nobody is lost.
 const LOST: Duration = Duration::from_secs(20);
+/// What the host is not without.
+const QUEUE: &str = "queue";
 /// Messages in one pop.
 const BATCH: usize = 500;
 /// How long a ping may take.
@@ -28,7 +31,13 @@ const SKEW: u64 = 5;
 type Popped = Vec<(Vec<u8>, String)>;
 
 /// Drains `key` for ever. A place in `out` is taken before anything is popped, so that what does not fit stays in Redis.
-pub(super) async fn drain(source: Source, key: String, intake: Arc<Intake>, out: Sender<Vec<Inbound>>) {
+pub(super) async fn drain(
+    source: Source,
+    key: String,
+    intake: Arc<Intake>,
+    host: Dependency,
+    out: Sender<Vec<Inbound>>,
+) {
     let mut backoff = Backoff::new();
     let mut told = false;
     loop {
@@ -36,6 +45,7 @@ pub(super) async fn drain(source: Source, key: String, intake: Arc<Intake>, out:
             if intake.codec.encrypts() && !told {
                 told = warn_of_skew(&mut connection).await;
             }
+            host.found(QUEUE);
             loop {
                 let Ok(place) = out.reserve().await else { return };
                 match timeout(LOST, pop(&mut connection, &key)).await {
@@ -47,11 +57,11 @@ pub(super) async fn drain(source: Source, key: String, intake: Arc<Intake>, out:
                             place.send(batch);
                         }
                     }
-                    // That the host is away is told by the guard of the other connection to it.
                     Ok(Err(_)) | Err(_) => break,
                 }
             }
         }
+        host.lost(QUEUE, "the connection that waits for messages is away");
         backoff.wait().await;
     }
 }

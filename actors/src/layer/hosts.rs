@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 
 use super::LayerOptions;
+use crate::dependencies::Dependencies;
 use crate::store::redis::{Budgets, Database, Source};
 use crate::store::{StoreError, StoreResult};
 
@@ -15,8 +16,6 @@ const BUDGET: Duration = Duration::from_secs(2);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Between two attempts, at most.
 const LAST_RETRY: Duration = Duration::from_secs(2);
-/// How the log names the hosts; those behind the last share a name.
-const NAMES: [&str; 8] = ["layer-0", "layer-1", "layer-2", "layer-3", "layer-4", "layer-5", "layer-6", "layer-7"];
 
 /// A source for each host.
 pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
@@ -27,11 +26,12 @@ pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
 }
 
 /// A guarded connection to each host. Those that are away are tried for ever.
-pub(super) async fn open(options: &LayerOptions) -> StoreResult<Vec<Database>> {
+pub(super) async fn open(options: &LayerOptions, dependencies: &Dependencies) -> StoreResult<Vec<Database>> {
     let budgets = Budgets { append: BUDGET, other: BUDGET };
-    let name = |at: usize| NAMES[at.min(NAMES.len() - 1)];
-    let opening =
-        sources(options)?.into_iter().enumerate().map(|(at, source)| Database::open(name(at), source, budgets));
+    let opening = sources(options)?.into_iter().enumerate().map(|(at, source)| {
+        let host = dependencies.layer(at, options.hosts.len());
+        Database::open(host.name(), source, budgets, vec![host.clone()])
+    });
     Ok(join_all(opening).await)
 }
 

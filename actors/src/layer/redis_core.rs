@@ -52,9 +52,12 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
     let intake = Arc::new(Intake::new(node_key.clone(), codec, metrics, options.expiry_seconds));
     let (out, inbox) = mpsc::channel(options.hosts.len() + BATCHES);
     let key = format!("{}{}", options.prefix, node_key.as_str());
-    let start = |source| Task(tokio::spawn(drain(source, key.clone(), intake.clone(), out.clone())));
-    let drains = hosts::sources(&options)?.into_iter().map(start).collect();
-    let hosts = hosts::open(&options).await?;
+    let start = |(at, source)| {
+        let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
+        Task(tokio::spawn(drain(source, key.clone(), intake.clone(), host, out.clone())))
+    };
+    let drains = hosts::sources(&options)?.into_iter().enumerate().map(start).collect();
+    let hosts = hosts::open(&options, &intake.metrics.dependencies).await?;
     let scripts = Scripts {
         join: Script::new(include_str!("scripts/join.lua")),
         leave: Script::new(include_str!("scripts/leave.lua")),

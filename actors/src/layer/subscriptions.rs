@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::hosts::Backoff;
 use super::intake::Intake;
 use super::{Inbound, Recipient};
+use crate::dependencies::Dependency;
 use crate::ids::GroupName;
 use crate::store::redis::Source;
 use crate::store::{StoreError, StoreResult};
@@ -23,6 +24,8 @@ const CHUNK: usize = 500;
 const BUDGET: Duration = Duration::from_secs(2);
 /// Changes that wait for the connection; more wait before it.
 const CHANGES: usize = 64;
+/// What the host is not without.
+const SUBSCRIPTIONS: &str = "subscriptions";
 /// Between two looks at a connection that nobody may be using.
 const LOOK: Duration = Duration::from_secs(10);
 
@@ -83,6 +86,7 @@ pub(super) async fn subscribe(
     wanted: Wanted,
     mut wishes: mpsc::Receiver<Change>,
     intake: Arc<Intake>,
+    host: Dependency,
     out: mpsc::Sender<Inbound>,
 ) {
     let mut backoff = Backoff::new();
@@ -91,6 +95,7 @@ pub(super) async fn subscribe(
             let (mut sink, mut stream) = connection.split();
             if begin(&mut sink, &wanted, &intake).await {
                 backoff = Backoff::new();
+                host.found(SUBSCRIPTIONS);
                 loop {
                     tokio::select! {
                         message = stream.next() => match message {
@@ -114,6 +119,7 @@ pub(super) async fn subscribe(
                 }
             }
         }
+        host.lost(SUBSCRIPTIONS, "the connection that hears is away");
         // Wishes that came meanwhile are among what is asked for at the next beginning.
         while wishes.try_recv().is_ok() {}
         backoff.wait().await;

@@ -1,27 +1,27 @@
 //! The limits, wherever they are kept: shared ones, and this node's own while those are away.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
 
 use super::{Bucket, Correction, Limits, Quota, Verdict};
 use crate::metrics::Metrics;
-use crate::store::{StoreError, StoreResult};
+use crate::store::StoreResult;
 
 pub(super) struct Keeper {
     shared: Arc<dyn Limits>,
     local: Arc<dyn Limits>,
-    degraded: AtomicBool,
     pub(super) metrics: Metrics,
 }
 
 impl Keeper {
     pub(super) fn new(shared: Arc<dyn Limits>, local: Arc<dyn Limits>, metrics: Metrics) -> Self {
-        Self { shared, local, degraded: AtomicBool::new(false), metrics }
+        Self { shared, local, metrics }
     }
 
     /// The shared limits' word, or this node's own while they are away; and whether it was the node's own.
     pub(super) async fn admit(&self, buckets: &[Bucket]) -> (Verdict, bool) {
-        match self.heard(self.shared.admit(buckets).await) {
+        match self.hear(self.shared.admit(buckets)).await {
             Ok(verdict) => (verdict, false),
             // The memory twin does not fail; if it did, service goes before limits.
             Err(_) => (self.local.admit(buckets).await.unwrap_or(Verdict::Admitted { left: Vec::new() }), true),
@@ -41,7 +41,7 @@ impl Keeper {
 
     /// What is in each bucket.
     pub(super) async fn look(&self, buckets: &[Bucket]) -> StoreResult<Vec<Quota>> {
-        match self.heard(self.shared.look(buckets).await) {
+        match self.hear(self.shared.look(buckets)).await {
             Ok(quotas) => Ok(quotas),
             Err(_) => self.local.look(buckets).await,
         }
@@ -50,19 +50,12 @@ impl Keeper {
     /// Fills buckets, the node's own too. An error: only those are filled.
     pub(super) async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
         self.local.fill(buckets).await?;
-        self.heard(self.shared.fill(buckets).await)
+        self.hear(self.shared.fill(buckets)).await
     }
 
-    /// Notes whether the shared limits are there.
-    fn heard<T>(&self, said: StoreResult<T>) -> Result<T, StoreError> {
-        let degraded = said.is_err();
-        if self.degraded.swap(degraded, Ordering::Relaxed) != degraded {
-            self.metrics.degraded.with_label_values(&["limits"]).set(i64::from(degraded));
-            match &said {
-                Err(error) => log::warn!("shared rate limits are away, this node's own apply error={error}"),
-                Ok(_) => log::info!("shared rate limits are back"),
-            }
-        }
-        said
+    /// Asks the shared limits, and notes whether they are there.
+    async fn hear<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
+        let (started, limits) = (Instant::now(), &self.metrics.dependencies.limits);
+        call.await.inspect(|_| limits.worked()).inspect_err(|error| limits.failed(started, &error.to_string()))
     }
 }

@@ -1,11 +1,15 @@
 //! Answers: one request for equal questions, one end for each answer, and a cache that needs proof.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytestring::ByteString;
 use serde_json::{Value, json};
 use sophie_actors::answers::CountRunning;
 use sophie_actors::backend::{Chunk, Parsed};
 use sophie_actors::ids::AnswerId;
+use sophie_actors::store::{Boarding, Course, Flight, Flights, Standing, StoreError, StoreResult};
 use tokio::time::sleep;
 
 use crate::faults::Fault;
@@ -206,6 +210,50 @@ async fn a_backend_that_never_ends_is_given_up_after_the_whole_time() {
     let error = client.event_of("answer.error").await;
     assert_eq!((&error["code"], &error["text"]), (&json!("ai_timeout"), &json!("half")));
     assert!(feed.is_dropped());
+}
+
+/// Another node leads, and the store has been away ever since.
+struct Elsewhere;
+
+#[async_trait]
+impl Flights for Elsewhere {
+    async fn board(&self, digest: &str, _: bool) -> StoreResult<Boarding> {
+        Ok(Boarding::Follow(Flight { digest: digest.into(), id: "x".into() }))
+    }
+
+    async fn add(&self, _: &Flight, _: usize, _: &[ByteString]) -> StoreResult<Standing> {
+        unreachable!("another node leads")
+    }
+
+    async fn land(&self, _: &Flight, _: bool, _: &str) -> StoreResult<bool> {
+        unreachable!("another node leads")
+    }
+
+    async fn give_up(&self, _: &Flight, _: bool) -> StoreResult<bool> {
+        unreachable!("another node leads")
+    }
+
+    async fn read(&self, _: &Flight, _: usize) -> StoreResult<(Vec<ByteString>, Course)> {
+        Err(StoreError::Unavailable("away".into()))
+    }
+
+    async fn leave(&self, _: &Flight) -> StoreResult<()> {
+        Err(StoreError::Unavailable("away".into()))
+    }
+}
+
+#[actix::test]
+async fn another_nodes_answer_is_waited_for_while_the_store_is_away_but_not_for_ever() {
+    let mut options = Options { flights: Some(Arc::new(Elsewhere)), ..Options::default() };
+    options.answers.total_seconds = 20;
+    let world = World::start_with(options).await;
+    let client = world.connect("s").await;
+    let since = tokio::time::Instant::now();
+    client.question("1", "hello").await;
+    assert_eq!(client.event_of("answer.start").await["cache"], "coalesced");
+    assert_eq!(client.event_of("answer.error").await["code"], "ai_timeout");
+    assert!(since.elapsed() >= Duration::from_secs(20), "nobody is taken for dead: {:?}", since.elapsed());
+    assert!(world.ai.is_idle().await);
 }
 
 #[actix::test]

@@ -74,6 +74,7 @@ pub struct Options {
     pub notify: Vec<Kind>,
     /// In the place of no Django.
     pub layer: Option<Arc<dyn ChannelLayer>>,
+    pub flights: Option<Arc<dyn sophie_actors::store::Flights>>,
 }
 
 impl Default for Options {
@@ -126,6 +127,7 @@ impl Default for Options {
             },
             notify: Vec::new(),
             layer: None,
+            flights: None,
         }
     }
 }
@@ -150,6 +152,9 @@ impl World {
         let (mut stores, faults) = faults::stores(memory_options());
         if let Some(layer) = options.layer {
             stores.layer = layer;
+        }
+        if let Some(flights) = options.flights {
+            stores.flights = flights;
         }
         let (ai, backend) = Ai::new();
         let metrics = Metrics::new();

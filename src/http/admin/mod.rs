@@ -22,7 +22,7 @@ use sophie_actors::protocol::{Refusal, Role, timestamp_of};
 use sophie_actors::store::GroupInfo;
 
 use super::publish::{self, Speaker, Speech};
-use super::{ApiError, State, json, no_route, only};
+use super::{ApiError, State, json, no_route, only, redis};
 use crate::auth::credentials::bearer;
 
 /// Rows in a list when the caller does not say how many, and at most.
@@ -49,6 +49,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("PUT, DELETE")),
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
+        .service(web::resource("/redis").route(web::get().to(redis::show)).default_service(only("GET")))
         .service(
             web::resource("/cache")
                 .route(web::get().to(cache::show))

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
@@ -52,6 +53,28 @@ impl Broker {
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).expect("text")
+    }
+
+    /// The reply to an operator's `GET`: status and text.
+    pub async fn get(&self, path: &str) -> (u16, String) {
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let request = http.get(format!("http://{}{path}", self.address)).bearer_auth(ADMIN_TOKEN);
+        let response = request.send().await.expect("a response");
+        (response.status().as_u16(), response.text().await.expect("text"))
+    }
+
+    /// Readiness: status and body.
+    pub async fn readiness(&self) -> (u16, Value) {
+        let (status, body) = self.get("/health/ready").await;
+        (status, serde_json::from_str(&body).expect("JSON"))
+    }
+
+    /// The changes of a dependency that it has logged: `degraded`, `ok`.
+    pub fn changes(&self, dependency: &str) -> Vec<String> {
+        let before = format!("dependency={dependency} state=");
+        let log = self.log();
+        let states = log.lines().filter_map(|line| line.split_once(&before)?.1.split(' ').next());
+        states.map(str::to_owned).collect()
     }
 
     /// Sends a signal: `-TERM`, `-KILL`, `-STOP`, `-CONT`.

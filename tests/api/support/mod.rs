@@ -4,7 +4,9 @@ mod answer;
 mod app;
 mod backends;
 mod broker;
+mod faulty;
 mod handshake;
+mod proxy;
 mod raw;
 #[allow(dead_code, reason = "the stores' own tests use all of it")]
 #[path = "../../../actors/src/store/redis/server.rs"]
@@ -18,6 +20,7 @@ pub use answer::{Answer, start_with_ai};
 pub use app::{ADMIN_TOKEN, Mode, TestApp};
 pub use backends::{Backends, Told, member};
 pub use broker::Broker;
+pub use faulty::{Fault, FaultyRedis};
 pub use handshake::Handshake;
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;

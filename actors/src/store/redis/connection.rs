@@ -13,7 +13,9 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::latency::Latency;
 use super::source::Source;
+use crate::dependencies::Dependency;
 use crate::store::{StoreError, StoreResult};
 
 /// How long calls may take, from their start.
@@ -36,6 +38,10 @@ impl Default for Budgets {
 const FIRST_CONNECT: Duration = Duration::from_millis(500);
 /// Between two attempts while Redis is away.
 const RETRY: Duration = Duration::from_millis(200);
+/// A connection that was lost before this had proven nothing by its ping: the next one is made later, and later each time, up
+/// to [`MAX_RETRY`]. So a server that is slow at all but pings costs few calls their budget.
+const PROVEN: Duration = Duration::from_secs(1);
+const MAX_RETRY: Duration = Duration::from_millis(800);
 /// Between two looks at a connection that nobody may be using.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -49,6 +55,9 @@ pub(crate) struct Database {
 struct Guard {
     name: &'static str,
     budgets: Budgets,
+    /// What is degraded while there is no link.
+    dependencies: Vec<Dependency>,
+    latency: Latency,
     /// The link in use. Dropping the sender beside it tells all who wait on its `lost`.
     link: Mutex<Option<(Link, watch::Sender<()>)>>,
     available: watch::Sender<bool>,
@@ -75,17 +84,27 @@ impl Drop for Keeper {
 
 impl Database {
     /// Starts to keep a connection; waits a moment for the first one.
-    pub(crate) async fn open(name: &'static str, source: Source, budgets: Budgets) -> Self {
+    pub(crate) async fn open(
+        name: &'static str,
+        source: Source,
+        budgets: Budgets,
+        dependencies: Vec<Dependency>,
+    ) -> Self {
+        dependencies.iter().for_each(Dependency::in_use);
         let guard = Arc::new(Guard {
             name,
             budgets,
+            dependencies,
+            latency: Latency::new(),
             link: Mutex::new(None),
             available: watch::Sender::new(false),
             lost: Notify::new(),
         });
         let keeper = Keeper(tokio::spawn(keep(guard.clone(), source)));
         let mut available = guard.available.subscribe();
-        let _ = timeout(FIRST_CONNECT, available.wait_for(|available| *available)).await;
+        if timeout(FIRST_CONNECT, available.wait_for(|available| *available)).await.is_err() {
+            guard.tell_if_away("no connection in time");
+        }
         Self { guard, _keeper: Arc::new(keeper) }
     }
 
@@ -95,6 +114,10 @@ impl Database {
 
     pub(super) fn budgets(&self) -> Budgets {
         self.guard.budgets
+    }
+
+    pub(super) fn latency(&self) -> &Latency {
+        &self.guard.latency
     }
 
     /// Whether calls are let through, now and from now on.
@@ -147,7 +170,8 @@ impl Guard {
     where
         F: Future<Output = RedisResult<T>> + Send,
     {
-        let deadline = Instant::now() + budget;
+        let started = Instant::now();
+        let deadline = started + budget;
         let Some(Link { connection, made, mut lost }) = self.link() else {
             return Err(self.unavailable("refused at once, since it is away"));
         };
@@ -156,6 +180,7 @@ impl Guard {
             answer = timeout_at(deadline, call(connection)) => answer,
             _ = lost.changed() => return Err(self.unavailable("lost while waiting for an answer")),
         };
+        self.latency.record(started.elapsed());
         match answer {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.judge(made, &error)),
@@ -195,7 +220,17 @@ impl Guard {
             *link = None;
             self.available.send_replace(false);
             self.lost.notify_one();
-            log::warn!("redis=lost database={} reason=\"{reason}\"", self.name);
+            log::debug!("redis=lost database={} reason={reason:?}", self.name);
+            self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
+        }
+    }
+
+    /// Says so if there is no link.
+    fn tell_if_away(&self, reason: &str) {
+        // Under the lock: what is told last is how it is.
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if link.is_none() {
+            self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
         }
     }
 
@@ -207,18 +242,18 @@ impl Guard {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         *link = Some(new);
         self.available.send_replace(true);
-        log::info!("redis=available database={}", self.name);
+        log::debug!("redis=available database={}", self.name);
+        self.dependencies.iter().for_each(|dependency| dependency.found(self.name));
     }
 }
 
 /// Makes a connection whenever there is none, and looks after the one there is.
 async fn keep(guard: Arc<Guard>, source: Source) {
-    let mut told = false;
+    let mut pause = RETRY;
     loop {
         match source.connect(guard.budgets.other).await {
             Ok(connection) => {
                 guard.close_breaker(connection);
-                told = true;
                 let made = Instant::now();
                 while guard.link().is_some() {
                     if timeout(LOOK, guard.lost.notified()).await.is_err() {
@@ -227,16 +262,15 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                     }
                 }
                 // At once, unless the server answers pings and fails at everything else.
-                if made.elapsed() < RETRY {
-                    tokio::time::sleep(RETRY).await;
+                if made.elapsed() < PROVEN {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(MAX_RETRY);
+                } else {
+                    pause = RETRY;
                 }
             }
             Err(reason) => {
-                // Once: that a connection which was there is lost has been told by the breaker.
-                if !told {
-                    log::warn!("redis=away database={} reason=\"{reason}\"", guard.name);
-                    told = true;
-                }
+                guard.tell_if_away(&reason);
                 tokio::time::sleep(RETRY).await;
             }
         }

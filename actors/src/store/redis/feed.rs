@@ -1,17 +1,21 @@
 //! The way from node to node: one pub/sub channel. A message is either a logged event as the append's script
 //! publishes it, `{node key} {epoch} {seq} {group} {body}`, or `@{node key} {what a node told, as JSON}`.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytestring::ByteString;
 use futures_util::StreamExt;
+use redis::RedisResult;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
 use super::connection::Database;
 use super::source::Source;
+use crate::dependencies::Dependency;
 use crate::ids::{Epoch, GroupName};
 use crate::layer::NodeKey;
 use crate::store::{Feed, Heard, StoreResult, StoredEvent, Told};
@@ -23,6 +27,9 @@ const INBOX: usize = 4_096;
 /// How often a silent connection is asked whether it lives, and how long it has for an answer.
 const PING: Duration = Duration::from_secs(1);
 const PONG: Duration = Duration::from_secs(2);
+/// What can be wrong with it: it is not there, or it answers later than a call may.
+const SUBSCRIPTION: &str = "subscription";
+const ANSWER: &str = "answer";
 /// What making a subscription may take.
 const SUBSCRIBE: Duration = Duration::from_secs(2);
 /// Between two attempts.
@@ -73,9 +80,9 @@ pub struct RedisFeed {
 }
 
 impl RedisFeed {
-    pub(super) fn new(database: Database, source: Source, channel: String, node_key: NodeKey) -> Self {
+    pub(super) fn new(database: Database, channel: String, node_key: NodeKey, ear: Ear) -> Self {
         let (heard, inbox) = mpsc::channel(INBOX);
-        let listening = tokio::spawn(keep_listening(source, channel.clone(), node_key.clone(), heard));
+        let listening = tokio::spawn(ear.keep_listening(heard));
         Self { database, channel, node_key, inbox: Mutex::new(inbox), listening }
     }
 }
@@ -105,69 +112,101 @@ impl Feed for RedisFeed {
     }
 }
 
-/// Subscribes again whenever the subscription is lost.
-async fn keep_listening(source: Source, channel: String, own: NodeKey, heard: mpsc::Sender<Vec<Heard>>) {
-    let mut told = false;
-    loop {
-        let mut subscribed = false;
-        let reason = listen(&source, &channel, &own, &heard, &mut subscribed).await;
-        if subscribed || !told {
-            log::warn!("feed=lost reason={reason:?}");
-            told = true;
-        }
-        sleep(RETRY).await;
-    }
+/// The subscription.
+pub(super) struct Ear {
+    source: Source,
+    channel: String,
+    own: NodeKey,
+    dependency: Dependency,
+    /// How late an answer may be. Later, what is heard comes late as well, and that is better than not at all.
+    late: Duration,
+    is_subscribed: Arc<AtomicBool>,
 }
 
-/// Listens until the subscription is lost; says why.
-async fn listen(
-    source: &Source,
-    channel: &str,
-    own: &NodeKey,
-    heard: &mpsc::Sender<Vec<Heard>>,
-    subscribed: &mut bool,
-) -> String {
-    let subscribe = async {
-        let mut pubsub = source.pubsub().await?;
-        pubsub.subscribe(channel).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>(pubsub.split())
-    };
-    let (mut sink, stream) = match timeout(SUBSCRIBE, subscribe).await {
-        Ok(Ok(halves)) => halves,
-        Ok(Err(reason)) => return reason,
-        Err(_) => return "no subscription in time".into(),
-    };
-    *subscribed = true;
-    log::info!("feed=available");
-    if heard.send(vec![Heard::Resumed]).await.is_err() {
-        return "nobody hears".into();
+impl Ear {
+    /// `late`: what a call may take.
+    pub(super) fn new(source: Source, channel: String, own: NodeKey, dependency: Dependency, late: Duration) -> Self {
+        dependency.in_use();
+        Self { source, channel, own, dependency, late: late.min(PONG), is_subscribed: Arc::default() }
     }
-    let reading = async {
-        let mut batches = stream.ready_chunks(BATCH);
-        while let Some(messages) = batches.next().await {
-            let batch: Vec<Heard> =
-                messages.iter().filter_map(|message| decode(own, message.get_payload_bytes())).collect();
-            if !batch.is_empty() && heard.try_send(batch).is_err() {
-                return "more came than could be heard".to_owned();
-            }
-        }
-        "the connection ended".to_owned()
-    };
-    let asking = async {
-        let mut tick = interval(PING);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+
+    /// Whether there is a subscription, now and from now on.
+    pub(super) fn is_subscribed(&self) -> Arc<AtomicBool> {
+        self.is_subscribed.clone()
+    }
+
+    /// Subscribes again whenever the subscription is lost.
+    async fn keep_listening(self, heard: mpsc::Sender<Vec<Heard>>) {
         loop {
-            tick.tick().await;
-            match timeout(PONG, sink.ping::<redis::Value>()).await {
-                Ok(Ok(_)) => {}
-                Ok(Err(error)) => return error.to_string(),
-                Err(_) => return "no answer to a ping in time".to_owned(),
-            }
+            let reason = self.listen(&heard).await;
+            self.is_subscribed.store(false, Ordering::Relaxed);
+            log::debug!("feed=lost reason={reason:?}");
+            self.dependency.lost(SUBSCRIPTION, &reason);
+            sleep(RETRY).await;
         }
-    };
-    tokio::select! {
-        reason = reading => reason,
-        reason = asking => reason,
+    }
+
+    /// Listens until the subscription is lost; says why.
+    async fn listen(&self, heard: &mpsc::Sender<Vec<Heard>>) -> String {
+        let subscribe = async {
+            let mut pubsub = self.source.pubsub().await?;
+            pubsub.subscribe(&self.channel).await.map_err(|error| error.to_string())?;
+            Ok::<_, String>(pubsub.split())
+        };
+        let (mut sink, stream) = match timeout(SUBSCRIBE, subscribe).await {
+            Ok(Ok(halves)) => halves,
+            Ok(Err(reason)) => return reason,
+            Err(_) => return "no subscription in time".into(),
+        };
+        log::debug!("feed=available");
+        if heard.send(vec![Heard::Resumed]).await.is_err() {
+            return "nobody hears".into();
+        }
+        self.dependency.found(SUBSCRIPTION);
+        self.is_subscribed.store(true, Ordering::Relaxed);
+        let reading = async {
+            let mut batches = stream.ready_chunks(BATCH);
+            while let Some(messages) = batches.next().await {
+                let batch: Vec<Heard> =
+                    messages.iter().filter_map(|message| decode(&self.own, message.get_payload_bytes())).collect();
+                if !batch.is_empty() && heard.try_send(batch).is_err() {
+                    return "more came than could be heard".to_owned();
+                }
+            }
+            "the connection ended".to_owned()
+        };
+        let asking = async {
+            let mut tick = interval(PING);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tick.tick().await;
+                if let Err(reason) = self.ask(sink.ping::<redis::Value>()).await {
+                    return reason;
+                }
+            }
+        };
+        tokio::select! {
+            reason = reading => reason,
+            reason = asking => reason,
+        }
+    }
+
+    /// Whether the connection lives, and answers in time.
+    async fn ask(&self, ping: impl Future<Output = RedisResult<redis::Value>>) -> Result<(), String> {
+        tokio::pin!(ping);
+        let started = Instant::now();
+        let answer = match timeout(self.late, &mut ping).await {
+            Ok(answer) => {
+                self.dependency.found(ANSWER);
+                answer
+            }
+            Err(_) => {
+                self.dependency.lost(ANSWER, "a late answer to a ping");
+                let late = timeout_at(started + PONG, ping).await;
+                late.map_err(|_| "no answer to a ping in time".to_owned())?
+            }
+        };
+        answer.map(drop).map_err(|error| error.to_string())
     }
 }
 

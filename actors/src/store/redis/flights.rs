@@ -14,8 +14,8 @@ const BATCH: usize = 500;
 /// How long chunks are kept for those who follow, in seconds: longer than the backend may pause.
 const CHUNKS_SECONDS: u64 = 600;
 /// How long it is known that a flight has landed, in milliseconds: longer than anybody takes from the cache's no to
-/// boarding.
-const LANDED_MS: u64 = 3_000;
+/// boarding, and than a follower takes to find back to a store that was away.
+const LANDED_MS: u64 = 10_000;
 
 macro_rules! flight_script {
     ($name:literal) => {

@@ -142,7 +142,7 @@ mod tests {
         let server = TestServer::start();
         let second = Duration::from_secs(5);
         let source = Source::new(&server.url(1)).expect("a URL");
-        let database = Database::open("general", source, Budgets { append: second, other: second }).await;
+        let database = Database::open("general", source, Budgets { append: second, other: second }, Vec::new()).await;
         let cache = RedisGeneralCache::new(database);
         for row in vectors("timeouts").iter().filter(|row| row["timeout"].as_u64().is_some_and(|seconds| seconds > 0)) {
             let seconds = row["timeout"].as_u64().expect("a number");

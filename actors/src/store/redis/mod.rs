@@ -4,12 +4,14 @@
 mod answers;
 mod cache;
 mod connection;
+mod facts;
 mod feed;
 mod flights;
 mod general;
 mod groups;
 mod health;
 mod keys;
+mod latency;
 mod logs;
 mod membership;
 mod outbox;
@@ -31,12 +33,14 @@ use self::answers::RedisAnswers;
 use self::cache::RedisCache;
 pub use self::connection::Budgets;
 pub(crate) use self::connection::Database;
-use self::feed::{RedisFeed, events_channel};
+pub use self::facts::Facts;
+use self::feed::{Ear, RedisFeed, events_channel};
 use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
-pub use self::health::{DatabasePing, RedisHealth};
+pub use self::health::{DatabaseLook, RedisHealth};
 pub(crate) use self::keys::{Keys, digest};
+pub use self::latency::Quantiles;
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 use self::outbox::{RedisLeases, RedisOutbox};
@@ -46,6 +50,7 @@ use self::slots::RedisSlots;
 pub(crate) use self::source::Source;
 use self::usage::RedisUsage;
 use super::{StoreError, Stores};
+use crate::dependencies::Dependencies;
 use crate::django::Kind;
 use crate::ids::NodeId;
 use crate::layer::{NoLayer, NodeKey};
@@ -111,19 +116,21 @@ impl fmt::Debug for RedisOptions {
 }
 
 /// Connects to Redis. If it is away, the stores are unavailable until it is back; only options that cannot be right are
-/// an error. Must be called within the tokio runtime that is to carry the connections.
-pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
+/// an error. `dependencies` are told how it is. Must be called within the tokio runtime that is to carry the connections.
+pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Result<(Stores, RedisHealth), StoreError> {
     let main = Source::new(&options.url)?;
     let cache = Source::new(&options.cache_url)?;
     let general = Source::new(&options.general_url)?;
     let subscriptions = Source::new(&options.url)?;
     let channel = events_channel(&options.prefix, main.db());
+    let Dependencies { store, limits, slots, flights, cache: cached, general: kept, feed, .. } = dependencies.clone();
     let (main, cache, general) = tokio::join!(
-        Database::open("main", main, options.budgets),
-        Database::open("cache", cache, options.budgets),
-        Database::open("general", general, options.budgets)
+        Database::open("main", main, options.budgets, vec![store, limits, slots, flights]),
+        Database::open("cache", cache, options.budgets, vec![cached]),
+        Database::open("general", general, options.budgets, vec![kept])
     );
-    let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()]);
+    let ear = Ear::new(subscriptions, channel.clone(), options.node_key.clone(), feed, options.budgets.other);
+    let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()], ear.is_subscribed());
     let keys = Keys::new(&options.prefix);
     let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone()));
     let stores = Stores {
@@ -145,7 +152,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
-        feed: Arc::new(RedisFeed::new(main, subscriptions, channel, options.node_key)),
+        feed: Arc::new(RedisFeed::new(main, channel, options.node_key, ear)),
         layer: Arc::new(NoLayer),
     };
     Ok((stores, health))

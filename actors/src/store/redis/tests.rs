@@ -10,6 +10,7 @@ use super::server::TestServer;
 use super::*;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, random_text};
 use crate::limiter::{Bucket, Limit, Verdict};
+use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
 use crate::store::{
@@ -20,6 +21,11 @@ use crate::store::{
 /// Long enough for a busy machine: budgets have tests of their own.
 const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// [`super::connect`] where it is no matter how the dependencies are doing.
+async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
+    super::connect(options, &Metrics::new().dependencies).await
+}
 
 fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
     RedisOptions {
@@ -240,8 +246,8 @@ async fn a_service_starts_without_its_redis_and_finds_it_later() {
     server.launch();
     until_available(&health, true).await;
     stores.logs.append(event(&group("team"), "x")).await.expect("stored");
-    for ping in health.ping().await {
-        assert!(ping.latency.is_ok(), "{ping:?}");
+    for ping in health.look().await {
+        assert!(ping.ping.is_ok(), "{ping:?}");
     }
 }
 
@@ -657,6 +663,76 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < until, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_that_is_frozen_from_the_start_costs_no_call_a_wait() {
+    let server = TestServer::start();
+    server.freeze();
+    let metrics = Metrics::new();
+    let connected = super::connect(options(&server, Budgets::default()), &metrics.dependencies);
+    let (stores, health) = connected.await.expect("good options");
+    assert!(!health.available());
+    for dependency in ["store", "limits", "flights", "cache", "general"] {
+        let gauge = metrics.degraded.with_label_values(&[dependency]);
+        assert_eq!(gauge.get(), 1, "{dependency} is not said to be well");
+    }
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert!(stores.cache.get("x").await.is_err());
+        assert!(stores.flights.board("x", false).await.is_err());
+        assert!(stores.limits.admit(&bucket()).await.is_err());
+        assert!(stores.logs.append(event(&group("team"), "x")).await.is_err());
+    }
+    assert!(start.elapsed() < Duration::from_millis(90), "all of it within one budget: {:?}", start.elapsed());
+    server.thaw();
+    until_available(&health, true).await;
+    let deadline = Instant::now() + DEADLINE;
+    while metrics.dependencies.store.is_degraded() || metrics.dependencies.cache.is_degraded() {
+        assert!(Instant::now() < deadline, "never well again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flight_whose_lease_ran_out_lands_for_those_who_wait_for_it() {
+    let redis = in_redis().await;
+    let flights = &redis.stores.flights;
+    let digest = random_text(16);
+    let Ok(Boarding::Lead(flight)) = flights.board(&digest, false).await else { panic!("nobody else leads") };
+    let other = beside(&redis).await.flights;
+    assert_eq!(other.board(&digest, false).await.expect("asked"), Boarding::Follow(flight.clone()));
+    // As after an outage longer than the lease.
+    let key = format!("{}:flight:{digest}", redis.options.prefix);
+    let gone: usize = redis::cmd("DEL").arg(&key).query(&mut redis.server.connection(0)).expect("deleted");
+    assert_eq!(gone, 1);
+    assert!(!flights.land(&flight, false, "{}").await.expect("asked"), "somebody may need the chunks");
+    flights.add(&flight, 0, &["one".into()]).await.expect("added");
+    assert!(flights.land(&flight, true, "{}").await.expect("asked"));
+    let (chunks, course) = other.read(&flight, 0).await.expect("read");
+    assert_eq!((chunks, course), (vec!["one".into()], Course::Landed("{}".into())));
+}
+
+#[tokio::test]
+async fn a_server_that_is_in_time_for_pings_alone_costs_few_calls_their_budget() {
+    let (server, metrics) = (TestServer::start(), Metrics::new());
+    let limits = metrics.dependencies.limits.clone();
+    let source = Source::new(&server.url(0)).expect("a good URL");
+    let database = Database::open("main", source, Budgets::default(), vec![limits.clone()]).await;
+    let spin = "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
+                local start = now() while now() - start < 150000 do end return 1";
+    let (start, mut waited) = (Instant::now(), 0);
+    while start.elapsed() < Duration::from_secs(3) {
+        let called = Instant::now();
+        let call =
+            |mut connection| async move { redis::cmd("EVAL").arg(spin).arg(0).query_async(&mut connection).await };
+        let done: Result<i64, _> = database.call(call).await;
+        done.expect_err("never in time");
+        waited += usize::from(called.elapsed() >= Duration::from_millis(90));
+        assert!(limits.is_degraded(), "it does not come and go");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(waited <= 6, "{waited} calls waited for nothing");
 }
 
 async fn flights() -> (InRedis, Stores, String) {

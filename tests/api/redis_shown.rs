@@ -1,0 +1,51 @@
+//! What operators are shown of Redis.
+
+use serde_json::{Value, json};
+
+use crate::support::{Mode, TestApp};
+
+async fn ready(app: &TestApp) -> Value {
+    app.request("GET", "/health/ready").send().await.expect("a response").json().await.expect("JSON")
+}
+
+#[tokio::test]
+async fn redis_is_shown_by_database_to_operators_alone() {
+    let app = TestApp::patient(Mode::Redis, &[("SOPHIE__CACHE__MAX_CONNECTIONS", "7")]).await;
+    let mut socket = app.open("s1").await;
+    socket.say("m1", "hello").await;
+    assert_eq!(app.request("GET", "/admin/api/redis").send().await.expect("a response").status(), 401);
+    let (status, shown) = app.admin("GET", "/admin/api/redis", None).await;
+    assert_eq!((status, &shown["enabled"], &shown["warnings"]), (200, &json!(true), &json!([])), "{shown}");
+    for database in ["main", "cache", "general"] {
+        let row = &shown["databases"][database];
+        assert_eq!(row["reachable"], true, "{shown}");
+        for quantile in ["now", "p50", "p99"] {
+            assert!(row["latency_ms"][quantile].as_f64().is_some_and(|ms| ms > 0.0), "{row}");
+        }
+        assert!(row["latency_ms"]["p50"].as_f64() <= row["latency_ms"]["p99"].as_f64(), "{row}");
+        assert!(row["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 100_000), "{row}");
+        assert_eq!((&row["maxmemory_bytes"], &row["policy"]), (&json!(0), &json!("noeviction")), "{row}");
+        assert!(row["clients"].as_u64().is_some_and(|clients| clients >= 4), "{row}");
+        assert_eq!(row["evictions"], 0);
+    }
+    assert!(shown["databases"]["main"]["hit_rate"].as_f64().is_some_and(|rate| (0.0..=1.0).contains(&rate)), "{shown}");
+    assert_eq!(shown["databases"]["cache"]["connections"], json!({"in_use": 1, "cap": 7}));
+    assert_eq!(shown["databases"]["main"]["connections"], json!({"in_use": 2, "cap": 100}));
+
+    assert!(ready(&app).await["details"]["warnings"].is_null());
+    let mut redis = app.redis().connection(0);
+    let _: () = redis::cmd("CONFIG").arg(&["SET", "maxmemory-policy", "allkeys-lru"]).query(&mut redis).expect("set");
+    let body = ready(&app).await;
+    assert_eq!(body["status"], "ready");
+    let warnings = body["details"]["warnings"].as_array().unwrap_or_else(|| panic!("{body}"));
+    assert!(warnings.len() == 1 && warnings[0].as_str().is_some_and(|it| it.contains("allkeys-lru")), "{body}");
+    assert_eq!(app.admin("GET", "/admin/api/redis", None).await.1["warnings"], body["details"]["warnings"]);
+}
+
+#[tokio::test]
+async fn without_redis_there_is_nothing_to_show() {
+    let app = TestApp::patient(Mode::Memory, &[]).await;
+    let (status, shown) = app.admin("GET", "/admin/api/redis", None).await;
+    assert_eq!((status, shown), (200, json!({"enabled": false, "databases": {}, "warnings": []})));
+    assert_eq!(ready(&app).await, json!({"status": "ready", "details": {"dependencies": {}}}));
+}

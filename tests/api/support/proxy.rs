@@ -1,0 +1,112 @@
+//! A proxy between the program and a server: it hands everything on at once, late, or not at all.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+/// What it does with connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// Every reply this late; the order stays.
+    Late(Duration),
+    /// The port is closed, and so are the connections.
+    Closed,
+    /// The proxy ends.
+    Over,
+}
+
+/// A port before another one. It has a thread of its own, so that a test that waits for something slows nothing down.
+pub struct Proxy {
+    /// Where it listens.
+    pub port: u16,
+    passage: Arc<watch::Sender<Passage>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    /// Before a port of this machine.
+    pub fn before(target: u16) -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("bound").port();
+        let passage = Arc::new(watch::Sender::new(Passage::Late(Duration::ZERO)));
+        let watched = passage.subscribe();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(serve(listener, target, watched));
+        });
+        Self { port, passage, thread: Some(thread) }
+    }
+
+    /// From now on.
+    pub fn set(&self, passage: Passage) {
+        self.passage.send_replace(passage);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.set(Passage::Over);
+        _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+async fn serve(listener: std::net::TcpListener, target: u16, mut passage: watch::Receiver<Passage>) {
+    let port = listener.local_addr().expect("bound").port();
+    listener.set_nonblocking(true).expect("set");
+    let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
+    loop {
+        let now = *passage.borrow_and_update();
+        match (now, &listener) {
+            (Passage::Over, _) => return,
+            (Passage::Closed, Some(_)) => listener = None,
+            (Passage::Late(_), None) => listener = TcpListener::bind(("127.0.0.1", port)).await.ok(),
+            (_, Some(open)) => tokio::select! {
+                accepted = open.accept() => {
+                    let (client, _) = accepted.expect("a connection");
+                    tokio::spawn(carry(client, target, passage.clone()));
+                }
+                _ = passage.changed() => {}
+            },
+            (Passage::Closed, None) => _ = passage.changed().await,
+        }
+    }
+}
+
+async fn carry(client: TcpStream, target: u16, mut passage: watch::Receiver<Passage>) -> io::Result<()> {
+    let server = TcpStream::connect(("127.0.0.1", target)).await?;
+    _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (late, mut due) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
+    let delay = passage.clone();
+    let read = async {
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let count = from_server.read(&mut buffer).await?;
+            let by = if let Passage::Late(by) = *delay.borrow() { by } else { Duration::ZERO };
+            if count == 0 || late.send((Instant::now() + by, buffer[..count].to_vec())).is_err() {
+                return io::Result::Ok(());
+            }
+        }
+    };
+    let write = async {
+        while let Some((at, bytes)) = due.recv().await {
+            sleep_until(at).await;
+            to_client.write_all(&bytes).await?;
+        }
+        io::Result::Ok(())
+    };
+    tokio::select! {
+        _ = copy(&mut from_client, &mut to_server) => {}
+        _ = read => {}
+        _ = write => {}
+        _ = passage.wait_for(|now| !matches!(now, Passage::Late(_))) => {}
+    }
+    Ok(())
+}
