@@ -35,10 +35,10 @@ use sophie_actors::store::redis::Budgets;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
-use crate::http::{Places, Serves, State};
+use crate::auth::{Authenticator, unix_now};
+use crate::http::{Gateway, Places, Running, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, raise_file_limit};
 
@@ -222,6 +222,13 @@ impl Application {
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: Places::new(settings.server.max_connections),
             commands_limited: settings.limits.enabled,
+            gateway: Gateway {
+                cache: settings.cache.options.clone(),
+                max_body_bytes: settings.server.max_body_bytes,
+                models: vec![settings.ai.answers.model.clone()],
+                since: unix_now(),
+                running: Running::default(),
+            },
             redis,
             draining: Arc::new(AtomicBool::new(false)),
         });
@@ -298,9 +305,11 @@ impl Application {
             if !interrupted && Instant::now() >= interrupt_at {
                 interrupted = true;
                 _ = services.answers.send(InterruptAll).timeout(DRAIN_POLL).await;
+                self.state.gateway.running.interrupt();
             }
             let running = services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
-            if running == 0 && services.roster.count().sockets == 0 {
+            let over_http = self.state.gateway.running.count();
+            if running == 0 && over_http == 0 && services.roster.count().sockets == 0 {
                 break;
             }
             sleep(DRAIN_POLL.min(until - Instant::now())).await;

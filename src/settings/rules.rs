@@ -46,6 +46,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("server.workers", Rule::Whole(0, 1024)),
     ("server.drain_seconds", Rule::Whole(0, 3600)),
     ("server.max_connections", Rule::Whole(0, 10_000_000)),
+    // Each is held in memory while it is read: a gibibyte is beyond what any backend takes.
+    ("server.max_body_bytes", Rule::Whole(1_024, 1 << 30)),
     (
         "server.allowed_origins",
         Rule::List(&Rule::Text("*, scheme://host, scheme://host:port or scheme://*.domain, without a path", |t| {

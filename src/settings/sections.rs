@@ -37,6 +37,7 @@ pub struct ServerSettings {
     pub workers: usize,
     pub drain_seconds: u64,
     pub max_connections: usize,
+    pub max_body_bytes: usize,
     pub allowed_origins: Vec<String>,
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,

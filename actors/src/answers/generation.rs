@@ -15,7 +15,10 @@ use crate::protocol::Usage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The cache.
-    Cache,
+    Cache {
+        /// Seconds since it was written there.
+        age_seconds: u64,
+    },
     /// The backend, by way of another node.
     OtherNode,
     /// The backend.
