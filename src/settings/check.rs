@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 
 use super::SettingsError;
+use super::backends::BackendSettings;
 use super::databases::database;
 use super::layers::Layers;
-use super::sections::{AiChoice, AuthMode, ChannelLayer, Settings};
+use super::sections::{AiChoice, AiSettings, AuthMode, ChannelLayer, Settings};
 
 /// Refuses what cannot be meant; the message names the settings and where the first of them came from.
 pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {
@@ -17,11 +18,11 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 10] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 11] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
-    let no_key = ai.backend == AiChoice::Openai && ai.api_key.is_empty() && ai.base_url.is_empty();
+    let no_key = ai.backend == AiChoice::Openai && !ai.names_a_backend();
     let worker = !channel.notify_worker.is_empty();
     let core_only = worker && channel.layer == ChannelLayer::Pubsub && redis.enabled;
     let when = |fault: bool, problem: &str| fault.then(|| problem.to_owned());
@@ -64,6 +65,7 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 10] {
             "ai.backend",
             when(no_key, "= \"openai\" needs ai.api_key (OPENAI_API_KEY), or ai.base_url for an API without keys"),
         ),
+        ("ai.backends", ai.backends.iter().find_map(|table| backend_fault(table, ai))),
         ("channel.notify_worker", when(core_only, "works with channel.layer = \"core\" only")),
         (
             "channel.notify_worker",
@@ -73,6 +75,16 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 10] {
             ),
         ),
     ]
+}
+
+/// A table with which nothing could ever be asked.
+fn backend_fault(table: &BackendSettings, ai: &AiSettings) -> Option<String> {
+    let unreachable = table.is_that_of_ai() && ai.api_key.is_empty() && ai.base_url.is_empty();
+    if unreachable {
+        let name = &table.name;
+        return Some(format!("\"{name}\" needs base_url, api_key or headers, or ai.base_url or ai.api_key to take"));
+    }
+    table.models.is_empty().then(|| format!("\"{}\" has no models; leave the key out for all of them", table.name))
 }
 
 /// A URL wins over host, port and password. Where those lie in a later layer, whoever set them expects them to count.
@@ -141,6 +153,11 @@ mod tests {
         assert!(refusal(&[("SOPHIE__SESSION__PONG_SECONDS", "26")]).contains("session.ping_seconds"));
         assert!(refusal(&[("SOPHIE__SESSION__MAX_FRAME_BYTES", "1000")]).contains("session.max_frame_bytes"));
         assert!(refusal(&[("SOPHIE__AI__BACKEND", "openai")]).contains("OPENAI_API_KEY"));
+        let backends = ("SOPHIE__AI__BACKENDS", r#"[{"name": "a"}]"#);
+        assert!(refusal(&[backends]).contains("ai.backends \"a\" needs base_url, api_key or headers"));
+        assert!(load(&[backends, ("OPENAI_API_KEY", "k"), ("SOPHIE__AI__BACKEND", "openai")]).is_ok());
+        let none = ("SOPHIE__AI__BACKENDS", r#"[{"name": "a", "api_key": "k", "models": []}]"#);
+        assert!(refusal(&[none]).contains("ai.backends \"a\" has no models"));
         assert!(refusal(&[("SOPHIE__CACHE__MEMORY_BYTES", "1")]).contains("cache.memory_bytes"));
         let pubsub =
             [("SOPHIE__CHANNEL__LAYER", "pubsub"), ("SOPHIE__CHANNEL__NOTIFY_WORKER", "w"), ("USE_REDIS", "1")];

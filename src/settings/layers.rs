@@ -82,8 +82,8 @@ impl Layer {
 
     fn set(&mut self, key: &str, value: ValueKind, origin: &str) -> Result<(), SettingsError> {
         let known = rule(key).ok_or_else(|| unknown(key, origin))?;
-        if !known.fits(&value) {
-            return Err(SettingsError::new(origin, format!("{key} must be {}", known.allowed())));
+        if let Some(fault) = known.fault(key, &value) {
+            return Err(SettingsError::new(origin, fault));
         }
         self.0.insert(key.to_owned(), Value::new(Some(&origin.to_owned()), value));
         Ok(())
@@ -171,6 +171,9 @@ fn value_of(toml: toml::Value) -> ValueKind {
         toml::Value::Integer(number) => number.into(),
         toml::Value::Boolean(switch) => switch.into(),
         toml::Value::Array(values) => values.into_iter().map(value_of).collect::<Vec<_>>().into(),
+        toml::Value::Table(table) => {
+            ValueKind::Table(table.into_iter().map(|(key, value)| (key, Value::from(value_of(value)))).collect())
+        }
         _ => ValueKind::Nil,
     }
 }

@@ -1,5 +1,6 @@
 //! What can be set: built-in defaults, files, `.env` and environment laid over each other, checked, and typed.
 
+mod backends;
 mod check;
 mod databases;
 mod dot_env;
@@ -9,9 +10,11 @@ mod rules;
 mod secret;
 mod sections;
 mod show;
+mod tables;
 
 use std::path::PathBuf;
 
+pub use backends::BackendSettings;
 use layers::Layer;
 pub use layers::Layers;
 pub use secret::{Secret, ServiceUrl};
@@ -123,7 +126,8 @@ pub(crate) mod tests {
         message
     }
 
-    fn load_in(dir: &Path, environment: &[(&str, &str)]) -> Result<Loaded, SettingsError> {
+    /// Settings from the files of a directory and the environment.
+    pub fn load_in(dir: &Path, environment: &[(&str, &str)]) -> Result<Loaded, SettingsError> {
         Settings::load(&LoadFrom { dir: dir.to_owned(), file: None, environment: pairs(environment) })
     }
 
@@ -270,7 +274,10 @@ pub(crate) mod tests {
             "settings.toml: server.workers must be a whole number from 0 to 1024"
         );
         assert!(refused("[server]\nport = 1\n").starts_with("settings.toml: server.port is not a setting"));
-        assert!(refused("[[ai.backends]]\nname = \"x\"\n").starts_with("settings.toml: ai.backends is not a setting"));
+        assert!(
+            refused("[[ai.backends]]\nunknown = \"x\"\n")
+                .starts_with("settings.toml: ai.backends, table 1: unknown is not")
+        );
         let two = refused("[server]\nworkers = -1\nbind = \"x\"\n[admin]\nbind = \"x\"\n");
         assert!(two.contains("server.workers"), "of several faults the first is told: {two}");
         assert!(refused("[server]\nnode = 1979-05-27\n").contains("server.node must be"), "a date is no text");

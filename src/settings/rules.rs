@@ -6,7 +6,9 @@ use config::{Value, ValueKind};
 use ipnet::IpNet;
 use sophie_actors::django::Kind;
 
+use super::backends::BACKENDS;
 use super::secret::{MASK, mask_url};
+use super::tables::Tables;
 use crate::auth::bearer::ApiKey;
 use crate::auth::origin::AllowedOrigin;
 
@@ -24,16 +26,21 @@ pub enum Rule {
     Url(&'static [&'static str]),
     /// A list of texts.
     List(&'static Rule),
+    /// A table of texts: what is allowed, in words, a check of its names, and the rule of its texts.
+    Named(&'static str, fn(&str) -> bool, &'static Rule),
+    /// A list of tables.
+    Tables(&'static Tables),
 }
 
 const ADDRESS: Rule = Rule::Text("an address and port, such as 127.0.0.1:8080 or [::]:8080", |t| address(t).is_some());
-const HTTP: Rule = Rule::Url(&["http", "https"]);
+pub(super) const HTTP: Rule = Rule::Url(&["http", "https"]);
 const REDIS: Rule = Rule::Url(&["redis", "rediss", "unix", "redis+unix", "redis+sentinel", "rediss+sentinel"]);
 const NAME: Rule = Rule::Text("1 to 64 of A-Z a-z 0-9 _ - . :", |t| is_name(t, "_-.:"));
-const TOKEN: Rule =
+pub(super) const TOKEN: Rule =
     Rule::Secret("empty, or visible ASCII characters without spaces", |t| t.bytes().all(|b| b.is_ascii_graphic()));
 const ANY_SECRET: Rule = Rule::Secret("any text", |_| true);
-const SECONDS: Rule = Rule::Whole(1, 86_400);
+pub(super) const SECONDS: Rule = Rule::Whole(1, 86_400);
+pub(super) const RETRIES: Rule = Rule::Whole(0, 10);
 /// A year: longer expiries are a slip of the unit.
 const LONG_SECONDS: Rule = Rule::Whole(1, 31_536_000);
 const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
@@ -158,8 +165,9 @@ pub const RULES: &[(&str, Rule)] = &[
     ("ai.first_chunk_seconds", SECONDS),
     ("ai.idle_seconds", SECONDS),
     ("ai.total_seconds", SECONDS),
-    ("ai.retries", Rule::Whole(0, 10)),
+    ("ai.retries", RETRIES),
     ("ai.abandon_seconds", SECONDS),
+    ("ai.backends", Rule::Tables(&BACKENDS)),
     (
         "log.level",
         Rule::Text("\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |t| {
@@ -176,8 +184,16 @@ pub fn rule(key: &str) -> Option<&'static Rule> {
 }
 
 impl Rule {
+    /// What is wrong with the value of a setting, if anything: the setting and what is allowed.
+    pub fn fault(&self, setting: &str, value: &ValueKind) -> Option<String> {
+        match (self, value) {
+            (Rule::Tables(tables), ValueKind::Array(values)) => tables.fault(setting, values),
+            _ => (!self.fits(value)).then(|| format!("{setting} must be {}", self.allowed())),
+        }
+    }
+
     /// Whether a value is allowed.
-    pub fn fits(&self, value: &ValueKind) -> bool {
+    fn fits(&self, value: &ValueKind) -> bool {
         match (self, value) {
             (Rule::Whole(low, high), ValueKind::I64(number)) => (low..=high).contains(&number),
             (Rule::Switch, ValueKind::Boolean(_)) => true,
@@ -185,6 +201,9 @@ impl Rule {
             (Rule::Url(schemes), ValueKind::String(text)) => text.is_empty() || is_url(text, schemes),
             (Rule::List(item), ValueKind::Array(values)) => {
                 values.iter().all(|value| item.fits(&value.kind) && value.kind != ValueKind::from(""))
+            }
+            (Rule::Named(_, named, item), ValueKind::Table(table)) => {
+                table.iter().all(|(name, value)| named(name) && item.fits(&value.kind))
             }
             _ => false,
         }
@@ -201,6 +220,9 @@ impl Rule {
                 let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
                 Some(ValueKind::from(items.collect::<Vec<_>>()))
             }
+            Rule::Tables(_) => Tables::read(text),
+            // Only within tables.
+            Rule::Named(..) => None,
         }
     }
 
@@ -212,6 +234,11 @@ impl Rule {
             Rule::Text(allowed, _) | Rule::Secret(allowed, _) => (*allowed).to_owned(),
             Rule::Url(schemes) => format!("empty, or a URL that begins with {}://", schemes.join(":// or ")),
             Rule::List(item) => format!("a list; each entry {}", item.allowed().trim_start_matches("empty, or ")),
+            Rule::Named(allowed, ..) => format!("a table: {allowed}"),
+            Rule::Tables(tables) => {
+                let keys: Vec<&str> = tables.keys.iter().map(|(key, _)| *key).collect();
+                format!("a list of tables (in the environment as JSON); the keys of each: {}", keys.join(", "))
+            }
         }
     }
 
@@ -222,6 +249,10 @@ impl Rule {
             (Rule::Url(_), ValueKind::String(url)) => mask_url(&url).into(),
             (Rule::List(item), ValueKind::Array(values)) => {
                 values.into_iter().map(|value| item.masked(value.kind)).collect::<Vec<_>>().into()
+            }
+            (Rule::Named(_, _, item), ValueKind::Table(table)) => {
+                let masked = |(name, value): (String, Value)| (name, Value::from(item.masked(value.kind)));
+                ValueKind::Table(table.into_iter().map(masked).collect())
             }
             (_, value) => value,
         }
@@ -241,7 +272,7 @@ pub fn network(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-fn is_name(text: &str, marks: &str) -> bool {
+pub(super) fn is_name(text: &str, marks: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || marks.as_bytes().contains(&b))
 }
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use sophie_actors::django::Kind;
 use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
 
+use super::backends::BackendSettings;
 use super::rules;
 use super::secret::{Secret, ServiceUrl};
 
@@ -176,6 +177,7 @@ pub struct AiSettings {
     pub first_chunk_seconds: u64,
     pub idle_seconds: u64,
     pub retries: u32,
+    pub backends: Vec<BackendSettings>,
     #[serde(flatten)]
     pub answers: AnswerOptions,
 }
@@ -184,7 +186,7 @@ pub struct AiSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AiChoice {
-    /// OpenAI if a key or an address is set.
+    /// OpenAI if a key, an address or a table of backends is set.
     Auto,
     /// An OpenAI-compatible API.
     Openai,
@@ -227,9 +229,16 @@ impl Settings {
         match self.ai.backend {
             AiChoice::Demo => AiBackend::Demo,
             AiChoice::Openai => AiBackend::OpenAi,
-            AiChoice::Auto if self.ai.api_key.is_empty() && self.ai.base_url.is_empty() => AiBackend::Demo,
-            AiChoice::Auto => AiBackend::OpenAi,
+            AiChoice::Auto if self.ai.names_a_backend() => AiBackend::OpenAi,
+            AiChoice::Auto => AiBackend::Demo,
         }
+    }
+}
+
+impl AiSettings {
+    /// Whether anything says where answers come from.
+    pub fn names_a_backend(&self) -> bool {
+        !(self.api_key.is_empty() && self.base_url.is_empty() && self.backends.is_empty())
     }
 }
 

@@ -1,27 +1,37 @@
 //! `sophie settings`: what is in force and where each value came from, as TOML that could be a settings file.
 
-use config::Value;
+use config::{Value, ValueKind};
 
 use super::layers::Layers;
-use super::rules::RULES;
+use super::rules::{RULES, Rule};
 
 impl Layers {
     /// The settings in force as TOML, each with a comment that names its origin; secrets are masked.
     pub fn show(&self) -> String {
         let mut text = String::new();
         let mut current = "";
+        // Tables end their section, so they come last in it.
+        let mut tables = String::new();
         for (name, rule) in RULES {
             let (Some((section, key)), Some(value)) = (name.split_once('.'), self.value(name)) else { continue };
             // A file may have any name; in a comment it must stay on its line.
             let origin = value.origin().unwrap_or_default().replace(|c: char| c.is_control(), " ");
-            let Ok(value) = Value::from(rule.masked(value.kind)).try_deserialize::<toml::Value>() else { continue };
             if section != current {
+                text.push_str(&std::mem::take(&mut tables));
                 let gap = if current.is_empty() { "" } else { "\n" };
                 text.push_str(&format!("{gap}[{section}]\n"));
                 current = section;
             }
+            if let (Rule::Tables(rule), ValueKind::Array(values)) = (rule, &value.kind)
+                && !values.is_empty()
+            {
+                tables.push_str(&rule.show(name, values, &origin));
+                continue;
+            }
+            let Ok(value) = Value::from(rule.masked(value.kind)).try_deserialize::<toml::Value>() else { continue };
             text.push_str(&format!("{key} = {value} # from {origin}\n"));
         }
+        text.push_str(&tables);
         text
     }
 }
