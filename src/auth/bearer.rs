@@ -62,9 +62,18 @@ impl ApiKey {
             (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         });
         let (name, key) = named.unwrap_or(("", text));
-        let legal = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
-        legal.then(|| Self { name: name.to_owned(), key: Secret::from(key) })
+        is_key(key).then(|| Self { name: name.to_owned(), key: Secret::from(key) })
     }
+
+    /// Whether it is this key.
+    pub fn is(&self, key: &Secret) -> bool {
+        self.key == *key
+    }
+}
+
+/// Whether a text can be an API key: it must fit into a header.
+pub fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// Whom an API key lets in.
@@ -112,7 +121,16 @@ impl ApiKeys {
             let name = if api.name.is_empty() { format!("key-{}", index + 1) } else { api.name };
             (KeyHolder::free(name), digest(api.key.expose()))
         });
-        Self { keys: named.collect(), anybody: KeyHolder::free("application".into()) }
+        let tables = settings.auth.key.iter().map(|table| {
+            let holder = KeyHolder {
+                name: table.name.clone(),
+                models: table.models.iter().map(|model| Pattern::from(model.as_str())).collect(),
+                requests_per_minute: table.requests_per_minute,
+                tokens_per_hour: table.tokens_per_hour,
+            };
+            (holder, digest(table.key.expose()))
+        });
+        Self { keys: named.chain(tables).collect(), anybody: KeyHolder::free("application".into()) }
     }
 
     /// Whether no key is configured.
@@ -175,6 +193,18 @@ mod tests {
         assert_eq!(name_of(""), None);
         assert!(ApiKeys::from(&load(&[]).unwrap().settings).is_empty());
         assert!(!format!("{keys:?}").contains("k3"));
+    }
+
+    #[test]
+    fn a_key_of_a_table_has_its_own_models() {
+        let tables = r#"[{"name": "shop", "key": "k1", "models": ["gpt-*", "tiny"], "tokens_per_hour": 9}]"#;
+        let environment = [("SOPHIE__AUTH__KEY", tables), ("SOPHIE__AUTH__API_KEYS", "k2")];
+        let keys = ApiKeys::from(&load(&environment).unwrap().settings);
+        let shop = keys.holder_of("k1").unwrap();
+        assert_eq!(["gpt-4o", "tiny", "tiny2", "o1"].map(|model| shop.may_use(model)), [true, true, false, false]);
+        let limits = Application { name: "shop".into(), requests_per_minute: None, tokens_per_hour: Some(9) };
+        assert_eq!(shop.application(), limits);
+        assert!(keys.holder_of("k2").unwrap().may_use("o1"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use sophie_actors::django::Kind;
 
 use super::backends::BACKENDS;
+use super::keys::KEYS;
 use super::secret::{MASK, mask_url};
 use super::tables::Tables;
 use crate::auth::bearer::ApiKey;
@@ -43,7 +44,7 @@ pub(super) const SECONDS: Rule = Rule::Whole(1, 86_400);
 pub(super) const RETRIES: Rule = Rule::Whole(0, 10);
 /// A year: longer expiries are a slip of the unit.
 const LONG_SECONDS: Rule = Rule::Whole(1, 31_536_000);
-const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
+pub(super) const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
 const BYTES: Rule = Rule::Whole(1, 1 << 40);
 const CONNECTIONS: Rule = Rule::Whole(1, 10_000);
 
@@ -88,6 +89,7 @@ pub const RULES: &[(&str, Rule)] = &[
             ApiKey::parse(t).is_some()
         })),
     ),
+    ("auth.key", Rule::Tables(&KEYS)),
     ("redis.enabled", Rule::Switch),
     ("redis.url", REDIS),
     ("redis.host", Rule::Text("a host name or address", is_host)),

@@ -9,6 +9,7 @@ use sophie_actors::django::Kind;
 use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
 
 use super::backends::BackendSettings;
+use super::keys::KeySettings;
 use super::rules;
 use super::secret::{Secret, ServiceUrl};
 
@@ -66,6 +67,7 @@ pub struct AuthSettings {
     pub hook_cookies: Vec<String>,
     pub open: bool,
     pub api_keys: Vec<Secret>,
+    pub key: Vec<KeySettings>,
 }
 
 /// How callers say who they are.
