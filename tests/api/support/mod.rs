@@ -8,6 +8,7 @@ mod raw;
 #[allow(dead_code, reason = "the stores' own tests use all of it")]
 #[path = "../../../actors/src/store/redis/server.rs"]
 mod redis_server;
+mod reply;
 mod socket;
 mod token;
 
@@ -19,6 +20,7 @@ pub use broker::Broker;
 pub use handshake::Handshake;
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
+pub use reply::{Reply, question, streamed};
 pub use socket::TestSocket;
 pub use token::{JWT, Token};
 
