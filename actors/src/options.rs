@@ -30,9 +30,15 @@ pub struct LimitOptions {
     pub enabled: bool,
     pub user_messages_per_minute: u64,
     pub user_burst: u64,
-    pub address_messages_per_minute: u64,
     pub user_tokens_per_hour: u64,
+    pub address_messages_per_minute: u64,
+    pub address_tokens_per_hour: u64,
+    pub group_messages_per_minute: u64,
+    pub group_tokens_per_hour: u64,
+    pub service_messages_per_minute: u64,
+    pub service_tokens_per_hour: u64,
     pub answers_per_session: usize,
+    pub answers_at_once: usize,
     pub connects_per_minute: u64,
 }
 

@@ -45,6 +45,7 @@ pub(super) const RETRIES: Rule = Rule::Whole(0, 10);
 /// A year: longer expiries are a slip of the unit.
 const LONG_SECONDS: Rule = Rule::Whole(1, 31_536_000);
 pub(super) const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
+const COUNT_OR_NONE: Rule = Rule::Whole(0, 1_000_000_000);
 const BYTES: Rule = Rule::Whole(1, 1 << 40);
 const CONNECTIONS: Rule = Rule::Whole(1, 10_000);
 
@@ -138,9 +139,15 @@ pub const RULES: &[(&str, Rule)] = &[
     ("limits.enabled", Rule::Switch),
     ("limits.user_messages_per_minute", COUNT),
     ("limits.user_burst", COUNT),
-    ("limits.address_messages_per_minute", COUNT),
     ("limits.user_tokens_per_hour", COUNT),
+    ("limits.address_messages_per_minute", COUNT),
+    ("limits.address_tokens_per_hour", COUNT_OR_NONE),
+    ("limits.group_messages_per_minute", COUNT_OR_NONE),
+    ("limits.group_tokens_per_hour", COUNT_OR_NONE),
+    ("limits.service_messages_per_minute", COUNT_OR_NONE),
+    ("limits.service_tokens_per_hour", COUNT_OR_NONE),
     ("limits.answers_per_session", COUNT),
+    ("limits.answers_at_once", COUNT_OR_NONE),
     ("limits.connects_per_minute", COUNT),
     ("session.max_text_chars", Rule::Whole(1, 16_777_216)),
     // A WebSocket frame is held in memory whole, for every connection at once.

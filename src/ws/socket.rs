@@ -14,7 +14,7 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, Message, ProtocolError, WebsocketContext};
 use sophie_actors::ids::SocketId;
-use sophie_actors::limiter::{Bucket, Verdict, gcra};
+use sophie_actors::limiter::{Bucket, Limit, Verdict, gcra};
 use sophie_actors::messages::{AttachSocket, Attached, Commanded, SocketClosed};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::SessionOptions;
@@ -297,7 +297,7 @@ impl Flood {
     fn new(options: &SessionOptions) -> Self {
         let bucket = Bucket {
             key: String::new(),
-            name: "commands a second of a connection",
+            limit: Limit::ConnectionCommands,
             interval_us: 1_000_000 / u64::from(options.commands_per_second.max(1)),
             burst: u64::from(options.commands_burst),
             cost: 1,

@@ -79,15 +79,26 @@ in_both_modes!(
 
 async fn no_answer_goes_from_one_key_to_another(mode: Mode) {
     let (ai, app) = start_with_ai(mode, &[KEYS]).await;
-    for (key, status) in
-        [("key-of-the-shop", "miss"), ("key-of-the-lab", "miss"), ("key-of-the-shop", "hit"), ("key-of-the-lab", "hit")]
-    {
-        assert_eq!(ask(&app, key, &question("?")).await.header("x-sophie-cache"), status, "{key}");
+    let both = ["key-of-the-shop", "key-of-the-lab"];
+    for key in both {
+        assert_eq!(ask(&app, key, &question("?")).await.header("x-sophie-cache"), "miss", "{key}");
+    }
+    for key in both {
+        is_kept_for(&app, key).await;
     }
     assert_eq!(ai.calls(), 2);
     let (_ai, shared) = start_with_ai(mode, &[KEYS, ("SOPHIE__CACHE__SCOPE", "global")]).await;
     assert_eq!(ask(&shared, "key-of-the-shop", &question("?")).await.header("x-sophie-cache"), "miss");
-    assert_eq!(ask(&shared, "key-of-the-lab", &question("?")).await.header("x-sophie-cache"), "hit");
+    is_kept_for(&shared, "key-of-the-lab").await;
+}
+
+async fn is_kept_for(app: &TestApp, key: &str) {
+    eventually("kept", SOON, async || {
+        let reply = ask(app, key, &question("?")).await;
+        assert_ne!(reply.header("x-sophie-cache"), "miss");
+        (reply.header("x-sophie-cache") == "hit").then_some(())
+    })
+    .await;
 }
 
 async fn a_keys_limits_are_its_own_and_told(mode: Mode) {
@@ -129,7 +140,7 @@ async fn tokens_are_charged_to_who_caused_them(mode: Mode) {
     for _ in 0..4 {
         eventually("settled", SOON, async || {
             let hit = ask(&app, "key-of-the-lab", &streamed("?")).await;
-            assert_eq!((hit.status, hit.header("x-sophie-cache")), (200, "hit"));
+            assert_eq!(hit.status, 200);
             // 2,000 less 500, less what this one has reserved itself, more what has come back since.
             (950..=1_050).contains(&left(&hit)).then_some(())
         })
@@ -145,4 +156,5 @@ async fn tokens_are_charged_to_who_caused_them(mode: Mode) {
     .await;
     assert_eq!((refused.error()["type"].as_str(), refused.header("x-should-retry")), (Some("tokens"), "false"));
     assert_eq!(refused.header("retry-after"), "120");
+    assert_eq!(ai.calls(), 2);
 }

@@ -1,132 +1,35 @@
 //! The rate limiter.
 //!
 //! Owns: the choice of limits that apply, and the way back from its degraded mode. Receives: requests to admit,
-//! corrections. Sends: nothing. While the shared limits are away this node's own apply. Ends when: never; its end ends
-//! the process.
+//! corrections, operators' looks. Sends: nothing. While the shared limits are away this node's own apply. Ends when:
+//! never; its end ends the process.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
 
-use super::quota::Left;
-use super::{Bucket, Limits, Verdict};
+use super::admission::{Admit, AdmitConnect, Permit, Refund, Refused, Settle};
+use super::buckets::{self, Subject};
+use super::keeper::Keeper;
+use super::{Bucket, Correction, Kind, Left, Limit, Limits, Quota, Verdict};
 use crate::exit::ExitGuard;
-use crate::ids::{GroupName, UserId};
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
-use crate::protocol::{ErrorCode, Refusal};
+use crate::protocol::Refusal;
+use crate::store::StoreResult;
 
 /// Requests that may wait.
 const MAILBOX: usize = 16_384;
-/// Tokens that are reserved for an answer of unknown length, in addition to the question.
-const RESERVED_FOR_ANSWER: u64 = 500;
-/// No client is told to stay away for longer, in milliseconds (the protocol's 120 s).
-const MAX_RETRY_AFTER_MS: u64 = 120_000;
 
-const MINUTE_US: u64 = 60_000_000;
-const HOUR_US: u64 = 60 * MINUTE_US;
-
-/// Whom a request counts against.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Caller {
-    /// A user in a chat session.
-    User(UserId),
-    /// An application, by its API key.
-    Application(Application),
-}
-
-/// An application as the limits know it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Application {
-    /// The key's name.
-    pub name: String,
-    /// Requests a minute; none: those of a user.
-    pub requests_per_minute: Option<u64>,
-    /// Tokens an hour; none: those of a user.
-    pub tokens_per_hour: Option<u64>,
-}
-
-/// Asks to admit a message or a request.
+/// What somebody has left, of each limit that applies to them.
 #[derive(Message)]
-#[rtype(result = "Result<Permit, Refused>")]
-pub struct Admit {
-    /// Who asks.
-    pub caller: Caller,
-    /// From where.
-    pub address: IpAddr,
-    /// For which group, if it is for one.
-    pub group: Option<GroupName>,
-    /// About how many tokens the AI is asked with, if it is asked; without it no tokens are reserved.
-    pub prompt_tokens: Option<u64>,
-}
+#[rtype(result = "StoreResult<Vec<(Limit, Quota)>>")]
+pub struct Look(pub Subject);
 
-/// A refusal, with what is left of the limits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// For the client.
-    pub refusal: Refusal,
-    /// What is left.
-    pub left: Left,
-}
-
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        refused.refusal
-    }
-}
-
-/// Asks to admit a connection.
+/// Gives somebody back whatever they have taken. An error: not on all nodes.
 #[derive(Message)]
-#[rtype(result = "Result<(), Refusal>")]
-pub enum AdmitConnect {
-    /// From there, whoever it is.
-    From(IpAddr),
-    /// Of this user, from wherever.
-    Of(UserId),
-}
-
-/// What was taken, to be settled or given back.
-#[derive(Debug, Clone, Default)]
-pub struct Permit {
-    taken: Vec<Bucket>,
-    /// Where among them tokens are reserved.
-    tokens: Option<usize>,
-    /// Whether this node's own limits gave it.
-    local: bool,
-    left: Left,
-}
-
-impl Permit {
-    /// What is left of the limits after it.
-    pub fn left(&self) -> &Left {
-        &self.left
-    }
-}
-
-/// Corrects the reservation to what was used.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Settle {
-    /// What was admitted.
-    pub permit: Permit,
-    /// Tokens that were really used.
-    pub tokens: u64,
-}
-
-/// Gives everything back: what was admitted did not take place.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Refund(pub Permit);
-
-/// The limits, wherever they are kept.
-struct Keeper {
-    shared: Arc<dyn Limits>,
-    local: Arc<dyn Limits>,
-    degraded: AtomicBool,
-    metrics: Metrics,
-}
+#[rtype(result = "StoreResult<()>")]
+pub struct Restore(pub Subject);
 
 /// The actor.
 pub struct RateLimiter {
@@ -144,103 +47,7 @@ impl RateLimiter {
         metrics: Metrics,
         exit: ExitGuard,
     ) -> Self {
-        let keeper = Arc::new(Keeper { shared, local, degraded: AtomicBool::new(false), metrics });
-        Self { keeper, options, _exit: exit }
-    }
-
-    fn buckets(&self, admit: &Admit) -> (Vec<Bucket>, Option<usize>) {
-        let options = &self.options;
-        if !options.enabled {
-            return (Vec::new(), None);
-        }
-        let (who, per_minute, burst, tokens_per_hour) = match &admit.caller {
-            Caller::User(user) => (
-                format!("user:{user}"),
-                options.user_messages_per_minute,
-                options.user_burst,
-                options.user_tokens_per_hour,
-            ),
-            Caller::Application(application) => {
-                let per_minute = application.requests_per_minute;
-                (
-                    format!("key:{}", application.name),
-                    per_minute.unwrap_or(options.user_messages_per_minute),
-                    per_minute.unwrap_or(options.user_burst),
-                    application.tokens_per_hour.unwrap_or(options.user_tokens_per_hour),
-                )
-            }
-        };
-        let mut buckets = vec![
-            Bucket {
-                key: format!("{who}:messages"),
-                name: "messages a minute of a user",
-                interval_us: MINUTE_US / per_minute.max(1),
-                burst,
-                cost: 1,
-            },
-            Bucket {
-                key: format!("address:{}:messages", admit.address),
-                name: "messages a minute of an address",
-                interval_us: MINUTE_US / options.address_messages_per_minute.max(1),
-                burst: options.address_messages_per_minute,
-                cost: 1,
-            },
-        ];
-        let tokens = admit.prompt_tokens.map(|prompt| {
-            buckets.push(Bucket {
-                key: format!("{who}:tokens"),
-                name: "tokens an hour of a user",
-                interval_us: (HOUR_US / tokens_per_hour.max(1)).max(1),
-                burst: tokens_per_hour,
-                cost: prompt.saturating_add(RESERVED_FOR_ANSWER).min(tokens_per_hour),
-            });
-            buckets.len() - 1
-        });
-        (buckets, tokens)
-    }
-}
-
-impl Keeper {
-    /// The shared limits' word, or this node's own while they are away.
-    async fn admit(&self, buckets: &[Bucket]) -> (Verdict, bool) {
-        match self.shared.admit(buckets).await {
-            Ok(verdict) => {
-                self.note(false, "");
-                return (verdict, false);
-            }
-            Err(error) => self.note(true, &error.to_string()),
-        }
-        let verdict = self.local.admit(buckets).await;
-        // The memory twin does not fail; if it did, service goes before limits.
-        (verdict.unwrap_or(Verdict::Admitted { remaining: Vec::new() }), true)
-    }
-
-    fn note(&self, degraded: bool, why: &str) {
-        if self.degraded.swap(degraded, Ordering::Relaxed) != degraded {
-            self.metrics.degraded.with_label_values(&["limits"]).set(i64::from(degraded));
-            if degraded {
-                log::warn!("shared rate limits are away, this node's own apply error={why}");
-            } else {
-                log::info!("shared rate limits are back");
-            }
-        }
-    }
-
-    async fn correct(&self, local: bool, bucket: &Bucket, units: i64) {
-        let limits = if local { &self.local } else { &self.shared };
-        if let Err(error) = limits.settle(bucket, units).await {
-            log::debug!("rate limit not settled limit={:?} error={error}", bucket.name);
-        }
-    }
-}
-
-fn refusal(bucket: &Bucket, retry_after_ms: u64) -> Refusal {
-    let retry_after_ms = retry_after_ms.min(MAX_RETRY_AFTER_MS);
-    let seconds = retry_after_ms.div_ceil(1_000);
-    Refusal {
-        code: ErrorCode::RateLimited,
-        message: format!("the limit of {} is used up; try again in {seconds} s", bucket.name),
-        retry_after_ms: Some(retry_after_ms),
+        Self { keeper: Arc::new(Keeper::new(shared, local, metrics)), options, _exit: exit }
     }
 }
 
@@ -252,25 +59,30 @@ impl Actor for RateLimiter {
     }
 }
 
+/// All or nothing of these buckets.
+async fn admit(keeper: &Keeper, taken: Vec<Bucket>) -> Result<Permit, Refused> {
+    if taken.is_empty() {
+        return Ok(Permit::default());
+    }
+    match keeper.admit(&taken).await {
+        (Verdict::Admitted { left }, local) => {
+            let left = Left::of(&taken, &left);
+            Ok(Permit { taken, local, left })
+        }
+        (Verdict::Refused { bucket, retry_after_ms, left }, _) => {
+            let limit = taken.get(bucket).unwrap_or(&taken[0]).limit;
+            keeper.metrics.refused.with_label_values(&[limit.label()]).inc();
+            Err(Refused::by(limit, retry_after_ms, Left::of(&taken, &left)))
+        }
+    }
+}
+
 impl Handler<Admit> for RateLimiter {
     type Result = ResponseFuture<Result<Permit, Refused>>;
 
-    fn handle(&mut self, admit: Admit, _: &mut Context<Self>) -> Self::Result {
-        let keeper = self.keeper.clone();
-        let (taken, tokens) = self.buckets(&admit);
-        Box::pin(async move {
-            if taken.is_empty() {
-                return Ok(Permit::default());
-            }
-            match keeper.admit(&taken).await {
-                (Verdict::Admitted { .. }, local) => Ok(Permit { taken, tokens, local, left: Left::default() }),
-                (Verdict::Refused { bucket, retry_after_ms }, _) => {
-                    let bucket = taken.get(bucket).unwrap_or(&taken[0]);
-                    keeper.metrics.refused.with_label_values(&[bucket.name]).inc();
-                    Err(Refused { refusal: refusal(bucket, retry_after_ms), left: Left::default() })
-                }
-            }
-        })
+    fn handle(&mut self, request: Admit, _: &mut Context<Self>) -> Self::Result {
+        let (keeper, taken) = (self.keeper.clone(), buckets::of_request(&self.options, &request));
+        Box::pin(async move { admit(&keeper, taken).await })
     }
 }
 
@@ -278,25 +90,8 @@ impl Handler<AdmitConnect> for RateLimiter {
     type Result = ResponseFuture<Result<(), Refusal>>;
 
     fn handle(&mut self, connect: AdmitConnect, _: &mut Context<Self>) -> Self::Result {
-        let per_minute = self.options.connects_per_minute;
-        if !self.options.enabled {
-            return Box::pin(async { Ok(()) });
-        }
-        let (key, name) = match connect {
-            AdmitConnect::From(address) => (format!("address:{address}:connects"), "connects a minute of an address"),
-            AdmitConnect::Of(user) => (format!("user:{user}:connects"), "connects a minute of a user"),
-        };
-        let bucket = Bucket { key, name, interval_us: MINUTE_US / per_minute.max(1), burst: per_minute, cost: 1 };
-        let keeper = self.keeper.clone();
-        Box::pin(async move {
-            match keeper.admit(std::slice::from_ref(&bucket)).await.0 {
-                Verdict::Admitted { .. } => Ok(()),
-                Verdict::Refused { retry_after_ms, .. } => {
-                    keeper.metrics.refused.with_label_values(&[bucket.name]).inc();
-                    Err(refusal(&bucket, retry_after_ms))
-                }
-            }
-        })
+        let (keeper, taken) = (self.keeper.clone(), buckets::of_connect(&self.options, connect));
+        Box::pin(async move { Ok(admit(&keeper, taken.into_iter().collect()).await.map(|_| ())?) })
     }
 }
 
@@ -306,12 +101,12 @@ impl Handler<Settle> for RateLimiter {
     fn handle(&mut self, Settle { permit, tokens }: Settle, _: &mut Context<Self>) -> Self::Result {
         let keeper = self.keeper.clone();
         Box::pin(async move {
-            let Some(bucket) = permit.tokens.and_then(|index| permit.taken.get(index)) else { return };
-            let used = i64::try_from(tokens).unwrap_or(i64::MAX);
-            let difference = used.saturating_sub(i64::try_from(bucket.cost).unwrap_or(i64::MAX));
-            if difference != 0 {
-                keeper.correct(permit.local, bucket, difference).await;
-            }
+            let reserved = permit.taken.iter().filter(|bucket| bucket.limit.kind() == Kind::Tokens);
+            let corrections: Vec<_> = reserved
+                .map(|bucket| Correction { bucket, units: signed(tokens).saturating_sub(signed(bucket.cost)) })
+                .filter(|correction| correction.units != 0)
+                .collect();
+            keeper.settle(permit.local, &corrections).await;
         })
     }
 }
@@ -322,9 +117,34 @@ impl Handler<Refund> for RateLimiter {
     fn handle(&mut self, Refund(permit): Refund, _: &mut Context<Self>) -> Self::Result {
         let keeper = self.keeper.clone();
         Box::pin(async move {
-            for bucket in &permit.taken {
-                keeper.correct(permit.local, bucket, -i64::try_from(bucket.cost).unwrap_or(i64::MAX)).await;
-            }
+            let back = |bucket| Correction { bucket, units: -signed(bucket.cost) };
+            let corrections: Vec<_> = permit.taken.iter().map(back).collect();
+            keeper.settle(permit.local, &corrections).await;
         })
+    }
+}
+
+fn signed(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
+}
+
+impl Handler<Look> for RateLimiter {
+    type Result = ResponseFuture<StoreResult<Vec<(Limit, Quota)>>>;
+
+    fn handle(&mut self, Look(subject): Look, _: &mut Context<Self>) -> Self::Result {
+        let (keeper, buckets) = (self.keeper.clone(), buckets::of_subject(&self.options, &subject));
+        Box::pin(async move {
+            let quotas = keeper.look(&buckets).await?;
+            Ok(buckets.iter().map(|bucket| bucket.limit).zip(quotas).collect())
+        })
+    }
+}
+
+impl Handler<Restore> for RateLimiter {
+    type Result = ResponseFuture<StoreResult<()>>;
+
+    fn handle(&mut self, Restore(subject): Restore, _: &mut Context<Self>) -> Self::Result {
+        let (keeper, buckets) = (self.keeper.clone(), buckets::of_subject(&self.options, &subject));
+        Box::pin(async move { keeper.fill(&buckets).await })
     }
 }

@@ -2,7 +2,7 @@
 //! number, the theoretical arrival time (TAT): the moment at which it will be full again. `store/redis/scripts/admit.lua`
 //! says the same in Lua; every number stays under 2^53, so that its doubles are exact.
 
-use super::{Bucket, Verdict};
+use super::{Bucket, Quota, Verdict};
 
 /// The longest time that a bucket's units, or a correction, may stand for: 2^50 µs, about 35 years. With the Unix time
 /// in microseconds (2^51) added, and a debt of the same size, it stays below 2^53.
@@ -30,17 +30,25 @@ impl Terms {
     }
 }
 
+/// What is left in a bucket whose TAT is given.
+pub fn quota(now: u64, bucket: &Bucket, tat: u64) -> Quota {
+    let terms = Terms::of(bucket);
+    let (limit, taken) = (bucket.burst.max(1), tat.saturating_sub(now));
+    // An interval of 0 stands for a bucket that never empties.
+    let remaining = terms.span.saturating_sub(taken).checked_div(terms.interval).unwrap_or(limit);
+    Quota { limit, remaining, reset_ms: taken.div_ceil(1_000) }
+}
+
 /// Decides over buckets whose TATs are given (`None`: full), and gives the new TATs when they admit. Two buckets of one
 /// key count as one after the other.
 pub fn admit(now: u64, buckets: &[Bucket], stored: &[Option<u64>]) -> (Verdict, Vec<u64>) {
     let mut tats: Vec<u64> = Vec::with_capacity(buckets.len());
-    let mut remaining = Vec::with_capacity(buckets.len());
     let mut refused: Option<(usize, u64)> = None;
+    let stored = |index: usize| stored.get(index).copied().flatten().unwrap_or(now).max(now);
     for (index, bucket) in buckets.iter().enumerate() {
         let terms = Terms::of(bucket);
         let twin = buckets[..index].iter().rposition(|earlier| earlier.key == bucket.key).map(|at| tats[at]);
-        let before = twin.or(stored.get(index).copied().flatten()).unwrap_or(now).max(now);
-        let after = before + terms.cost;
+        let after = twin.unwrap_or_else(|| stored(index)) + terms.cost;
         let taken = after - now;
         if taken > terms.span {
             let wait = taken - terms.span;
@@ -49,12 +57,16 @@ pub fn admit(now: u64, buckets: &[Bucket], stored: &[Option<u64>]) -> (Verdict, 
             }
         }
         tats.push(after);
-        let left = terms.span.saturating_sub(taken);
-        remaining.push(left.checked_div(terms.interval).unwrap_or(bucket.burst.max(1)));
     }
     match refused {
-        Some((bucket, wait)) => (Verdict::Refused { bucket, retry_after_ms: wait.div_ceil(1000).max(1) }, Vec::new()),
-        None => (Verdict::Admitted { remaining }, tats),
+        Some((bucket, wait)) => {
+            let left = buckets.iter().enumerate().map(|(index, bucket)| quota(now, bucket, stored(index))).collect();
+            (Verdict::Refused { bucket, retry_after_ms: wait.div_ceil(1000).max(1), left }, Vec::new())
+        }
+        None => {
+            let left = buckets.iter().zip(&tats).map(|(bucket, tat)| quota(now, bucket, *tat)).collect();
+            (Verdict::Admitted { left }, tats)
+        }
     }
 }
 
@@ -78,11 +90,24 @@ pub const fn longest_us() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limiter::Limit;
 
     const NOW: u64 = 1_760_000_000_000_000;
 
     fn bucket(interval_us: u64, burst: u64, cost: u64) -> Bucket {
-        Bucket { key: "k".into(), name: "test", interval_us, burst, cost }
+        Bucket { key: "k".into(), limit: Limit::UserMessages, interval_us, burst, cost }
+    }
+
+    fn remaining(verdict: &Verdict) -> Vec<u64> {
+        let (Verdict::Admitted { left } | Verdict::Refused { left, .. }) = verdict;
+        left.iter().map(|quota| quota.remaining).collect()
+    }
+
+    fn refused(verdict: &Verdict) -> Option<(usize, u64)> {
+        match verdict {
+            Verdict::Admitted { .. } => None,
+            Verdict::Refused { bucket, retry_after_ms, .. } => Some((*bucket, *retry_after_ms)),
+        }
     }
 
     #[test]
@@ -91,16 +116,18 @@ mod tests {
         let mut tat = None;
         for left in (0..5).rev() {
             let (verdict, tats) = admit(NOW, &one, &[tat]);
-            assert_eq!(verdict, Verdict::Admitted { remaining: vec![left] });
+            let reset_ms = 3_000 * (5 - left);
+            assert_eq!(verdict, Verdict::Admitted { left: vec![Quota { limit: 5, remaining: left, reset_ms }] });
             tat = Some(tats[0]);
         }
         let (verdict, tats) = admit(NOW, &one, &[tat]);
-        assert_eq!(verdict, Verdict::Refused { bucket: 0, retry_after_ms: 3000 });
+        assert_eq!(refused(&verdict), Some((0, 3_000)));
+        assert_eq!(remaining(&verdict), [0]);
         assert!(tats.is_empty());
         let (verdict, _) = admit(NOW + 2_999_999, &one, &[tat]);
-        assert_eq!(verdict, Verdict::Refused { bucket: 0, retry_after_ms: 1 });
+        assert_eq!(refused(&verdict), Some((0, 1)));
         let (verdict, _) = admit(NOW + 3_000_000, &one, &[tat]);
-        assert_eq!(verdict, Verdict::Admitted { remaining: vec![0] });
+        assert_eq!((refused(&verdict), remaining(&verdict)), (None, vec![0]));
     }
 
     #[test]
@@ -110,17 +137,19 @@ mod tests {
             buckets[at].key = (*key).into();
         }
         let full = [Some(NOW + 1_000_000), Some(NOW + 9_000_000), Some(NOW + 2_000_000)];
-        assert_eq!(admit(NOW, &buckets, &full).0, Verdict::Refused { bucket: 1, retry_after_ms: 9000 });
+        assert_eq!(refused(&admit(NOW, &buckets, &full).0), Some((1, 9_000)));
     }
 
     #[test]
     fn a_key_that_is_asked_twice_gives_twice() {
         let twice = [bucket(1_000_000, 3, 2), bucket(1_000_000, 3, 1)];
         let (verdict, tats) = admit(NOW, &twice, &[None, None]);
-        assert_eq!(verdict, Verdict::Admitted { remaining: vec![1, 0] });
+        assert_eq!((refused(&verdict), remaining(&verdict)), (None, vec![1, 0]));
         assert_eq!(tats[1], NOW + 3_000_000);
         let too_much = [bucket(1_000_000, 3, 2), bucket(1_000_000, 3, 2)];
-        assert!(matches!(admit(NOW, &too_much, &[None, None]).0, Verdict::Refused { bucket: 1, .. }));
+        let (verdict, _) = admit(NOW, &too_much, &[None, None]);
+        assert!(matches!(verdict, Verdict::Refused { bucket: 1, .. }));
+        assert_eq!(remaining(&verdict), [3, 3], "what is told of a refusal is what is there");
     }
 
     #[test]

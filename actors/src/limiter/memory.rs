@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{Bucket, Limits, Verdict, gcra};
+use super::{Bucket, Correction, Limits, Quota, Verdict, gcra};
 use crate::store::StoreResult;
 use crate::store::memory::Expiring;
 
@@ -50,12 +50,27 @@ impl Limits for MemoryLimits {
         Ok(verdict)
     }
 
-    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()> {
+    async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()> {
         let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        let stored = tats.get(&bucket.key, now).copied();
-        let tat = gcra::settle(self.now_us(now), bucket, stored, units);
-        tats.put(bucket.key.clone(), tat, self.until(tat), now);
+        for Correction { bucket, units } in corrections {
+            let stored = tats.get(&bucket.key, now).copied();
+            let tat = gcra::settle(self.now_us(now), bucket, stored, *units);
+            tats.put(bucket.key.clone(), tat, self.until(tat), now);
+        }
+        Ok(())
+    }
+
+    async fn look(&self, buckets: &[Bucket]) -> StoreResult<Vec<Quota>> {
+        let tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let (tat, now_us) = (|bucket: &Bucket| tats.get(&bucket.key, now).copied().unwrap_or(0), self.now_us(now));
+        Ok(buckets.iter().map(|bucket| gcra::quota(now_us, bucket, tat(bucket))).collect())
+    }
+
+    async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
+        let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
+        buckets.iter().for_each(|bucket| _ = tats.remove(&bucket.key, Instant::now()));
         Ok(())
     }
 }

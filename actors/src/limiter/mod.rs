@@ -1,14 +1,23 @@
-//! Admission: how much a user, an address or the service may ask for.
+//! Admission: how much a user, an application, an address, a group or the service may ask for.
 
 mod actor;
+mod admission;
+mod buckets;
+#[cfg(test)]
+pub(crate) mod contract;
 pub mod gcra;
+mod keeper;
+mod limit;
 pub mod memory;
 mod quota;
 pub mod redis;
 
 use async_trait::async_trait;
 
-pub use actor::{Admit, AdmitConnect, Application, Caller, Permit, RateLimiter, Refund, Refused, Settle};
+pub use actor::{Look, RateLimiter, Restore};
+pub use admission::{Admit, AdmitConnect, Application, Caller, Permit, Refund, Refused, Settle};
+pub use buckets::Subject;
+pub use limit::{Kind, Limit};
 pub use quota::{Left, Quota};
 
 use crate::store::StoreResult;
@@ -18,8 +27,8 @@ use crate::store::StoreResult;
 pub struct Bucket {
     /// Whose bucket and of what kind, for the store: `user:alice:messages`, say.
     pub key: String,
-    /// Which limit this is, for people: `messages a minute for a user`.
-    pub name: &'static str,
+    /// Which limit this is.
+    pub limit: Limit,
     /// Microseconds in which one unit comes back.
     pub interval_us: u64,
     /// Units that may be taken at once.
@@ -31,10 +40,10 @@ pub struct Bucket {
 /// The limiter's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Every bucket gave its units; what is left in each, in the order asked.
+    /// Every bucket gave its units.
     Admitted {
-        /// Units left.
-        remaining: Vec<u64>,
+        /// What is left in each, in the order asked.
+        left: Vec<Quota>,
     },
     /// One bucket had too few; nothing was taken from any.
     Refused {
@@ -42,14 +51,30 @@ pub enum Verdict {
         bucket: usize,
         /// When it will have enough, in milliseconds (at least 1).
         retry_after_ms: u64,
+        /// What is in each, in the order asked.
+        left: Vec<Quota>,
     },
 }
 
-/// Where buckets are kept. All-or-nothing over every bucket of one call, on the keeper's own clock.
+/// A change of a bucket afterwards: positive units are taken in addition (even past its end), negative ones given back
+/// (never beyond full).
+#[derive(Debug, Clone, Copy)]
+pub struct Correction<'a> {
+    /// Which bucket; its cost does not matter.
+    pub bucket: &'a Bucket,
+    /// How many units.
+    pub units: i64,
+}
+
+/// Where buckets are kept. All-or-nothing over every bucket of one call, in one round trip, on the keeper's own clock.
 #[async_trait]
 pub trait Limits: Send + Sync {
     /// Takes every bucket's cost, or nothing.
     async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict>;
-    /// Corrects a bucket afterwards: positive `units` are taken in addition (even past its end), negative ones given back (never beyond full).
-    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()>;
+    /// Corrects buckets afterwards, all at once.
+    async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()>;
+    /// What is in each bucket, in the order asked; nothing is taken.
+    async fn look(&self, buckets: &[Bucket]) -> StoreResult<Vec<Quota>>;
+    /// Fills the buckets.
+    async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()>;
 }

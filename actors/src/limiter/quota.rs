@@ -1,7 +1,11 @@
 //! What is left of a limit, as clients are told.
 
+use serde::Serialize;
+
+use super::{Bucket, Kind};
+
 /// What is left of one limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Quota {
     /// Units that may be taken at once, from full.
     pub limit: u64,
@@ -11,11 +15,80 @@ pub struct Quota {
     pub reset_ms: u64,
 }
 
+impl Quota {
+    /// Whether the end is near: a fifth of the limit or less is left, and of a small one no more than one unit.
+    pub fn is_near_its_end(&self) -> bool {
+        self.remaining <= (self.limit / 5).max(1)
+    }
+
+    /// Whether less of it is left, as a share of the limit, than of another.
+    fn is_tighter_than(&self, other: &Self) -> bool {
+        let share = |of: &Self, by: &Self| u128::from(of.remaining) * u128::from(by.limit);
+        share(self, other) < share(other, self)
+    }
+}
+
 /// The tightest limits that applied to a request, of each kind; none where none applied.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// Of requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<Quota>,
     /// Of tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Quota>,
+}
+
+impl Left {
+    /// The tightest of each kind: of which the least share is left; among equals the one asked first.
+    pub(super) fn of(buckets: &[Bucket], quotas: &[Quota]) -> Self {
+        let tightest = |kind: Kind| {
+            let of_kind = buckets.iter().zip(quotas).filter(|(bucket, _)| bucket.limit.kind() == kind);
+            of_kind.map(|(_, quota)| *quota).reduce(|best, next| if next.is_tighter_than(&best) { next } else { best })
+        };
+        Self { requests: tightest(Kind::Requests), tokens: tightest(Kind::Tokens) }
+    }
+
+    /// Those that near their end, if any does.
+    pub fn near_their_end(&self) -> Option<Self> {
+        let near = |quota: Option<Quota>| quota.filter(Quota::is_near_its_end);
+        let left = Self { requests: near(self.requests), tokens: near(self.tokens) };
+        (left != Self::default()).then_some(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limiter::Limit;
+
+    fn quota(limit: u64, remaining: u64) -> Quota {
+        Quota { limit, remaining, reset_ms: 1 }
+    }
+
+    fn bucket(limit: Limit) -> Bucket {
+        Bucket { key: "k".into(), limit, interval_us: 1, burst: 1, cost: 1 }
+    }
+
+    #[test]
+    fn the_tightest_of_each_kind_is_told() {
+        use Limit::{AddressMessages, ServiceMessages, UserMessages, UserTokens};
+        let buckets = [UserMessages, AddressMessages, ServiceMessages, UserTokens].map(bucket);
+        let quotas = [quota(5, 4), quota(60, 30), quota(1_000, 500), quota(100, 0)];
+        let left = Left::of(&buckets, &quotas);
+        assert_eq!((left.requests, left.tokens), (Some(quota(60, 30)), Some(quota(100, 0))));
+        assert_eq!(Left::of(&buckets[..1], &quotas).tokens, None);
+    }
+
+    #[test]
+    fn only_what_nears_its_end_is_worth_a_word() {
+        for (limit, remaining, near) in
+            [(1, 1, true), (5, 2, false), (5, 1, true), (60, 13, false), (60, 12, true), (100_000, 20_001, false)]
+        {
+            assert_eq!(quota(limit, remaining).is_near_its_end(), near, "{remaining} of {limit}");
+        }
+        let left = Left { requests: Some(quota(60, 50)), tokens: Some(quota(100, 3)) };
+        assert_eq!(left.near_their_end(), Some(Left { requests: None, tokens: Some(quota(100, 3)) }));
+        assert_eq!(Left { requests: Some(quota(60, 50)), tokens: None }.near_their_end(), None);
+    }
 }

@@ -1,10 +1,10 @@
-//! Limits that all nodes share: one script to admit, one to settle, on the Redis server's clock.
+//! Limits that all nodes share: one script to admit, one to settle, one to look, on the Redis server's clock.
 
 use async_trait::async_trait;
 use redis::Script;
 
 use super::gcra::{self, Terms};
-use super::{Bucket, Limits, Verdict};
+use super::{Bucket, Correction, Limits, Quota, Verdict};
 use crate::store::redis::{Database, Keys};
 use crate::store::{StoreError, StoreResult};
 
@@ -14,6 +14,7 @@ pub struct RedisLimits {
     keys: Keys,
     admit: Script,
     settle: Script,
+    look: Script,
 }
 
 impl RedisLimits {
@@ -24,42 +25,78 @@ impl RedisLimits {
             keys,
             admit: Script::new(include_str!("../store/redis/scripts/admit.lua")),
             settle: Script::new(include_str!("../store/redis/scripts/settle.lua")),
+            look: Script::new(include_str!("../store/redis/scripts/look.lua")),
         }
     }
+}
+
+/// A number of a script's reply, which is not negative.
+fn whole(number: i64) -> StoreResult<u64> {
+    u64::try_from(number).map_err(|_| wrong())
+}
+
+fn wrong() -> StoreError {
+    StoreError::Corrupt("a limit's reply has the wrong shape".into())
+}
+
+/// What is left, by the server's clock and the TATs in the order asked.
+fn quotas(now: i64, buckets: &[Bucket], tats: &[i64]) -> StoreResult<Vec<Quota>> {
+    if tats.len() != buckets.len() {
+        return Err(wrong());
+    }
+    let now = whole(now)?;
+    buckets.iter().zip(tats).map(|(bucket, tat)| Ok(gcra::quota(now, bucket, whole(*tat)?))).collect()
 }
 
 #[async_trait]
 impl Limits for RedisLimits {
     async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict> {
         if buckets.is_empty() {
-            return Ok(Verdict::Admitted { remaining: Vec::new() });
+            return Ok(Verdict::Admitted { left: Vec::new() });
         }
         let mut call = self.admit.prepare_invoke();
         for bucket in buckets {
             let terms = Terms::of(bucket);
-            call.key(self.keys.limit(&bucket.key)).arg(terms.interval).arg(terms.cost).arg(terms.span);
+            call.key(self.keys.limit(&bucket.key)).arg(terms.cost).arg(terms.span);
         }
-        let (refused, numbers): (i64, Vec<i64>) = self.database.script(&call).await?;
-        let wrong = || StoreError::Corrupt("a limit's reply has the wrong shape".into());
-        if refused > 0 {
-            let bucket = usize::try_from(refused - 1).map_err(|_| wrong())?;
-            let retry_after_ms = numbers.first().and_then(|ms| u64::try_from(*ms).ok()).ok_or_else(wrong)?;
-            return Ok(Verdict::Refused { bucket, retry_after_ms: retry_after_ms.max(1) });
+        let (refused, wait_ms, now, tats): (i64, i64, i64, Vec<i64>) = self.database.script(&call).await?;
+        let left = quotas(now, buckets, &tats)?;
+        if refused == 0 {
+            return Ok(Verdict::Admitted { left });
         }
-        if numbers.len() != buckets.len() {
-            return Err(wrong());
-        }
-        // -1 stands for a bucket that never empties.
-        let left = |(left, bucket): (i64, &Bucket)| u64::try_from(left).unwrap_or(bucket.burst.max(1));
-        Ok(Verdict::Admitted { remaining: numbers.into_iter().zip(buckets).map(left).collect() })
+        let bucket = usize::try_from(refused - 1).map_err(|_| wrong())?;
+        Ok(Verdict::Refused { bucket, retry_after_ms: whole(wait_ms)?.max(1), left })
     }
 
-    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()> {
+    async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()> {
+        if corrections.is_empty() {
+            return Ok(());
+        }
         let mut call = self.settle.prepare_invoke();
-        call.key(self.keys.limit(&bucket.key))
-            .arg(if units < 0 { "back" } else { "take" })
-            .arg(gcra::shift_us(bucket, units))
-            .arg(gcra::longest_us());
+        call.arg(gcra::longest_us());
+        for Correction { bucket, units } in corrections {
+            let shift = gcra::shift_us(bucket, *units);
+            call.key(self.keys.limit(&bucket.key)).arg(if *units < 0 { "back" } else { "take" }).arg(shift);
+        }
         self.database.script(&call).await
+    }
+
+    async fn look(&self, buckets: &[Bucket]) -> StoreResult<Vec<Quota>> {
+        if buckets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut call = self.look.prepare_invoke();
+        buckets.iter().for_each(|bucket| _ = call.key(self.keys.limit(&bucket.key)));
+        let (now, tats): (i64, Vec<i64>) = self.database.script(&call).await?;
+        quotas(now, buckets, &tats)
+    }
+
+    async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
+        if buckets.is_empty() {
+            return Ok(());
+        }
+        let mut delete = redis::cmd("DEL");
+        buckets.iter().for_each(|bucket| _ = delete.arg(self.keys.limit(&bucket.key)));
+        self.database.call(async |mut connection| delete.query_async(&mut connection).await).await
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::ids::{Epoch, random_text};
-use crate::limiter::{Bucket, Verdict};
+pub(super) use crate::limiter::contract::*;
 
 /// What the stores under test keep.
 pub(super) const LOG_EVENTS: usize = 120;
@@ -47,6 +47,8 @@ macro_rules! promises {
             exactly_the_burst_is_admitted_at_once
             nothing_is_taken_when_one_bucket_refuses
             what_is_given_back_can_be_taken_again
+            a_refusal_and_a_look_tell_what_is_left_and_take_nothing
+            many_are_corrected_and_filled_at_once
             a_debt_is_waited_for
             the_first_heartbeat_tells_that_there_was_no_lease
         }
@@ -447,71 +449,6 @@ pub(super) async fn too_large_an_answer_is_not_cached(stores: Stores) {
     let digest = random_text(64);
     stores.cache.put(&digest, &answer(&"x".repeat(CACHE_MAX_ENTRY_BYTES)), None).await.expect("not an error");
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), None);
-}
-
-fn bucket(key: &str, burst: u64, cost: u64) -> Bucket {
-    // One unit in an hour: nothing comes back while a test runs.
-    Bucket { key: key.into(), name: "test", interval_us: 3_600_000_000, burst, cost }
-}
-
-pub(super) async fn exactly_the_burst_is_admitted_at_once(stores: Stores) {
-    let mut tasks = JoinSet::new();
-    for _ in 0..100 {
-        let stores = stores.clone();
-        tasks.spawn(async move { stores.limits.admit(&[bucket("user:a", 37, 1)]).await.expect("asked") });
-    }
-    let mut left: Vec<u64> = Vec::new();
-    let mut refused = 0;
-    for verdict in tasks.join_all().await {
-        match verdict {
-            Verdict::Admitted { remaining } => left.extend(remaining),
-            Verdict::Refused { bucket: 0, retry_after_ms } => {
-                assert!((3_500_000..=3_600_000).contains(&retry_after_ms), "{retry_after_ms}");
-                refused += 1;
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-    left.sort_unstable();
-    assert_eq!((left, refused), ((0..37).collect(), 63));
-}
-
-pub(super) async fn nothing_is_taken_when_one_bucket_refuses(stores: Stores) {
-    let both = [bucket("user:a", 5, 1), bucket("address:b", 2, 1)];
-    for left in [1, 0] {
-        let verdict = stores.limits.admit(&both).await.expect("asked");
-        assert_eq!(verdict, Verdict::Admitted { remaining: vec![3 + left, left] });
-    }
-    let verdict = stores.limits.admit(&both).await.expect("asked");
-    assert!(matches!(verdict, Verdict::Refused { bucket: 1, .. }), "{verdict:?}");
-    let verdict = stores.limits.admit(&both[..1]).await.expect("asked");
-    assert_eq!(verdict, Verdict::Admitted { remaining: vec![2] });
-    assert_eq!(stores.limits.admit(&[]).await.expect("asked"), Verdict::Admitted { remaining: vec![] });
-}
-
-pub(super) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
-    let tokens = bucket("user:a:tokens", 100, 100);
-    let all = [tokens.clone()];
-    assert_eq!(stores.limits.admit(&all).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
-    stores.limits.settle(&tokens, -60).await.expect("settled");
-    let some = [Bucket { cost: 10, ..tokens.clone() }];
-    // One less than 50 would be left only if the given units had been reckoned to the microsecond of an hour ago.
-    assert_eq!(stores.limits.admit(&some).await.expect("asked"), Verdict::Admitted { remaining: vec![50] });
-    stores.limits.settle(&tokens, -1_000_000).await.expect("settled");
-    assert_eq!(stores.limits.admit(&some).await.expect("asked"), Verdict::Admitted { remaining: vec![90] });
-}
-
-pub(super) async fn a_debt_is_waited_for(stores: Stores) {
-    let tokens = Bucket { interval_us: 100_000, ..bucket("user:a:tokens", 10, 1) };
-    let one = [tokens.clone()];
-    assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![9] });
-    stores.limits.settle(&tokens, 19).await.expect("settled");
-    let Verdict::Refused { bucket: 0, retry_after_ms } = stores.limits.admit(&one).await.expect("asked") else {
-        panic!("ten units in debt");
-    };
-    assert!((1..=1_100).contains(&retry_after_ms), "{retry_after_ms}");
-    sleep(Duration::from_millis(retry_after_ms + 5)).await;
-    assert_eq!(stores.limits.admit(&one).await.expect("asked"), Verdict::Admitted { remaining: vec![0] });
 }
 
 pub(super) async fn a_general_entry_is_kept_for_its_time(stores: Stores) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use bytestring::ByteString;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId, UserId};
-use sophie_actors::limiter::{Bucket, Limits, Verdict};
+use sophie_actors::limiter::{Bucket, Correction, Limits, Quota, Verdict};
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::*;
 use tokio::sync::Notify;
@@ -229,7 +229,14 @@ impl Limits for Faulty {
         let keys: Vec<_> = buckets.iter().map(|bucket| bucket.key.as_str()).collect();
         self.faults.on("admit", keys.join(" "), self.inner.limits.admit(buckets)).await
     }
-    async fn settle(&self, bucket: &Bucket, units: i64) -> StoreResult<()> {
-        self.faults.on("settle", format!("{} {units}", bucket.key), self.inner.limits.settle(bucket, units)).await
+    async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()> {
+        let about: Vec<_> = corrections.iter().map(|it| format!("{} {}", it.bucket.key, it.units)).collect();
+        self.faults.on("settle", about.join(", "), self.inner.limits.settle(corrections)).await
+    }
+    async fn look(&self, buckets: &[Bucket]) -> StoreResult<Vec<Quota>> {
+        self.faults.on("look", "", self.inner.limits.look(buckets)).await
+    }
+    async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
+        self.faults.on("fill", "", self.inner.limits.fill(buckets)).await
     }
 }

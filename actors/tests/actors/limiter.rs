@@ -7,7 +7,10 @@ use actix::prelude::*;
 use sophie_actors::answers::estimate_tokens;
 use sophie_actors::ids::UserId;
 use sophie_actors::limiter::memory::MemoryLimits;
-use sophie_actors::limiter::{Admit, AdmitConnect, Caller, Permit, RateLimiter, Refund, Settle};
+use sophie_actors::limiter::{
+    Admit, AdmitConnect, Application, Caller, Look, Permit, Quota, RateLimiter, Refund, Refused, Restore, Settle,
+    Subject,
+};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::LimitOptions;
 use sophie_actors::protocol::{ErrorCode, Refusal};
@@ -29,9 +32,15 @@ impl Limited {
             enabled: true,
             user_messages_per_minute: 1,
             user_burst: 2,
-            address_messages_per_minute: 1_000,
             user_tokens_per_hour: 1_000,
+            address_messages_per_minute: 1_000,
+            address_tokens_per_hour: 0,
+            group_messages_per_minute: 0,
+            group_tokens_per_hour: 0,
+            service_messages_per_minute: 0,
+            service_tokens_per_hour: 0,
             answers_per_session: 4,
+            answers_at_once: 0,
             connects_per_minute: 2,
         };
         change(&mut options);
@@ -43,8 +52,17 @@ impl Limited {
     }
 
     async fn admit(&self, user: &str, question: Option<&str>) -> Result<Permit, Refusal> {
-        let admitted = self.limiter.send(admit(user, question)).await.expect("the limiter lives");
-        admitted.map_err(Refusal::from)
+        self.ask(admit(user, question)).await.map_err(Refusal::from)
+    }
+
+    async fn ask(&self, admit: Admit) -> Result<Permit, Refused> {
+        self.limiter.send(admit).await.expect("the limiter lives")
+    }
+
+    /// What a subject has left, by the limits' names.
+    async fn left(&self, subject: Subject) -> Vec<(&'static str, u64)> {
+        let left = self.limiter.send(Look(subject)).await.expect("the limiter lives").expect("seen");
+        left.iter().map(|(limit, quota)| (limit.label(), quota.remaining)).collect()
     }
 }
 
@@ -139,4 +157,124 @@ async fn without_limits_nothing_is_asked() {
         limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
     }
     assert!(limited.faults.calls("admit").is_empty());
+}
+
+/// With every limit there is.
+fn all(options: &mut LimitOptions) {
+    options.user_burst = 100;
+    options.address_tokens_per_hour = 2_000;
+    options.group_messages_per_minute = 50;
+    options.group_tokens_per_hour = 3_000;
+    options.service_messages_per_minute = 60;
+    options.service_tokens_per_hour = 4_000;
+}
+
+fn in_group(user: &str, question: Option<&str>) -> Admit {
+    Admit { group: Some(group("team")), ..admit(user, question) }
+}
+
+#[actix::test]
+async fn every_limit_is_taken_and_settled_and_refunded_in_one_call_each() {
+    let limited = Limited::start(all);
+    let tokens = async || {
+        let mut left = Vec::new();
+        for subject in [
+            Subject::User(UserId::from("a")),
+            Subject::Address(ADDRESS),
+            Subject::Group(group("team")),
+            Subject::Service,
+        ] {
+            left.extend(limited.left(subject).await.into_iter().filter(|(name, _)| name.ends_with("_tokens")));
+        }
+        left.into_iter().map(|(_, left)| left).collect::<Vec<_>>()
+    };
+    let permit = limited.ask(in_group("a", Some("four"))).await.expect("all are full");
+    assert_eq!(limited.faults.calls("admit").len(), 1);
+    assert_eq!(tokens().await, [499, 1_499, 2_499, 3_499]);
+    limited.limiter.send(Settle { permit, tokens: 700 }).await.expect("settled");
+    assert_eq!(tokens().await, [300, 1_300, 2_300, 3_300]);
+    let settled = limited.faults.calls("settle");
+    assert_eq!(settled, ["user:a:tokens 199, address:127.0.0.1:tokens 199, group:team:tokens 199, service:tokens 199"]);
+    // As a hit does: it costs a request and no tokens.
+    let permit = limited.ask(in_group("b", Some("four"))).await.expect("enough");
+    limited.limiter.send(Settle { permit, tokens: 0 }).await.expect("settled");
+    assert_eq!(
+        limited.left(Subject::User(UserId::from("b"))).await[..2],
+        [("user_messages", 99), ("user_tokens", 1_000)]
+    );
+    assert_eq!(limited.left(Subject::Group(group("team"))).await, [("group_messages", 48), ("group_tokens", 2_300)]);
+    let permit = limited.ask(in_group("c", Some("four"))).await.expect("enough");
+    limited.limiter.send(Refund(permit)).await.expect("given back");
+    assert_eq!(limited.faults.calls("settle").len(), 3);
+    assert_eq!(limited.left(Subject::Group(group("team"))).await, [("group_messages", 48), ("group_tokens", 2_300)]);
+}
+
+#[actix::test]
+async fn a_refusal_by_one_limit_takes_nothing_of_the_others() {
+    let limited = Limited::start(|options| {
+        all(options);
+        options.group_messages_per_minute = 1;
+    });
+    limited.ask(in_group("a", None)).await.expect("the only one");
+    let refused = limited.ask(in_group("b", Some("four"))).await.expect_err("the group is used up");
+    assert!(refused.refusal.message.contains("messages a minute of a group"), "{}", refused.refusal.message);
+    assert_eq!(
+        limited.left(Subject::User(UserId::from("b"))).await[..2],
+        [("user_messages", 100), ("user_tokens", 1_000)]
+    );
+    assert_eq!(limited.left(Subject::Service).await, [("service_messages", 59), ("service_tokens", 4_000)]);
+    assert_eq!(limited.metrics.refused.with_label_values(&["group_messages"]).get(), 1);
+}
+
+#[actix::test]
+async fn what_is_left_is_told_of_the_tightest_limit_of_each_kind_and_a_hard_refusal_says_so() {
+    let limited = Limited::start(|options| options.user_burst = 3);
+    let permit = limited.ask(admit("a", Some("four"))).await.expect("the first");
+    let messages = Quota { limit: 3, remaining: 2, reset_ms: 60_000 };
+    let tokens = Quota { limit: 1_000, remaining: 499, reset_ms: 501 * 3_600 };
+    assert_eq!((permit.left().requests, permit.left().tokens), (Some(messages), Some(tokens)));
+    // Two tokens are missing: they come back in 7.2 s.
+    let refused = limited.ask(admit("a", Some("four"))).await.expect_err("499 are left");
+    assert_eq!((refused.left.requests, refused.left.tokens), (Some(messages), Some(tokens)));
+    assert_eq!((refused.hard, refused.refusal.retry_after_ms), (false, Some(7_200)));
+    limited.limiter.send(Settle { permit, tokens: 1_000 }).await.expect("settled");
+    let refused = limited.ask(admit("a", Some("four"))).await.expect_err("none are left");
+    assert_eq!((refused.hard, refused.refusal.retry_after_ms), (true, Some(120_000)));
+    assert!(refused.refusal.message.ends_with("it has enough again in 31 minutes"), "{}", refused.refusal.message);
+    assert_eq!(refused.left.tokens, Some(Quota { limit: 1_000, remaining: 0, reset_ms: 3_600_000 }));
+    let permit = limited.ask(admit("a", None)).await.expect("notes need no tokens");
+    assert_eq!((permit.left().requests.map(|left| left.remaining), permit.left().tokens), (Some(1), None));
+}
+
+#[actix::test]
+async fn an_application_has_the_limits_of_its_key() {
+    let limited = Limited::start(|options| options.address_messages_per_minute = 1);
+    let key = Application { name: "site".into(), requests_per_minute: Some(3), tokens_per_hour: Some(600) };
+    let request = |prompt_tokens| {
+        let caller = Caller::Application(key.clone());
+        Admit { caller, address: ADDRESS, group: None, prompt_tokens }
+    };
+    limited.ask(request(Some(1))).await.expect("the first");
+    let refused = limited.ask(request(Some(1))).await.expect_err("99 tokens are left");
+    assert!(refused.refusal.message.contains("tokens an hour of an API key"), "{}", refused.refusal.message);
+    for _ in 0..2 {
+        limited.ask(request(None)).await.expect("its own three, not the address's one");
+    }
+    let refused = limited.ask(request(None)).await.expect_err("three are three");
+    assert!(refused.refusal.message.contains("requests a minute of an API key"), "{}", refused.refusal.message);
+}
+
+#[actix::test]
+async fn what_is_restored_is_full_again() {
+    let limited = Limited::start(|_| {});
+    for _ in 0..2 {
+        limited.admit("a", Some("?")).await.ok();
+    }
+    limited.admit("a", None).await.expect("the second");
+    limited.admit("a", None).await.expect_err("the third");
+    let subject = Subject::User(UserId::from("a"));
+    limited.limiter.send(Restore(subject.clone())).await.expect("the limiter lives").expect("filled");
+    let full = [("user_messages", 2), ("user_tokens", 1_000), ("user_connects", 2)];
+    assert_eq!(limited.left(subject).await, full);
+    limited.admit("a", Some("?")).await.expect("as new");
 }

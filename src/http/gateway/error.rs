@@ -80,13 +80,12 @@ impl Refused {
     }
 
     /// 429: a limit is used up.
-    pub fn over_limit(OverLimit { refusal, left }: OverLimit) -> Self {
+    pub fn over_limit(OverLimit { refusal, left, hard }: OverLimit) -> Self {
         let kind = if refusal.message.contains("token") { "tokens" } else { "requests" };
         let code = Some("rate_limit_exceeded");
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, code, &refusal.message);
         let wait = refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
-        // A wait that was cut to the longest one is that of a quota of hours: two quick tries more do not mend it.
-        Self { hopeless: wait >= LONGEST_SECONDS, left, ..refused.later(wait) }
+        Self { hopeless: hard, left, ..refused.later(wait) }
     }
 
     /// 500: our own fault.

@@ -3,7 +3,7 @@
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{SOON, TestApp};
+use super::{SOON, TestApp, eventually};
 
 /// A response with its body read to the end.
 #[derive(Debug)]
@@ -28,6 +28,17 @@ impl Reply {
     /// Asks for a chat completion.
     pub async fn ask(app: &TestApp, body: &Value) -> Self {
         Self::to(app.request("POST", "/v1/chat/completions").json(body)).await
+    }
+
+    /// Asks until it is answered from the cache. A finished answer is joined for the moment in which it is being kept.
+    pub async fn kept(app: &TestApp, body: &Value) -> Self {
+        eventually("kept", SOON, async || {
+            let reply = Self::ask(app, body).await;
+            let status = reply.header("x-sophie-cache");
+            assert!(matches!(status, "hit" | "coalesced"), "{reply:?}");
+            (status == "hit").then_some(reply)
+        })
+        .await
     }
 
     /// A header's value, empty without it.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::server::TestServer;
 use super::*;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, random_text};
-use crate::limiter::{Bucket, Verdict};
+use crate::limiter::{Bucket, Limit, Verdict};
 use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
 use crate::store::{
@@ -103,7 +103,7 @@ fn everything() -> PageSize {
 }
 
 fn bucket() -> [Bucket; 1] {
-    [Bucket { key: "k".into(), name: "test", interval_us: 1_000, burst: 10, cost: 1 }]
+    [Bucket { key: "k".into(), limit: Limit::UserMessages, interval_us: 1_000, burst: 10, cost: 1 }]
 }
 
 #[tokio::test]

@@ -1,16 +1,20 @@
--- KEYS: the bucket. ARGV: 'take' or 'back', the microseconds, and how far in advance the bucket may be emptied at most.
+-- KEYS: the buckets. ARGV: how far in advance a bucket may be emptied at most; then for each bucket 'take' or 'back', and
+-- the microseconds.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local tat = tonumber(redis.call('GET', KEYS[1]) or now) or now
-if tat < now then tat = now end
-if ARGV[1] == 'take' then
-  tat = math.min(tat + tonumber(ARGV[2]), now + tonumber(ARGV[3]))
-else
-  tat = math.max(tat - tonumber(ARGV[2]), now)
+local longest = tonumber(ARGV[1])
+for i, key in ipairs(KEYS) do
+  local shift = tonumber(ARGV[2 * i + 1])
+  local tat = math.max(tonumber(redis.call('GET', key) or now) or now, now)
+  if ARGV[2 * i] == 'take' then
+    tat = math.min(tat + shift, now + longest)
+  else
+    tat = math.max(tat - shift, now)
+  end
+  if tat <= now then
+    redis.call('DEL', key)
+  else
+    local life = math.max(math.ceil((tat - now) / 1000), 1000)
+    redis.call('SET', key, string.format('%.0f', tat), 'PX', string.format('%.0f', life))
+  end
 end
-if tat <= now then
-  redis.call('DEL', KEYS[1])
-  return
-end
-local life = math.max(math.ceil((tat - now) / 1000), 1000)
-redis.call('SET', KEYS[1], string.format('%.0f', tat), 'PX', string.format('%.0f', life))

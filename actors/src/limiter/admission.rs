@@ -1,0 +1,122 @@
+//! What is asked of the limiter about requests, and what it says.
+
+use std::net::IpAddr;
+
+use actix::prelude::*;
+
+use super::{Bucket, Left, Limit};
+use crate::ids::{GroupName, UserId};
+use crate::protocol::{ErrorCode, Refusal};
+
+/// No client is told to stay away for longer, in milliseconds (the protocol's 120 s).
+const MAX_RETRY_AFTER_MS: u64 = 120_000;
+
+/// Whom a request counts against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A user in a chat session.
+    User(UserId),
+    /// An application, by its API key.
+    Application(Application),
+}
+
+/// An application as the limits know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Application {
+    /// The key's name.
+    pub name: String,
+    /// Requests a minute, and as many at once; in the place of the address's. None: those of a user, and the address's.
+    pub requests_per_minute: Option<u64>,
+    /// Tokens an hour, in the place of the address's. None: those of a user, and the address's.
+    pub tokens_per_hour: Option<u64>,
+}
+
+/// Asks to admit a message or a request.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "Result<Permit, Refused>")]
+pub struct Admit {
+    /// Who asks.
+    pub caller: Caller,
+    /// From where.
+    pub address: IpAddr,
+    /// For which group, if it is for one.
+    pub group: Option<GroupName>,
+    /// About how many tokens the AI is asked with, if it is asked; without it no tokens are reserved.
+    pub prompt_tokens: Option<u64>,
+}
+
+/// Asks to admit a connection.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub enum AdmitConnect {
+    /// From there, whoever it is.
+    From(IpAddr),
+    /// Of this user, from wherever.
+    Of(UserId),
+}
+
+/// A refusal, with what is left of the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// For the client.
+    pub refusal: Refusal,
+    /// What is left.
+    pub left: Left,
+    /// Whether it comes back only after longer than any client is told to wait (120 s): trying again soon is of no use.
+    pub hard: bool,
+}
+
+impl Refused {
+    /// By a limit that has enough in so many milliseconds.
+    pub(super) fn by(limit: Limit, wait_ms: u64, left: Left) -> Self {
+        let hard = wait_ms > MAX_RETRY_AFTER_MS;
+        let retry_after_ms = wait_ms.min(MAX_RETRY_AFTER_MS);
+        let when = match hard {
+            true => format!("it has enough again in {} minutes", wait_ms.div_ceil(60_000)),
+            false => format!("try again in {} s", retry_after_ms.div_ceil(1_000)),
+        };
+        let refusal = Refusal {
+            code: ErrorCode::RateLimited,
+            message: format!("the limit of {} is used up; {when}", limit.words()),
+            retry_after_ms: Some(retry_after_ms),
+        };
+        Self { refusal, left, hard }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        refused.refusal
+    }
+}
+
+/// What was taken, to be settled or given back.
+#[derive(Debug, Clone, Default)]
+pub struct Permit {
+    pub(super) taken: Vec<Bucket>,
+    /// Whether this node's own limits gave it.
+    pub(super) local: bool,
+    pub(super) left: Left,
+}
+
+impl Permit {
+    /// What is left of the limits after it.
+    pub fn left(&self) -> &Left {
+        &self.left
+    }
+}
+
+/// Corrects the reservation to what was used, in every limit of tokens.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    /// What was admitted.
+    pub permit: Permit,
+    /// Tokens that were really used.
+    pub tokens: u64,
+}
+
+/// Gives everything back: what was admitted did not take place.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Refund(pub Permit);
