@@ -1,7 +1,8 @@
 //! What the broker counts. Names follow the Prometheus conventions; every label has a fixed set of values.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder,
 };
 
 /// Every figure of one broker process. Clones share the figures.
@@ -37,6 +38,9 @@ pub struct Metrics {
     pub layer_messages: IntCounterVec,
     pub hook_requests: IntCounterVec,
     pub http_requests: IntCounterVec,
+    pub backend_requests: IntCounterVec,
+    pub backend_available: IntGaugeVec,
+    pub backend_first_chunk_seconds: HistogramVec,
 }
 
 impl Metrics {
@@ -103,6 +107,32 @@ impl Metrics {
                 "outcome",
             ),
             http_requests: counters("sophie_http_requests_total", "HTTP requests by status class.", "status"),
+            // The names of backends are those of the settings.
+            backend_requests: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new("sophie_backend_requests_total", "Requests to AI backends by outcome."),
+                    &["backend", "outcome"],
+                ),
+            ),
+            backend_available: add(
+                &registry,
+                IntGaugeVec::new(
+                    Opts::new("sophie_backend_available", "0 while an AI backend is left out."),
+                    &["backend"],
+                ),
+            ),
+            backend_first_chunk_seconds: add(
+                &registry,
+                HistogramVec::new(
+                    HistogramOpts::new(
+                        "sophie_backend_first_chunk_seconds",
+                        "From the request to an AI backend to its first chunk, repetitions included.",
+                    )
+                    .buckets(FIRST.to_vec()),
+                    &["backend"],
+                ),
+            ),
             registry,
         }
     }

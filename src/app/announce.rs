@@ -24,7 +24,10 @@ pub(super) fn announce(
     }
     match backend {
         "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
-        name => log::info!("answers come from a model backend={name} model={}", settings.ai.answers.model),
+        _ => {
+            let names: Vec<String> = settings.ai.backends().into_iter().map(|backend| backend.name).collect();
+            log::info!("answers come from a model backends={} model={}", names.join(","), settings.ai.answers.model);
+        }
     }
     if let Some(token) = admin.generated() {
         log::info!("admin token for this run: {token} (set admin.token to choose one)");

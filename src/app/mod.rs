@@ -35,9 +35,9 @@ use sophie_actors::store::redis::Budgets;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
-use crate::auth::{Authenticator, unix_now};
 use crate::http::{Gateway, Places, Running, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, raise_file_limit};
@@ -119,11 +119,11 @@ impl Application {
             // Clients are told who really answers.
             settings.ai.answers.model = DEMO_MODEL.into();
         }
-        let backend = match replacements.backend {
-            Some(backend) => backend,
-            None => parts::backend(&settings)?,
-        };
         let metrics = Metrics::new();
+        let (backend, router) = match replacements.backend {
+            Some(backend) => (backend, None),
+            None => parts::backend(&settings, &metrics)?,
+        };
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
             None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default(), &metrics).await?,
@@ -225,10 +225,9 @@ impl Application {
             gateway: Gateway {
                 cache: settings.cache.options.clone(),
                 max_body_bytes: settings.server.max_body_bytes,
-                models: vec![settings.ai.answers.model.clone()],
-                since: unix_now(),
                 running: Running::default(),
             },
+            router,
             redis,
             draining: Arc::new(AtomicBool::new(false)),
         });

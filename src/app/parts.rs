@@ -11,28 +11,58 @@ use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::redis::{self, Budgets, RedisHealth, RedisOptions};
 
 use super::AppError;
-use crate::settings::{AiBackend, ChannelLayer, Settings};
-use crate::upstream::{ApiKey, OpenAi, OpenAiOptions};
+use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, Secret, Settings};
+use crate::upstream::{ApiKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 
-pub(super) fn backend(settings: &Settings) -> Result<Arc<dyn Backend>, AppError> {
+/// Whoever answers; the router, too, if it is one.
+pub(super) fn backend(
+    settings: &Settings,
+    metrics: &Metrics,
+) -> Result<(Arc<dyn Backend>, Option<Arc<Router>>), AppError> {
     let ai = &settings.ai;
-    match settings.ai_backend() {
-        AiBackend::Demo => Ok(Arc::new(Demo::default())),
-        AiBackend::OpenAi => {
-            let options = OpenAiOptions {
-                base_url: ai.base_url.as_str().to_owned(),
-                api_key: ApiKey::new(ai.api_key.expose()),
-                connect_seconds: ai.connect_seconds,
-                first_chunk_seconds: ai.first_chunk_seconds,
-                idle_seconds: ai.idle_seconds,
-                total_seconds: ai.answers.total_seconds,
-                retries: ai.retries,
-                max_answer_bytes: ai.answers.max_answer_bytes,
-            };
-            let backend = OpenAi::new(options).map_err(|error| AppError::Settings(error.to_string()))?;
-            Ok(Arc::new(backend))
+    if settings.ai_backend() == AiBackend::Demo {
+        return Ok((Arc::new(Demo::default()), None));
+    }
+    let options = RouterOptions {
+        members: ai.backends().iter().map(|of| member(of, ai)).collect(),
+        model: ai.answers.model.clone(),
+        total_seconds: ai.answers.total_seconds,
+        patience: Patience::default(),
+    };
+    let wrong = |(name, bad)| AppError::Settings(format!("the AI backend {name:?} cannot be used: {bad}"));
+    let router = Arc::new(Router::new(options, metrics).map_err(wrong)?);
+    if !router.serves(&ai.answers.model) {
+        log::warn!("event=model_without_backend setting=ai.model model={:?}", ai.answers.model);
+    }
+    if !ai.backends.is_empty() && !ai.backends.iter().any(BackendSettings::is_that_of_ai) {
+        for (setting, is_set) in [("ai.api_key", !ai.api_key.is_empty()), ("ai.base_url", !ai.base_url.is_empty())] {
+            if is_set {
+                log::warn!("event=setting_without_effect setting={setting} because=ai.backends");
+            }
         }
     }
+    Ok((router.clone(), Some(router)))
+}
+
+fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
+    let url = match of.base_url.as_str() {
+        "" => DEFAULT_BASE_URL.to_owned(),
+        _ => of.base_url.to_string(),
+    };
+    let header = |(name, value): (&String, &Secret)| Some((name.clone(), ApiKey::new(value.expose())?));
+    let reach = OpenAiOptions {
+        base_url: of.base_url.as_str().to_owned(),
+        api_key: ApiKey::new(of.api_key.expose()),
+        headers: of.headers.iter().filter_map(header).collect(),
+        model: of.model.clone(),
+        connect_seconds: of.connect_seconds.unwrap_or(ai.connect_seconds),
+        first_chunk_seconds: of.first_chunk_seconds.unwrap_or(ai.first_chunk_seconds),
+        idle_seconds: of.idle_seconds.unwrap_or(ai.idle_seconds),
+        total_seconds: ai.answers.total_seconds,
+        retries: of.retries.unwrap_or(ai.retries),
+        max_answer_bytes: ai.answers.max_answer_bytes,
+    };
+    MemberOptions { name: of.name.clone(), models: of.models.clone(), url, reach }
 }
 
 pub(super) async fn stores(

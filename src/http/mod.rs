@@ -30,6 +30,7 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
 use crate::auth::credentials::bearer;
 use crate::auth::origin::OriginRule;
+use crate::upstream::Router;
 use crate::ws;
 
 /// What every handler may use.
@@ -54,6 +55,8 @@ pub struct State {
     pub commands_limited: bool,
     /// The OpenAI-compatible way in.
     pub gateway: Gateway,
+    /// The AI backends, unless the demo answers.
+    pub router: Option<Arc<Router>>,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
     /// Set when the node is going.

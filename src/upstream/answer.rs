@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use sophie_actors::backend::{BackendError, Chunk, ChunkStream, Parsed, ReportedError, StreamItem};
+use sophie_actors::backend::{Chunk, Parsed, ReportedError, StreamItem};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::ApiKey;
 use super::errors::{Fault, Stage};
 use super::sse::{SseEvent, SseEvents, SseFault};
 
 /// How long the end of a response is waited for after `[DONE]`. It is a few bytes that often come in a packet of their
 /// own; a connection that is closed before them costs the next answer a new TLS handshake.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// The items of an answer, with faults as they are.
+pub type Items = BoxStream<'static, Result<StreamItem, Fault>>;
 
 /// The bounds of an answer.
 #[derive(Debug, Clone, Copy)]
@@ -30,13 +33,12 @@ pub struct Answer {
     first: Option<StreamItem>,
     events: SseEvents,
     bounds: Bounds,
-    key: Option<ApiKey>,
 }
 
 impl Answer {
     /// Waits for the first item, so that whatever fails before it can still be tried elsewhere. `None`: the stream ended
     /// without a word.
-    pub async fn begin(mut events: SseEvents, mut bounds: Bounds, key: Option<ApiKey>) -> Result<Self, Fault> {
+    pub async fn begin(mut events: SseEvents, mut bounds: Bounds) -> Result<Self, Fault> {
         let first = match events.next().await {
             None => None,
             Some(Ok(event)) => Some(item(event, &mut bounds.bytes)?),
@@ -44,11 +46,11 @@ impl Answer {
             Some(Err(fault @ SseFault::Connection { .. })) => return Err(broken(&fault)),
             Some(Err(fault)) => return Err(Fault::Unreadable(fault.to_string())),
         };
-        Ok(Self { first, events, bounds, key })
+        Ok(Self { first, events, bounds })
     }
 
     /// The items, pulled: nothing is read from the backend while nobody asks.
-    pub fn into_stream(self) -> ChunkStream {
+    pub fn into_stream(self) -> Items {
         let items = stream::unfold(Some(self), |answer| async move {
             let mut answer = answer?;
             let item = answer.next().await?;
@@ -65,12 +67,11 @@ impl Answer {
         Box::pin(items.fuse())
     }
 
-    async fn next(&mut self) -> Option<Result<StreamItem, BackendError>> {
+    async fn next(&mut self) -> Option<Result<StreamItem, Fault>> {
         if let Some(first) = self.first.take() {
             return Some(Ok(first));
         }
-        let item = self.read().await.transpose()?;
-        Some(item.map_err(|fault| fault.told(None, self.key.as_ref())))
+        self.read().await.transpose()
     }
 
     async fn read(&mut self) -> Result<Option<StreamItem>, Fault> {
@@ -103,7 +104,7 @@ fn broken(fault: &SseFault) -> Fault {
 
 fn item(event: SseEvent, bytes_left: &mut usize) -> Result<StreamItem, Fault> {
     let Some(left) = bytes_left.checked_sub(event.data.len()) else {
-        return Err(Fault::Broken("the answer is longer than ai.max_answer_bytes".into()));
+        return Err(Fault::Overlong);
     };
     *bytes_left = left;
     if event.is_error {
@@ -121,23 +122,21 @@ fn item(event: SseEvent, bytes_left: &mut usize) -> Result<StreamItem, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use sophie_actors::protocol::ErrorCode;
-
     use super::*;
+    use bytes::Bytes;
 
     #[tokio::test(start_paused = true)]
     async fn a_backend_that_is_always_ready_is_held_to_its_time_too() {
         let busy = stream::repeat_with(|| Ok(Bytes::from_static(b"data: {\"choices\":[]}\n\n")));
         let second = Duration::from_secs(1);
         let bounds = Bounds { idle: second, deadline: Instant::now() + second, bytes: 1_000 };
-        let answer = Answer::begin(SseEvents::new(busy), bounds, None).await.expect("a first chunk");
+        let answer = Answer::begin(SseEvents::new(busy), bounds).await.expect("a first chunk");
         let mut items = answer.into_stream();
         for _ in 0..3 {
             assert!(matches!(items.next().await, Some(Ok(StreamItem::Chunk(_)))));
         }
         tokio::time::advance(second).await;
-        assert!(matches!(items.next().await, Some(Err(error)) if error.code == ErrorCode::AiTimeout));
+        assert!(matches!(items.next().await, Some(Err(Fault::Timeout(_)))));
         assert_eq!(items.next().await, None);
     }
 }

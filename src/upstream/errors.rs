@@ -5,8 +5,9 @@ use std::time::Duration;
 use sophie_actors::backend::{BackendError, ReportedError};
 use sophie_actors::protocol::ErrorCode;
 
-use super::ApiKey;
+use super::refusal;
 use super::retry::LONGEST_TOLD;
+use super::secrets::Secrets;
 
 /// When trying again makes sense if the backend does not say.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
@@ -42,18 +43,28 @@ pub enum Fault {
     Unreadable(String),
     /// Lost, or no longer readable, in the middle of the answer.
     Broken(String),
+    /// More data than an answer may have.
+    Overlong,
 }
 
 /// What a refusal by the backend means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+pub enum Meaning {
+    /// The account is not usable.
     Account,
+    /// Against its content rules.
     Filtered,
+    /// More than the model can read.
     TooLong,
+    /// It does not have the model.
     NoModel,
+    /// Not a request that it takes.
     Rejected,
+    /// It gave up waiting.
     Slow,
+    /// Too many requests.
     Limited,
+    /// It has trouble of its own.
     Down,
 }
 
@@ -71,7 +82,7 @@ impl Meaning {
                 | "permission_error" => return Self::Account,
                 "content_filter" | "content_policy_violation" => return Self::Filtered,
                 "context_length_exceeded" => return Self::TooLong,
-                "model_not_found" => return Self::NoModel,
+                "model_not_found" | "DeploymentNotFound" => return Self::NoModel,
                 _ => {}
             }
         }
@@ -86,7 +97,8 @@ impl Meaning {
         }
     }
 
-    fn words(self) -> (ErrorCode, &'static str, Option<Duration>) {
+    /// The code, a sentence for clients, and when trying again makes sense.
+    pub fn words(self) -> (ErrorCode, &'static str, Option<Duration>) {
         use ErrorCode::{AiRejected, AiTimeout, AiUnavailable};
         match self {
             Self::Account => (
@@ -108,40 +120,50 @@ impl Meaning {
 impl Fault {
     /// Whether the account itself is the trouble, which no repetition mends.
     pub fn is_account(&self) -> bool {
+        self.meaning() == Meaning::Account
+    }
+
+    /// What it means; a fault without a word of the backend is its trouble.
+    pub fn meaning(&self) -> Meaning {
         match self {
-            Self::Status(status, error) => Meaning::of(Some(*status), error) == Meaning::Account,
-            Self::Reported(error) => Meaning::of(None, error) == Meaning::Account,
-            _ => false,
+            Self::Status(status, error) => Meaning::of(Some(*status), error),
+            Self::Reported(error) => Meaning::of(None, error),
+            _ => Meaning::Down,
         }
     }
 
-    /// The fault in words. `wait` is the backend's own word on when to come back; `key` is kept out of the detail.
-    pub fn told(&self, wait: Option<Duration>, key: Option<&ApiKey>) -> BackendError {
+    /// The fault in words. `wait` is the backend's own word on when to come back; `secrets` are kept out of it.
+    pub fn told(&self, wait: Option<Duration>, secrets: &Secrets) -> BackendError {
         let (code, reason, usual) = match self {
             Self::Connection(_) => {
                 (ErrorCode::AiUnavailable, "the AI service cannot be reached; try again in a moment", Some(TRY_AGAIN))
             }
             Self::Timeout(stage) => (ErrorCode::AiTimeout, stage.words(), None),
-            Self::Status(status, error) => Meaning::of(Some(*status), error).words(),
-            Self::Reported(error) => Meaning::of(None, error).words(),
+            Self::Status(..) | Self::Reported(_) => self.meaning().words(),
             Self::Unreadable(_) => {
                 (ErrorCode::AiUnavailable, "the AI service answered in a way that cannot be read", None)
             }
             Self::Broken(_) => (ErrorCode::Interrupted, "the answer was cut off; try again", None),
+            Self::Overlong => (ErrorCode::Interrupted, "the answer grew too long and was cut off", None),
+        };
+        let refusal = match self {
+            Self::Status(status, error) => refusal::of(Some(*status), self.meaning(), error, secrets),
+            Self::Reported(error) => refusal::of(None, self.meaning(), error, secrets),
+            _ => None,
         };
         let wait = usual.map(|usual| wait.unwrap_or(usual).min(LONGEST_TOLD));
         BackendError {
             code,
             reason: reason.to_owned(),
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-            detail: self.detail(key),
-            refusal: None,
+            detail: self.detail(secrets),
+            refusal,
         }
     }
 
-    /// The fault for the log, without the key.
-    pub fn detail(&self, key: Option<&ApiKey>) -> String {
-        let clean = |text: &str| clean(text, key);
+    /// The fault for the log, without secrets.
+    pub fn detail(&self, secrets: &Secrets) -> String {
+        let clean = |text: &str| clean(text, secrets);
         let reported = |error: &ReportedError| {
             let (kind, code, message) = (clean(&error.kind), clean(&error.code), clean(&error.message));
             format!("type={kind:?} code={code:?} message={message:?}")
@@ -153,6 +175,7 @@ impl Fault {
             Self::Reported(error) => format!("error inside the stream: {}", reported(error)),
             Self::Unreadable(cause) => format!("unreadable answer: {}", clean(cause)),
             Self::Broken(cause) => format!("broken stream: {}", clean(cause)),
+            Self::Overlong => "the answer is longer than ai.max_answer_bytes".to_owned(),
         }
     }
 }
@@ -178,22 +201,23 @@ impl Stage {
 }
 
 /// Text from outside, fit for a log line: one line, cut, and free of keys (backends like to repeat them).
-fn clean(text: &str, key: Option<&ApiKey>) -> String {
-    let hidden = match key {
-        Some(key) => text.replace(key.expose(), "[key]"),
-        None => text.to_owned(),
-    };
-    let is_key = |word: &str| word.trim_start_matches(|c: char| !c.is_alphanumeric()).starts_with("sk-");
-    let words = hidden.split_whitespace().map(|word| if is_key(word) { "[key]" } else { word });
-    words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect()
+fn clean(text: &str, secrets: &Secrets) -> String {
+    let hidden = secrets.hide(text);
+    let words: Vec<&str> = hidden.split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).take(MESSAGE_CHARS).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::ApiKey;
+
+    fn told(fault: Fault, wait: Option<Duration>) -> BackendError {
+        fault.told(wait, &Secrets::default())
+    }
 
     fn reported(kind: &str, code: &str) -> ReportedError {
-        ReportedError { kind: kind.into(), code: code.into(), message: "m".into() }
+        ReportedError { kind: kind.into(), code: code.into(), message: "m".into(), ..ReportedError::default() }
     }
 
     #[test]
@@ -215,36 +239,37 @@ mod tests {
             (503, AiUnavailable),
             (302, AiUnavailable),
         ] {
-            assert_eq!(Fault::Status(status, plain.clone()).told(None, None).code, code, "{status}");
+            assert_eq!(told(Fault::Status(status, plain.clone()), None).code, code, "{status}");
         }
-        assert_eq!(Fault::Reported(reported("invalid_request_error", "")).told(None, None).code, AiRejected);
-        assert_eq!(Fault::Reported(reported("", "content_filter")).told(None, None).code, AiRejected);
-        assert_eq!(Fault::Reported(reported("BadRequest", "400")).told(None, None).code, AiRejected);
-        assert_eq!(Fault::Reported(reported("server_error", "")).told(None, None).code, AiUnavailable);
+        assert_eq!(told(Fault::Reported(reported("invalid_request_error", "")), None).code, AiRejected);
+        assert_eq!(told(Fault::Reported(reported("", "content_filter")), None).code, AiRejected);
+        assert_eq!(told(Fault::Reported(reported("BadRequest", "400")), None).code, AiRejected);
+        assert_eq!(told(Fault::Reported(reported("server_error", "")), None).code, AiUnavailable);
     }
 
     #[test]
     fn a_spent_quota_is_the_accounts_trouble_and_not_a_matter_of_waiting() {
         let fault = Fault::Status(429, reported("insufficient_quota", "insufficient_quota"));
         assert!(fault.is_account());
-        assert_eq!(fault.told(Some(Duration::from_secs(3)), None).retry_after_ms, None);
+        assert_eq!(told(fault, Some(Duration::from_secs(3))).retry_after_ms, None);
         assert!(!Fault::Status(429, reported("requests", "rate_limit_exceeded")).is_account());
     }
 
     #[test]
     fn a_wait_is_told_up_to_two_minutes() {
-        let told = |wait| Fault::Status(429, ReportedError::default()).told(wait, None).retry_after_ms;
-        assert_eq!(told(Some(Duration::from_secs(30))), Some(30_000));
-        assert_eq!(told(Some(Duration::from_secs(3_600))), Some(120_000));
-        assert_eq!(told(None), Some(5_000));
+        let wait = |wait| told(Fault::Status(429, ReportedError::default()), wait).retry_after_ms;
+        assert_eq!(wait(Some(Duration::from_secs(30))), Some(30_000));
+        assert_eq!(wait(Some(Duration::from_secs(3_600))), Some(120_000));
+        assert_eq!(wait(None), Some(5_000));
     }
 
     #[test]
     fn nothing_of_the_backends_words_reaches_a_client_and_no_key_the_log() {
         let key = ApiKey::new("secret-key-1").expect("a key");
         let message = format!("Incorrect key secret-key-1 or sk-abc***xyz\nforged=line {}", "é".repeat(500));
-        let error = ReportedError { kind: "secret-key-1".into(), code: String::new(), message };
-        let told = Fault::Status(401, error).told(None, Some(&key));
+        let error = ReportedError { kind: "secret-key-1".into(), message, ..ReportedError::default() };
+        let url = reqwest::Url::parse("http://h/v1").expect("an address");
+        let told = Fault::Status(401, error).told(None, &Secrets::of(&url, Some(&key), []));
         assert!(!told.reason.contains("Incorrect"));
         assert!(told.detail.contains("Incorrect key [key] or [key]"), "{}", told.detail);
         assert!(!told.detail.contains("secret-key-1") && !told.detail.contains("sk-abc"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url, redirect};
 use serde_json::{Map, Value, json};
 
@@ -24,9 +24,21 @@ pub fn endpoint(base_url: &str) -> Result<Url, BadOptions> {
     Ok(url)
 }
 
+/// Where a backend lists its models, by where it is asked for chat completions.
+pub fn models(endpoint: &Url) -> Option<Url> {
+    let mut url = endpoint.clone();
+    url.path_segments_mut().ok()?.pop().pop().push("models");
+    Some(url)
+}
+
 /// A client without a total time-out, since an answer may be long, and without redirects, since they would carry
 /// questions and the key to where nobody meant them to go.
-pub fn client(url: &Url, key: Option<&ApiKey>, connect: Duration) -> Result<Client, BadOptions> {
+pub fn client(
+    url: &Url,
+    key: Option<&ApiKey>,
+    further: &[(String, ApiKey)],
+    connect: Duration,
+) -> Result<Client, BadOptions> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err(BadOptions::Client("no TLS crypto provider is installed".into()));
     }
@@ -35,6 +47,13 @@ pub fn client(url: &Url, key: Option<&ApiKey>, connect: Duration) -> Result<Clie
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| BadOptions::ApiKey)?;
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
+    }
+    for (name, value) in further {
+        let bad = || BadOptions::Header(name.clone());
+        let known = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?;
+        let mut value = HeaderValue::from_str(value.expose()).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        headers.insert(known, value);
     }
     let mut client = Client::builder()
         .default_headers(headers)
@@ -63,9 +82,19 @@ pub fn accept(streams: bool) -> (reqwest::header::HeaderName, HeaderValue) {
 }
 
 /// The body as it is sent, and whether it asks for a stream: everything as it came, plus the wish for a stream and its
-/// usage where the body says nothing else.
-pub fn body(asked: &Map<String, Value>) -> (Map<String, Value>, bool) {
+/// usage where the body says nothing else. `model` takes the place of the one that was asked for, unless it is empty.
+pub fn body(asked: &Map<String, Value>, model: &str) -> (Map<String, Value>, bool) {
     let mut body = asked.clone();
+    if !model.is_empty() {
+        body.insert("model".to_owned(), model.into());
+    }
+    let completes = body.get("model").and_then(Value::as_str).is_some_and(wants_completion_tokens);
+    if completes
+        && !body.contains_key("max_completion_tokens")
+        && let Some(most) = body.remove("max_tokens")
+    {
+        body.insert("max_completion_tokens".to_owned(), most);
+    }
     let stream = body.entry("stream").or_insert(Value::Null);
     if stream.is_null() {
         *stream = Value::Bool(true);
@@ -85,13 +114,21 @@ pub fn body(asked: &Map<String, Value>) -> (Map<String, Value>, bool) {
     (body, streams)
 }
 
+/// Whether a model refuses `max_tokens`: OpenAI's o1, o3, o4 and gpt-5 families, also behind a vendor's name (`openai/o3`).
+fn wants_completion_tokens(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or_default();
+    ["o1", "o3", "o4", "gpt-5"]
+        .iter()
+        .any(|family| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.'])))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn sent(asked: Value) -> (Value, bool) {
         let Value::Object(asked) = asked else { unreachable!() };
-        let (body, streams) = body(&asked);
+        let (body, streams) = body(&asked, "");
         (Value::Object(body), streams)
     }
 
@@ -133,6 +170,35 @@ mod tests {
         assert_eq!(sent(quiet.clone()), (quiet, true));
         let (body, _) = sent(json!({ "stream": null, "stream_options": null }));
         assert_eq!(body, json!({ "stream": true, "stream_options": { "include_usage": true } }));
+    }
+
+    #[test]
+    fn models_that_take_max_completion_tokens_alone_get_it() {
+        for model in ["o1", "o3-mini", "openai/o4-mini", "gpt-5", "gpt-5.1", "gpt-5-nano"] {
+            let (body, _) = sent(json!({ "model": model, "max_tokens": 9 }));
+            assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(9), None), "{model}");
+        }
+        for model in ["gpt-4o", "o10", "gpt-50", "my-o3", "llama-o1", "gpt-4o-o3"] {
+            let (body, _) = sent(json!({ "model": model, "max_tokens": 9 }));
+            assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(9), None), "{model}");
+        }
+        let (both, _) = sent(json!({ "model": "o3", "max_tokens": 9, "max_completion_tokens": 8 }));
+        assert_eq!((&both["max_tokens"], &both["max_completion_tokens"]), (&json!(9), &json!(8)), "not ours to judge");
+    }
+
+    #[test]
+    fn another_model_may_be_sent_and_is_the_one_that_counts() {
+        let Value::Object(asked) = json!({ "model": "fast", "max_tokens": 9 }) else { unreachable!() };
+        let (body, _) = body(&asked, "o3-mini");
+        assert_eq!((&body["model"], &body["max_completion_tokens"]), (&json!("o3-mini"), &json!(9)));
+    }
+
+    #[test]
+    fn models_are_listed_beside_the_chat_completions() {
+        for (base, list) in [("http://h/v1", "http://h/v1/models"), ("https://h/x?v=1", "https://h/x/models?v=1")] {
+            let endpoint = endpoint(base).expect("an address");
+            assert_eq!(models(&endpoint).expect("an address").as_str(), list);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //! assert_eq!(ai.calls(), 2);
 //! ```
 //!
-//! `GET …/models` is answered with one model, and is not a call.
+//! `GET …/models` is answered with one model, or those of [`AiServer::set_models`], and is not a call.
 
 #![allow(dead_code, reason = "a kit: not every test needs all of it")]
 
@@ -367,8 +367,15 @@ impl Ledger {
     }
 }
 
+/// The models that are listed, and how often they were asked for.
+struct Models {
+    names: Vec<String>,
+    asked: usize,
+}
+
 #[derive(Clone)]
 struct State {
+    models: Arc<Mutex<Models>>,
     scripts: Arc<Mutex<Scripts>>,
     calls: Arc<watch::Sender<Vec<Call>>>,
 }
@@ -385,7 +392,12 @@ impl AiServer {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let scripts = Scripts { queue: VecDeque::new(), default: Box::new(|| Script::answer("Hello from the test.")) };
-        let state = State { scripts: Arc::new(Mutex::new(scripts)), calls: Arc::new(watch::Sender::new(vec![])) };
+        let models = Models { names: vec!["test-model".into()], asked: 0 };
+        let state = State {
+            models: Arc::new(Mutex::new(models)),
+            scripts: Arc::new(Mutex::new(scripts)),
+            calls: Arc::new(watch::Sender::new(vec![])),
+        };
         let address = listener.local_addr().expect("an address");
         let listening = Mutex::new(Some(tokio::spawn(listen(listener, state.clone()))));
         Self { address, state, listening }
@@ -394,6 +406,16 @@ impl AiServer {
     /// What goes into `ai.base_url`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// Which models it lists.
+    pub fn set_models(&self, names: &[&str]) {
+        self.state.models.lock().expect("whole").names = names.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    /// How often its models were asked for.
+    pub fn models_asked(&self) -> usize {
+        self.state.models.lock().expect("whole").asked
     }
 
     /// Queues a script for one call.
@@ -485,8 +507,12 @@ async fn serve(stream: TcpStream, connection: usize, state: State) {
     let mut unread = vec![];
     while let Some(call) = receive(&mut input, &mut unread).await {
         if !call.path.contains("/chat/completions") {
-            let models =
-                json!({ "object": "list", "data": [{ "id": "test-model", "object": "model", "owned_by": "test" }] });
+            let models = {
+                let mut models = state.models.lock().expect("whole");
+                models.asked += 1;
+                let object = |name| json!({ "id": name, "object": "model", "owned_by": "test" });
+                json!({ "object": "list", "data": models.names.iter().map(object).collect::<Vec<_>>() })
+            };
             let Script(steps) = Script::respond(200, &[("content-type", "application/json")], &models.to_string());
             for step in steps {
                 let Step::Write(bytes) = step else { continue };

@@ -56,3 +56,6 @@ mod slow_clients;
 mod support;
 mod tokens;
 mod upstream;
+mod upstream_backends;
+mod upstream_breaker;
+mod upstream_tls;

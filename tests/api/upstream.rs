@@ -29,6 +29,7 @@ fn options(base_url: String) -> OpenAiOptions {
         total_seconds: 30,
         retries: 2,
         max_answer_bytes: 32 * 1024 * 1024,
+        ..OpenAiOptions::default()
     }
 }
 
@@ -383,6 +384,8 @@ async fn a_request_that_is_refused_is_rejected_at_once() {
         let error = got.error.expect("an error");
         assert_plain(&error);
         assert!(error.detail.contains(&status.to_string()) && error.detail.contains("refused by the test"));
+        let refusal = error.refusal.expect("the backend's words, for those who speak its language");
+        assert_eq!((refusal.status, &refusal.error["message"]), (status, &json!("refused by the test")));
         assert_eq!(error.retry_after_ms, None);
     }
 }
@@ -399,6 +402,7 @@ async fn trouble_with_the_account_is_told_as_such_and_not_tried_again() {
         let error = got.error.expect("an error");
         assert_eq!((error.code, error.retry_after_ms), (ErrorCode::AiUnavailable, None));
         assert!(error.reason.contains("account"), "{}", error.reason);
+        assert_eq!(error.refusal, None, "nobody's business");
         assert_plain(&error);
     }
 }
@@ -498,6 +502,21 @@ async fn a_short_wait_is_waited_and_a_long_one_is_told() {
     }
 }
 
+#[tokio::test]
+async fn a_time_to_come_back_may_be_told_in_every_form() {
+    let in_40_s = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(40));
+    for (name, value) in [("retry-after", "40"), ("retry-after", &in_40_s), ("retry-after-ms", "40000")] {
+        let error = play(Script::refusal(429, "", "", &[(name, value)])).await.error.expect("an error");
+        let told = error.retry_after_ms.expect("a time");
+        assert!((30_000..=40_000).contains(&told), "{name}: {value}: {told}");
+        assert!(error.reason.contains("busy"), "{}", error.reason);
+    }
+    let now = httpdate::fmt_http_date(std::time::SystemTime::now());
+    let ai = AiServer::start().await;
+    ai.push(Script::refusal(429, "", "", &[("retry-after", &now)]));
+    assert!(ask(&backend(&ai)).await.is_proven(), "a date that has come is no reason to wait");
+}
+
 // ---- time-outs
 
 #[tokio::test]
@@ -512,6 +531,21 @@ async fn a_backend_that_does_not_begin_times_out_and_is_let_go() {
         ai.wait_cancelled(0, SOON).await;
         assert_eq!(ai.calls(), 1);
     }
+}
+
+#[tokio::test]
+async fn comments_are_no_piece_of_an_answer() {
+    let ai = AiServer::start().await;
+    let comments = |script: Script, _| script.pause(Duration::from_millis(100)).piece(": processing\n\n");
+    ai.push((0..100).fold(Script::stream(), comments).done());
+    let error = ask(&client(OpenAiOptions { first_chunk_seconds: 1, ..options(ai.base_url()) })).await.error;
+    assert_eq!(error.expect("an error").code, ErrorCode::AiTimeout);
+    ai.wait_cancelled(0, SOON).await;
+    ai.push(
+        (0..3).fold(Script::stream(), comments).event(&word("a")).piece(": ping\n\n").event(&finish("stop")).done(),
+    );
+    let got = ask(&backend(&ai)).await;
+    assert_eq!((got.text().as_str(), got.is_proven()), ("a", true));
 }
 
 #[tokio::test]

@@ -29,6 +29,8 @@ pub struct ReportedError {
     pub code: String,
     /// The message, for the log.
     pub message: String,
+    /// The error object as it came; null if it was not an object.
+    pub object: Value,
 }
 
 impl ReportedError {
@@ -42,7 +44,8 @@ impl ReportedError {
         match body.get("error")? {
             Value::Object(error) => {
                 let field = |name: &str| error.get(name).map(text).unwrap_or_default();
-                Some(Self { kind: field("type"), code: field("code"), message: field("message") })
+                let (kind, code, message) = (field("type"), field("code"), field("message"));
+                Some(Self { kind, code, message, object: Value::Object(error.clone()) })
             }
             Value::String(message) => Some(Self { message: message.clone(), ..Self::default() }),
             _ => None,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::{Map, Value};
 
-use super::{Backend, BackendError, ChatRequest, ChunkStream, ChunkWriter, StreamItem};
+use super::{Backend, BackendError, ChatRequest, ChunkStream, ChunkWriter, StreamItem, model_object};
 use crate::protocol::Usage;
 
 /// The pause between two words: about the pace of a small hosted model, quick enough to read along.
@@ -65,6 +65,10 @@ impl Backend for Demo {
             Some((Ok(item), script))
         });
         Ok(Box::pin(items.fuse()))
+    }
+
+    async fn models(&self) -> Vec<Value> {
+        vec![model_object(DEMO_MODEL)]
     }
 
     fn name(&self) -> &'static str {

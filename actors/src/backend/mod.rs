@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use chunk::{BadChunk, ChunkWriter, Completion, Parsed, ReportedError};
 pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
@@ -73,6 +73,11 @@ pub struct BackendRefusal {
     pub error: Value,
 }
 
+/// OpenAI's object of a model of which only the name is known.
+pub fn model_object(id: &str) -> Value {
+    json!({ "id": id, "object": "model", "created": 0, "owned_by": "sophie" })
+}
+
 /// The chunks of one answer.
 pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<StreamItem, BackendError>> + Send>>;
 
@@ -81,6 +86,10 @@ pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<StreamItem, BackendError
 pub trait Backend: Send + Sync {
     /// Begins an answer.
     async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError>;
+    /// The models that can be asked for, as OpenAI's model objects. Never fails: what cannot be found out is left out.
+    async fn models(&self) -> Vec<Value> {
+        Vec::new()
+    }
     /// What it is, for the log: `demo`, `openai`.
     fn name(&self) -> &'static str;
 }

@@ -33,10 +33,6 @@ pub struct Gateway {
     pub cache: CacheOptions,
     /// `server.max_body_bytes`
     pub max_body_bytes: usize,
-    /// The models that are offered.
-    pub models: Vec<String>,
-    /// Since when, in Unix seconds.
-    pub since: u64,
     /// The answers under way.
     pub running: Running,
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod app;
+mod backends;
 mod broker;
 mod handshake;
 mod raw;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, start_with_ai};
 pub use app::{ADMIN_TOKEN, Mode, TestApp};
+pub use backends::{Backends, Told, member};
 pub use broker::Broker;
 pub use handshake::Handshake;
 pub use raw::{RawClient, RawFrame};

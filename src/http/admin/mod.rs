@@ -1,5 +1,7 @@
 //! For operators: groups and sessions, behind the admin token.
 
+mod backends;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header;
@@ -44,6 +46,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
+        .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))
         .service(
             web::resource("/sessions/{session}")
                 .route(web::get().to(session))

@@ -1,0 +1,268 @@
+//! Leaves a backend out for a while that keeps failing, and lets one request try it again. Pure: the time is an argument.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When a backend is left out, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// So many failures in a row. One is chance; a backend that is really gone gets there within seconds.
+    pub failures: u32,
+    /// Left out for so long at first, then twice as long after each probe that fails.
+    pub first: Duration,
+    /// But never longer. What comes back should be back within a minute.
+    pub longest: Duration,
+    /// The longest on the backend's own word (`Retry-After`). A later time is more likely a slip than meant.
+    pub longest_told: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            first: Duration::from_secs(5),
+            longest: Duration::from_secs(60),
+            longest_told: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// Whether a backend is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is.
+    Closed,
+    /// It is not, until then.
+    Open(Instant),
+    /// One request tries it.
+    HalfOpen,
+}
+
+impl State {
+    /// Its name, as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open(_) => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// What a request may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// Ask.
+    Free,
+    /// Ask, on behalf of all: this one decides whether the backend is back.
+    Probe,
+    /// Go elsewhere; the backend is tried again after so long.
+    Out(Duration),
+}
+
+/// While a probe is out, its end is not known: others are told to come again after so long.
+const PROBING: Duration = Duration::from_secs(1);
+
+/// The breaker of one backend.
+#[derive(Debug)]
+pub struct Breaker {
+    patience: Patience,
+    state: State,
+    since: Instant,
+    failures: u32,
+    /// How often in a row it was left out: the power of two of the next time.
+    trips: u32,
+}
+
+impl Breaker {
+    /// One that trusts its backend.
+    pub fn new(patience: Patience, now: Instant) -> Self {
+        Self { patience, state: State::Closed, since: now, failures: 0, trips: 0 }
+    }
+
+    /// How it stands.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Since when.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Failures in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Whether a request would be let in.
+    pub fn admits(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open(until) => until <= now,
+            State::HalfOpen => false,
+        }
+    }
+
+    /// A request asks to be let in.
+    pub fn enter(&mut self, now: Instant) -> Entry {
+        match self.state {
+            State::Closed => Entry::Free,
+            State::Open(until) if until > now => Entry::Out(until - now),
+            State::Open(_) => {
+                self.turn(State::HalfOpen, now);
+                Entry::Probe
+            }
+            State::HalfOpen => Entry::Out(PROBING),
+        }
+    }
+
+    /// The backend answers, or has refused well. A probe brings it back.
+    pub fn answered(&mut self, entry: Entry, now: Instant) {
+        if entry == Entry::Probe && self.state == State::HalfOpen {
+            self.failures = 0;
+            self.turn(State::Closed, now);
+        }
+    }
+
+    /// An answer is complete. Only this forgets what was: a backend that begins well and always breaks off is none.
+    pub fn completed(&mut self, entry: Entry, now: Instant) {
+        self.answered(entry, now);
+        if self.state == State::Closed {
+            (self.failures, self.trips) = (0, 0);
+        }
+    }
+
+    /// The backend failed; `wait` is its own word on when to come back.
+    pub fn failed(&mut self, entry: Entry, wait: Option<Duration>, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        // Whoever was let in before the backend was left out says nothing new, unless it is a time.
+        let decides = self.state == State::Closed || (entry == Entry::Probe && self.state == State::HalfOpen);
+        match wait.map(|wait| wait.min(self.patience.longest_told)) {
+            Some(wait) => {
+                let until = now + wait;
+                match self.state {
+                    State::Open(other) => self.state = State::Open(until.max(other)),
+                    _ if decides => self.turn(State::Open(until), now),
+                    _ => {}
+                }
+            }
+            None if decides && (entry == Entry::Probe || self.failures >= self.patience.failures) => {
+                let pause = self.patience.first.saturating_mul(2_u32.saturating_pow(self.trips));
+                self.trips = self.trips.saturating_add(1);
+                self.turn(State::Open(now + pause.min(self.patience.longest)), now);
+            }
+            None => {}
+        }
+    }
+
+    /// A request was dropped without a verdict. The next one is the probe then.
+    pub fn dropped(&mut self, entry: Entry, now: Instant) {
+        if entry == Entry::Probe && self.state == State::HalfOpen {
+            self.state = State::Open(now);
+        }
+    }
+
+    fn turn(&mut self, state: State, now: Instant) {
+        self.state = state;
+        self.since = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn breaker() -> (Breaker, Instant) {
+        let now = Instant::now();
+        let patience = Patience { failures: 3, first: SECOND, longest: SECOND * 4, longest_told: SECOND * 100 };
+        (Breaker::new(patience, now), now)
+    }
+
+    fn open(breaker: &mut Breaker, now: Instant) {
+        (0..3).for_each(|_| breaker.failed(Entry::Free, None, now));
+        assert!(matches!(breaker.state(), State::Open(_)));
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_a_complete_answer_between_them_does_not() {
+        let (mut breaker, now) = breaker();
+        for _ in 0..5 {
+            breaker.failed(Entry::Free, None, now);
+            breaker.failed(Entry::Free, None, now);
+            breaker.answered(Entry::Free, now);
+            breaker.completed(Entry::Free, now);
+        }
+        assert_eq!((breaker.state(), breaker.failures()), (State::Closed, 0));
+        open(&mut breaker, now);
+        assert_eq!(breaker.enter(now), Entry::Out(SECOND));
+    }
+
+    #[test]
+    fn an_answer_that_only_began_does_not_forget_failures() {
+        let (mut breaker, now) = breaker();
+        for _ in 0..3 {
+            breaker.answered(Entry::Free, now);
+            breaker.failed(Entry::Free, None, now);
+        }
+        assert!(matches!(breaker.state(), State::Open(_)));
+    }
+
+    #[test]
+    fn one_probe_is_let_through_and_brings_it_back() {
+        let (mut breaker, now) = breaker();
+        open(&mut breaker, now);
+        let later = now + SECOND;
+        assert!(!breaker.admits(now) && breaker.admits(later));
+        assert_eq!(breaker.enter(later), Entry::Probe);
+        assert_eq!(breaker.enter(later), Entry::Out(PROBING), "one only");
+        breaker.answered(Entry::Probe, later);
+        assert_eq!((breaker.state(), breaker.since()), (State::Closed, later));
+    }
+
+    #[test]
+    fn each_probe_that_fails_doubles_the_time_up_to_its_bound() {
+        let (mut breaker, mut now) = breaker();
+        open(&mut breaker, now);
+        for seconds in [1, 2, 4, 4] {
+            let Entry::Out(wait) = breaker.enter(now) else { panic!("open") };
+            assert_eq!(wait, SECOND * seconds);
+            now += wait;
+            assert_eq!(breaker.enter(now), Entry::Probe);
+            breaker.failed(Entry::Probe, None, now);
+        }
+    }
+
+    #[test]
+    fn a_probe_that_was_dropped_leaves_its_place_to_the_next() {
+        let (mut breaker, now) = breaker();
+        open(&mut breaker, now);
+        assert_eq!(breaker.enter(now + SECOND), Entry::Probe);
+        breaker.dropped(Entry::Probe, now + SECOND);
+        assert_eq!(breaker.enter(now + SECOND), Entry::Probe);
+    }
+
+    #[test]
+    fn a_time_that_the_backend_names_counts_at_once_and_within_reason() {
+        let (mut breaker, now) = breaker();
+        breaker.failed(Entry::Free, Some(SECOND * 40), now);
+        assert_eq!(breaker.enter(now), Entry::Out(SECOND * 40));
+        breaker.failed(Entry::Free, Some(SECOND * 30), now);
+        assert_eq!(breaker.enter(now), Entry::Out(SECOND * 40), "the later of two");
+        breaker.failed(Entry::Free, Some(SECOND * 100_000), now);
+        assert_eq!(breaker.enter(now), Entry::Out(SECOND * 100));
+    }
+
+    #[test]
+    fn late_failures_of_earlier_requests_do_not_prolong_it() {
+        let (mut breaker, now) = breaker();
+        open(&mut breaker, now);
+        breaker.failed(Entry::Free, None, now + SECOND / 2);
+        assert_eq!(breaker.enter(now + SECOND), Entry::Probe);
+        breaker.failed(Entry::Free, None, now + SECOND);
+        assert_eq!(breaker.state(), State::HalfOpen, "only the probe decides");
+    }
+}

@@ -1,0 +1,280 @@
+//! One backend of several: which models it is asked for, how it fares, and one request to it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use sophie_actors::backend::BackendError;
+use sophie_actors::metrics::Metrics;
+use sophie_actors::protocol::{timestamp_of, unix_ms};
+use tokio::time::Instant;
+
+use super::blame::Blame;
+use super::breaker::{Breaker, Entry, Patience, State};
+use super::errors::Fault;
+use super::openai::{BadOptions, OpenAi, OpenAiOptions};
+use crate::auth::patterns::Pattern;
+
+/// A backend as the settings describe it.
+#[derive(Debug, Clone)]
+pub struct MemberOptions {
+    /// What it is called in logs, metrics and admin.
+    pub name: String,
+    /// Patterns of the models that it is asked for.
+    pub models: Vec<String>,
+    /// Its address as people may see it.
+    pub url: String,
+    /// How it is reached.
+    pub reach: OpenAiOptions,
+}
+
+/// A backend as operators see it.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackendView {
+    /// What it is called.
+    pub name: String,
+    /// Patterns of the models that it is asked for.
+    pub models: Vec<String>,
+    /// Its address, without secrets.
+    pub url: String,
+    /// `closed` (it is asked), `open` (it is left out) or `half_open` (one request tries it).
+    pub state: &'static str,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// Milliseconds until it is tried again, while it is left out.
+    pub retry_in_ms: Option<u64>,
+    /// Failures in a row.
+    pub consecutive_failures: u32,
+    /// Requests to it since the start of this node.
+    pub requests: u64,
+    /// Those that failed by its fault.
+    pub failures: u64,
+    /// The last of them.
+    pub last_error: Option<LastError>,
+}
+
+/// What a backend failed with last.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastError {
+    /// When, RFC 3339.
+    pub at: String,
+    /// What, without secrets.
+    pub detail: String,
+}
+
+/// What all members share: the figures, and how many of them are left out.
+pub struct Fleet {
+    metrics: Metrics,
+    members: usize,
+    out: Mutex<usize>,
+}
+
+impl Fleet {
+    /// That of so many members, all of them usable.
+    pub fn new(metrics: Metrics, members: usize) -> Self {
+        metrics.degraded.with_label_values(&["ai"]).set(0);
+        Self { metrics, members, out: Mutex::new(0) }
+    }
+
+    fn turned(&self, usable: bool) {
+        // Held until it is told, so that the last word is the last change.
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        *out = if usable { out.saturating_sub(1) } else { *out + 1 };
+        self.metrics.degraded.with_label_values(&["ai"]).set(i64::from(*out >= self.members));
+    }
+}
+
+struct Record {
+    breaker: Breaker,
+    requests: u64,
+    failures: u64,
+    last: Option<(u64, String, Blame)>,
+}
+
+/// One backend of several.
+pub struct Member {
+    name: String,
+    models: Vec<String>,
+    patterns: Vec<Pattern>,
+    url: String,
+    /// Whether it is asked for another model than the caller names.
+    pub renames: bool,
+    /// The way to it.
+    pub client: OpenAi,
+    record: Mutex<Record>,
+    fleet: Arc<Fleet>,
+}
+
+impl Member {
+    /// Checks the options; it is usable until it fails.
+    pub fn new(options: MemberOptions, patience: Patience, fleet: Arc<Fleet>) -> Result<Self, BadOptions> {
+        fleet.metrics.backend_available.with_label_values(&[&options.name]).set(1);
+        let breaker = Breaker::new(patience, Instant::now());
+        Ok(Self {
+            name: options.name,
+            patterns: options.models.iter().map(|text| Pattern::from(text.as_str())).collect(),
+            models: options.models,
+            url: options.url,
+            renames: !options.reach.model.is_empty(),
+            client: OpenAi::new(options.reach)?,
+            record: Mutex::new(Record { breaker, requests: 0, failures: 0, last: None }),
+            fleet,
+        })
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it is asked for this model.
+    pub fn serves(&self, model: &str) -> bool {
+        self.patterns.iter().any(|pattern| pattern.matches(model))
+    }
+
+    /// The models that the settings name without a wildcard.
+    pub fn named_models(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().map(String::as_str).filter(|model| !model.contains(['*', '?']))
+    }
+
+    /// Whether a request would be let in now.
+    pub fn is_usable(&self) -> bool {
+        self.record().breaker.admits(Instant::now())
+    }
+
+    /// Begins a request, unless it is left out: then for how long, and whose fault that is.
+    pub fn enter(self: &Arc<Self>) -> Result<Call, (Duration, Option<Blame>)> {
+        let now = Instant::now();
+        let mut record = self.record();
+        match record.breaker.enter(now) {
+            Entry::Out(wait) => Err((wait, record.last.as_ref().map(|(_, _, blame)| *blame))),
+            entry => {
+                record.requests += 1;
+                Ok(Call { member: self.clone(), entry, began: now, open: true })
+            }
+        }
+    }
+
+    /// How it fares.
+    pub fn view(&self) -> BackendView {
+        let now = Instant::now();
+        let record = self.record();
+        let state = record.breaker.state();
+        // Rounded up, so that 0 is now.
+        let millis = |span: Duration| u64::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        let since = unix_ms().saturating_sub(millis(now.saturating_duration_since(record.breaker.since())));
+        BackendView {
+            name: self.name.clone(),
+            models: self.models.clone(),
+            url: self.url.clone(),
+            state: state.name(),
+            since: timestamp_of(since),
+            retry_in_ms: match state {
+                State::Open(until) => Some(millis(until.saturating_duration_since(now))),
+                _ => None,
+            },
+            consecutive_failures: record.breaker.failures(),
+            requests: record.requests,
+            failures: record.failures,
+            last_error: record
+                .last
+                .as_ref()
+                .map(|(at, detail, _)| LastError { at: timestamp_of(*at), detail: detail.clone() }),
+        }
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the record, and tells of it if the backend came or went.
+    fn change(&self, change: impl FnOnce(&mut Record, Instant)) {
+        let now = Instant::now();
+        let mut record = self.record();
+        let was_open = record.breaker.state() != State::Closed;
+        change(&mut record, now);
+        let state = record.breaker.state();
+        if was_open == (state != State::Closed) {
+            return;
+        }
+        // Under the lock, so that two changes are told in their order.
+        let name = &self.name;
+        self.fleet.metrics.backend_available.with_label_values(&[name]).set(i64::from(was_open));
+        self.fleet.turned(was_open);
+        match state {
+            State::Open(until) => {
+                let cause = record.last.as_ref().map_or("", |(_, detail, _)| detail.as_str());
+                let out = until.saturating_duration_since(now).as_millis();
+                let failures = record.breaker.failures();
+                log::warn!("backend={name} state=open out_ms={out} failures={failures} cause={cause:?}");
+            }
+            _ => log::info!("backend={name} state=closed"),
+        }
+    }
+}
+
+/// One request to a member. Dropped without an end, it counts as cancelled.
+pub struct Call {
+    member: Arc<Member>,
+    entry: Entry,
+    began: Instant,
+    open: bool,
+}
+
+impl Call {
+    /// Whom it asks.
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// The first chunk has come.
+    pub fn began(&self) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let first = &self.member.fleet.metrics.backend_first_chunk_seconds;
+        first.with_label_values(&[self.member.name()]).observe(seconds);
+    }
+
+    /// Something was shown: it answers.
+    pub fn shown(&self) {
+        self.member.change(|record, now| record.breaker.answered(self.entry, now));
+    }
+
+    /// The answer came to its end.
+    pub fn completed(&mut self) {
+        self.end("answered");
+        self.member.change(|record, now| record.breaker.completed(self.entry, now));
+    }
+
+    /// It failed; `wait` is the backend's own word on when to come back. Returns what a caller is told.
+    pub fn failed(&mut self, fault: &Fault, wait: Option<Duration>) -> BackendError {
+        let blame = fault.blame();
+        self.end(blame.outcome());
+        let mut told = fault.told(wait, self.member.client.secrets());
+        self.member.change(|record, now| {
+            if !blame.counts() {
+                return record.breaker.completed(self.entry, now);
+            }
+            record.failures += 1;
+            record.last = Some((unix_ms(), told.detail.clone(), blame));
+            // What a broken account says of a time to come back is no promise.
+            record.breaker.failed(self.entry, wait.filter(|_| matches!(blame, Blame::Limit | Blame::Backend)), now);
+        });
+        told.detail = format!("backend={} {}", self.member.name, told.detail);
+        told
+    }
+
+    fn end(&mut self, outcome: &str) {
+        self.open = false;
+        let requests = &self.member.fleet.metrics.backend_requests;
+        requests.with_label_values(&[self.member.name(), outcome]).inc();
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.open {
+            self.end("cancelled");
+            self.member.change(|record, now| record.breaker.dropped(self.entry, now));
+        }
+    }
+}

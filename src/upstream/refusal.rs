@@ -1,0 +1,128 @@
+//! A backend's own words about a request that it refused, for callers who speak its protocol. Only what is about the request: what
+//! concerns the account, or how this service is run, is nobody's business.
+
+use serde_json::{Map, Value, json};
+use sophie_actors::backend::{BackendRefusal, ReportedError};
+
+use super::errors::Meaning;
+use super::secrets::Secrets;
+
+/// The most that any text in it may have, in characters.
+const TEXT_CHARS: usize = 2_000;
+/// The most bytes of it as JSON. A larger one is cut down to its four usual fields.
+const MOST_BYTES: usize = 16 * 1024;
+
+/// The refusal to show, if it is one about the request. `status` is that of the response; an error inside a stream has none.
+pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets: &Secrets) -> Option<BackendRefusal> {
+    let told = status.or_else(|| error.code.parse().ok()).filter(|status| matches!(status, 400 | 404 | 413 | 422));
+    let status = match meaning {
+        Meaning::NoModel => 404,
+        Meaning::Filtered | Meaning::TooLong => told.unwrap_or(400),
+        Meaning::Rejected if status.is_some() => told?,
+        Meaning::Rejected => told.unwrap_or(400),
+        _ => return None,
+    };
+    let mut object = match clean(&error.object, secrets) {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    };
+    if json!(object).to_string().len() > MOST_BYTES {
+        object.retain(|key, value| matches!(key.as_str(), "message" | "type" | "param" | "code") && !value.is_object());
+    }
+    let message = match error.message.as_str() {
+        "" => meaning.words().1.to_owned(),
+        message => text(message, secrets),
+    };
+    object.entry("message").or_insert(message.into());
+    object.entry("type").or_insert("invalid_request_error".into());
+    object.entry("param").or_insert(Value::Null);
+    object.entry("code").or_insert(Value::Null);
+    Some(BackendRefusal { status, error: Value::Object(object) })
+}
+
+/// What is said where no backend has the model at all, as OpenAI says it.
+pub fn no_such_model(model: &str) -> BackendRefusal {
+    let shown: String = model.chars().take(200).collect();
+    let error = json!({
+        "message": format!("The model `{shown}` does not exist"),
+        "type": "invalid_request_error", "param": null, "code": "model_not_found",
+    });
+    BackendRefusal { status: 404, error }
+}
+
+fn clean(value: &Value, secrets: &Secrets) -> Value {
+    match value {
+        Value::String(said) => text(said, secrets).into(),
+        Value::Array(values) => values.iter().map(|value| clean(value, secrets)).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (text(key, secrets), clean(value, secrets))).collect::<Map<_, _>>().into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn text(said: &str, secrets: &Secrets) -> String {
+    secrets.hide_all(said).chars().take(TEXT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::Url;
+
+    use super::*;
+    use crate::upstream::ApiKey;
+    use crate::upstream::errors::Fault;
+
+    fn refusal(status: Option<u16>, error: Value) -> Option<BackendRefusal> {
+        let error = ReportedError::find(&json!({ "error": error })).unwrap_or_default();
+        let fault = status.map_or_else(|| Fault::Reported(error.clone()), |it| Fault::Status(it, error.clone()));
+        let key = ApiKey::new("hunter2");
+        let secrets = Secrets::of(&Url::parse("http://llm.internal:8000/v1").unwrap(), key.as_ref(), []);
+        fault.told(None, &secrets).refusal
+    }
+
+    #[test]
+    fn a_refused_request_gets_the_backends_words_without_what_is_internal() {
+        let error = json!({
+            "message": "bad hunter2 at http://llm.internal:8000", "type": "invalid_request_error", "param": "n",
+            "innererror": { "hunter2": ["hunter2", 1] },
+        });
+        let told = refusal(Some(422), error).expect("a refusal");
+        assert_eq!(told.status, 422);
+        assert_eq!(
+            told.error,
+            json!({
+                "message": "bad [key] at http://[address]", "type": "invalid_request_error", "param": "n",
+                "code": null, "innererror": { "[key]": ["[key]", 1] },
+            })
+        );
+        assert_eq!(refusal(Some(400), json!("plain words")).expect("one").error["message"], "plain words");
+        assert!(refusal(Some(413), json!(null)).expect("one").error["message"].is_string(), "a body without words");
+        let long = json!({ "message": "m".repeat(5_000), "x": vec!["y".repeat(1_900); 20] });
+        let told = refusal(Some(400), long).expect("one").error;
+        assert!(told["message"].as_str().is_some_and(|it| it.len() == TEXT_CHARS) && told.get("x").is_none());
+    }
+
+    #[test]
+    fn inside_a_stream_the_code_says_which_status_it_would_have_been() {
+        assert_eq!(refusal(None, json!({ "code": "content_filter" })).map(|it| it.status), Some(400));
+        assert_eq!(refusal(None, json!({ "code": "model_not_found" })).map(|it| it.status), Some(404));
+        assert_eq!(refusal(None, json!({ "code": 422, "type": "BadRequestError" })).map(|it| it.status), Some(422));
+        assert_eq!(refusal(None, json!({ "message": "down", "type": "server_error" })), None);
+    }
+
+    #[test]
+    fn what_is_not_about_the_request_is_not_told() {
+        for (status, code) in [
+            (401, ""),
+            (403, ""),
+            (429, "insufficient_quota"),
+            (400, "invalid_api_key"),
+            (429, ""),
+            (500, ""),
+            (405, ""),
+        ] {
+            assert_eq!(refusal(Some(status), json!({ "message": "m", "code": code })), None, "{status} {code}");
+        }
+    }
+}

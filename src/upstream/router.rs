@@ -1,0 +1,243 @@
+//! All backends as one: asks those that have the model in their order, and the next one while nothing was shown.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use serde_json::{Map, Value};
+use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, StreamItem};
+use sophie_actors::metrics::Metrics;
+use sophie_actors::protocol::ErrorCode;
+use tokio::time::Instant;
+
+use super::answer::Items;
+use super::blame::Blame;
+use super::breaker::Patience;
+use super::errors::{Fault, Meaning};
+use super::member::{BackendView, Call, Fleet, Member, MemberOptions};
+use super::models::ModelList;
+use super::openai::{BadOptions, span};
+use super::refusal;
+use super::retry::LONGEST_TOLD;
+use super::shown::shows;
+
+/// How much that shows nothing is held back, in chunks and bytes. A role and a frame or two come first; what goes on for longer is an
+/// answer of a kind that we do not know.
+const HELD_CHUNKS: usize = 32;
+const HELD_BYTES: usize = 256 * 1024;
+
+/// What the backends have in common.
+#[derive(Debug, Clone)]
+pub struct RouterOptions {
+    /// The backends in their order.
+    pub members: Vec<MemberOptions>,
+    /// The model that answers in chats; it is in the list of models.
+    pub model: String,
+    /// For everything, whoever is asked.
+    pub total_seconds: u64,
+    /// When one is left out.
+    pub patience: Patience,
+}
+
+/// All backends as one.
+pub struct Router {
+    members: Vec<Arc<Member>>,
+    total: Duration,
+    models: ModelList,
+}
+
+impl Router {
+    /// Checks the options of every member; the error bears the name of the one at fault.
+    pub fn new(options: RouterOptions, metrics: &Metrics) -> Result<Self, (String, BadOptions)> {
+        let fleet = Arc::new(Fleet::new(metrics.clone(), options.members.len()));
+        let member = |of: MemberOptions| {
+            let name = of.name.clone();
+            Member::new(of, options.patience, fleet.clone()).map(Arc::new).map_err(|bad| (name, bad))
+        };
+        let members = options.members.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+        let models = ModelList::new(members.clone(), options.model);
+        Ok(Self { members, total: span(options.total_seconds), models })
+    }
+
+    /// Whether any backend is asked for this model.
+    pub fn serves(&self, model: &str) -> bool {
+        self.members.iter().any(|member| member.serves(model))
+    }
+
+    /// How each backend fares, in their order.
+    pub fn view(&self) -> Vec<BackendView> {
+        self.members.iter().map(|member| member.view()).collect()
+    }
+
+    async fn route(&self, body: &Map<String, Value>) -> Result<ChunkStream, BackendError> {
+        let deadline = Instant::now() + self.total;
+        let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+        let serving: Vec<&Arc<Member>> = self.members.iter().filter(|member| member.serves(model)).collect();
+        if serving.is_empty() {
+            return Err(no_such_model(model));
+        }
+        let (mut told, mut soonest) = (None::<(BackendError, Blame)>, None::<(Duration, Option<Blame>)>);
+        for (place, member) in serving.iter().enumerate() {
+            let call = match member.enter() {
+                Ok(call) => call,
+                Err(out) => {
+                    soonest = soonest.filter(|known| known.0 <= out.0).or(Some(out));
+                    continue;
+                }
+            };
+            let rest = &serving[place + 1..];
+            let (error, blame) = match begin(call, body, deadline, rest).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            if !blame.passes_on() || Instant::now() >= deadline {
+                return Err(error);
+            }
+            if let Some(next) = rest.iter().find(|next| next.is_usable()) {
+                log::warn!("ai request goes on to another backend: next={} cause={:?}", next.name(), error.detail);
+            }
+            // Who does not have the model says nothing of one that has it and is in trouble.
+            told = match told {
+                Some(kept) if blame == Blame::Model => Some(kept),
+                _ => Some((error, blame)),
+            };
+        }
+        match (told, soonest) {
+            // One that has the model may be among those that were left out.
+            (Some((_, Blame::Model)) | None, Some((wait, blame))) => Err(left_out(wait, blame)),
+            (Some((error, _)), _) => Err(error),
+            (None, None) => Err(no_such_model(model)),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for Router {
+    /// Returns with what is shown first at hand if another backend could take over until then.
+    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
+        self.route(&request.body).await
+    }
+
+    async fn models(&self) -> Vec<Value> {
+        self.models.get().await
+    }
+
+    fn name(&self) -> &'static str {
+        "openai"
+    }
+}
+
+/// One request to one backend, up to what is shown first if one of the `rest` could still take over, else to its first chunk.
+async fn begin(
+    mut call: Call,
+    body: &Map<String, Value>,
+    deadline: Instant,
+    rest: &[&Arc<Member>],
+) -> Result<ChunkStream, (BackendError, Blame)> {
+    let asked = call.member().client.ask(body, deadline).await;
+    let items = asked.map_err(|refused| (call.failed(&refused.fault, refused.wait), refused.fault.blame()))?;
+    call.began();
+    let mut answer = Routed { call, items, held: VecDeque::new(), shown: false };
+    if rest.iter().any(|member| member.is_usable()) {
+        answer.hold().await.map_err(|fault| (answer.call.failed(&fault, None), fault.blame()))?;
+    }
+    Ok(answer.into_stream())
+}
+
+/// An answer of one backend that tells its breaker how it goes.
+struct Routed {
+    call: Call,
+    items: Items,
+    held: VecDeque<Chunk>,
+    shown: bool,
+}
+
+impl Routed {
+    /// Reads up to the first chunk that shows something. An end before it is a fault.
+    async fn hold(&mut self) -> Result<(), Fault> {
+        let mut bytes = 0;
+        loop {
+            match self.items.next().await {
+                Some(Ok(StreamItem::Chunk(chunk))) => {
+                    bytes += chunk.raw.len();
+                    let full = self.held.len() + 1 >= HELD_CHUNKS || bytes >= HELD_BYTES;
+                    let shown = shows(&chunk);
+                    self.held.push_back(chunk);
+                    if shown || full {
+                        return Ok(());
+                    }
+                }
+                Some(Ok(StreamItem::Done)) | None => {
+                    return Err(Fault::Broken("the answer ended before it had begun".into()));
+                }
+                Some(Err(fault)) => return Err(fault),
+            }
+        }
+    }
+
+    fn into_stream(self) -> ChunkStream {
+        let items = stream::unfold(Some(self), |answer| async move {
+            let mut answer = answer?;
+            let item = answer.next().await?;
+            let rest = matches!(item, Ok(StreamItem::Chunk(_))).then_some(answer);
+            Some((item, rest))
+        });
+        Box::pin(items.fuse())
+    }
+
+    async fn next(&mut self) -> Option<Result<StreamItem, BackendError>> {
+        let item = match self.held.pop_front() {
+            Some(chunk) => Some(Ok(StreamItem::Chunk(chunk))),
+            None => self.items.next().await,
+        };
+        Some(match item {
+            Some(Ok(StreamItem::Chunk(chunk))) => {
+                if !self.shown && shows(&chunk) {
+                    self.shown = true;
+                    self.call.shown();
+                }
+                Ok(StreamItem::Chunk(chunk))
+            }
+            Some(Ok(StreamItem::Done)) => {
+                self.call.completed();
+                Ok(StreamItem::Done)
+            }
+            Some(Err(fault)) => Err(self.call.failed(&fault, None)),
+            None => {
+                // The end of the stream says it already.
+                self.call.failed(&Fault::Broken("the stream ended without [DONE]".into()), None);
+                return None;
+            }
+        })
+    }
+}
+
+fn no_such_model(model: &str) -> BackendError {
+    BackendError {
+        code: ErrorCode::AiRejected,
+        reason: "no such model here".to_owned(),
+        retry_after_ms: None,
+        detail: "no backend is asked for this model".to_owned(),
+        refusal: Some(refusal::no_such_model(model)),
+    }
+}
+
+/// All that have the model are left out: told at once, since each of them has just failed, and a caller can wait better than we.
+fn left_out(wait: Duration, blame: Option<Blame>) -> BackendError {
+    let meaning = match blame {
+        Some(Blame::Account) => Meaning::Account,
+        Some(Blame::Limit) => Meaning::Limited,
+        _ => Meaning::Down,
+    };
+    let (code, reason, _) = meaning.words();
+    let wait = wait.clamp(Duration::from_secs(1), LONGEST_TOLD);
+    BackendError {
+        code,
+        reason: reason.to_owned(),
+        retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        detail: format!("every backend for this model is left out wait_ms={}", wait.as_millis()),
+        refusal: None,
+    }
+}
