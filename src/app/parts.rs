@@ -14,6 +14,10 @@ use super::AppError;
 use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, Secret, Settings};
 use crate::upstream::{ApiKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 
+/// Bytes of data that an answer may have for each byte of its text. A word of five letters comes in a chunk of about 250 bytes,
+/// and what is no text (reasoning, tool calls, further choices) counts as data alone.
+const DATA_PER_TEXT: usize = 64;
+
 /// Whoever answers; the router, too, if it is one.
 pub(super) fn backend(
     settings: &Settings,
@@ -60,7 +64,7 @@ fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
         idle_seconds: of.idle_seconds.unwrap_or(ai.idle_seconds),
         total_seconds: ai.answers.total_seconds,
         retries: of.retries.unwrap_or(ai.retries),
-        max_answer_bytes: ai.answers.max_answer_bytes,
+        max_answer_bytes: ai.answers.max_answer_bytes.saturating_mul(DATA_PER_TEXT),
     };
     MemberOptions { name: of.name.clone(), models: of.models.clone(), url, reach }
 }
