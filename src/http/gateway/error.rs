@@ -29,13 +29,13 @@ pub struct Refused {
     hopeless: bool,
     allow: Option<&'static str>,
     closes: bool,
-    left: Left,
+    left: Box<Left>,
 }
 
 impl Refused {
     fn new(status: StatusCode, kind: &str, code: Option<&str>, message: &str) -> Self {
         let error = json!({"message": message, "type": kind, "param": null, "code": code});
-        let left = Left::default();
+        let left = Box::default();
         Self { status, error, retry_after: None, hopeless: false, allow: None, closes: false, left }
     }
 
@@ -85,7 +85,7 @@ impl Refused {
         let code = Some("rate_limit_exceeded");
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, code, &refusal.message);
         let wait = refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
-        Self { hopeless: hard, left, ..refused.later(wait) }
+        Self { hopeless: hard, left: Box::new(left), ..refused.later(wait) }
     }
 
     /// 500: our own fault.
@@ -115,7 +115,7 @@ impl Refused {
 
     /// What is left of the limits.
     pub fn with_left(mut self, left: &Left) -> Self {
-        self.left = left.clone();
+        self.left = Box::new(left.clone());
         self
     }
 

@@ -159,9 +159,9 @@ fn put(known: &mut Map<String, Value>, name: String, value: Value) {
 
 fn put_first(known: &mut Map<String, Value>, name: String, value: Value) {
     let says_nothing = |value: &Value| value.is_null() || *value == "" || *value == 0;
-    let decided = known.get(&name).is_some_and(|known| !says_nothing(known));
-    if !decided && !(says_nothing(&value) && known.contains_key(&name)) {
-        known.insert(name, value);
+    match known.get(&name) {
+        Some(known) if !says_nothing(known) || says_nothing(&value) => {}
+        _ => _ = known.insert(name, value),
     }
 }
 
