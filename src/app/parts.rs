@@ -14,15 +14,15 @@ use super::AppError;
 use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, Secret, Settings};
 use crate::upstream::{ApiKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 
-/// Bytes of data that an answer may have for each byte of its text. A word of five letters comes in a chunk of about 250 bytes,
-/// and what is no text (reasoning, tool calls, further choices) counts as data alone.
-const DATA_PER_TEXT: usize = 64;
+/// How many bytes of data an answer may have for one of its text. A streamed token of four bytes comes in a chunk of some 250; so an
+/// answer of tokens alone ends by its data, at some 65,000 tokens with the default, which is more than models write.
+const DATA_PER_TEXT: usize = 16;
 
-/// Whoever answers; the router, too, if it is one.
-pub(super) fn backend(
-    settings: &Settings,
-    metrics: &Metrics,
-) -> Result<(Arc<dyn Backend>, Option<Arc<Router>>), AppError> {
+/// Whoever answers, and the same as a router if it is one.
+type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
+
+/// Whoever answers.
+pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answering, AppError> {
     let ai = &settings.ai;
     if settings.ai_backend() == AiBackend::Demo {
         return Ok((Arc::new(Demo::default()), None));
@@ -55,6 +55,7 @@ fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
     };
     let header = |(name, value): (&String, &Secret)| Some((name.clone(), ApiKey::new(value.expose())?));
     let reach = OpenAiOptions {
+        name: of.name.clone(),
         base_url: of.base_url.as_str().to_owned(),
         api_key: ApiKey::new(of.api_key.expose()),
         headers: of.headers.iter().filter_map(header).collect(),

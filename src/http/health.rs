@@ -35,6 +35,11 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
         }
         details.insert("redis".into(), Value::Object(databases));
     }
+    if let Some(router) = &state.router {
+        // Without a model there is still a chat: a matter to know of, not to send people elsewhere for.
+        let (backends, available) = router.availability();
+        details.insert("ai".into(), json!({"backends": backends, "available": available}));
+    }
     if reasons.is_empty() {
         return HttpResponse::Ok().json(json!({"status": "ready", "details": details}));
     }

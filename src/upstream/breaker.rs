@@ -33,7 +33,9 @@ impl Default for Patience {
 pub enum State {
     /// It is.
     Closed,
-    /// It is not, until then.
+    /// It is not, until then, as it has asked for; then it is again.
+    Paused(Instant),
+    /// It is not, until then; then one request tries it.
     Open(Instant),
     /// One request tries it.
     HalfOpen,
@@ -44,8 +46,16 @@ impl State {
     pub fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
-            Self::Open(_) => "open",
+            Self::Paused(_) | Self::Open(_) => "open",
             Self::HalfOpen => "half_open",
+        }
+    }
+
+    /// Until when it is left out, if that is known.
+    pub fn until(self) -> Option<Instant> {
+        match self {
+            Self::Paused(until) | Self::Open(until) => Some(until),
+            Self::Closed | Self::HalfOpen => None,
         }
     }
 }
@@ -60,6 +70,9 @@ pub enum Entry {
     /// Go elsewhere; the backend is tried again after so long.
     Out(Duration),
 }
+
+/// A shorter time to come back is not worth leaving a backend out: other requests get there later anyway.
+const SHORTEST_TOLD: Duration = Duration::from_secs(1);
 
 /// While a probe is out, its end is not known: others are told to come again after so long.
 const PROBING: Duration = Duration::from_secs(1);
@@ -100,7 +113,7 @@ impl Breaker {
     pub fn admits(&self, now: Instant) -> bool {
         match self.state {
             State::Closed => true,
-            State::Open(until) => until <= now,
+            State::Paused(until) | State::Open(until) => until <= now,
             State::HalfOpen => false,
         }
     }
@@ -109,7 +122,11 @@ impl Breaker {
     pub fn enter(&mut self, now: Instant) -> Entry {
         match self.state {
             State::Closed => Entry::Free,
-            State::Open(until) if until > now => Entry::Out(until - now),
+            State::Paused(until) | State::Open(until) if until > now => Entry::Out(until - now),
+            State::Paused(_) => {
+                self.turn(State::Closed, now);
+                Entry::Free
+            }
             State::Open(_) => {
                 self.turn(State::HalfOpen, now);
                 Entry::Probe
@@ -137,23 +154,23 @@ impl Breaker {
     /// The backend failed; `wait` is its own word on when to come back.
     pub fn failed(&mut self, entry: Entry, wait: Option<Duration>, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        // Whoever was let in before the backend was left out says nothing new, unless it is a time.
-        let decides = self.state == State::Closed || (entry == Entry::Probe && self.state == State::HalfOpen);
-        match wait.map(|wait| wait.min(self.patience.longest_told)) {
-            Some(wait) => {
-                let until = now + wait;
-                match self.state {
-                    State::Open(other) => self.state = State::Open(until.max(other)),
-                    _ if decides => self.turn(State::Open(until), now),
-                    _ => {}
-                }
+        let told = wait.map(|wait| wait.min(self.patience.longest_told)).filter(|wait| *wait >= SHORTEST_TOLD);
+        match (self.state, told) {
+            (State::Paused(until), Some(wait)) => self.state = State::Paused(until.max(now + wait)),
+            (State::Open(until), Some(wait)) => self.state = State::Open(until.max(now + wait)),
+            // Whoever was let in before the backend was left out says nothing new, unless it is a time.
+            (State::Paused(_) | State::Open(_), None) => {}
+            (State::HalfOpen, _) if entry != Entry::Probe => {}
+            (State::Closed, Some(wait)) if self.failures < self.patience.failures => {
+                self.turn(State::Paused(now + wait), now);
             }
-            None if decides && (entry == Entry::Probe || self.failures >= self.patience.failures) => {
+            (State::Closed, None) if self.failures < self.patience.failures => {}
+            (State::Closed | State::HalfOpen, told) => {
                 let pause = self.patience.first.saturating_mul(2_u32.saturating_pow(self.trips));
+                let pause = pause.min(self.patience.longest).max(told.unwrap_or_default());
                 self.trips = self.trips.saturating_add(1);
-                self.turn(State::Open(now + pause.min(self.patience.longest)), now);
+                self.turn(State::Open(now + pause), now);
             }
-            None => {}
         }
     }
 
@@ -254,6 +271,24 @@ mod tests {
         assert_eq!(breaker.enter(now), Entry::Out(SECOND * 40), "the later of two");
         breaker.failed(Entry::Free, Some(SECOND * 100_000), now);
         assert_eq!(breaker.enter(now), Entry::Out(SECOND * 100));
+    }
+
+    #[test]
+    fn once_that_time_has_come_everyone_may_ask_unless_it_keeps_failing() {
+        let (mut breaker, mut now) = breaker();
+        for _ in 0..2 {
+            breaker.failed(Entry::Free, Some(SECOND), now);
+            assert_eq!(breaker.state().name(), "open");
+            now += SECOND;
+            assert!(breaker.admits(now));
+            assert_eq!((breaker.enter(now), breaker.enter(now)), (Entry::Free, Entry::Free));
+        }
+        breaker.failed(Entry::Free, Some(SECOND * 9), now);
+        assert_eq!(breaker.enter(now), Entry::Out(SECOND * 9));
+        assert_eq!(breaker.enter(now + SECOND * 9), Entry::Probe);
+        let (mut breaker, now) = self::breaker();
+        breaker.failed(Entry::Free, Some(SECOND / 2), now);
+        assert_eq!((breaker.state(), breaker.failures()), (State::Closed, 1), "not worth it");
     }
 
     #[test]

@@ -110,13 +110,14 @@ impl Member {
     pub fn new(options: MemberOptions, patience: Patience, fleet: Arc<Fleet>) -> Result<Self, BadOptions> {
         fleet.metrics.backend_available.with_label_values(&[&options.name]).set(1);
         let breaker = Breaker::new(patience, Instant::now());
+        let reach = OpenAiOptions { name: options.name.clone(), ..options.reach };
         Ok(Self {
             name: options.name,
             patterns: options.models.iter().map(|text| Pattern::from(text.as_str())).collect(),
             models: options.models,
             url: options.url,
-            renames: !options.reach.model.is_empty(),
-            client: OpenAi::new(options.reach)?,
+            renames: !reach.model.is_empty(),
+            client: OpenAi::new(reach)?,
             record: Mutex::new(Record { breaker, requests: 0, failures: 0, last: None }),
             fleet,
         })
@@ -142,17 +143,20 @@ impl Member {
         self.record().breaker.admits(Instant::now())
     }
 
+    /// Whether it is asked as usual.
+    pub fn is_available(&self) -> bool {
+        self.record().breaker.state() == State::Closed
+    }
+
     /// Begins a request, unless it is left out: then for how long, and whose fault that is.
     pub fn enter(self: &Arc<Self>) -> Result<Call, (Duration, Option<Blame>)> {
-        let now = Instant::now();
-        let mut record = self.record();
-        match record.breaker.enter(now) {
+        self.change(|record, now| match record.breaker.enter(now) {
             Entry::Out(wait) => Err((wait, record.last.as_ref().map(|(_, _, blame)| *blame))),
             entry => {
                 record.requests += 1;
                 Ok(Call { member: self.clone(), entry, began: now, open: true })
             }
-        }
+        })
     }
 
     /// How it fares.
@@ -169,10 +173,7 @@ impl Member {
             url: self.url.clone(),
             state: state.name(),
             since: timestamp_of(since),
-            retry_in_ms: match state {
-                State::Open(until) => Some(millis(until.saturating_duration_since(now))),
-                _ => None,
-            },
+            retry_in_ms: state.until().map(|until| millis(until.saturating_duration_since(now))),
             consecutive_failures: record.breaker.failures(),
             requests: record.requests,
             failures: record.failures,
@@ -188,28 +189,27 @@ impl Member {
     }
 
     /// Changes the record, and tells of it if the backend came or went.
-    fn change(&self, change: impl FnOnce(&mut Record, Instant)) {
+    fn change<T>(&self, change: impl FnOnce(&mut Record, Instant) -> T) -> T {
         let now = Instant::now();
         let mut record = self.record();
-        let was_open = record.breaker.state() != State::Closed;
-        change(&mut record, now);
+        let was_out = record.breaker.state() != State::Closed;
+        let changed = change(&mut record, now);
         let state = record.breaker.state();
-        if was_open == (state != State::Closed) {
-            return;
-        }
-        // Under the lock, so that two changes are told in their order.
-        let name = &self.name;
-        self.fleet.metrics.backend_available.with_label_values(&[name]).set(i64::from(was_open));
-        self.fleet.turned(was_open);
-        match state {
-            State::Open(until) => {
+        if was_out != (state != State::Closed) {
+            // Under the lock, so that two changes are told in their order.
+            let name = &self.name;
+            self.fleet.metrics.backend_available.with_label_values(&[name]).set(i64::from(was_out));
+            self.fleet.turned(was_out);
+            if let Some(until) = state.until() {
                 let cause = record.last.as_ref().map_or("", |(_, detail, _)| detail.as_str());
                 let out = until.saturating_duration_since(now).as_millis();
                 let failures = record.breaker.failures();
                 log::warn!("backend={name} state=open out_ms={out} failures={failures} cause={cause:?}");
+            } else {
+                log::info!("backend={name} state=closed");
             }
-            _ => log::info!("backend={name} state=closed"),
         }
+        changed
     }
 }
 

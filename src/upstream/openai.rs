@@ -33,6 +33,8 @@ const MODELS_WAIT: Duration = Duration::from_secs(2);
 /// How a backend is reached: one of `[[ai.backends]]`, or the rest of `[ai]`.
 #[derive(Debug, Clone, Default)]
 pub struct OpenAiOptions {
+    /// What it is called in the log.
+    pub name: String,
     /// Its address up to `/chat/completions`; empty for [`DEFAULT_BASE_URL`].
     pub base_url: String,
     /// Sent as a bearer token.
@@ -141,7 +143,8 @@ impl OpenAi {
             }
             attempt += 1;
             log::warn!(
-                "ai request repeated: attempt={attempt} pause_ms={} cause={}",
+                "ai request repeated: backend={} attempt={attempt} pause_ms={} cause={}",
+                self.options.name,
                 pause.as_millis(),
                 failed.fault.detail(&self.secrets)
             );
@@ -169,8 +172,10 @@ impl OpenAi {
         let whole = (deadline, Stage::Whole);
         // A body that comes whole comes when all of it is written.
         let (limit, stage) = if streams { sooner((first, Stage::FirstChunk), whole) } else { whole };
-        let begun = timeout_at(limit, self.begin(body, streams, deadline)).await;
-        begun.unwrap_or_else(|_| Err(Fault::Timeout(stage).into()))
+        match timeout_at(limit, self.begin(body, streams, deadline)).await {
+            Ok(begun) => begun,
+            Err(_) => Err(Fault::Timeout(stage).into()),
+        }
     }
 
     async fn begin(&self, body: &Map<String, Value>, streams: bool, deadline: Instant) -> Result<Items, Failed> {

@@ -71,6 +71,11 @@ impl Router {
         self.members.iter().map(|member| member.view()).collect()
     }
 
+    /// How many backends there are, and how many of them are not left out.
+    pub fn availability(&self) -> (usize, usize) {
+        (self.members.len(), self.members.iter().filter(|member| member.is_available()).count())
+    }
+
     async fn route(&self, body: &Map<String, Value>) -> Result<ChunkStream, BackendError> {
         let deadline = Instant::now() + self.total;
         let model = body.get("model").and_then(Value::as_str).unwrap_or_default();

@@ -45,8 +45,10 @@ impl Secrets {
         let host = url.host_str().unwrap_or_default().to_owned();
         let with_port = url.port().map(|port| format!("{host}:{port}"));
         // A name without a dot (`ollama`) may be a word of any sentence.
+        let password = url.password().and_then(ApiKey::new);
         let places = with_port.into_iter().chain(host.contains('.').then_some(host));
-        Self { keys: key.into_iter().chain(values).cloned().collect(), places: places.collect() }
+        let keys = key.into_iter().chain(values).cloned().chain(password);
+        Self { keys: keys.collect(), places: places.collect() }
     }
 
     /// The text without keys: those of this backend, and whatever else looks like one.

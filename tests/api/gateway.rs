@@ -256,9 +256,9 @@ async fn the_count_of_tokens_is_told_to_who_asked_for_it(mode: Mode) {
 #[tokio::test]
 async fn a_long_answer_is_not_cut_for_the_json_around_its_words() {
     let (ai, app) = start_with_ai(Mode::Memory, &[("SOPHIE__AI__MAX_ANSWER_BYTES", "100000")]).await;
-    let text = "word ".repeat(15_000);
+    let text = "word ".repeat(6_000);
     ai.push(Script::answer(&text));
     assert_eq!(Reply::ask(&app, &streamed("much?")).await.answer(), text);
-    ai.push(Script::answer(&"word ".repeat(25_000)));
+    ai.push(Script::huge(150_000));
     assert!(Reply::ask(&app, &streamed("too much?")).await.text.contains("\"code\":\"interrupted\""));
 }

@@ -9,7 +9,7 @@ use sophie_actors::protocol::ErrorCode;
 use tokio::time::Instant;
 
 use crate::ai_server::{AiServer, Script};
-use crate::support::{Backends, SOON, eventually, member};
+use crate::support::{Answer, Backends, Broker, SOON, TestSocket, eventually, member};
 
 fn down() -> Script {
     Script::refusal(503, "", "", &[])
@@ -179,4 +179,50 @@ async fn answers_that_break_off_count_and_those_that_were_dropped_do_not() {
     backends.ask().await;
     backends.ask().await;
     assert_eq!((backends.ended("a", "failed"), backends.view("a").state), (2, "open"));
+}
+
+// ---- the whole program
+
+#[tokio::test]
+async fn the_log_says_once_that_a_backend_is_left_out_and_once_that_it_is_back() {
+    let ai = AiServer::start().await;
+    ai.set_default(down);
+    let url = ai.base_url();
+    let env = [
+        ("SOPHIE__AI__BACKEND", "openai"),
+        ("OPENAI_BASE_URL", url.as_str()),
+        ("OPENAI_API_KEY", "hunter2hunter2"),
+        ("SOPHIE__AI__RETRIES", "0"),
+    ];
+    let broker = Broker::start(0, &env).await;
+    let ready = async || {
+        let url = format!("http://{}/health/ready", broker.address);
+        let response = reqwest::get(url).await.expect("a response");
+        (response.status().as_u16(), response.json::<serde_json::Value>().await.expect("JSON")["details"]["ai"].clone())
+    };
+    assert_eq!(ready().await, (200, json!({ "backends": 1, "available": 1 })));
+    let mut socket = TestSocket::open(broker.address, "s1", "").await;
+    for n in 0..7 {
+        let end = Answer::to(&mut socket, &format!("{n}"), &format!("question {n}")).await.end;
+        assert_eq!(end["code"], "ai_unavailable", "{end}");
+        assert!(end["retry_after_ms"].is_u64(), "{end}");
+    }
+    assert_eq!(ai.calls(), 5, "then it is left out");
+    assert_eq!(ready().await, (200, json!({ "backends": 1, "available": 0 })), "a chat without a model is a chat");
+    ai.set_default(|| Script::answer("Back."));
+    let until = Instant::now() + SOON * 2;
+    for n in 7.. {
+        let answer = Answer::to(&mut socket, &format!("{n}"), &format!("question {n}")).await;
+        if answer.end["type"] == "answer.end" {
+            assert_eq!(answer.text, "Back.");
+            break;
+        }
+        assert!(Instant::now() < until, "it never comes back: {}", answer.end);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let count = |line: &str| broker.log().matches(line).count();
+    eventually("the last line", SOON, || async { (count("backend=openai state=closed") > 0).then_some(()) }).await;
+    let log = broker.log();
+    assert_eq!((count("backend=openai state=open"), count("backend=openai state=closed")), (1, 1), "{log}");
+    assert!(log.contains("status=503") && !log.contains("hunter2"), "{log}");
 }
