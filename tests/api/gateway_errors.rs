@@ -44,7 +44,9 @@ in_both_modes!(a_failure_in_the_middle_ends_the_stream_without_done, a_failed_an
 
 #[tokio::test]
 async fn a_failure_before_the_first_chunk_is_the_responses_status() {
-    let cases: Vec<(fn() -> Script, u16, &str)> = vec![
+    /// What the backend does, the status, and `x-should-retry`.
+    type Case = (fn() -> Script, u16, &'static str);
+    let cases: [Case; 8] = [
         (|| Script::refusal(400, "invalid_request_error", "", &[]), 400, ""),
         (|| Script::refusal(401, "invalid_request_error", "invalid_api_key", &[]), 503, "false"),
         (|| Script::refusal(429, "insufficient_quota", "insufficient_quota", &[]), 503, "false"),
