@@ -194,7 +194,7 @@ impl Application {
             registry: registry.clone(),
             limiter,
             answers: answers.0,
-            slots: Slots::new(settings.limits.answers_per_session),
+            slots: Slots::new(stores.slots.clone(), &settings.limits, metrics.clone()),
             stores,
             options: settings.session.clone(),
             metrics,

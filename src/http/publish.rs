@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use sophie_actors::answers::{Ask, estimate_tokens};
+use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{GroupName, MessageId, UserId};
 use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
@@ -62,6 +62,8 @@ pub struct Speaker {
     pub once: Option<(String, String)>,
     /// What was reserved.
     pub permit: Permit,
+    /// For the answer; operators need none.
+    pub slot: Option<Slot>,
 }
 
 /// `POST /api/groups/{group}/messages`
@@ -75,6 +77,10 @@ pub async fn by_application(
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     let speech = Speech::read(&body, &state.services)?;
     let once = idempotency_key(&request, &application.name)?;
+    let slot = match speech.text.is_some() && speech.assistant {
+        true => Some(state.services.slots.take(None).await?),
+        false => None,
+    };
     let admit = Admit {
         caller: Caller::Application(application.clone()),
         address: client_address(&request, &state),
@@ -85,7 +91,7 @@ pub async fn by_application(
         Ok(verdict) => verdict.map_err(Refusal::from)?,
         Err(_) => return Err(Refusal::internal().into()),
     };
-    let speaker = Speaker { author: application.name, role: Role::System, once, permit };
+    let speaker = Speaker { author: application.name, role: Role::System, once, permit, slot };
     speak(&state.services, group, speech, speaker).await
 }
 
@@ -113,7 +119,7 @@ pub async fn speak(
     speech: Speech,
     speaker: Speaker,
 ) -> Result<HttpResponse, ApiError> {
-    let Speaker { author, role, once, permit } = speaker;
+    let Speaker { author, role, once, permit, slot } = speaker;
     let Some(text) = speech.text else {
         let event = speech.event.unwrap_or_default();
         let frame = Event::Foreign { group: &group, event: &event }.encode();
@@ -171,7 +177,7 @@ pub async fn speak(
             once,
             past_cache: false,
             permit,
-            slot: None,
+            slot,
             asked_at: Instant::now(),
         };
         services.answers.send(ask).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;

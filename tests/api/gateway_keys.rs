@@ -158,3 +158,21 @@ async fn tokens_are_charged_to_who_caused_them(mode: Mode) {
     assert_eq!(refused.header("retry-after"), "120");
     assert_eq!(ai.calls(), 2);
 }
+
+#[tokio::test]
+async fn the_services_answers_at_once_are_those_of_applications_too() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[("SOPHIE__LIMITS__ANSWERS_AT_ONCE", "1")]).await;
+    let (script, gate) = Script::gated();
+    ai.push(script);
+    gate.word("one ");
+    let mut first = app.request("POST", "/v1/chat/completions").json(&streamed("?")).send().await.expect("a response");
+    let refused = Reply::ask(&app, &question("another?")).await;
+    assert_eq!((refused.status, refused.error()["code"].as_str()), (503, Some("busy")));
+    assert!(!refused.header("retry-after").is_empty());
+    gate.finish();
+    while first.chunk().await.expect("read").is_some() {}
+    eventually("free again", SOON, async || {
+        (Reply::ask(&app, &question("another?")).await.status == 200).then_some(())
+    })
+    .await;
+}

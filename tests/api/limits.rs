@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::ai_server::Script;
-use crate::support::{Answer, JWT, Mode, TestApp, TestSocket, Token, start_with_ai};
+use crate::ai_server::{AiServer, Script};
+use crate::support::{Answer, JWT, Mode, SOON, TestApp, TestSocket, Token, eventually, start_with_ai};
 
 const ON: (&str, &str) = ("SOPHIE__LIMITS__ENABLED", "true");
 /// Nothing comes back while a test runs.
@@ -30,6 +30,10 @@ in_both_modes!(
     the_messages_of_an_address_are_limited,
     tokens_are_charged_for_what_the_backend_wrote_and_not_for_a_hit,
     notes_reserve_no_tokens,
+    a_hit_costs_a_request_and_no_tokens,
+    a_group_and_the_service_have_limits_of_their_own_and_a_refusal_takes_nothing,
+    an_acknowledgement_tells_what_nears_its_end,
+    an_operator_sees_what_is_left_and_gives_it_back,
 );
 
 async fn a_burst_is_let_through_and_then_refused_before_logging(mode: Mode) {
@@ -153,4 +157,164 @@ async fn without_limits_only_the_answers_at_once_are_counted() {
         }
     }
     assert_eq!(socket.say("last", "hi").await["seq"], 701);
+}
+
+/// What a subject has left, by the limits' names.
+async fn left(app: &TestApp, subject: &str) -> Value {
+    let (status, body) = app.admin("GET", &format!("/admin/api/limits/{subject}"), None).await;
+    assert_eq!(status, 200, "{body}");
+    let limits = body["limits"].as_array().expect("a list");
+    limits
+        .iter()
+        .map(|limit| (limit["name"].as_str().expect("a name").to_owned(), limit["remaining"].clone()))
+        .collect()
+}
+
+async fn a_hit_costs_a_request_and_no_tokens(mode: Mode) {
+    let limits = [ON, SLOW, ("SOPHIE__LIMITS__USER_TOKENS_PER_HOUR", "3600"), JWT[0], JWT[1]];
+    let (ai, app) = start_with_ai(mode, &limits).await;
+    let query = |user: &str| format!("?token={}", Token::of(user).sign());
+    ai.push(Script::answer("Short."));
+    let mut alice = app.open_with("s1", &query("alice")).await;
+    assert_eq!(Answer::to(&mut alice, "1", "?").await.start["cache"], "miss");
+    let mut bob = app.open_with("s2", &query("bob")).await;
+    assert_eq!(Answer::to(&mut bob, "1", "?").await.start["cache"], "hit");
+    // The end is told before the books are settled. One token comes back in a second.
+    let settled = eventually("settled", SOON, async || {
+        let bob = left(&app, "bob").await;
+        (bob["user_tokens"] == 3_600).then_some(bob)
+    });
+    assert_eq!(settled.await["user_messages"], 4);
+    let alice = left(&app, "alice").await;
+    assert!(alice["user_tokens"].as_u64().is_some_and(|left| (3_500..3_600).contains(&left)), "{alice}");
+    assert_eq!(alice["user_messages"], 4);
+}
+
+async fn a_group_and_the_service_have_limits_of_their_own_and_a_refusal_takes_nothing(mode: Mode) {
+    let limits = [
+        ON,
+        SLOW,
+        ("SOPHIE__LIMITS__GROUP_MESSAGES_PER_MINUTE", "1"),
+        ("SOPHIE__LIMITS__SERVICE_MESSAGES_PER_MINUTE", "3"),
+        ("SOPHIE__LIMITS__GROUP_TOKENS_PER_HOUR", "600"),
+    ];
+    let app = TestApp::patient(mode, &limits).await;
+    let (mut one, mut two) = (app.open("s1").await, app.open("s2").await);
+    for socket in [&mut one, &mut two] {
+        socket.ask("join", json!({"type": "group.join", "group": "team"})).await;
+    }
+    let in_team = |text: &str| json!({"type": "message.send", "text": text, "group": "team", "assistant": false});
+    assert_eq!(one.ask("1", in_team("hi")).await["type"], "ack");
+    let refused = two.ask("1", in_team("hi")).await;
+    is_rate_limited(&refused);
+    assert!(refused["message"].as_str().expect("text").contains("messages a minute of a group"), "{refused}");
+    assert_eq!(left(&app, "guest:s2").await["user_messages"], 5, "nothing was taken of the user");
+    assert_eq!(left(&app, "group:team").await, json!({"group_messages": 0, "group_tokens": 600}));
+    for (socket, id) in [(&mut one, "2"), (&mut two, "2")] {
+        assert_eq!(socket.ask(id, note("at home")).await["type"], "ack");
+    }
+    let mut three = app.open("s3").await;
+    let refused = three.ask("1", note("hi")).await;
+    is_rate_limited(&refused);
+    assert!(refused["message"].as_str().expect("text").contains("whole service"), "{refused}");
+    let text = app.request("GET", "/metrics").send().await.expect("a response").text().await.expect("text");
+    for limit in ["group_messages", "service_messages"] {
+        assert!(text.contains(&format!("sophie_refused_total{{limit=\"{limit}\"}} 1")), "{limit}");
+    }
+}
+
+async fn an_acknowledgement_tells_what_nears_its_end(mode: Mode) {
+    let tokens = ("SOPHIE__LIMITS__USER_TOKENS_PER_HOUR", "3000");
+    let (ai, app) = start_with_ai(mode, &[ON, SLOW, tokens, ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "9")]).await;
+    ai.set_default(Script::silent);
+    let mut socket = app.open("s1").await;
+    for n in 1..=3 {
+        assert_eq!(socket.ask(&n.to_string(), note("hi")).await["limits"], Value::Null);
+    }
+    let ack = socket.ask("4", note("hi")).await;
+    let requests = &ack["limits"]["requests"];
+    assert_eq!((&requests["limit"], &requests["remaining"]), (&json!(5), &json!(1)), "{ack}");
+    assert!(requests["reset_ms"].as_u64().is_some_and(|ms| (230_000..=240_000).contains(&ms)), "{ack}");
+    assert_eq!(ack["limits"]["tokens"], Value::Null, "notes are not about tokens");
+    let mut other = app.open("s2").await;
+    for n in 1..=4 {
+        let ack = other.ask(&n.to_string(), json!({"type": "message.send", "text": "?"})).await;
+        assert_eq!((&ack["type"], &ack["limits"]["tokens"]), (&json!("ack"), &Value::Null), "{n}");
+    }
+    let ack = other.ask("5", json!({"type": "message.send", "text": "?"})).await;
+    assert_eq!(ack["limits"]["tokens"]["limit"], 3_000);
+    assert!(ack["limits"]["tokens"]["remaining"].as_u64().is_some_and(|left| left <= 600), "{ack}");
+    // What was logged before costs nothing, and is acknowledged as such.
+    assert_eq!(socket.ask("1", note("hi")).await["limits"], Value::Null);
+}
+
+async fn an_operator_sees_what_is_left_and_gives_it_back(mode: Mode) {
+    let app = TestApp::patient(mode, &[ON, SLOW, ("SOPHIE__LIMITS__USER_BURST", "2")]).await;
+    let mut socket = app.open("s1").await;
+    for id in ["1", "2"] {
+        assert_eq!(socket.ask(id, note("hi")).await["type"], "ack");
+    }
+    is_rate_limited(&socket.ask("3", note("hi")).await);
+    let (_, seen) = app.admin("GET", "/admin/api/limits/guest:s1", None).await;
+    assert_eq!(seen["subject"], "user:guest:s1");
+    let messages = &seen["limits"][0];
+    assert_eq!(
+        (&messages["name"], &messages["limit"], &messages["remaining"]),
+        (&json!("user_messages"), &json!(2), &json!(0))
+    );
+    assert!(messages["reset_at"].as_str().is_some_and(|at| at.ends_with('Z') && at > "2025"), "{messages}");
+    let (status, given) = app.admin("DELETE", "/admin/api/limits/user:guest:s1", None).await;
+    assert_eq!((status, &given["limits"][0]["remaining"]), (200, &json!(2)));
+    assert_eq!(socket.ask("3", note("hi")).await["type"], "ack");
+    assert_eq!(left(&app, "127.0.0.1").await["address_messages"], 57);
+    assert_eq!(left(&app, "address:127.0.0.1").await["address_connects"], 119);
+    for (method, path, status) in
+        [("GET", "group:a%20b", 400), ("DELETE", "address:here", 400), ("PUT", "alice", 405), ("GET", "some/one", 200)]
+    {
+        assert_eq!(app.admin(method, &format!("/admin/api/limits/{path}"), None).await.0, status, "{path}");
+    }
+    assert_eq!(app.request("GET", "/admin/api/limits/alice").send().await.expect("a response").status(), 401);
+}
+
+#[tokio::test]
+async fn while_redis_is_frozen_this_nodes_own_limits_apply_and_the_shared_ones_come_back() {
+    let ai = AiServer::start().await;
+    ai.set_default(Script::silent);
+    let url = ai.base_url();
+    let environment = [
+        ("SOPHIE__AI__BACKEND", "openai"),
+        ("OPENAI_BASE_URL", url.as_str()),
+        ("OPENAI_API_KEY", "x"),
+        ON,
+        SLOW,
+        ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "1"),
+    ];
+    let app = TestApp::start(Mode::Redis, &environment).await;
+    let mut socket = app.open("s1").await;
+    let question = |text: &str| json!({"type": "message.send", "text": text});
+    assert_eq!(socket.insist_on("1", question("a long one")).await["type"], "ack");
+    let degraded = async |dependency: &str, value: u8| {
+        let line = format!("sophie_degraded{{dependency=\"{dependency}\"}} {value}");
+        eventually(&line, SOON, async || {
+            let text = app.request("GET", "/metrics").send().await.expect("a response").text().await.expect("text");
+            text.contains(&line).then_some(())
+        })
+        .await;
+    };
+    app.redis().freeze();
+    // The node knows of its own answer, and refuses before anything is logged.
+    assert_eq!(socket.ask("2", question("another")).await["code"], "busy");
+    degraded("slots", 1).await;
+    // Nothing can be logged, so it is refunded; the node's own five are not used up by trying.
+    for n in 0..7 {
+        assert_eq!(socket.ask(&format!("n{n}"), note("hi")).await["code"], "store_unavailable");
+    }
+    degraded("limits", 1).await;
+    app.redis().thaw();
+    assert_eq!(socket.insist_on("3", note("back")).await["type"], "ack");
+    degraded("limits", 0).await;
+    // The answer under way holds its slot, on Redis's books again.
+    degraded("slots", 0).await;
+    assert_eq!(socket.insist_on("4", question("another")).await["code"], "busy");
+    assert_eq!(left(&app, "guest:s1").await["user_messages"], 3);
 }

@@ -46,6 +46,7 @@ mod nodes;
 mod nodes_answers;
 mod nodes_faults;
 mod nodes_flights;
+mod nodes_limits;
 mod recovery;
 mod redis_faults;
 mod redis_flaps;

@@ -315,6 +315,10 @@ impl GroupAnswer {
                 ("failed", Logged::AnswerError { group: self.ask.group.clone(), failure }, estimate)
             }
         };
+        // Who has seen the end may ask the next question.
+        if let Some(slot) = self.ask.slot.take() {
+            slot.give_back().await;
+        }
         self.log_end(logged).await;
         self.parts.metrics.answers.with_label_values(&[label]).inc();
         self.parts.metrics.answer_seconds.observe(latency.as_secs_f64());

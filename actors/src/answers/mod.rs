@@ -6,6 +6,7 @@
 //! end as `interrupted` once their leases have run out.
 
 mod conversation;
+mod desk;
 mod digest;
 mod flying;
 mod generate;

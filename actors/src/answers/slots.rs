@@ -1,59 +1,237 @@
-//! How many answers a session has under way.
+//! How many answers a session, and the whole service, has under way.
+//!
+//! Slots are leases that all nodes share. While those are away this node's own count applies; what it gave meanwhile
+//! becomes a lease when they are back. One task renews and gives back, so that no renewal comes after the end.
 
-use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::ids::SessionId;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
 
-/// The slots of all sessions of this node; clones share them.
-#[derive(Debug, Clone)]
+use super::desk::{Desk, Returned};
+use crate::ids::{SessionId, random_text};
+use crate::metrics::Metrics;
+use crate::options::LimitOptions;
+use crate::protocol::{ErrorCode, Refusal};
+use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+
+/// How often leases are renewed: several tries before one ends.
+const RENEW: Duration = Duration::from_secs(4);
+/// How long an answer's end may wait until its slot is free for the next question.
+const GIVE_BACK_WITHIN: Duration = Duration::from_millis(250);
+/// The room of all answers.
+const SERVICE: &str = "service";
+/// After this it is worth asking the full service again, in milliseconds.
+const SERVICE_RETRY_MS: u64 = 1_000;
+
+/// The slots; clones share them.
+#[derive(Clone)]
 pub struct Slots {
-    per_session: usize,
-    taken: Arc<Mutex<HashMap<SessionId, usize>>>,
+    books: Arc<Books>,
+    _keeper: Arc<Keeper>,
 }
 
-/// One slot, free again when dropped.
-#[derive(Debug)]
+/// A slot, free again when dropped.
 pub struct Slot {
-    slots: Slots,
-    session: SessionId,
+    books: Arc<Books>,
+    holder: String,
+}
+
+struct Books {
+    leases: Arc<dyn SlotLeases>,
+    per_session: usize,
+    /// Of all sessions; 0: no limit.
+    at_once: usize,
+    desk: Mutex<Desk>,
+    /// Something was taken or given back.
+    changed: Notify,
+    degraded: AtomicBool,
+    metrics: Metrics,
+}
+
+/// Ends the task with the last user of the slots.
+struct Keeper(JoinHandle<()>);
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn room_of(session: &SessionId) -> String {
+    format!("session:{session}")
 }
 
 impl Slots {
-    /// `per_session` answers at once.
-    pub fn new(per_session: usize) -> Self {
-        Self { per_session, taken: Arc::default() }
+    /// Slots as the options say. Must be called within a tokio runtime, which renews their leases.
+    pub fn new(leases: Arc<dyn SlotLeases>, options: &LimitOptions, metrics: Metrics) -> Self {
+        let books = Arc::new(Books {
+            leases,
+            per_session: options.answers_per_session,
+            at_once: options.answers_at_once,
+            desk: Mutex::default(),
+            changed: Notify::new(),
+            degraded: AtomicBool::new(false),
+            metrics,
+        });
+        let keeper = Keeper(tokio::spawn(keep(books.clone())));
+        Self { books, _keeper: Arc::new(keeper) }
     }
 
-    fn table(&self) -> MutexGuard<'_, HashMap<SessionId, usize>> {
-        // A count is changed in one step; a panic elsewhere leaves it right.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A slot, if one is free.
-    pub fn take(&self, session: &SessionId) -> Option<Slot> {
-        let mut table = self.table();
-        let taken = table.entry(session.clone()).or_insert(0);
-        if *taken >= self.per_session {
-            return None;
+    /// A slot for an answer in a session, or for an application's.
+    ///
+    /// # Errors
+    /// `busy`: none is free.
+    pub async fn take(&self, session: Option<&SessionId>) -> Result<Slot, Refusal> {
+        let books = &self.books;
+        let of_session = session.map(|session| Room { name: room_of(session), slots: books.per_session });
+        let of_service = (books.at_once > 0).then(|| Room { name: SERVICE.into(), slots: books.at_once });
+        let rooms: Vec<Room> = of_session.into_iter().chain(of_service).collect();
+        let slot = Slot { books: books.clone(), holder: random_text(16) };
+        if rooms.is_empty() {
+            return Ok(slot);
         }
-        *taken += 1;
-        Some(Slot { slots: self.clone(), session: session.clone() })
+        let full = match books.heard(books.leases.take(&slot.holder, &rooms).await) {
+            Ok(Ok(())) => {
+                books.desk().enter(&slot.holder, &rooms);
+                None
+            }
+            Ok(Err(full)) => Some(full),
+            // It may have been taken all the same: then it is renewed or given back like the others.
+            Err(_) => {
+                let mut desk = books.desk();
+                let full = rooms.iter().position(|room| desk.count(&room.name) >= room.slots);
+                desk.enter(&slot.holder, &rooms);
+                full
+            }
+        };
+        books.changed.notify_one();
+        match full.and_then(|full| rooms.get(full)) {
+            None => Ok(slot),
+            Some(room) => Err(busy(room)),
+        }
     }
 
-    /// How many are taken.
-    pub fn taken(&self, session: &SessionId) -> usize {
-        self.table().get(session).copied().unwrap_or(0)
+    /// How many slots of a session are taken by answers that are written here.
+    pub fn taken_here(&self, session: &SessionId) -> usize {
+        self.books.desk().count(&room_of(session))
+    }
+
+    /// How many slots of a session are taken, on all nodes.
+    pub async fn taken(&self, session: &SessionId) -> usize {
+        match self.books.heard(self.books.leases.taken(&room_of(session)).await) {
+            Ok(taken) => taken,
+            Err(_) => self.taken_here(session),
+        }
+    }
+}
+
+fn busy(room: &Room) -> Refusal {
+    let mut refusal =
+        Refusal::new(ErrorCode::Busy, "this session has as many answers under way as it may; wait for one to end");
+    if room.name == SERVICE {
+        refusal.message = "the service has as many answers under way as it may; try again in a moment".into();
+        refusal.retry_after_ms = Some(SERVICE_RETRY_MS);
+    }
+    refusal
+}
+
+impl Slot {
+    /// Gives it back, and waits a moment until it is free on all nodes.
+    pub async fn give_back(self) {
+        let (told, done) = oneshot::channel();
+        self.books.give_back(&self.holder, Some(told));
+        // What is not done in time is done later.
+        _ = timeout(GIVE_BACK_WITHIN, done).await;
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot").field("holder", &self.holder).finish_non_exhaustive()
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let mut table = self.slots.table();
-        if let Some(taken) = table.get_mut(&self.session) {
-            *taken -= 1;
-            if *taken == 0 {
-                table.remove(&self.session);
+        self.books.give_back(&self.holder, None);
+    }
+}
+
+impl Books {
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // Each change is one step; a panic elsewhere leaves it right.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, holder: &str, told: Option<oneshot::Sender<()>>) {
+        let mut desk = self.desk();
+        let held = desk.leave(holder);
+        if !held.is_empty() {
+            desk.returned.push(Returned { held, until: Instant::now() + Duration::from_millis(SLOT_LEASE_MS), told });
+            self.changed.notify_one();
+        }
+    }
+
+    /// Notes whether the shared leases are there.
+    fn heard<T>(&self, said: StoreResult<T>) -> StoreResult<T> {
+        let degraded = said.is_err();
+        if self.degraded.swap(degraded, Ordering::Relaxed) != degraded {
+            self.metrics.degraded.with_label_values(&["slots"]).set(i64::from(degraded));
+            match &said {
+                Err(error) => log::warn!("shared slots of answers are away, this node counts its own error={error}"),
+                Ok(_) => log::info!("shared slots of answers are back"),
+            }
+        }
+        said
+    }
+
+    /// Gives back what was returned. Whether nothing is left to do.
+    async fn release(&self) -> bool {
+        let returned = std::mem::take(&mut self.desk().returned);
+        if returned.is_empty() {
+            return true;
+        }
+        let held: Vec<Held> = returned.iter().flat_map(|it| it.held.iter().cloned()).collect();
+        match self.heard(self.leases.release(&held).await) {
+            Ok(()) => {
+                returned.into_iter().filter_map(|it| it.told).for_each(|told| _ = told.send(()));
+                true
+            }
+            Err(_) => {
+                let now = Instant::now();
+                let mut desk = self.desk();
+                desk.returned.extend(returned.into_iter().filter(|it| it.until > now));
+                desk.returned.is_empty()
+            }
+        }
+    }
+}
+
+/// Renews the leases of this node and gives back what is no longer used.
+async fn keep(books: Arc<Books>) {
+    let mut beat_at = Instant::now() + RENEW;
+    // What could not be given back is tried again with the next beat, and not at each change.
+    let mut behind = false;
+    loop {
+        let idle = !behind && books.desk().is_empty();
+        tokio::select! {
+            () = books.changed.notified() => {}
+            () = sleep_until(beat_at), if !idle => {}
+        }
+        let beat = Instant::now() >= beat_at;
+        if beat || !behind {
+            behind = !books.release().await;
+        }
+        if beat {
+            beat_at = Instant::now() + RENEW;
+            let held = books.desk().all_held();
+            if !held.is_empty() {
+                _ = books.heard(books.leases.renew(&held).await);
             }
         }
     }
@@ -62,15 +240,65 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::memory::MemorySlots;
 
-    #[test]
-    fn a_dropped_slot_is_free_again() {
-        let slots = Slots::new(1);
-        let session = SessionId::parse("s").expect("legal");
-        let slot = slots.take(&session).expect("free");
-        assert!(slots.take(&session).is_none());
-        drop(slot);
-        assert_eq!(slots.taken(&session), 0);
-        assert!(slots.take(&session).is_some());
+    fn options(answers_per_session: usize, answers_at_once: usize) -> LimitOptions {
+        LimitOptions {
+            enabled: false,
+            user_messages_per_minute: 1,
+            user_burst: 1,
+            user_tokens_per_hour: 1,
+            address_messages_per_minute: 1,
+            address_tokens_per_hour: 0,
+            group_messages_per_minute: 0,
+            group_tokens_per_hour: 0,
+            service_messages_per_minute: 0,
+            service_tokens_per_hour: 0,
+            answers_per_session,
+            answers_at_once,
+            connects_per_minute: 1,
+        }
+    }
+
+    fn session(name: &str) -> SessionId {
+        SessionId::parse(name).expect("legal")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slot_is_free_again_when_it_was_given_back_or_dropped() {
+        let leases = Arc::new(MemorySlots::default());
+        let slots = Slots::new(leases, &options(1, 0), Metrics::new());
+        let s = session("s");
+        let slot = slots.take(Some(&s)).await.expect("free");
+        assert_eq!(slots.take(Some(&s)).await.expect_err("taken").code, ErrorCode::Busy);
+        assert_eq!((slots.taken_here(&s), slots.taken(&s).await), (1, 1));
+        slot.give_back().await;
+        assert_eq!((slots.taken_here(&s), slots.taken(&s).await), (0, 0));
+        drop(slots.take(Some(&s)).await.expect("free again"));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let _slot = slots.take(Some(&s)).await.expect("dropped is free");
+        drop(slots.take(None).await.expect("an application has no session"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
+        let leases = Arc::new(MemorySlots::default());
+        let one = Slots::new(leases.clone(), &options(2, 3), Metrics::new());
+        let two = Slots::new(leases.clone(), &options(2, 3), Metrics::new());
+        let (a, b) = (session("a"), session("b"));
+        let _first = one.take(Some(&a)).await.expect("free");
+        let _second = two.take(Some(&a)).await.expect("free");
+        one.take(Some(&a)).await.expect_err("both are taken");
+        let third = two.take(Some(&b)).await.expect("another session");
+        let refusal = one.take(Some(&b)).await.expect_err("the service is full");
+        assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::Busy, Some(SERVICE_RETRY_MS)));
+        one.take(None).await.expect_err("for applications too");
+        tokio::time::sleep(Duration::from_millis(5 * SLOT_LEASE_MS)).await;
+        assert_eq!((leases.taken("service").await.expect("read"), one.taken(&a).await), (3, 2));
+        drop(third);
+        // A node that is gone renews nothing.
+        drop((two, _second));
+        tokio::time::sleep(Duration::from_millis(SLOT_LEASE_MS + 1)).await;
+        assert_eq!((leases.taken("service").await.expect("read"), one.taken(&a).await), (1, 1));
     }
 }

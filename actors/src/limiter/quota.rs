@@ -16,9 +16,9 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// Whether the end is near: a fifth of the limit or less is left, and of a small one no more than one unit.
+    /// Whether the end is near: a fifth of the limit or less is left, or the last unit of a small one. One of two is half.
     pub fn is_near_its_end(&self) -> bool {
-        self.remaining <= (self.limit / 5).max(1)
+        self.remaining <= (self.limit / 5).max(u64::from(self.limit > 2))
     }
 
     /// Whether less of it is left, as a share of the limit, than of another.
@@ -82,9 +82,17 @@ mod tests {
 
     #[test]
     fn only_what_nears_its_end_is_worth_a_word() {
-        for (limit, remaining, near) in
-            [(1, 1, true), (5, 2, false), (5, 1, true), (60, 13, false), (60, 12, true), (100_000, 20_001, false)]
-        {
+        for (limit, remaining, near) in [
+            (1, 1, false),
+            (1, 0, true),
+            (2, 1, false),
+            (3, 1, true),
+            (5, 2, false),
+            (5, 1, true),
+            (60, 13, false),
+            (60, 12, true),
+            (100_000, 20_001, false),
+        ] {
             assert_eq!(quota(limit, remaining).is_near_its_end(), near, "{remaining} of {limit}");
         }
         let left = Left { requests: Some(quota(60, 50)), tokens: Some(quota(100, 3)) };

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{ErrorCode, Refusal};
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
+use crate::limiter::Left;
 
 /// Who a message is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,6 +243,8 @@ pub enum Event<'a> {
         message: Option<&'a MessageId>,
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        limits: Option<&'a Left>,
     },
     #[serde(rename = "error")]
     Error {
@@ -311,7 +314,7 @@ impl Event<'_> {
 
     /// A plain `ack`.
     pub fn ack(id: &CommandId) -> Event<'_> {
-        Event::Ack { id, epoch: None, seq: None, message: None, recovered: None }
+        Event::Ack { id, epoch: None, seq: None, message: None, recovered: None, limits: None }
     }
 
     /// An `error` that tells of a refusal.

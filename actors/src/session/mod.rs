@@ -99,7 +99,7 @@ impl Session {
             // Reading it renews it; what fails now is done an hour later, long before the record's day is over.
             ctx.spawn(async move { _ = services.stores.sessions.load(&session).await }.into_actor(self));
         }
-        if !self.sockets.is_empty() || self.services.slots.taken(&self.id) > 0 {
+        if !self.sockets.is_empty() || self.services.slots.taken_here(&self.id) > 0 {
             self.idle_since = Instant::now();
         } else if self.idle_since.elapsed() >= Duration::from_secs(self.services.options.idle_seconds) {
             ctx.stop();

@@ -3,6 +3,7 @@
 use bytestring::ByteString;
 
 use crate::ids::{CommandId, Epoch, MessageId};
+use crate::limiter::Left;
 use crate::metrics::Metrics;
 use crate::outbox::SocketHandle;
 use crate::protocol::{Event, Refusal};
@@ -40,11 +41,12 @@ impl Reply {
         }
     }
 
-    /// Logged at `seq`.
-    pub fn logged(mut self, seq: u64, message: Option<&MessageId>) {
+    /// Logged at `seq`; `limits` are those that near their end.
+    pub fn logged(mut self, seq: u64, message: Option<&MessageId>, limits: Option<&Left>) {
         self.answered = true;
         if let Some(id) = &self.id {
-            self.socket.push(Event::Ack { id, epoch: None, seq: Some(seq), message, recovered: None }.encode());
+            let ack = Event::Ack { id, epoch: None, seq: Some(seq), message, recovered: None, limits };
+            self.socket.push(ack.encode());
         }
     }
 
@@ -53,7 +55,7 @@ impl Reply {
         self.answered = true;
         if let Some(id) = &self.id {
             let (epoch, seq, recovered) = (Some(epoch), Some(seq), Some(recovered));
-            self.socket.push(Event::Ack { id, epoch, seq, message: None, recovered }.encode());
+            self.socket.push(Event::Ack { id, epoch, seq, message: None, recovered, limits: None }.encode());
         }
     }
 

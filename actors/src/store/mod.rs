@@ -9,6 +9,7 @@ pub mod memory;
 mod outbox;
 mod presence;
 pub mod redis;
+mod slots;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
 pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
+pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
 
 use async_trait::async_trait;
 use bytestring::ByteString;
@@ -367,6 +369,8 @@ pub struct Stores {
     pub general: Arc<dyn GeneralCache>,
     /// The rate limits.
     pub limits: Arc<dyn crate::limiter::Limits>,
+    /// The answers at once.
+    pub slots: Arc<dyn SlotLeases>,
     /// The way to the other nodes.
     pub feed: Arc<dyn Feed>,
     /// Who is at the other nodes.

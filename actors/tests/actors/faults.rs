@@ -110,6 +110,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         flights: faulty.inner.flights.clone(),
         feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
+        slots: faulty.clone(),
         limits: faulty,
     };
     (stores, faults)
@@ -238,5 +239,21 @@ impl Limits for Faulty {
     }
     async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
         self.faults.on("fill", "", self.inner.limits.fill(buckets)).await
+    }
+}
+
+#[async_trait]
+impl SlotLeases for Faulty {
+    async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
+        self.faults.on("take", holder, self.inner.slots.take(holder, rooms)).await
+    }
+    async fn renew(&self, held: &[Held]) -> StoreResult<()> {
+        self.faults.on("renew_slots", held.len(), self.inner.slots.renew(held)).await
+    }
+    async fn release(&self, held: &[Held]) -> StoreResult<()> {
+        self.faults.on("release", held.len(), self.inner.slots.release(held)).await
+    }
+    async fn taken(&self, room: &str) -> StoreResult<usize> {
+        self.faults.on("taken", room, self.inner.slots.taken(room)).await
     }
 }

@@ -8,4 +8,5 @@ mod mirror;
 mod registry;
 mod relay;
 mod session;
+mod slots;
 mod support;

@@ -180,7 +180,7 @@ impl World {
             registry: registry.clone(),
             limiter,
             answers,
-            slots: Slots::new(options.limits.answers_per_session),
+            slots: Slots::new(stores.slots.clone(), &options.limits, metrics.clone()),
             stores: stores.clone(),
             options: options.session,
             metrics,

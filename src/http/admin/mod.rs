@@ -18,7 +18,7 @@ use sophie_actors::protocol::{Refusal, Role, timestamp_of};
 use sophie_actors::store::GroupInfo;
 
 use super::publish::{self, Speaker, Speech};
-use super::{ApiError, State, json, no_route, only};
+use super::{ApiError, State, admin_limits, json, no_route, only};
 use crate::auth::credentials::bearer;
 
 /// Rows in a list when the caller does not say how many, and at most.
@@ -45,6 +45,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("PUT, DELETE")),
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
+        .service(admin_limits::resource())
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))
         .service(
@@ -162,7 +163,8 @@ async fn speak(
     let name = group_name(&name)?;
     let speech = Speech::read(&body, &state.services)?;
     let once = publish::idempotency_key(&request, "operator")?;
-    let speaker = Speaker { author: "operator".into(), role: Role::Operator, once, permit: Permit::default() };
+    let (author, permit) = ("operator".into(), Permit::default());
+    let speaker = Speaker { author, role: Role::Operator, once, permit, slot: None };
     publish::speak(&state.services, name, speech, speaker).await
 }
 
@@ -218,7 +220,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    body["answers"] = services.slots.taken(&name).into();
+    body["answers"] = services.slots.taken(&name).await.into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

@@ -2,7 +2,7 @@
 
 use actix::Addr;
 use actix::prelude::SendError;
-use sophie_actors::answers::{End, Next, estimate_tokens};
+use sophie_actors::answers::{End, Next, Slot, estimate_tokens};
 use sophie_actors::limiter::{Admit, Left, Permit, RateLimiter, Refund, Settle};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::{CacheStatus, Usage};
@@ -16,6 +16,8 @@ pub struct Bill {
     limiter: Addr<RateLimiter>,
     metrics: Metrics,
     permit: Option<Permit>,
+    /// One of the answers at once of the whole service, free again with the bill.
+    _slot: Slot,
     left: Left,
     prompt_tokens: u64,
     asked_at: Instant,
@@ -31,8 +33,9 @@ impl Bill {
     /// Reserves what the caller may come to use.
     ///
     /// # Errors
-    /// A limit is used up.
+    /// A limit is used up, or the service has as many answers under way as it may.
     pub async fn open(services: &Services, admit: Admit) -> Result<Self, Refused> {
+        let slot = services.slots.take(None).await.map_err(Refused::busy)?;
         let (asked_at, prompt_tokens) = (Instant::now(), admit.prompt_tokens.unwrap_or(0));
         let admitted = services.limiter.send(admit).timeout(PATIENCE).await.map_err(|_| Refused::internal())?;
         let permit = admitted.map_err(Refused::over_limit)?;
@@ -41,6 +44,7 @@ impl Bill {
             metrics: services.metrics.clone(),
             left: permit.left().clone(),
             permit: Some(permit),
+            _slot: slot,
             prompt_tokens,
             asked_at,
             status: None,

@@ -6,7 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
 use sophie_actors::backend::BackendError;
 use sophie_actors::limiter::{Left, Refused as OverLimit};
-use sophie_actors::protocol::ErrorCode;
+use sophie_actors::protocol::{ErrorCode, Refusal};
 
 use super::headers;
 
@@ -99,6 +99,13 @@ impl Refused {
         let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("draining"), message);
         // The next try is to find another node.
         Self { closes: true, ..refused.later(1) }
+    }
+
+    /// 503: as many answers are under way as may be.
+    pub fn busy(refusal: Refusal) -> Self {
+        let code = Some(refusal.code.as_str());
+        let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, code, &refusal.message);
+        refused.later(refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000))
     }
 
     /// Which field it is about.

@@ -78,12 +78,7 @@ impl Work {
     /// What the message may cost: a slot for its answer, and the rate limits.
     async fn admit(&self, group: &GroupName, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
         let slot = match assistant {
-            true => Some(self.services.slots.take(&self.session).ok_or_else(|| {
-                Refusal::new(
-                    ErrorCode::Busy,
-                    "this session has as many answers under way as it may; wait for one to end",
-                )
-            })?),
+            true => Some(self.services.slots.take(Some(&self.session)).await?),
             false => None,
         };
         let admit = Admit {

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::Work;
 use crate::answers::Ask;
 use crate::ids::{GroupName, MessageId};
+use crate::limiter::Left;
 use crate::messages::*;
 use crate::protocol::{ErrorCode, Logged, Message, Refusal, Role, SendMessage, timestamp};
 use crate::session::Reply;
@@ -17,13 +18,15 @@ struct Sent {
     message: Option<MessageId>,
     deliver: Option<Deliver>,
     ask: Option<Ask>,
+    /// The limits that near their end.
+    limits: Option<Left>,
 }
 
 impl Work {
     pub(super) async fn send(&self, message: SendMessage, reply: Reply) {
         match self.try_send(message, &reply).await {
             Ok(sent) => {
-                reply.logged(sent.seq, sent.message.as_ref());
+                reply.logged(sent.seq, sent.message.as_ref(), sent.limits.as_ref());
                 match sent.deliver {
                     Some(deliver) => self.deliver(deliver).await,
                     // The first try may have been logged without anybody here learning of it.
@@ -56,7 +59,7 @@ impl Work {
             Err(refusal) => {
                 return match self.services.stores.logs.recall(&once).await {
                     Ok(Some(Appended::Again { seq, message, .. })) => {
-                        Ok(Sent { group, seq, message, deliver: None, ask: None })
+                        Ok(Sent { group, seq, message, deliver: None, ask: None, limits: None })
                     }
                     Ok(Some(Appended::Conflict)) => Err(reused_id()),
                     _ => Err(refusal),
@@ -108,10 +111,14 @@ impl Work {
             _ => None,
         };
         // What is still to be answered is settled at the answer's end.
-        if deliver.is_none() && ask.is_none() {
-            self.refund(admitted.permit).await;
-        }
-        Ok(Sent { group, seq, message, deliver, ask })
+        let limits = match deliver.is_none() && ask.is_none() {
+            true => {
+                self.refund(admitted.permit).await;
+                None
+            }
+            false => admitted.permit.left().near_their_end(),
+        };
+        Ok(Sent { group, seq, message, deliver, ask, limits })
     }
 }
 

@@ -12,12 +12,14 @@ mod membership;
 mod outbox;
 mod presence;
 mod sessions;
+mod slots;
 mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use expiring::Expiring;
+pub use slots::MemorySlots;
 
 use self::cache::MemoryCache;
 use self::feed::MemoryFeed;
@@ -63,6 +65,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         )),
         general: Arc::new(MemoryGeneralCache::new()),
         limits: Arc::new(MemoryLimits::new()),
+        slots: Arc::new(MemorySlots::default()),
         feed: Arc::new(MemoryFeed),
         presence: Arc::new(Alone),
         outbox: Arc::new(Alone),

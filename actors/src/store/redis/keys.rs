@@ -127,6 +127,11 @@ impl Keys {
         format!("{}:joined:", self.prefix)
     }
 
+    /// Who has slots of a session, or of the service.
+    pub(super) fn slots(&self, room: &str) -> String {
+        format!("{}:slots:{room}", self.prefix)
+    }
+
     /// A bucket's key.
     pub(crate) fn limit(&self, bucket: &str) -> String {
         format!("{}:limit:{bucket}", self.prefix)

@@ -17,6 +17,7 @@ mod presence;
 #[cfg(test)]
 pub(crate) mod server;
 mod sessions;
+mod slots;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use self::membership::RedisMembership;
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
+use self::slots::RedisSlots;
 pub(crate) use self::source::Source;
 use super::{StoreError, Stores};
 use crate::django::Kind;
@@ -135,6 +137,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
         )),
         general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
+        slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
