@@ -143,6 +143,11 @@ impl ApiKeys {
         &self.anybody
     }
 
+    /// The holder of the key of this name.
+    pub fn named(&self, name: &str) -> Option<&KeyHolder> {
+        self.keys.iter().map(|(holder, _)| holder).find(|holder| holder.name == name)
+    }
+
     /// Whom the key that was given lets in, if it is one. Every key is looked at, so that time tells nothing.
     pub fn holder_of(&self, given: &str) -> Option<&KeyHolder> {
         let given = digest(given);

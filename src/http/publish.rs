@@ -144,17 +144,17 @@ pub async fn speak(
     let user = UserId::from(message.author.as_str());
     let body = Logged::Message { group: group.clone(), message }.encode();
     let append = Append { group: group.clone(), body: body.clone(), message: Some(id.clone()), once: once.clone() };
-    let (seq, id, answered) = match services.stores.logs.append(append).await {
+    let (seq, id, new, answered) = match services.stores.logs.append(append).await {
         Ok(Appended::New { epoch, seq }) => {
             services.metrics.logged.inc();
             let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
             _ = services.deliver(deliver).await;
-            (seq, id, false)
+            (seq, id, true, false)
         }
         Ok(Appended::Again { seq, message, answered }) => {
             // The first try may have been logged without anybody here learning of it.
             _ = services.registry.send(Reached { group: group.clone(), seq }).timeout(PATIENCE).await;
-            (seq, message.unwrap_or(id), answered)
+            (seq, message.unwrap_or(id), false, answered)
         }
         Ok(Appended::Conflict) => {
             _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
@@ -181,6 +181,9 @@ pub async fn speak(
             asked_at: Instant::now(),
         };
         services.answers.send(ask).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+    } else if !new {
+        // A repetition costs nothing.
+        _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
     Ok(HttpResponse::Ok().json(json!({"group": group, "seq": seq, "message": id})))
 }

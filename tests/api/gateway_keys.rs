@@ -125,6 +125,8 @@ async fn a_keys_limits_are_its_own_and_told(mode: Mode) {
         assert_eq!(refused.header("x-should-retry"), "");
     }
     assert_eq!(ask(&app, "key-of-the-lab", &question("?")).await.status, 200, "another key's limit is another one");
+    let (_, seen) = app.admin("GET", "/admin/api/limits/key:shop", None).await;
+    assert_eq!((&seen["limits"][0]["limit"], &seen["limits"][0]["remaining"]), (&json!(2), &json!(0)), "{seen}");
     assert_eq!(ai.calls(), 2);
 }
 

@@ -34,6 +34,7 @@ in_both_modes!(
     a_group_and_the_service_have_limits_of_their_own_and_a_refusal_takes_nothing,
     an_acknowledgement_tells_what_nears_its_end,
     an_operator_sees_what_is_left_and_gives_it_back,
+    an_application_that_says_the_same_again_pays_once,
 );
 
 async fn a_burst_is_let_through_and_then_refused_before_logging(mode: Mode) {
@@ -274,6 +275,16 @@ async fn an_operator_sees_what_is_left_and_gives_it_back(mode: Mode) {
         assert_eq!(app.admin(method, &format!("/admin/api/limits/{path}"), None).await.0, status, "{path}");
     }
     assert_eq!(app.request("GET", "/admin/api/limits/alice").send().await.expect("a response").status(), 401);
+}
+
+async fn an_application_that_says_the_same_again_pays_once(mode: Mode) {
+    let app = TestApp::patient(mode, &[ON, SLOW]).await;
+    for _ in 0..3 {
+        let request = app.request("POST", "/api/groups/team/messages").header("idempotency-key", "k");
+        let response = request.json(&json!({"text": "hi"})).send().await.expect("a response");
+        assert_eq!(response.status(), 200);
+    }
+    assert_eq!(left(&app, "key:application").await["key_requests"], 4);
 }
 
 #[tokio::test]

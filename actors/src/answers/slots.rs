@@ -1,7 +1,7 @@
 //! How many answers a session, and the whole service, has under way.
 //!
 //! Slots are leases that all nodes share. While those are away this node's own count applies; what it gave meanwhile
-//! becomes a lease when they are back. One task renews and gives back, so that no renewal comes after the end.
+//! becomes a lease when they are back. One task renews them all, and gives back what is no longer used.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,6 +47,8 @@ struct Books {
     /// Of all sessions; 0: no limit.
     at_once: usize,
     desk: Mutex<Desk>,
+    /// Held while leases are renewed or given back: no renewal may come after the end.
+    order: tokio::sync::Mutex<()>,
     /// Something was taken or given back.
     changed: Notify,
     degraded: AtomicBool,
@@ -74,6 +76,7 @@ impl Slots {
             per_session: options.answers_per_session,
             at_once: options.answers_at_once,
             desk: Mutex::default(),
+            order: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             degraded: AtomicBool::new(false),
             metrics,
@@ -95,7 +98,12 @@ impl Slots {
         if rooms.is_empty() {
             return Ok(slot);
         }
-        let full = match books.heard(books.leases.take(&slot.holder, &rooms).await) {
+        let mut said = books.leases.take(&slot.holder, &rooms).await;
+        // A slot that this node has given back a moment ago may not be free on the books yet.
+        if matches!(said, Ok(Err(_))) && books.settle_returns().await {
+            said = books.leases.take(&slot.holder, &rooms).await;
+        }
+        let full = match books.heard(said) {
             Ok(Ok(())) => {
                 books.desk().enter(&slot.holder, &rooms);
                 None
@@ -190,8 +198,15 @@ impl Books {
         said
     }
 
+    /// Sees to it that what was returned is given back. `false`: nothing was.
+    async fn settle_returns(&self) -> bool {
+        let (under_way, waiting) = (self.order.try_lock().is_err(), !self.desk().returned.is_empty());
+        (under_way || waiting) && self.release().await
+    }
+
     /// Gives back what was returned. Whether nothing is left to do.
     async fn release(&self) -> bool {
+        let _alone = self.order.lock().await;
         let returned = std::mem::take(&mut self.desk().returned);
         if returned.is_empty() {
             return true;
@@ -208,6 +223,15 @@ impl Books {
                 desk.returned.extend(returned.into_iter().filter(|it| it.until > now));
                 desk.returned.is_empty()
             }
+        }
+    }
+
+    /// Renews what is held.
+    async fn renew(&self) {
+        let _alone = self.order.lock().await;
+        let held = self.desk().all_held();
+        if !held.is_empty() {
+            _ = self.heard(self.leases.renew(&held).await);
         }
     }
 }
@@ -229,76 +253,7 @@ async fn keep(books: Arc<Books>) {
         }
         if beat {
             beat_at = Instant::now() + RENEW;
-            let held = books.desk().all_held();
-            if !held.is_empty() {
-                _ = books.heard(books.leases.renew(&held).await);
-            }
+            books.renew().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::memory::MemorySlots;
-
-    fn options(answers_per_session: usize, answers_at_once: usize) -> LimitOptions {
-        LimitOptions {
-            enabled: false,
-            user_messages_per_minute: 1,
-            user_burst: 1,
-            user_tokens_per_hour: 1,
-            address_messages_per_minute: 1,
-            address_tokens_per_hour: 0,
-            group_messages_per_minute: 0,
-            group_tokens_per_hour: 0,
-            service_messages_per_minute: 0,
-            service_tokens_per_hour: 0,
-            answers_per_session,
-            answers_at_once,
-            connects_per_minute: 1,
-        }
-    }
-
-    fn session(name: &str) -> SessionId {
-        SessionId::parse(name).expect("legal")
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slot_is_free_again_when_it_was_given_back_or_dropped() {
-        let leases = Arc::new(MemorySlots::default());
-        let slots = Slots::new(leases, &options(1, 0), Metrics::new());
-        let s = session("s");
-        let slot = slots.take(Some(&s)).await.expect("free");
-        assert_eq!(slots.take(Some(&s)).await.expect_err("taken").code, ErrorCode::Busy);
-        assert_eq!((slots.taken_here(&s), slots.taken(&s).await), (1, 1));
-        slot.give_back().await;
-        assert_eq!((slots.taken_here(&s), slots.taken(&s).await), (0, 0));
-        drop(slots.take(Some(&s)).await.expect("free again"));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        let _slot = slots.take(Some(&s)).await.expect("dropped is free");
-        drop(slots.take(None).await.expect("an application has no session"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
-        let leases = Arc::new(MemorySlots::default());
-        let one = Slots::new(leases.clone(), &options(2, 3), Metrics::new());
-        let two = Slots::new(leases.clone(), &options(2, 3), Metrics::new());
-        let (a, b) = (session("a"), session("b"));
-        let _first = one.take(Some(&a)).await.expect("free");
-        let _second = two.take(Some(&a)).await.expect("free");
-        one.take(Some(&a)).await.expect_err("both are taken");
-        let third = two.take(Some(&b)).await.expect("another session");
-        let refusal = one.take(Some(&b)).await.expect_err("the service is full");
-        assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::Busy, Some(SERVICE_RETRY_MS)));
-        one.take(None).await.expect_err("for applications too");
-        tokio::time::sleep(Duration::from_millis(5 * SLOT_LEASE_MS)).await;
-        assert_eq!((leases.taken("service").await.expect("read"), one.taken(&a).await), (3, 2));
-        drop(third);
-        // A node that is gone renews nothing.
-        drop((two, _second));
-        tokio::time::sleep(Duration::from_millis(SLOT_LEASE_MS + 1)).await;
-        assert_eq!((leases.taken("service").await.expect("read"), one.taken(&a).await), (1, 1));
     }
 }

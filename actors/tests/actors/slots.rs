@@ -23,10 +23,7 @@ impl Node {
         tokio::time::pause();
         let (stores, faults) = faults::stores(memory_options());
         let metrics = Metrics::new();
-        let mut options = Options::default().limits;
-        options.answers_per_session = 2;
-        let slots = Slots::new(stores.slots.clone(), &options, metrics.clone());
-        Self { slots, stores, faults, metrics }
+        Self { slots: slots(&stores, 2, 0, &metrics), stores, faults, metrics }
     }
 
     fn degraded(&self) -> i64 {
@@ -39,9 +36,57 @@ impl Node {
     }
 }
 
+fn slots(stores: &Stores, per_session: usize, at_once: usize, metrics: &Metrics) -> Slots {
+    let mut options = Options::default().limits;
+    (options.answers_per_session, options.answers_at_once) = (per_session, at_once);
+    Slots::new(stores.slots.clone(), &options, metrics.clone())
+}
+
 /// Longer than a lease, so that only what is renewed is left.
 async fn a_lease_passes() {
     sleep(Duration::from_millis(SLOT_LEASE_MS + 1_000)).await;
+}
+
+#[actix::test]
+async fn a_slot_is_free_again_when_it_was_given_back_or_dropped() {
+    let node = Node::start();
+    let s = session("s");
+    let slots = [node.slots.take(Some(&s)).await.expect("free"), node.slots.take(Some(&s)).await.expect("free")];
+    assert_eq!(node.slots.take(Some(&s)).await.expect_err("taken").code, ErrorCode::Busy);
+    assert_eq!((node.slots.taken_here(&s), node.slots.taken(&s).await), (2, 2));
+    for slot in slots {
+        slot.give_back().await;
+    }
+    assert_eq!((node.slots.taken_here(&s), node.slots.taken(&s).await), (0, 0));
+    for _ in 0..100 {
+        drop(node.slots.take(Some(&s)).await.expect("what was dropped a moment ago is free"));
+    }
+    drop(node.slots.take(None).await.expect("an application has no session"));
+}
+
+#[actix::test]
+async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
+    let node = Node::start();
+    let stores = &node.stores;
+    let (one, two) = (slots(stores, 2, 3, &node.metrics), slots(stores, 2, 3, &node.metrics));
+    let (a, b) = (session("a"), session("b"));
+    let _first = one.take(Some(&a)).await.expect("free");
+    let second = two.take(Some(&a)).await.expect("free");
+    one.take(Some(&a)).await.expect_err("both are taken");
+    let third = two.take(Some(&b)).await.expect("another session");
+    let refusal = one.take(Some(&b)).await.expect_err("the service is full");
+    assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::Busy, Some(1_000)));
+    one.take(None).await.expect_err("for applications too");
+    for _ in 0..5 {
+        a_lease_passes().await;
+    }
+    assert_eq!((stores.slots.taken("service").await.expect("read"), one.taken(&a).await), (3, 2));
+    // A node that is gone renews nothing and gives nothing back.
+    drop(two);
+    drop((second, third));
+    assert_eq!(stores.slots.taken("service").await.expect("read"), 3);
+    a_lease_passes().await;
+    assert_eq!((stores.slots.taken("service").await.expect("read"), one.taken(&a).await), (1, 1));
 }
 
 #[actix::test]

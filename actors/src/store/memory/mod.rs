@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use expiring::Expiring;
-pub use slots::MemorySlots;
 
 use self::cache::MemoryCache;
 use self::feed::MemoryFeed;
@@ -27,6 +26,7 @@ use self::general::MemoryGeneralCache;
 use self::membership::MemoryMembership;
 use self::outbox::Alone;
 use self::sessions::MemorySessions;
+use self::slots::MemorySlots;
 use self::state::MemoryStore;
 use super::Stores;
 use crate::layer::NoLayer;
