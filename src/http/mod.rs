@@ -70,11 +70,14 @@ impl State {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The application that asks, by its API key; anybody where no key is needed.
+    /// The application that asks, by its API key; anybody where no key is needed, but for pages of other origins, which any browser on
+    /// this machine may show.
     pub fn application(&self, request: &HttpRequest) -> Option<&KeyHolder> {
         let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         match authorization.and_then(bearer).and_then(|key| self.api_keys.holder_of(key)) {
-            None if self.api_keys.is_empty() && self.open_to_applications => Some(self.api_keys.anybody()),
+            None if self.api_keys.is_empty() && self.open_to_applications && self.origins.admits(request.headers()) => {
+                Some(self.api_keys.anybody())
+            }
             holder => holder,
         }
     }

@@ -40,6 +40,10 @@ async fn a_key_is_needed_unless_nobody_needs_one() {
     assert_eq!(Reply::to(request).await.status, 401);
     let open = TestApp::start(Mode::Memory, &[]).await;
     assert_eq!(ask(&open, "whatever", &question("?")).await.status, 200);
+    // A page of any site, in a browser on this machine, is not this machine's application.
+    let page = open.request("POST", "/v1/chat/completions").header("origin", "https://elsewhere.example");
+    let refused = Reply::to(page.json(&question("?"))).await;
+    assert_eq!((refused.status, refused.error()["code"].as_str()), (403, Some("origin_not_allowed")));
     let closed = TestApp::start(Mode::Memory, &JWT).await;
     let refused = Reply::ask(&closed, &question("?")).await;
     assert_eq!(refused.status, 401);

@@ -1,20 +1,18 @@
 //! What a caller pays: reserved before, settled once, whatever becomes of the answer and of the caller.
 
-use actix::Addr;
 use actix::prelude::SendError;
+use actix_web::web::Data;
 use sophie_actors::answers::{End, Next, Slot, estimate_tokens};
 use sophie_actors::limiter::{Admit, Left, Permit, RateLimiter, Refund, Settle};
-use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::{CacheStatus, Usage};
-use sophie_actors::services::{PATIENCE, Services};
+use sophie_actors::services::PATIENCE;
 use tokio::time::Instant;
 
-use super::Refused;
+use super::{Refused, State};
 
 /// One caller's bill. It is settled when it is dropped.
 pub struct Bill {
-    limiter: Addr<RateLimiter>,
-    metrics: Metrics,
+    state: Data<State>,
     permit: Option<Permit>,
     /// One of the answers at once of the whole service, free again with the bill.
     _slot: Slot,
@@ -34,14 +32,18 @@ impl Bill {
     ///
     /// # Errors
     /// A limit is used up, or the service has as many answers under way as it may.
-    pub async fn open(services: &Services, admit: Admit) -> Result<Self, Refused> {
+    pub async fn open(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+        // A task of its own: a client that goes in between must not leave behind what was reserved for it.
+        actix::spawn(Self::reserve(state, admit)).await.unwrap_or_else(|_| Err(Refused::internal()))
+    }
+
+    async fn reserve(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+        let services = &state.services;
         let slot = services.slots.take(None).await.map_err(Refused::busy)?;
         let (asked_at, prompt_tokens) = (Instant::now(), admit.prompt_tokens.unwrap_or(0));
         let admitted = services.limiter.send(admit).timeout(PATIENCE).await.map_err(|_| Refused::internal())?;
         let permit = admitted.map_err(Refused::over_limit)?;
         Ok(Self {
-            limiter: services.limiter.clone(),
-            metrics: services.metrics.clone(),
             left: permit.left().clone(),
             permit: Some(permit),
             _slot: slot,
@@ -51,6 +53,7 @@ impl Bill {
             written: 0,
             usage: None,
             void: false,
+            state,
         })
     }
 
@@ -62,7 +65,7 @@ impl Bill {
     /// It is known how the answer comes about. Only who had the backend asked pays tokens.
     pub fn begin(&mut self, status: CacheStatus) {
         self.status = Some(status);
-        self.metrics.cache_lookups.with_label_values(&[status.as_str()]).inc();
+        self.state.services.metrics.cache_lookups.with_label_values(&[status.as_str()]).inc();
     }
 
     /// Counts what came.
@@ -70,7 +73,7 @@ impl Bill {
         match next {
             Next::Chunks(chunks) => {
                 if self.written == 0 && self.usage.is_none() {
-                    self.metrics.first_chunk_seconds.observe(self.asked_at.elapsed().as_secs_f64());
+                    self.state.services.metrics.first_chunk_seconds.observe(self.asked_at.elapsed().as_secs_f64());
                 }
                 // Each piece of a stream is a token or more, also one whose text is not that of choice 0.
                 self.written += chunks.iter().map(|chunk| estimate_tokens(&chunk.text).max(1)).sum::<u64>();
@@ -91,8 +94,8 @@ impl Bill {
         M: actix::Message<Result = ()> + Send + 'static,
         RateLimiter: actix::Handler<M>,
     {
-        if let Err(SendError::Full(message)) = self.limiter.try_send(message) {
-            let limiter = self.limiter.clone();
+        if let Err(SendError::Full(message)) = self.state.services.limiter.try_send(message) {
+            let limiter = self.state.services.limiter.clone();
             actix::spawn(async move {
                 if limiter.send(message).timeout(PATIENCE).await.is_err() {
                     // What is reserved comes back by itself, in time.
@@ -113,7 +116,7 @@ impl Drop for Bill {
         let paid = matches!(status, CacheStatus::Miss | CacheStatus::Bypass) && !self.void;
         let used = if self.void { 0 } else { self.used() };
         let kind = if paid { "spent" } else { "saved" };
-        self.metrics.tokens.with_label_values(&[kind]).inc_by(used);
+        self.state.services.metrics.tokens.with_label_values(&[kind]).inc_by(used);
         self.pay(Settle { permit, tokens: if paid { used } else { 0 } });
     }
 }

@@ -16,7 +16,11 @@ pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, 
         return Err(Refused::draining());
     }
     state.application(request).ok_or_else(|| {
-        Refused::no_key(if state.api_keys.is_empty() {
+        let no_keys = state.api_keys.is_empty();
+        if no_keys && state.open_to_applications {
+            return Refused::foreign_page();
+        }
+        Refused::no_key(if no_keys {
             "This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings."
         } else {
             "An API key is needed: `Authorization: Bearer KEY`, with a key of auth.api_keys or [[auth.key]]."

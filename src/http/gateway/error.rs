@@ -49,6 +49,12 @@ impl Refused {
         Self::new(StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key"), message)
     }
 
+    /// 403: a page that may not ask.
+    pub fn foreign_page() -> Self {
+        let message = "Pages of this origin may not ask: see server.allowed_origins, or set API keys.";
+        Self::new(StatusCode::FORBIDDEN, INVALID, Some("origin_not_allowed"), message)
+    }
+
     /// 404: a model that there is not, or not for this key.
     pub fn no_model(model: &str) -> Self {
         let message = format!("The model `{model}` does not exist or you do not have access to it.");

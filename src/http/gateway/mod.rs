@@ -68,7 +68,7 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
         group: None,
         prompt_tokens: Some(question.tokens()),
     };
-    let bill = Bill::open(&state.services, admit).await?;
+    let bill = Bill::open(state.clone(), admit).await?;
     let left = bill.left().clone();
     let digest = digest(&caller::scope(&state, holder), &question.body);
     let Question { body, streams, wants_usage, .. } = question;
