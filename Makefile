@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-rust test-browser test-django test-gateway run fmt lint deny image clean
+.PHONY: help setup test test-rust test-browser test-django test-gateway test-llm bench-gateway run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,12 @@ test-django: setup ## run the tests with the real Django Channels alone
 
 test-gateway: setup ## run the official SDKs, LangChain and curl against the gateway alone
 	@scripts/test-python.sh tests/gateway
+
+test-llm: setup ## run the tests with a real model (builds llama.cpp's server at first: ten minutes)
+	@scripts/test-llm.sh
+
+bench-gateway: ## measure the gateway beside LiteLLM and Portkey's (installs both under target/bench)
+	@scripts/bench-gateway.sh
 
 run: ## build in release mode and serve at http://127.0.0.1:8080
 	cargo run --release --locked

@@ -8,6 +8,7 @@ pub mod django;
 pub mod exit;
 pub mod ids;
 pub mod layer;
+pub mod ledger;
 pub mod limiter;
 pub mod messages;
 pub mod metrics;

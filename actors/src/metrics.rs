@@ -1,8 +1,8 @@
 //! What the broker counts. Names follow the Prometheus conventions; every label has a fixed set of values.
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
 };
 
 /// Every figure of one broker process. Clones share the figures.
@@ -25,6 +25,8 @@ pub struct Metrics {
     pub answers_running: IntGauge,
     pub cache_lookups: IntCounterVec,
     pub tokens: IntCounterVec,
+    pub cost: CounterVec,
+    pub cost_saved: CounterVec,
     pub first_chunk_seconds: Histogram,
     pub answer_seconds: Histogram,
     pub refused: IntCounterVec,
@@ -51,6 +53,7 @@ impl Metrics {
         let counter = |name: &str, help: &str| add(&registry, IntCounter::new(name, help));
         let counters =
             |name: &str, help: &str, label: &str| add(&registry, IntCounterVec::new(Opts::new(name, help), &[label]));
+        let money = |name: &str, help: &str| add(&registry, CounterVec::new(Opts::new(name, help), &["model"]));
         let seconds = |name: &str, help: &str, buckets: &[f64]| {
             add(&registry, Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
         };
@@ -71,11 +74,19 @@ impl Metrics {
             answers: counters("sophie_answers_total", "Answers that ended, by outcome.", "outcome"),
             answers_running: gauge("sophie_answers_running", "Answers that are being written for a group."),
             cache_lookups: counters("sophie_cache_lookups_total", "How answers came about.", "status"),
-            tokens: counters(
-                "sophie_tokens_total",
-                "Tokens, spent on the backend or saved by cache and coalescing.",
-                "kind",
+            tokens: add(
+                &registry,
+                IntCounterVec::new(
+                    Opts::new(
+                        "sophie_tokens_total",
+                        "Tokens: spent on the backend, cancelled (spent, and in the end nobody waited), or saved by cache and \
+                         coalescing.",
+                    ),
+                    &["kind", "model"],
+                ),
             ),
+            cost: money("sophie_cost_total", "What the backend's tokens cost, in the currency of ai.prices."),
+            cost_saved: money("sophie_cost_saved_total", "What the saved tokens would have cost."),
             first_chunk_seconds: seconds("sophie_first_chunk_seconds", "From the question to the first chunk.", FIRST),
             answer_seconds: seconds("sophie_answer_seconds", "From the question to the end of its answer.", WHOLE),
             refused: counters("sophie_refused_total", "Requests refused by a limit.", "limit"),

@@ -11,6 +11,7 @@ use actix::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::directory::describe;
+use crate::django::ingest_turn;
 use crate::exit::ExitGuard;
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
@@ -206,6 +207,8 @@ impl Desk {
                 self.stores.layer.join(batch).await?;
             } else {
                 self.stores.layer.leave(batch).await?;
+                // What Django says there now is another node's to log.
+                self.stores.leases.release(&batch.iter().map(ingest_turn).collect::<Vec<_>>()).await?;
                 self.stores.membership.leave(batch).await?;
             }
         }

@@ -7,6 +7,7 @@ use actix::Addr;
 
 use crate::answers::{Answers, Slots};
 use crate::django::Notifier;
+use crate::ledger::Ledger;
 use crate::limiter::RateLimiter;
 use crate::messages::{Deliver, Fanout};
 use crate::metrics::Metrics;
@@ -30,6 +31,7 @@ pub struct Services {
     pub options: SessionOptions,
     pub metrics: Metrics,
     pub notifier: Notifier,
+    pub ledger: Arc<Ledger>,
 }
 
 impl Services {

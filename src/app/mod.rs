@@ -21,6 +21,7 @@ use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::django::Notifier;
 use sophie_actors::exit::{Exit, ExitGuard};
 use sophie_actors::ids::NodeId;
+use sophie_actors::ledger::Ledger;
 use sophie_actors::limiter::RateLimiter;
 use sophie_actors::limiter::memory::MemoryLimits;
 use sophie_actors::messages::{Drain, Install, Seed};
@@ -164,6 +165,7 @@ impl Application {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), options, metrics, exit)
             })
         };
+        let ledger = Arc::new(Ledger::new(parts::prices(&settings), &stores, metrics.clone()));
         let answers = {
             let parts = Parts {
                 roster: roster.clone(),
@@ -175,6 +177,7 @@ impl Application {
                 options: settings.ai.answers.clone(),
                 cache: settings.cache.options.clone(),
                 log_content: settings.log.content,
+                ledger: ledger.clone(),
                 metrics: metrics.clone(),
             };
             let (exit, arbiter) = (essential("answers"), Arbiter::new());
@@ -199,6 +202,7 @@ impl Application {
             options: settings.session.clone(),
             metrics,
             notifier,
+            ledger,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let install = Install(factory(Arc::new(services.clone()), handles));
@@ -227,6 +231,7 @@ impl Application {
                 max_body_bytes: settings.server.max_body_bytes,
                 running: Running::default(),
             },
+            currency: settings.ai.currency.clone(),
             router,
             redis,
             draining: Arc::new(AtomicBool::new(false)),
@@ -312,6 +317,9 @@ impl Application {
                 break;
             }
             sleep(DRAIN_POLL.min(until - Instant::now())).await;
+        }
+        if timeout(LAST_WORDS, services.ledger.flush()).await.is_err() {
+            log::warn!("what answers cost in the last second is not written");
         }
         if timeout(RESIGN, self.mirror.send(Resign)).await.is_err() {
             log::warn!("mirror did not resign in time");

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use sophie_actors::backend::{Backend, Demo};
 use sophie_actors::ids::NodeId;
 use sophie_actors::layer::{self, LayerOptions, NodeKey};
+use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::redis::{self, Budgets, RedisHealth, RedisOptions};
 
 use super::AppError;
-use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, Secret, Settings};
+use crate::auth::patterns::Pattern;
+use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, PriceSettings, Secret, Settings};
 use crate::upstream::{ApiKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 
 /// How many bytes of data an answer may have for one of its text. A streamed token of four bytes comes in a chunk of some 250; so an
@@ -68,6 +70,16 @@ fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
         max_answer_bytes: ai.answers.max_answer_bytes.saturating_mul(DATA_PER_TEXT),
     };
     MemberOptions { name: of.name.clone(), models: of.models.clone(), url, reach }
+}
+
+/// What models cost: the first table that matches counts.
+pub(super) fn prices(settings: &Settings) -> Prices {
+    let of = |table: &PriceSettings| {
+        let PriceSettings { prompt_per_million, completion_per_million, .. } = *table;
+        (Pattern::from(table.name.as_str()), Price { prompt_per_million, completion_per_million })
+    };
+    let prices: Vec<_> = settings.ai.prices.iter().map(of).collect();
+    Arc::new(move |model| prices.iter().find(|(pattern, _)| pattern.matches(model)).map(|(_, price)| *price))
 }
 
 pub(super) async fn stores(

@@ -56,6 +56,8 @@ pub struct State {
     pub commands_limited: bool,
     /// The OpenAI-compatible way in.
     pub gateway: Gateway,
+    /// What prices are in.
+    pub currency: String,
     /// The AI backends, unless the demo answers.
     pub router: Option<Arc<Router>>,
     /// Redis, if it is used.

@@ -169,6 +169,7 @@ fn value_of(toml: toml::Value) -> ValueKind {
     match toml {
         toml::Value::String(text) => text.into(),
         toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => number.into(),
         toml::Value::Boolean(switch) => switch.into(),
         toml::Value::Array(values) => values.into_iter().map(value_of).collect::<Vec<_>>().into(),
         toml::Value::Table(table) => {

@@ -25,6 +25,8 @@ pub enum Rule {
     Secret(&'static str, fn(&str) -> bool),
     /// Empty, or a URL with one of these schemes; shown without its password.
     Url(&'static [&'static str]),
+    /// A number within these bounds, with or without a fraction.
+    Number(f64, f64),
     /// A list of texts.
     List(&'static Rule),
     /// A table of texts: what is allowed, in words, a check of its names, and the rule of its texts.
@@ -178,6 +180,13 @@ pub const RULES: &[(&str, Rule)] = &[
     ("ai.abandon_seconds", SECONDS),
     ("ai.backends", Rule::Tables(&BACKENDS)),
     (
+        "ai.currency",
+        Rule::Text("1 to 8 letters, such as USD", |t| {
+            (1..=8).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphabetic())
+        }),
+    ),
+    ("ai.prices", Rule::Tables(&PRICES)),
+    (
         "log.level",
         Rule::Text("\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |t| {
             matches!(t, "off" | "error" | "warn" | "info" | "debug" | "trace")
@@ -192,6 +201,21 @@ pub fn rule(key: &str) -> Option<&'static Rule> {
     RULES.iter().find(|(known, _)| *known == key).map(|(_, rule)| rule)
 }
 
+/// What a table of `[[ai.prices]]` may hold.
+const PRICES: Tables = Tables {
+    keys: &[
+        (
+            "name",
+            Rule::Text("a model's name or a pattern, visible ASCII; * is any run of characters and ? any one", |t| {
+                !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic())
+            }),
+        ),
+        ("prompt_per_million", Rule::Number(0.0, 1e6)),
+        ("completion_per_million", Rule::Number(0.0, 1e6)),
+    ],
+    needed: &["prompt_per_million", "completion_per_million"],
+};
+
 impl Rule {
     /// What is wrong with the value of a setting, if anything: the setting and what is allowed.
     pub fn fault(&self, setting: &str, value: &ValueKind) -> Option<String> {
@@ -205,6 +229,8 @@ impl Rule {
     fn fits(&self, value: &ValueKind) -> bool {
         match (self, value) {
             (Rule::Whole(low, high), ValueKind::I64(number)) => (low..=high).contains(&number),
+            (Rule::Number(low, high), ValueKind::Float(number)) => (low..=high).contains(&number),
+            (Rule::Number(low, high), ValueKind::I64(number)) => (*low..=*high).contains(&(*number as f64)),
             (Rule::Switch, ValueKind::Boolean(_)) => true,
             (Rule::Text(_, fits) | Rule::Secret(_, fits), ValueKind::String(text)) => fits(text),
             (Rule::Url(schemes), ValueKind::String(text)) => text.is_empty() || is_url(text, schemes),
@@ -223,6 +249,7 @@ impl Rule {
         match self {
             // Not by `config`, which takes "on" for 1.
             Rule::Whole(..) => text.trim().parse().ok().map(ValueKind::I64),
+            Rule::Number(..) => text.trim().parse().ok().map(ValueKind::Float),
             Rule::Switch => Value::from(text.trim()).into_bool().ok().map(ValueKind::Boolean),
             Rule::Text(..) | Rule::Secret(..) | Rule::Url(_) => Some(text.into()),
             Rule::List(_) => {
@@ -239,6 +266,7 @@ impl Rule {
     pub fn allowed(&self) -> String {
         match self {
             Rule::Whole(low, high) => format!("a whole number from {low} to {high}"),
+            Rule::Number(low, high) => format!("a number from {low} to {high}"),
             Rule::Switch => "true or false".to_owned(),
             Rule::Text(allowed, _) | Rule::Secret(allowed, _) => (*allowed).to_owned(),
             Rule::Url(schemes) => format!("empty, or a URL that begins with {}://", schemes.join(":// or ")),

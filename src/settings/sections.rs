@@ -180,8 +180,19 @@ pub struct AiSettings {
     pub idle_seconds: u64,
     pub retries: u32,
     pub backends: Vec<BackendSettings>,
+    pub currency: String,
+    pub prices: Vec<PriceSettings>,
     #[serde(flatten)]
     pub answers: AnswerOptions,
+}
+
+/// One table of `[[ai.prices]]`, for the models that its name matches.
+#[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "each is described in docs/settings.md")]
+pub struct PriceSettings {
+    pub name: String,
+    pub prompt_per_million: f64,
+    pub completion_per_million: f64,
 }
 
 /// `ai.backend` as it is written.

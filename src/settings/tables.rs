@@ -75,7 +75,10 @@ fn value_of(json: serde_json::Value) -> ValueKind {
     match json {
         serde_json::Value::String(text) => text.into(),
         serde_json::Value::Bool(switch) => switch.into(),
-        serde_json::Value::Number(number) => number.as_i64().map_or(ValueKind::Nil, ValueKind::I64),
+        serde_json::Value::Number(number) => match number.as_i64() {
+            Some(whole) => ValueKind::I64(whole),
+            None => number.as_f64().map_or(ValueKind::Nil, ValueKind::Float),
+        },
         serde_json::Value::Array(values) => values.into_iter().map(value_of).collect::<Vec<_>>().into(),
         serde_json::Value::Object(fields) => {
             ValueKind::Table(fields.into_iter().map(|(key, value)| (key, Value::from(value_of(value)))).collect())

@@ -135,6 +135,19 @@ impl Breaker {
         }
     }
 
+    /// A request is let in that has nowhere else to go: it tries the backend, whatever is thought of it.
+    pub fn force(&mut self, now: Instant) -> Entry {
+        match self.enter(now) {
+            Entry::Out(_) => {
+                if self.state != State::HalfOpen {
+                    self.turn(State::HalfOpen, now);
+                }
+                Entry::Probe
+            }
+            entry => entry,
+        }
+    }
+
     /// The backend answers, or has refused well. A probe brings it back.
     pub fn answered(&mut self, entry: Entry, now: Instant) {
         if entry == Entry::Probe && self.state == State::HalfOpen {

@@ -148,9 +148,11 @@ impl Member {
         self.record().breaker.state() == State::Closed
     }
 
-    /// Begins a request, unless it is left out: then for how long, and whose fault that is.
-    pub fn enter(self: &Arc<Self>) -> Result<Call, (Duration, Option<Blame>)> {
-        self.change(|record, now| match record.breaker.enter(now) {
+    /// Begins a request, unless it is left out: then for how long, and whose fault that is. The `only` backend that has a model is
+    /// never left out: to ask it is no worse than not to.
+    pub fn enter(self: &Arc<Self>, only: bool) -> Result<Call, (Duration, Option<Blame>)> {
+        let enter = |breaker: &mut Breaker, now| if only { breaker.force(now) } else { breaker.enter(now) };
+        self.change(|record, now| match enter(&mut record.breaker, now) {
             Entry::Out(wait) => Err((wait, record.last.as_ref().map(|(_, _, blame)| *blame))),
             entry => {
                 record.requests += 1;

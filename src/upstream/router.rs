@@ -85,7 +85,7 @@ impl Router {
         }
         let (mut told, mut soonest) = (None::<(BackendError, Blame)>, None::<(Duration, Option<Blame>)>);
         for (place, member) in serving.iter().enumerate() {
-            let call = match member.enter() {
+            let call = match member.enter(serving.len() == 1) {
                 Ok(call) => call,
                 Err(out) => {
                     soonest = soonest.filter(|known| known.0 <= out.0).or(Some(out));

@@ -146,7 +146,7 @@ async fn a_client_that_goes_pays_for_what_it_used(mode: Mode) {
         ai.wait_cancelled(n, SOON).await;
     }
     let spent = eventually("settled", SOON, async || {
-        let spent = app.services().metrics.tokens.with_label_values(&["spent"]).get();
+        let spent = app.services().metrics.tokens.with_label_values(&["cancelled", "test-model"]).get();
         (spent > 0).then_some(spent)
     })
     .await;

@@ -23,6 +23,7 @@ mod chat;
 mod closing;
 mod commands;
 mod connecting;
+mod costs;
 mod drain;
 mod essential;
 #[allow(dead_code, reason = "the core's own tests use all of it")]

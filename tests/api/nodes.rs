@@ -149,6 +149,24 @@ async fn who_comes_and_goes_and_types_is_told_on_every_node() {
 }
 
 #[tokio::test]
+async fn a_site_whose_layer_has_the_prefix_of_sophies_own_keys_is_no_matter() {
+    let (redis, nodes) = cluster::<2>(&[("SOPHIE__CHANNEL__PREFIX", "sophie")]).await;
+    let mut one = member(&nodes[0], "one", "team").await;
+    let mut other = member(&nodes[1], "other", "team").await;
+    for text in ["first", "second"] {
+        speak(&mut one, text, "team", text).await;
+        assert_eq!(messages(&mut other, "team", 1).await[0].1, text);
+    }
+    members_everywhere(&nodes, "team", &[("one", "n0"), ("other", "n1")]).await;
+    eventually("both nodes are members for Django", SOON, async || {
+        let members: usize =
+            redis::cmd("ZCARD").arg("sophie:group:team").query(&mut redis.connection(0)).expect("a sorted set");
+        (members == 2).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn admin_says_the_same_on_every_node_and_acts_on_all() {
     let (_redis, nodes) = cluster::<3>(&[]).await;
     let mut sockets = Vec::new();

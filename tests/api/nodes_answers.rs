@@ -67,6 +67,10 @@ async fn who_comes_in_the_middle_on_another_node_reads_from_the_start() {
         (saved.as_deref() == Some("one two ")).then_some(())
     })
     .await;
+    for node in &nodes {
+        let (_, session) = node.admin("GET", "/admin/api/sessions/s1", None).await;
+        assert_eq!(session["answers"], 1, "wherever it is being written: {session}");
+    }
     // By joining the group: another session. By connecting: the same one.
     let mut joiner = nodes[1].open("s2").await;
     joiner.send(json!({"type": "group.join", "group": "team"})).await;

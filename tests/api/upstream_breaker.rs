@@ -139,17 +139,35 @@ async fn a_backend_that_says_when_to_come_back_is_left_out_for_so_long() {
 }
 
 #[tokio::test]
-async fn callers_are_told_the_time_that_the_only_backend_has_named() {
+async fn the_only_backend_is_asked_whatever_it_said_before() {
     let ai = AiServer::start().await;
     let backends = Backends::new(vec![member("a", &ai)]);
     ai.push(Script::refusal(429, "", "", &[("retry-after", "40")]));
+    let error = backends.ask().await.error.expect("an error");
+    assert!(error.retry_after_ms.is_some_and(|wait| (35_000..=40_000).contains(&wait)), "{error:?}");
+    ai.set_default(down);
+    for _ in 0..4 {
+        assert_eq!(backends.ask().await.code(), Some(ErrorCode::AiUnavailable));
+    }
+    assert_eq!((ai.calls(), backends.view("a").state), (5, "open"));
+    assert_eq!(backends.figure("sophie_degraded{dependency=\"ai\"}"), 1.0);
+    ai.set_default(|| Script::answer("back again"));
+    assert_eq!(backends.ask().await.text(), "back again");
+    assert_eq!((ai.calls(), backends.view("a").state), (6, "closed"));
+}
+
+#[tokio::test]
+async fn callers_are_told_the_time_that_all_backends_have_named() {
+    let ai = AiServer::start().await;
+    let backends = Backends::new(vec![member("a", &ai), member("b", &ai)]);
+    ai.set_default(|| Script::refusal(429, "", "", &[("retry-after", "40")]));
     for _ in 0..2 {
         let error = backends.ask().await.error.expect("an error");
         assert_eq!(error.code, ErrorCode::AiUnavailable);
         assert!(error.reason.contains("busy"), "{}", error.reason);
         assert!(error.retry_after_ms.is_some_and(|wait| (35_000..=40_000).contains(&wait)), "{error:?}");
     }
-    assert_eq!(ai.calls(), 1);
+    assert_eq!(ai.calls(), 2);
 }
 
 #[tokio::test]
@@ -207,7 +225,7 @@ async fn the_log_says_once_that_a_backend_is_left_out_and_once_that_it_is_back()
         assert_eq!(end["code"], "ai_unavailable", "{end}");
         assert!(end["retry_after_ms"].is_u64(), "{end}");
     }
-    assert_eq!(ai.calls(), 5, "then it is left out");
+    assert_eq!(ai.calls(), 7, "it is the only one");
     assert_eq!(ready().await, (200, json!({ "backends": 1, "available": 0 })), "a chat without a model is a chat");
     ai.set_default(|| Script::answer("Back."));
     let until = Instant::now() + SOON * 2;

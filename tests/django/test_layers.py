@@ -41,6 +41,25 @@ def test_a_message_of_django_is_logged_once_and_reaches_every_browser_once(clust
     asyncio.run(scenario())
 
 
+def test_whoever_leaves_a_group_leaves_it_to_the_others_to_log(cluster):
+    async def scenario():
+        group, site = name("team"), cluster.site()
+        clients = await two_members(cluster, group)
+        # In the pubsub layer one of them has taken the turn to log, for 10 s: whichever it was, it goes once.
+        for leaving, staying in (clients, clients[::-1]):
+            await site.group_send(group, {"type": "chat.message", "text": "both"})
+            for client in clients:
+                await client.until("message")
+            await leaving.ask({"type": "group.leave", "group": group})
+            await asyncio.sleep(0.5)
+            await site.group_send(group, {"type": "chat.message", "text": "one"})
+            assert (await staying.until("message"))["message"]["text"] == "one"
+            await leaving.ask({"type": "group.join", "group": group})
+            await nodes_in(cluster, group)
+
+    asyncio.run(scenario())
+
+
 def test_frames_and_other_types_pass_through_and_a_close_closes(cluster):
     async def scenario():
         group, site = name("team"), cluster.site()
@@ -75,6 +94,23 @@ def test_one_session_is_reached_by_its_own_channel(cluster):
         await site.send(channel, {"type": "websocket.close", "code": 4000})
         assert await there.closed() == 4000
         assert [event["type"] for event in await here.settled() if event["type"] in ("message", "session.closing")] == []
+
+    asyncio.run(scenario())
+
+
+def test_a_session_with_the_longest_name_has_a_channel_too(cluster):
+    async def scenario():
+        session, site = secrets.token_hex(32), cluster.site()
+        client = await Client.open(cluster.nodes[1], session)
+
+        async def socket():
+            sockets = cluster.nodes[0].admin("GET", f"/sessions/{session}")["sockets"]
+            return sockets and sockets[0]
+
+        channel = (await eventually(socket, "the session to be known"))["channel"]
+        assert len(channel) < 100
+        await site.send(channel, {"type": "websocket.send", "text": '{"type": "mine"}'})
+        assert await client.until("mine")
 
     asyncio.run(scenario())
 

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
-use super::{Answers, Generated, Join, Parts};
+use super::{Answers, Generated, Join, Parts, estimate_prompt_tokens};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
@@ -28,10 +28,13 @@ pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: A
         () = ending.generation.abandoned() => {}
         () = write(&parts, &ending.generation, &join) => {}
     }
+    let model = model_of(&join.request);
+    let (accounts, usage) = ending.generation.accounts(estimate_prompt_tokens(&join.request.body));
+    accounts.iter().for_each(|(asker, account)| parts.ledger.note(asker, &model, usage, *account));
 }
 
 async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
-    let Join { digest, request, reuse } = join;
+    let Join { digest, request, reuse, .. } = join;
     let look = async || parts.cache.enabled && read_cache(parts, generation, digest).await;
     let mut lead = None;
     if reuse.read {
@@ -45,6 +48,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
     }
     generation.begin(Origin::Backend);
+    generation.pay();
     let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     let reading = timeout(whole, read_backend(parts, generation, request));
     let read = match &mut lead {

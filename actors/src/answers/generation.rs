@@ -7,8 +7,9 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::Reuse;
+use super::{Reuse, estimate_tokens};
 use crate::backend::{BackendError, Chunk};
+use crate::ledger::{Account, Asker};
 use crate::protocol::Usage;
 
 /// Where a generation comes from.
@@ -57,6 +58,10 @@ struct State {
     /// Who may still read at other nodes: it is not abandoned before somebody has asked them.
     shared: bool,
     abandoned: bool,
+    /// Who asked for it here, the first one first.
+    askers: Vec<Asker>,
+    /// The backend was asked from here.
+    paid: bool,
     /// How long the answer is to be kept in the cache, in seconds (`None`: as long as usual), if anybody wants it kept.
     keep: Option<Option<u64>>,
 }
@@ -102,6 +107,37 @@ impl Generation {
     pub fn finish(&self, end: End) {
         self.state().end.get_or_insert(end);
         self.grew.notify_waiters();
+    }
+
+    /// The backend is asked from here.
+    pub fn pay(&self) {
+        self.state().paid = true;
+    }
+
+    /// For whom it was, and how it came about for each of them, with the tokens; nobody if it brought nothing. `prompt_tokens`
+    /// stands in where the backend did not count.
+    pub fn accounts(&self, prompt_tokens: u64) -> (Vec<(Asker, Account)>, Usage) {
+        let state = self.state();
+        let text: u64 = state.chunks.iter().map(|chunk| estimate_tokens(&chunk.text)).sum();
+        let estimate =
+            Usage { prompt_tokens, completion_tokens: text, total_tokens: prompt_tokens.saturating_add(text) };
+        let (usage, is_complete) = match &state.end {
+            Some(End::Complete { usage, .. }) => (usage.unwrap_or(estimate), true),
+            Some(End::Failed(_)) if text == 0 => return (Vec::new(), estimate),
+            Some(End::Failed(_)) | None => (estimate, false),
+        };
+        let first = match (state.paid, state.origin) {
+            (true, _) if state.end.is_some() => Account::Spent,
+            (true, _) => Account::Cancelled,
+            (false, Some(Origin::Cache { .. })) => Account::Hit,
+            (false, _) => Account::Coalesced,
+        };
+        let others = if first == Account::Hit { Account::Hit } else { Account::Coalesced };
+        let accounts = std::iter::once(first).chain(std::iter::repeat(others));
+        // What did not come to its end saved nobody anything.
+        let counts = |account: &Account| is_complete || matches!(account, Account::Spent | Account::Cancelled);
+        let accounts = state.askers.iter().cloned().zip(accounts).filter(|(_, account)| counts(account)).collect();
+        (accounts, usage)
     }
 
     /// Whether somebody wants the answer kept, and for how many seconds: the longest that anybody asked for, as long as usual
@@ -169,10 +205,11 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Says what this follower wants to be done with the answer.
-    pub(super) fn wants(&self, reuse: Reuse) {
+    /// Says who follows, and what is to be done with the answer.
+    pub(super) fn wants(&self, reuse: Reuse, asker: Asker) {
+        let mut state = self.generation.state();
+        state.askers.push(asker);
         if reuse.write {
-            let mut state = self.generation.state();
             state.keep = Some(match state.keep {
                 None => reuse.ttl_seconds,
                 Some(kept) => kept.zip(reuse.ttl_seconds).map(|(kept, more)| kept.max(more)),
@@ -264,6 +301,34 @@ mod tests {
         drop(two);
         generation.abandoned().await;
         assert!(generation.follow().is_none());
+    }
+
+    #[test]
+    fn the_first_who_asked_pays_and_the_others_save_unless_it_was_cut_short() {
+        let asker = |user: &str| Asker { user: user.into(), group: None };
+        let make = |paid: bool, origin: Origin, end: Option<End>| {
+            let generation = Arc::new(Generation::default());
+            for user in ["a", "b"] {
+                generation.follow().expect("running").wants(Reuse::FREE, asker(user));
+                generation.state().abandoned = false;
+            }
+            generation.begin(origin);
+            if paid {
+                generation.pay();
+            }
+            generation.push(chunk("12345678"));
+            end.into_iter().for_each(|end| generation.finish(end));
+            let (accounts, usage) = generation.accounts(10);
+            assert_eq!(usage.total_tokens, 12);
+            accounts.into_iter().map(|(asker, account)| (asker.user, account)).collect::<Vec<_>>()
+        };
+        let of = |one: Account, other: Account| vec![("a".to_owned(), one), ("b".to_owned(), other)];
+        assert_eq!(make(true, Origin::Backend, Some(complete())), of(Account::Spent, Account::Coalesced));
+        assert_eq!(make(true, Origin::OtherNode, Some(complete())), of(Account::Spent, Account::Coalesced));
+        assert_eq!(make(false, Origin::OtherNode, Some(complete())), of(Account::Coalesced, Account::Coalesced));
+        assert_eq!(make(false, Origin::Cache { age_seconds: 1 }, Some(complete())), of(Account::Hit, Account::Hit));
+        assert_eq!(make(true, Origin::Backend, None), [("a".to_owned(), Account::Cancelled)]);
+        assert_eq!(make(false, Origin::OtherNode, None), []);
     }
 
     #[tokio::test]

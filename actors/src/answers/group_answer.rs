@@ -13,6 +13,7 @@ use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation,
 use crate::backend::BackendError;
 use crate::directory;
 use crate::ids::AnswerId;
+use crate::ledger::Asker;
 use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
@@ -146,7 +147,8 @@ impl GroupAnswer {
         let scope = conversation::scope(setting, conversation.has_history, &self.ask.group, &self.ask.user);
         let digest = digest::digest(&scope, &conversation.request.body);
         let reuse = if self.ask.past_cache { Reuse::FRESH } else { Reuse::FREE };
-        let join = Join { digest, request: conversation.request, reuse };
+        let asker = Asker { user: self.ask.user.to_string(), group: Some(self.ask.group.clone()) };
+        let join = Join { digest, request: conversation.request, reuse, asker };
         self.answers.send(join).timeout(PATIENCE).await.ok()
     }
 
@@ -325,8 +327,6 @@ impl GroupAnswer {
         // Only who asked the backend pays; a failure that brought no text costs nothing.
         let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass)
             && (label != "failed" || !self.text.is_empty());
-        let kind = if paid { "spent" } else { "saved" };
-        self.parts.metrics.tokens.with_label_values(&[kind]).inc_by(usage.total_tokens);
         self.settle(if paid { usage.total_tokens } else { 0 }).await;
     }
 

@@ -24,13 +24,14 @@ use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-pub use conversation::estimate_tokens;
+pub use conversation::{estimate_prompt_tokens, estimate_tokens};
 pub use slots::{Slot, Slots};
 
 use crate::backend::{Backend, ChatRequest};
 use crate::django::Notifier;
 use crate::exit::ExitGuard;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
+use crate::ledger::{Asker, Ledger};
 use crate::limiter::{Permit, RateLimiter};
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
@@ -44,6 +45,8 @@ pub use generation::{End, Follower, Next, Origin};
 const MAILBOX: usize = 16_384;
 /// How often leases that ran out are looked for.
 const LOOK_FOR_ORPHANS: Duration = Duration::from_secs(1);
+/// How often what answers cost is written into the store.
+const WRITE_LEDGER: Duration = Duration::from_secs(1);
 
 /// Asks for an answer to a logged message.
 #[derive(Message, Debug)]
@@ -113,6 +116,8 @@ pub struct Join {
     pub request: ChatRequest,
     /// What the cache and running generations are used for.
     pub reuse: Reuse,
+    /// Who asks.
+    pub asker: Asker,
 }
 
 /// What may be shared of an answer.
@@ -189,6 +194,8 @@ pub struct Parts {
     pub cache: CacheOptions,
     /// Whether texts may be written to the log (`log.content`).
     pub log_content: bool,
+    /// What answers cost.
+    pub ledger: Arc<Ledger>,
     /// Figures.
     pub metrics: Metrics,
 }
@@ -222,6 +229,10 @@ impl Actor for Answers {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(WRITE_LEDGER, |answers, ctx| {
+            let ledger = answers.parts.ledger.clone();
+            ctx.spawn(async move { ledger.flush().await }.into_actor(answers));
+        });
         ctx.run_interval(LOOK_FOR_ORPHANS, |answers, ctx| {
             if !answers.looking_for_orphans {
                 answers.looking_for_orphans = true;
@@ -307,12 +318,12 @@ impl Handler<Join> for Answers {
             false => None,
         };
         if let Some(follower) = under_way {
-            follower.wants(reuse);
+            follower.wants(reuse, join.asker);
             return Joined { follower, coalesced: true };
         }
         let generation = Arc::new(Generation::default());
         let follower = generation.follow().expect("a fresh generation is not abandoned");
-        follower.wants(reuse);
+        follower.wants(reuse, join.asker.clone());
         if reuse.read {
             self.generations.insert(join.digest.clone(), generation.clone());
         }

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use super::SESSION_CHANNEL;
+use super::{SESSION_CHANNEL, session_channel};
 use crate::ids::{GroupName, MessageId, SessionId};
-use crate::layer::{Fields, Inbound, Recipient};
+use crate::layer::{Fields, Inbound, Recipient, local_name};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, Message, Role, timestamp};
 use crate::services::{PATIENCE, Services};
@@ -49,14 +49,31 @@ fn targets(services: &Services, to: Recipient) -> Vec<Target> {
     match to {
         Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
         Recipient::Channel(local) => {
-            let session = local.strip_prefix(SESSION_CHANNEL).and_then(|name| SessionId::parse(name).ok());
-            let target = match session.filter(|session| services.roster.user_of(session).is_some()) {
+            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| session_here(services, name)) {
                 Some(session) => Some(Target::Session(session)),
-                None => GroupName::parse(&local).ok().map(Target::Group),
+                // Only of groups that somebody here is in: what was for a session that has gone makes no group.
+                None => {
+                    services.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group)
+                }
             };
+            if target.is_none() {
+                services.metrics.from_django.with_label_values(&["nobody"]).inc();
+            }
             target.into_iter().collect()
         }
     }
+}
+
+/// The session that a channel's name means, by its own name or a digest of it.
+fn session_here(services: &Services, name: &str) -> Option<SessionId> {
+    let roster = &services.roster;
+    let named = SessionId::parse(name).ok().filter(|session| roster.user_of(session).is_some());
+    named.or_else(|| {
+        let channels = services.stores.layer.channels()?;
+        let channel = format!("{}{SESSION_CHANNEL}{name}", channels.as_str());
+        let sessions = roster.live_sessions("", None, usize::MAX);
+        sessions.into_iter().find(|session| session_channel(channels, session) == channel)
+    })
 }
 
 async fn take(services: &Services, target: Target, sent_at: Option<&str>, fields: &Fields) {
@@ -152,10 +169,26 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
 /// `None`: another node logs it.
 async fn try_append(services: &Services, append: &Append) -> crate::store::StoreResult<Option<Appended>> {
     let stores = &services.stores;
-    if append.once.is_none() && !stores.leases.hold(&format!("ingest:{}", append.group), INGEST_SECONDS).await? {
+    if append.once.is_some() {
+        return stores.logs.append(append.clone()).await.map(Some);
+    }
+    let turn = ingest_turn(&append.group);
+    if !stores.leases.hold(&turn, INGEST_SECONDS).await? {
         return Ok(None);
     }
-    stores.logs.append(append.clone()).await.map(Some)
+    let appended = stores.logs.append(append.clone()).await?;
+    if !services.roster.has_members(&append.group) {
+        // The last one left while this was on its way: the mirror may have given the turn up before it was taken.
+        if let Err(error) = stores.leases.release(&[turn]).await {
+            log::debug!("turn not given up, it runs out by itself error={error}");
+        }
+    }
+    Ok(Some(appended))
+}
+
+/// What the turn to log a group's messages is called.
+pub(crate) fn ingest_turn(group: &GroupName) -> String {
+    format!("ingest:{group}")
 }
 
 /// Every node of a group gets a copy of a message: they are one by the moment of sending and the content.
@@ -171,7 +204,12 @@ fn copy_of(group: &GroupName, sent_at: &str, fields: &Fields) -> Once {
 
 fn message(group: &GroupName, text: &str, fields: &Fields) -> Message {
     let role = fields.get("role").and_then(|role| serde_json::from_value(role.clone()).ok());
-    let author = fields.get("author").and_then(Value::as_str).filter(|author| !author.is_empty());
+    let author = match fields.get("author") {
+        Some(Value::String(author)) if !author.is_empty() => author.clone(),
+        // A primary key of Django's.
+        Some(Value::Number(key)) => key.to_string(),
+        _ => AUTHOR.to_owned(),
+    };
     // Those of Sophie's own messages have no meaning on the way in.
     const OWN: [&str; 9] = ["type", "text", "author", "role", "group", "seq", "id", "created_at", "metadata"];
     let mut metadata: Map<String, Value> =
@@ -181,7 +219,7 @@ fn message(group: &GroupName, text: &str, fields: &Fields) -> Message {
     Message {
         id: MessageId::random(group),
         role: role.unwrap_or(Role::System),
-        author: author.unwrap_or(AUTHOR).to_owned(),
+        author,
         text: text.to_owned(),
         created_at: timestamp(),
         metadata: (!metadata.is_empty()).then_some(metadata),
@@ -217,6 +255,11 @@ mod tests {
     fn a_message_of_nobody_is_the_applications() {
         let message = message(&group(), "hi", &fields(json!({"type": "chat.message", "text": "hi", "role": "king"})));
         assert_eq!((message.author.as_str(), message.role, message.metadata), (AUTHOR, Role::System, None));
+        let author = |author: Value| super::message(&group(), "hi", &fields(json!({"author": author}))).author;
+        assert_eq!(
+            (author(json!(7)).as_str(), author(json!("")).as_str(), author(json!([])).as_str()),
+            ("7", AUTHOR, AUTHOR)
+        );
     }
 
     #[test]

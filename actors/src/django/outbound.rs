@@ -150,6 +150,10 @@ pub(super) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)
         Logged::AnswerError { group, failure } => (Kind::AnswerError, group, serde_json::to_value(failure)),
     };
     let mut fields = object(flat)?;
+    if kind == Kind::Message {
+        // A consumer that reads a field which is not there dies: all of them are, always.
+        fields.entry("metadata").or_insert_with(|| Map::new().into());
+    }
     fields.insert("type".into(), kind.as_str().into());
     fields.insert("group".into(), group.as_str().into());
     fields.insert("seq".into(), event.seq.into());

@@ -17,6 +17,8 @@ const TURN_SECONDS: u64 = 5;
 const LOOK: Duration = Duration::from_millis(100);
 /// How often a node that does not supply looks whether it should.
 const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
+/// How often what waits in the channel is kept from expiring.
+const FRESHEN: Duration = Duration::from_secs(1);
 /// How soon a full channel is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// At most one line in this time about a channel that nobody empties.
@@ -25,8 +27,16 @@ const COMPLAIN: Duration = Duration::from_secs(60);
 /// Supplies `channel` with what of `kinds` happens in the whole cluster, for ever.
 pub(crate) async fn supply(services: &Services, channel: &str, kinds: &[Kind]) {
     let mut complained: Option<Instant> = None;
+    let mut freshened = Instant::now();
     loop {
-        let pause = match empty_outbox(services, channel, kinds).await {
+        let supplied = empty_outbox(services, channel, kinds).await;
+        if !matches!(supplied, Ok(Supplied::NotOurTurn)) && freshened.elapsed() >= FRESHEN {
+            freshened = Instant::now();
+            if let Err(error) = services.stores.layer.keep_fresh(channel).await {
+                log::debug!("worker channel not kept fresh error={error}");
+            }
+        }
+        let pause = match supplied {
             Ok(Supplied::All) => LOOK,
             Ok(Supplied::NotOurTurn) => LOOK_FOR_TURN,
             Ok(Supplied::Full) => {

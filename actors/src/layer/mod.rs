@@ -8,6 +8,7 @@ mod hosts;
 mod intake;
 pub mod names;
 mod options;
+mod plain;
 mod redis_core;
 mod redis_pubsub;
 mod ring;
@@ -92,6 +93,10 @@ pub trait ChannelLayer: Send + Sync {
     /// Sends to a plain channel, as of a worker. `token` names this sending: repeated, it is not doubled while it waits.
     /// `false`: the channel is full.
     async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool>;
+    /// Keeps what waits in a plain channel from expiring. To be called once a second or so by whoever supplies it.
+    async fn keep_fresh(&self, _channel: &str) -> StoreResult<()> {
+        Ok(())
+    }
     /// The members of a group that are not Sophie nodes, at most `limit` of them. The pubsub layer cannot know any.
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<DjangoMember>>;
 }

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::ring;
 use crate::ids::GroupName;
-use crate::store::redis::digest;
+pub(crate) use crate::store::redis::digest;
 
 /// Names of the channel layer are shorter than this many characters.
 pub const NAME_LIMIT: usize = 100;

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_trait::async_trait;
 use redis::Script;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, mpsc};
 
 use super::codec::{Codec, PREFIX, now_micros};
@@ -15,6 +14,7 @@ use super::drain::drain;
 use super::hosts::{self, Task};
 use super::intake::{CHANNEL, Intake};
 use super::names::queue;
+use super::plain::PlainChannels;
 use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, local_name, ring};
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
@@ -34,6 +34,7 @@ struct CoreLayer {
     /// The last score given, in microseconds: one sender's scores rise, or its messages would come in any order.
     last_score: AtomicU64,
     scripts: Scripts,
+    plain: PlainChannels,
     _drains: Vec<Task>,
 }
 
@@ -42,7 +43,6 @@ struct Scripts {
     leave: Script,
     members: Script,
     tell: Script,
-    tell_once: Script,
 }
 
 /// Joins the core layer. Hosts that are away are tried for ever; only options that cannot be right are an error. Must
@@ -60,10 +60,10 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
         leave: Script::new(include_str!("scripts/leave.lua")),
         members: Script::new(include_str!("scripts/members.lua")),
         tell: Script::new(include_str!("scripts/tell.lua")),
-        tell_once: Script::new(include_str!("scripts/tell_once.lua")),
     };
     let (inbox, last_score) = (Mutex::new(inbox), AtomicU64::new(0));
-    Ok(Arc::new(CoreLayer { hosts, options, intake, inbox, last_score, scripts, _drains: drains }))
+    let plain = PlainChannels::new();
+    Ok(Arc::new(CoreLayer { hosts, options, intake, inbox, last_score, scripts, plain, _drains: drains }))
 }
 
 impl CoreLayer {
@@ -205,17 +205,24 @@ impl ChannelLayer for CoreLayer {
     }
 
     async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool> {
-        let mut prefix = [0; PREFIX];
-        prefix.copy_from_slice(&Sha256::digest(token.as_bytes())[..PREFIX]);
-        // The same host for the same token; readers of plain channels go round all of them.
-        let host = crc32fast::hash(token.as_bytes()) as usize % self.hosts.len();
-        let (score, text) = self.score();
-        let mut call = self.scripts.tell_once.key(format!("{}{channel}", self.options.prefix));
-        call.arg(text).arg(self.options.expiry_seconds).arg(self.purge(score)).arg(self.options.capacity);
-        call.arg(self.stored(prefix, fields)).arg(PREFIX);
-        let written: bool = self.hosts[host].script(&call).await?;
+        let key = format!("{}{channel}", self.options.prefix);
+        let (_, score) = self.score();
+        let message = (score.as_str(), fields, token);
+        let written = self.plain.tell(&self.hosts, &key, message, &self.intake.codec, self.options.capacity).await?;
         self.intake.count(if written { "told" } else { "full" }, 1);
         Ok(written)
+    }
+
+    async fn keep_fresh(&self, channel: &str) -> StoreResult<()> {
+        let key = format!("{}{channel}", self.options.prefix);
+        // Long before Django's processes would take them for expired.
+        let stale = (now_micros() / 1_000_000).saturating_sub(self.options.expiry_seconds.div_ceil(2)) as f64;
+        let mut outcome = Ok(());
+        for host in &self.hosts {
+            let fresh = self.plain.refresh(host, &key, stale, &self.intake.codec, || self.score().1).await;
+            outcome = outcome.and(fresh);
+        }
+        outcome
     }
 
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<DjangoMember>> {

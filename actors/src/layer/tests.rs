@@ -279,6 +279,65 @@ async fn a_plain_channel_takes_a_token_once_and_says_when_it_is_full() {
 }
 
 #[tokio::test]
+async fn who_reads_the_hosts_of_a_ring_in_turn_gets_every_message_at_once_whichever_node_sends() {
+    let site = Site::new(Twin::Core, 3, &[], Serializer::Msgpack).await;
+    let other = join_layer(Twin::Core, &site.options, &site.metrics).await;
+    let (mut sent, mut read) = (0, 0);
+    for (at, burst) in [1, 3, 2, 1, 7, 1, 1, 4].into_iter().enumerate() {
+        let layer = if at % 2 == 0 { &site.layer } else { &other };
+        for _ in 0..burst {
+            let message = fields(json!({"type": "job", "n": sent}));
+            assert!(layer.tell_channel("worker", &message, &format!("t{sent}")).await.expect("told"));
+            sent += 1;
+        }
+        while read < sent {
+            // As channels_redis does: one host after the other, and no further before something came.
+            let popped: Vec<(Vec<u8>, f64)> =
+                redis::cmd("ZPOPMIN").arg("asgiworker").query(&mut site.redis(read % 3)).expect("popped");
+            let (stored, _) = popped.first().expect("the reader would wait here while others are full");
+            assert_eq!(wire::decode(&stored[12..], Serializer::Msgpack).expect("a message")["n"], json!(read));
+            read += 1;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_worker_can_be_read_however_long_it_waits() {
+    for keys in [&[][..], &["k"]] {
+        let site = Site::new(Twin::Core, 1, keys, Serializer::Msgpack).await;
+        let (codec, mut redis) = (Codec::new(&site.options), site.redis(0));
+        let ago = now_seconds() - 1_000;
+        for n in 0..3 {
+            let message = fields(json!({"type": "job", "n": n}));
+            let plain = wire::encode(&message, Serializer::Msgpack);
+            let body = match keys {
+                [key] => fernet::Fernet::new(key).encrypt(&plain, ago, [n; 16]).into_bytes(),
+                _ => plain,
+            };
+            let stored = [&[b'a' + n; 12][..], &body].concat();
+            redis::cmd("ZADD").arg("asgiworker").arg(ago + u64::from(n)).arg(stored).exec(&mut redis).expect("added");
+        }
+        site.layer.keep_fresh("worker").await.expect("kept fresh");
+        let waiting: Vec<(Vec<u8>, f64)> =
+            redis::cmd("ZRANGE").arg("asgiworker").arg(0).arg(-1).arg("WITHSCORES").query(&mut redis).expect("listed");
+        assert_eq!(waiting.len(), 3);
+        for (n, (stored, score)) in (0..).zip(&waiting) {
+            assert!(*score > (now_seconds() - 30) as f64, "too old for who purges: {score}");
+            assert_eq!(&stored[..12], &[b'a' + n; 12]);
+            let message = codec.open(&stored[12..], Some(site.options.expiry_seconds + 10)).expect("readable");
+            assert_eq!(message["n"], json!(n), "in their order");
+        }
+        let ttl: u64 = redis::cmd("TTL").arg("asgiworker").query(&mut redis).expect("asked");
+        assert!(ttl > site.options.expiry_seconds, "{ttl}");
+        // What is new is left alone.
+        site.layer.keep_fresh("worker").await.expect("kept fresh");
+        let again: Vec<(Vec<u8>, f64)> =
+            redis::cmd("ZRANGE").arg("asgiworker").arg(0).arg(-1).arg("WITHSCORES").query(&mut redis).expect("listed");
+        assert_eq!(again, waiting);
+    }
+}
+
+#[tokio::test]
 async fn what_a_node_publishes_is_not_heard_by_nodes() {
     let site = Site::new(Twin::Pubsub, 2, &[], Serializer::Msgpack).await;
     let group = &groups(&["chat_42"])[0];

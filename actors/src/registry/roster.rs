@@ -284,7 +284,7 @@ impl Roster {
         });
         store::Row {
             node: self.node.clone(),
-            channel: self.channels.as_ref().and_then(|channels| session_channel(channels, session)),
+            channel: self.channels.as_ref().map(|channels| session_channel(channels, session)),
             user: row.user.clone(),
             groups: row.groups.iter().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),
             sockets: sockets.collect(),

@@ -43,7 +43,9 @@ macro_rules! promises {
             a_general_entry_is_kept_for_its_time
             a_session_has_one_owner_and_its_groups_in_order
             a_cached_answer_comes_back_whole
+            entries_are_counted_and_purged_by_model
             too_large_an_answer_is_not_cached
+            what_answers_cost_is_summed_by_day_and_ranked
             exactly_the_burst_is_admitted_at_once
             nothing_is_taken_when_one_bucket_refuses
             what_is_given_back_can_be_taken_again
@@ -448,10 +450,51 @@ pub(super) async fn a_cached_answer_comes_back_whole(stores: Stores) {
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), Some(answer("newer")));
 }
 
+pub(super) async fn entries_are_counted_and_purged_by_model(stores: Stores) {
+    let model = random_text(8);
+    for n in 0..3 {
+        let entry = CachedAnswer { model: if n == 0 { "other".into() } else { model.clone() }, ..answer("x") };
+        stores.cache.put(&format!("{model}{n}"), &entry, Some(60)).await.expect("kept");
+    }
+    let held = stores.cache.held().await.expect("counted");
+    assert!(held.entries >= 3 && held.bytes > 300, "{held:?}");
+    assert_eq!(stores.cache.purge(Some(&model)).await.expect("purged"), 2);
+    assert_eq!(stores.cache.get(&format!("{model}1")).await.expect("asked"), None);
+    assert!(stores.cache.get(&format!("{model}0")).await.expect("asked").is_some());
+}
+
 pub(super) async fn too_large_an_answer_is_not_cached(stores: Stores) {
     let digest = random_text(64);
     stores.cache.put(&digest, &answer(&"x".repeat(CACHE_MAX_ENTRY_BYTES)), None).await.expect("not an error");
     assert_eq!(stores.cache.get(&digest).await.expect("asked"), None);
+}
+
+pub(super) async fn what_answers_cost_is_summed_by_day_and_ranked(stores: Stores) {
+    let row = |by: By, name: &str, tokens: u64| {
+        (
+            by,
+            name.to_owned(),
+            Totals { answers: 1, prompt_tokens: tokens, saved_nanos: u64::MAX >> 12, ..Totals::default() },
+        )
+    };
+    let rows = [row(By::User, "a b:c", 5), row(By::User, "bob", 7), row(By::Model, "m", 12)];
+    stores.usage.add("2025-10-09", &rows).await.expect("added");
+    stores.usage.add("2025-10-09", &rows[..1]).await.expect("added");
+    stores.usage.add("2025-10-10", &rows[..1]).await.expect("added");
+    let top = async |day, by, limit| stores.usage.top(day, by, limit).await.expect("read");
+    let users = top("2025-10-09", By::User, 10).await;
+    let of = |answers, prompt_tokens, times| Totals {
+        answers,
+        prompt_tokens,
+        saved_nanos: (u64::MAX >> 12) * times,
+        ..Totals::default()
+    };
+    assert_eq!(users, [("a b:c".to_owned(), of(2, 10, 2)), ("bob".to_owned(), of(1, 7, 1))]);
+    assert_eq!(top("2025-10-09", By::User, 1).await, users[..1]);
+    assert_eq!(top("2025-10-09", By::Model, 10).await.len(), 1);
+    assert_eq!(top("2025-10-10", By::User, 10).await, [("a b:c".to_owned(), of(1, 5, 1))]);
+    assert_eq!(top("2025-10-10", By::Group, 10).await, []);
+    assert_eq!(top("2025-10-09", By::User, 0).await, []);
 }
 
 pub(super) async fn a_general_entry_is_kept_for_its_time(stores: Stores) {
@@ -495,8 +538,8 @@ fn room(name: &str, slots: usize) -> Room {
     Room { name: name.into(), slots }
 }
 
-fn held(room: &str, holder: &str) -> Held {
-    Held { room: room.into(), holder: holder.into() }
+fn held(room: &str, holder: &str) -> HeldSlot {
+    HeldSlot { room: room.into(), holder: holder.into() }
 }
 
 pub(super) async fn exactly_as_many_slots_are_given_as_there_are(stores: Stores) {

@@ -10,6 +10,7 @@ mod outbox;
 mod presence;
 pub mod redis;
 mod slots;
+mod usage;
 
 use std::sync::Arc;
 
@@ -17,7 +18,8 @@ pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
 pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
-pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
+pub use slots::{HeldSlot, Room, SLOT_LEASE_MS, SlotLeases};
+pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
 
 use async_trait::async_trait;
 use bytestring::ByteString;
@@ -330,6 +332,15 @@ pub struct CachedAnswer {
     pub chunks: Vec<ByteString>,
 }
 
+/// What a cache holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Entries.
+    pub entries: u64,
+    /// Bytes of their JSON.
+    pub bytes: u64,
+}
+
 /// The chat response cache.
 #[async_trait]
 pub trait AnswerCache: Send + Sync {
@@ -337,6 +348,10 @@ pub trait AnswerCache: Send + Sync {
     async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>>;
     /// Keeps an entry for so many seconds, `cache.ttl_seconds` without any.
     async fn put(&self, digest: &str, entry: &CachedAnswer, ttl_seconds: Option<u64>) -> StoreResult<()>;
+    /// What it holds. Looks at every entry: for operators.
+    async fn held(&self) -> StoreResult<Held>;
+    /// Drops the entries of a model, or all; returns how many. Looks at every entry.
+    async fn purge(&self, model: Option<&str>) -> StoreResult<u64>;
 }
 
 /// The general cache: small facts about users and services, in a form that a Django application shares.
@@ -379,6 +394,8 @@ pub struct Stores {
     pub outbox: Arc<dyn Outbox>,
     /// What one node does at a time.
     pub leases: Arc<dyn Leases>,
+    /// What answers cost.
+    pub usage: Arc<dyn UsageRecords>,
     /// What is shared with Django.
     pub layer: Arc<dyn crate::layer::ChannelLayer>,
 }

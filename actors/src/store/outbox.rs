@@ -37,4 +37,6 @@ pub trait Outbox: Send + Sync {
 pub trait Leases: Send + Sync {
     /// Takes a turn, or renews it, for so many seconds. `false`: another node has it.
     async fn hold(&self, name: &str, seconds: u64) -> StoreResult<bool>;
+    /// Gives turns up that this node may have, so that nobody waits for them to run out.
+    async fn release(&self, names: &[String]) -> StoreResult<()>;
 }

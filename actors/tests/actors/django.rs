@@ -147,6 +147,26 @@ async fn a_session_is_reached_by_a_channel_of_its_own() {
 }
 
 #[actix::test]
+async fn what_comes_for_a_session_that_has_gone_makes_no_group() {
+    let (world, django) = Django::beside(&[]).await;
+    let client = world.connect("s").await;
+    let long = "g".repeat(80);
+    client.ask("j", json!({"type": "group.join", "group": long})).await;
+    let sent = json!({"type": "chat.message", "text": "hi"});
+    for local in ["session.gone", "nobody", "chat_other"] {
+        django.send(Recipient::Channel(local.into()), Some("1"), sent.clone());
+    }
+    // A member's own name stands for its group.
+    let member = sophie_actors::layer::local_name(&group(&long));
+    django.send(Recipient::Channel(member), Some("2"), sent);
+    assert_eq!(client.event_of("message").await["group"], long);
+    assert_eq!(world.services.metrics.from_django.with_label_values(&["nobody"]).get(), 3);
+    for name in ["session.gone", "nobody", "chat_other"] {
+        assert!(world.log(&group(name)).await.is_empty(), "{name}");
+    }
+}
+
+#[actix::test]
 async fn django_is_told_what_it_asked_for_and_nothing_else() {
     let (world, django) = Django::beside(&[Kind::Message, Kind::AnswerEnd]).await;
     let client = world.connect("s").await;
@@ -166,6 +186,7 @@ async fn django_is_told_what_it_asked_for_and_nothing_else() {
         (&end["type"], &end["seq"], &end["finish_reason"]),
         (&json!("chat.answer.end"), &json!(2), &json!("stop"))
     );
+    assert_eq!(message["metadata"], json!({}), "a consumer finds every field, always");
     // What Django said itself, its consumers have heard from Django.
     django.group_send("chat_s", "1", json!({"type": "chat.message", "text": "from django"}));
     client.event_of("message").await;

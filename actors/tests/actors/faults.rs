@@ -108,6 +108,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         outbox: faulty.inner.outbox.clone(),
         leases: faulty.inner.leases.clone(),
         flights: faulty.inner.flights.clone(),
+        usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
         layer: faulty.inner.layer.clone(),
         slots: faulty.clone(),
@@ -222,6 +223,14 @@ impl AnswerCache for Faulty {
     async fn put(&self, digest: &str, entry: &CachedAnswer, ttl: Option<u64>) -> StoreResult<()> {
         self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry, ttl)).await
     }
+
+    async fn held(&self) -> StoreResult<Held> {
+        self.inner.cache.held().await
+    }
+
+    async fn purge(&self, model: Option<&str>) -> StoreResult<u64> {
+        self.inner.cache.purge(model).await
+    }
 }
 
 #[async_trait]
@@ -247,10 +256,10 @@ impl SlotLeases for Faulty {
     async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
         self.faults.on("take", holder, self.inner.slots.take(holder, rooms)).await
     }
-    async fn renew(&self, held: &[Held]) -> StoreResult<()> {
+    async fn renew(&self, held: &[HeldSlot]) -> StoreResult<()> {
         self.faults.on("renew_slots", held.len(), self.inner.slots.renew(held)).await
     }
-    async fn release(&self, held: &[Held]) -> StoreResult<()> {
+    async fn release(&self, held: &[HeldSlot]) -> StoreResult<()> {
         self.faults.on("release", held.len(), self.inner.slots.release(held)).await
     }
     async fn taken(&self, room: &str) -> StoreResult<usize> {

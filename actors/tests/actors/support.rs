@@ -17,6 +17,7 @@ use sophie_actors::django::{Kind, Notifier};
 use sophie_actors::exit::ExitGuard;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
 use sophie_actors::layer::ChannelLayer;
+use sophie_actors::ledger::Ledger;
 use sophie_actors::limiter::RateLimiter;
 use sophie_actors::limiter::memory::MemoryLimits;
 use sophie_actors::messages::*;
@@ -162,6 +163,7 @@ impl World {
         let limiter =
             RateLimiter::new(stores.limits.clone(), local, options.limits.clone(), metrics.clone(), unwatched());
         let limiter = limiter.start();
+        let ledger = Arc::new(Ledger::new(Arc::new(|_| None), &stores, metrics.clone()));
         let parts = Parts {
             roster: roster.clone(),
             stores: stores.clone(),
@@ -172,6 +174,7 @@ impl World {
             options: options.answers,
             cache: options.cache,
             log_content: false,
+            ledger: ledger.clone(),
             metrics: metrics.clone(),
         };
         let answers = Answers::new(parts, unwatched()).start();
@@ -185,6 +188,7 @@ impl World {
             options: options.session,
             metrics,
             notifier,
+            ledger,
         };
         let listen = Listen { services: Arc::new(services.clone()), worker: None, courier };
         relay.send(listen).await.expect("listening");

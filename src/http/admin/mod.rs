@@ -1,4 +1,7 @@
-//! For operators: groups and sessions, behind the admin token.
+//! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
+
+mod cache;
+mod usage;
 
 mod backends;
 
@@ -46,6 +49,13 @@ pub(super) fn scope() -> impl HttpServiceFactory {
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
         .service(admin_limits::resource())
+        .service(
+            web::resource("/cache")
+                .route(web::get().to(cache::show))
+                .route(web::delete().to(cache::purge))
+                .default_service(only("GET, DELETE")),
+        )
+        .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))
         .service(
@@ -220,7 +230,10 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    body["answers"] = services.slots.taken(&name).await.into();
+    // Those of its groups, wherever they are being written; and those that this node has taken on and not begun.
+    let groups: Vec<GroupName> = serde_json::from_value(body["groups"].clone()).unwrap_or_default();
+    let running = services.stores.answers.running(&groups).await?.len();
+    body["answers"] = running.max(services.slots.taken(&name).await).into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

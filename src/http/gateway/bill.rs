@@ -115,8 +115,6 @@ impl Drop for Bill {
         };
         let paid = matches!(status, CacheStatus::Miss | CacheStatus::Bypass) && !self.void;
         let used = if self.void { 0 } else { self.used() };
-        let kind = if paid { "spent" } else { "saved" };
-        self.state.services.metrics.tokens.with_label_values(&[kind]).inc_by(used);
         self.pay(Settle { permit, tokens: if paid { used } else { 0 } });
     }
 }

@@ -2,6 +2,7 @@
 
 use actix_web::HttpRequest;
 use sophie_actors::answers::Scope;
+use sophie_actors::ledger::Asker;
 use sophie_actors::options::CacheScope;
 
 use super::{Refused, State};
@@ -26,6 +27,11 @@ pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, 
             "An API key is needed: `Authorization: Bearer KEY`, with a key of auth.api_keys or [[auth.key]]."
         })
     })
+}
+
+/// The caller as the ledger knows it.
+pub fn asker(holder: &KeyHolder) -> Asker {
+    Asker { user: format!("key:{}", holder.name), group: None }
 }
 
 /// Whom the caller shares answers with.

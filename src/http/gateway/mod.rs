@@ -72,7 +72,7 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
     let left = bill.left().clone();
     let digest = digest(&caller::scope(&state, holder), &question.body);
     let Question { body, streams, wants_usage, .. } = question;
-    let join = Join { digest, request: ChatRequest { body }, reuse };
+    let join = Join { digest, request: ChatRequest { body }, reuse, asker: caller::asker(holder) };
     match answer(&state, join, bill, streams, wants_usage).await {
         Ok(mut response) => {
             headers::tell_left(response.headers_mut(), &left);

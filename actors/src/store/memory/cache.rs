@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use crate::store::{AnswerCache, CachedAnswer, StoreError, StoreResult};
+use crate::store::{AnswerCache, CachedAnswer, Held, StoreError, StoreResult};
 
 /// Cached answers in memory, bounded by the bytes of their JSON and their keys.
 pub struct MemoryCache {
@@ -60,5 +60,21 @@ impl AnswerCache for MemoryCache {
             self.entries.insert(digest.to_owned(), Entry { json: json.into(), ttl });
         }
         Ok(())
+    }
+
+    async fn held(&self) -> StoreResult<Held> {
+        let lengths = self.entries.iter().map(|(_, entry)| entry.json.len() as u64);
+        Ok(lengths.fold(Held::default(), |held, bytes| Held { entries: held.entries + 1, bytes: held.bytes + bytes }))
+    }
+
+    async fn purge(&self, model: Option<&str>) -> StoreResult<u64> {
+        let of_model = |entry: &Entry| {
+            let answer = serde_json::from_slice::<CachedAnswer>(&entry.json);
+            model.is_none_or(|model| answer.is_ok_and(|answer| answer.model == model))
+        };
+        let digests: Vec<_> =
+            self.entries.iter().filter(|(_, entry)| of_model(entry)).map(|(digest, _)| digest).collect();
+        digests.iter().for_each(|digest| self.entries.invalidate(&**digest));
+        Ok(digests.len() as u64)
     }
 }

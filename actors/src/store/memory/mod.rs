@@ -14,6 +14,7 @@ mod presence;
 mod sessions;
 mod slots;
 mod state;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,7 @@ use self::outbox::Alone;
 use self::sessions::MemorySessions;
 use self::slots::MemorySlots;
 use self::state::MemoryStore;
+use self::usage::MemoryUsage;
 use super::Stores;
 use crate::layer::NoLayer;
 use crate::limiter::memory::MemoryLimits;
@@ -71,6 +73,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         outbox: Arc::new(Alone),
         leases: Arc::new(Alone),
         flights: Arc::new(Alone),
+        usage: Arc::new(MemoryUsage::new()),
         layer: Arc::new(NoLayer),
     }
 }

@@ -21,4 +21,8 @@ impl Leases for Alone {
     async fn hold(&self, _: &str, _: u64) -> StoreResult<bool> {
         Ok(true)
     }
+
+    async fn release(&self, _: &[String]) -> StoreResult<()> {
+        Ok(())
+    }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::ids::{AnswerId, GroupName, NodeId, SessionId};
-use crate::store::Once;
+use crate::store::{By, Once};
 
 /// The names of Sophie's own keys. Those of logs and groups are made in `scripts/log.lua` and [`Keys::group`].
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ impl Keys {
     }
 
     pub(super) fn group(&self, group: &str) -> String {
-        format!("{}:group:{group}", self.prefix)
+        format!("{}:head:{group}", self.prefix)
     }
 
     pub(super) fn groups(&self) -> String {
@@ -60,6 +60,11 @@ impl Keys {
 
     pub(super) fn flight_chunks(&self, id: &str) -> String {
         format!("{}:chunks:{id}", self.prefix)
+    }
+
+    /// The names that something was counted for on a day; `:{name}` behind it is one's sums.
+    pub(super) fn usage(&self, day: &str, by: By) -> String {
+        format!("{}:usage:{day}:{}", self.prefix, by.as_str())
     }
 
     pub(super) fn answers(&self) -> String {

@@ -21,6 +21,7 @@ mod slots;
 mod source;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::fmt;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
 pub(crate) use self::source::Source;
+use self::usage::RedisUsage;
 use super::{StoreError, Stores};
 use crate::django::Kind;
 use crate::ids::NodeId;
@@ -138,6 +140,7 @@ pub async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), Sto
         general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
         slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
+        usage: Arc::new(RedisUsage::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),

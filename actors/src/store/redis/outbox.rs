@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use redis::Script;
-use redis::streams::StreamRangeReply;
+use redis::streams::{StreamId, StreamRangeReply};
 
 use super::connection::Database;
 use super::keys::Keys;
@@ -9,6 +9,8 @@ use crate::store::{Happened, Leases, Outbox, OutboxEntry, StoreResult, StoredEve
 
 /// Entries that are read at once.
 const BATCH: usize = 100;
+/// Turns that are given up in one script run.
+const TURNS: usize = 500;
 
 /// The outbox: one stream for the cluster.
 pub struct RedisOutbox {
@@ -29,15 +31,18 @@ impl Outbox for RedisOutbox {
         range.arg(self.keys.outbox()).arg("-").arg("+").arg("COUNT").arg(BATCH);
         let call = async |mut connection| range.query_async::<StreamRangeReply>(&mut connection).await;
         let reply = self.database.call(call).await?;
-        let entry = |entry: redis::streams::StreamId| {
-            let happened = match (entry.get::<u64>("s"), entry.get::<String>("b"), entry.get::<String>("t")) {
-                (Some(seq), Some(body), _) => Happened::Logged(StoredEvent { seq, body: body.into() }),
-                (.., Some(told)) => Happened::Told(serde_json::from_str(&told).ok()?),
-                _ => return None,
-            };
-            Some(OutboxEntry { id: entry.id, happened })
-        };
-        Ok(reply.ids.into_iter().filter_map(entry).collect())
+        let mut waiting = Vec::new();
+        for entry in reply.ids {
+            match happened(&entry) {
+                Some(happened) => waiting.push(OutboxEntry { id: entry.id, happened }),
+                None => {
+                    // It would stand before all others for ever.
+                    log::error!("entry of the outbox not readable, passed over id={}", entry.id);
+                    self.done(&entry.id).await?;
+                }
+            }
+        }
+        Ok(waiting)
     }
 
     async fn done(&self, id: &str) -> StoreResult<()> {
@@ -47,17 +52,27 @@ impl Outbox for RedisOutbox {
     }
 }
 
+fn happened(entry: &StreamId) -> Option<Happened> {
+    match (entry.get::<u64>("s"), entry.get::<String>("b"), entry.get::<String>("t")) {
+        (Some(seq), Some(body), _) => Some(Happened::Logged(StoredEvent { seq, body: body.into() })),
+        (.., Some(told)) => serde_json::from_str(&told).ok().map(Happened::Told),
+        _ => None,
+    }
+}
+
 /// Turns: a key each, with the node that has it and how long.
 pub struct RedisLeases {
     database: Database,
     keys: Keys,
     node_key: NodeKey,
     hold: Script,
+    release: Script,
 }
 
 impl RedisLeases {
     pub(super) fn new(database: Database, keys: Keys, node_key: NodeKey) -> Self {
-        Self { database, keys, node_key, hold: Script::new(include_str!("scripts/hold.lua")) }
+        let hold = Script::new(include_str!("scripts/hold.lua"));
+        Self { database, keys, node_key, hold, release: Script::new(include_str!("scripts/release.lua")) }
     }
 }
 
@@ -67,5 +82,15 @@ impl Leases for RedisLeases {
         let mut call = self.hold.key(self.keys.turn(name));
         call.arg(self.node_key.as_str()).arg(seconds);
         self.database.script(&call).await
+    }
+
+    async fn release(&self, names: &[String]) -> StoreResult<()> {
+        for names in names.chunks(TURNS) {
+            let mut call = self.release.prepare_invoke();
+            names.iter().for_each(|name| _ = call.key(self.keys.turn(name)));
+            call.arg(self.node_key.as_str());
+            let () = self.database.script(&call).await?;
+        }
+        Ok(())
     }
 }

@@ -13,8 +13,8 @@ use crate::limiter::{Bucket, Limit, Verdict};
 use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
 use crate::store::{
-    AnswerRecord, AnswerStart, Appended, Beat, Happened, Heard, Page, PageSize, Row, RowSocket, Spread, StoredEvent,
-    Told,
+    AnswerRecord, AnswerStart, Appended, Beat, Boarding, Course, FLIGHT_LEASE_MS, Happened, Heard, Page, PageSize, Row,
+    RowSocket, Spread, Standing, StoredEvent, Told,
 };
 
 /// Long enough for a busy machine: budgets have tests of their own.
@@ -222,7 +222,7 @@ async fn a_stream_without_its_group_is_not_continued() {
     for _ in 0..5 {
         redis.stores.logs.append(event(&team, "old")).await.expect("stored");
     }
-    let key = format!("{}:group:team", redis.options.prefix);
+    let key = format!("{}:head:team", redis.options.prefix);
     redis::cmd("DEL").arg(key).query::<()>(&mut redis.server.connection(0)).expect("evicted");
     assert!(matches!(redis.stores.logs.append(event(&team, "new")).await, Ok(Appended::New { seq: 1, .. })));
     let page = redis.stores.logs.read_after(&team, 0, everything()).await.expect("read");
@@ -329,12 +329,12 @@ async fn a_group_that_somebody_is_in_lives_on() {
     let redis = in_redis().await;
     redis.stores.logs.open(&[group("team")]).await.expect("opened");
     let mut connection = redis.server.connection(0);
-    for name in ["groups", "group:team"] {
+    for name in ["groups", "head:team"] {
         let key = format!("{}:{name}", redis.options.prefix);
         redis::cmd("EXPIRE").arg(key).arg(20).query::<()>(&mut connection).expect("aged");
     }
     redis.stores.membership.join(&[group("team"), group("unknown")]).await.expect("joined");
-    for name in ["groups", "group:team"] {
+    for name in ["groups", "head:team"] {
         let key = format!("{}:{name}", redis.options.prefix);
         let ttl: i64 = redis::cmd("TTL").arg(key).query(&mut connection).expect("asked");
         assert!(ttl > 20, "{name} has {ttl} s left");
@@ -444,7 +444,7 @@ async fn the_index_forgets_groups_that_expired() {
     let groups: Vec<GroupName> = (0..300).map(|n| group(&format!("gone-{n}"))).collect();
     redis.stores.logs.open(&groups).await.expect("opened");
     for name in &groups {
-        let key = format!("{}:group:{name}", redis.options.prefix);
+        let key = format!("{}:head:{name}", redis.options.prefix);
         redis::cmd("DEL").arg(key).query::<()>(&mut connection).expect("expired");
     }
     let fresh: Vec<GroupName> = (0..300).map(|n| group(&format!("fresh-{n}"))).collect();
@@ -531,7 +531,7 @@ async fn django_finds_cached_answers_under_its_own_key() {
 async fn a_wrong_type_under_our_key_is_told_and_costs_no_connection() {
     let redis = in_redis().await;
     let (stores, health) = connect(redis.options.clone()).await.expect("good options");
-    let key = format!("{}:group:team", redis.options.prefix);
+    let key = format!("{}:head:team", redis.options.prefix);
     let mut connection = redis.server.connection(0);
     redis::cmd("SET").arg(&key).arg("x").arg("EX").arg(60).query::<()>(&mut connection).expect("set");
     let error = stores.logs.append(event(&group("team"), "x")).await.expect_err("a wrong type");
@@ -571,6 +571,13 @@ async fn what_happens_waits_for_the_worker_in_order_until_it_is_done() {
         text: String::new(),
         start: None,
     };
+    // What cannot be read, as of a later version, holds nobody up.
+    for _ in 0..100 {
+        let mut add = redis::cmd("XADD");
+        add.arg(format!("{}:outbox", redis.options.prefix)).arg("*").arg("t").arg("{\"told\":\"later\"}");
+        add.exec(&mut redis.server.connection(0)).expect("added");
+    }
+    assert_eq!(stores.outbox.waiting().await.expect("read"), []);
     stores.logs.append(event(&team, "one")).await.expect("stored");
     let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
     stores.answers.begin(&record, None).await.expect("begun");
@@ -601,6 +608,12 @@ async fn one_node_at_a_time_has_a_turn() {
         assert!(Instant::now() < until, "a turn that is not renewed ends");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    let name = ["t".to_owned()];
+    redis.stores.leases.release(&name).await.expect("asked");
+    assert!(!redis.stores.leases.hold("t", 9).await.expect("asked"), "nobody gives up another's turn");
+    assert!(other.leases.hold("t", 9).await.expect("renewed"));
+    other.leases.release(&name).await.expect("given up");
+    assert!(redis.stores.leases.hold("t", 9).await.expect("asked"), "a turn that was given up is free at once");
     redis.finish();
 }
 
@@ -644,4 +657,66 @@ async fn until(what: &str, holds: impl Fn() -> bool) {
         assert!(Instant::now() < until, "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+async fn flights() -> (InRedis, Stores, String) {
+    let redis = in_redis().await;
+    let other = beside(&redis).await;
+    (redis, other, random_text(64))
+}
+
+fn lines(texts: &[&str]) -> Vec<bytestring::ByteString> {
+    texts.iter().map(|&text| text.into()).collect()
+}
+
+#[tokio::test]
+async fn one_node_leads_a_flight_and_the_others_read_all_of_it() {
+    let (redis, other, digest) = flights().await;
+    let (one, two) = (redis.stores.flights.clone(), other.flights.clone());
+    let Ok(Boarding::Lead(flight)) = one.board(&digest, false).await else { panic!("nobody else leads") };
+    assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), Standing::Alone);
+    assert_eq!(two.board(&digest, false).await.expect("asked"), Boarding::Follow(flight.clone()));
+    for _ in 0..2 {
+        assert_eq!(one.add(&flight, 0, &lines(&["a", "b"])).await.expect("added"), Standing::Followed, "repeated");
+    }
+    assert_eq!(two.read(&flight, 1).await.expect("read"), (lines(&["b"]), Course::Flying));
+    assert!(!one.give_up(&flight, false).await.expect("asked"), "somebody follows");
+    assert!(!one.land(&flight, false, "{}").await.expect("asked"), "somebody needs the rest first");
+    assert_eq!(one.add(&flight, 2, &lines(&["c"])).await.expect("added"), Standing::Followed);
+    assert!(one.land(&flight, true, "{\"end\":1}").await.expect("landed"));
+    assert_eq!(two.read(&flight, 2).await.expect("read"), (lines(&["c"]), Course::Landed("{\"end\":1}".into())));
+    assert_eq!(two.board(&digest, false).await.expect("asked"), Boarding::Landed);
+    assert!(matches!(two.board(&digest, true).await, Ok(Boarding::Lead(anew)) if anew != flight));
+    redis.finish();
+}
+
+#[tokio::test]
+async fn a_flight_that_nobody_follows_any_more_may_be_given_up_and_is_lost_to_who_comes_late() {
+    let (redis, other, digest) = flights().await;
+    let (one, two) = (redis.stores.flights.clone(), other.flights.clone());
+    let Ok(Boarding::Lead(flight)) = one.board(&digest, false).await else { panic!("nobody else leads") };
+    two.board(&digest, false).await.expect("follows");
+    two.leave(&flight).await.expect("left");
+    assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), Standing::Alone);
+    assert!(one.give_up(&flight, false).await.expect("given up"));
+    assert_eq!(two.read(&flight, 0).await.expect("read").1, Course::Lost);
+    let Ok(Boarding::Lead(next)) = two.board(&digest, false).await else { panic!("free to be led") };
+    assert_eq!(one.add(&flight, 0, &lines(&["late"])).await.expect("asked"), Standing::Lost);
+    assert!(one.give_up(&flight, true).await.expect("nothing of ours"));
+    assert_eq!(two.add(&next, 0, &[]).await.expect("added"), Standing::Alone, "another's is left alone");
+    redis.finish();
+}
+
+#[tokio::test]
+async fn a_leader_that_is_not_heard_of_is_lost_and_one_that_comes_back_in_time_is_not() {
+    let (redis, other, digest) = flights().await;
+    let Ok(Boarding::Lead(flight)) = redis.stores.flights.board(&digest, false).await else { panic!("leads") };
+    let key = format!("{}:flight:{digest}", redis.options.prefix);
+    let life: u64 = redis::cmd("PTTL").arg(&key).query(&mut redis.server.connection(0)).expect("asked");
+    assert!(life <= FLIGHT_LEASE_MS, "{life}");
+    redis::cmd("DEL").arg(&key).exec(&mut redis.server.connection(0)).expect("as if the lease had run out");
+    assert_eq!(other.flights.read(&flight, 0).await.expect("read").1, Course::Lost);
+    redis.stores.flights.add(&flight, 0, &[]).await.expect("known again");
+    assert_eq!(other.flights.read(&flight, 0).await.expect("read").1, Course::Flying);
+    redis.finish();
 }

@@ -4,6 +4,6 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 -- A group that somebody is in does not expire, however silent it is.
 local index = ARGV[2] .. ':groups'
 for i = 4, #ARGV do
-  if redis.call('EXPIRE', ARGV[2] .. ':group:' .. ARGV[i], ARGV[3]) == 1 then redis.call('ZADD', index, 0, ARGV[i]) end
+  if redis.call('EXPIRE', ARGV[2] .. ':head:' .. ARGV[i], ARGV[3]) == 1 then redis.call('ZADD', index, 0, ARGV[i]) end
 end
 redis.call('EXPIRE', index, ARGV[3])

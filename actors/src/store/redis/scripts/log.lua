@@ -13,7 +13,7 @@ local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local upkeep_ms = math.min(60000, math.floor(log_ms / 10), math.floor(tonumber(group_life) * 100))
 
 local function log_key(name) return prefix .. ':log:' .. name end
-local function group_key(name) return prefix .. ':group:' .. name end
+local function group_key(name) return prefix .. ':head:' .. name end
 
 -- Each new group looks at three random entries of the index and drops those whose group has expired, so that the index
 -- stays in proportion to the groups that live, even if nobody ever lists it. Not math.random: it repeats itself.

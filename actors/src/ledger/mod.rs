@@ -1,0 +1,240 @@
+//! The ledger: what answers cost, what cache and coalescing saved, and what was spent on answers that nobody waited for. By
+//! model, user and group; in figures at once, in the store once a second.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::ids::GroupName;
+use crate::metrics::Metrics;
+use crate::protocol::{Usage, timestamp};
+use crate::store::{By, Stores, Totals, UsageRecords};
+
+/// Models with a label of their own in the figures; those beyond are `other`, since callers choose names.
+const LABELS: usize = 64;
+/// Names that may wait for the store; those beyond are counted in the figures alone.
+const WAITING: usize = 50_000;
+
+const NANOS_PER_MILLIONTH: f64 = 1e3;
+
+/// What a model's tokens cost, in the currency of the settings.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Price {
+    /// For a million tokens that it reads.
+    pub prompt_per_million: f64,
+    /// For a million tokens that it writes.
+    pub completion_per_million: f64,
+}
+
+impl Price {
+    /// What they cost, in billionths of the currency.
+    fn nanos(self, usage: Usage) -> u64 {
+        let nanos = (usage.prompt_tokens as f64 * self.prompt_per_million
+            + usage.completion_tokens as f64 * self.completion_per_million)
+            * NANOS_PER_MILLIONTH;
+        // A negative or endless price is none; `as` cuts the rest to the range.
+        nanos.round() as u64
+    }
+}
+
+/// The price of a model; none where the settings name none.
+pub type Prices = Arc<dyn Fn(&str) -> Option<Price> + Send + Sync>;
+
+/// Who asked for an answer, and for which group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asker {
+    /// A user, or an application as `key:NAME`.
+    pub user: String,
+    /// The group that gets it; applications ask for themselves.
+    pub group: Option<GroupName>,
+}
+
+/// How an answer came about, as far as money goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// The backend wrote it for this asker.
+    Spent,
+    /// The backend wrote it, or a part, and in the end nobody waited.
+    Cancelled,
+    /// The cache had it.
+    Hit,
+    /// It was written for somebody else at the same time.
+    Coalesced,
+}
+
+impl Account {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Spent => "spent",
+            Self::Cancelled => "cancelled",
+            Self::Hit | Self::Coalesced => "saved",
+        }
+    }
+}
+
+/// The ledger of one node.
+pub struct Ledger {
+    prices: Prices,
+    records: Arc<dyn UsageRecords>,
+    metrics: Metrics,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: HashMap<(By, String), Totals>,
+    labels: BTreeSet<String>,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new(prices: Prices, stores: &Stores, metrics: Metrics) -> Self {
+        Self { prices, records: stores.usage.clone(), metrics, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Sums are added in one step each; a panic elsewhere leaves them right.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes one answer of `model` for an asker.
+    pub fn note(&self, asker: &Asker, model: &str, usage: Usage, account: Account) {
+        let nanos = (self.prices)(model).unwrap_or_default().nanos(usage);
+        let mut totals = Totals { answers: 1, ..Totals::default() };
+        match account {
+            Account::Spent | Account::Cancelled => {
+                totals.prompt_tokens = usage.prompt_tokens;
+                totals.completion_tokens = usage.completion_tokens;
+                totals.cost_nanos = nanos;
+                if account == Account::Cancelled {
+                    totals.cancelled_tokens = usage.total_tokens;
+                }
+            }
+            Account::Hit | Account::Coalesced => {
+                totals.hits = u64::from(account == Account::Hit);
+                totals.coalesced = u64::from(account == Account::Coalesced);
+                totals.saved_tokens = usage.total_tokens;
+                totals.saved_nanos = nanos;
+            }
+        }
+        let mut state = self.state();
+        let label = state.label(model);
+        self.metrics.tokens.with_label_values(&[account.as_str(), label]).inc_by(usage.total_tokens);
+        let cost = if account.as_str() == "saved" { &self.metrics.cost_saved } else { &self.metrics.cost };
+        cost.with_label_values(&[label]).inc_by(nanos as f64 / 1e9);
+        state.add(By::Model, model, &totals);
+        state.add(By::User, &asker.user, &totals);
+        if let Some(group) = &asker.group {
+            state.add(By::Group, group.as_str(), &totals);
+        }
+    }
+
+    /// Writes what waits into the store; what cannot be written goes on waiting.
+    pub async fn flush(&self) {
+        let waiting = std::mem::take(&mut self.state().waiting);
+        if waiting.is_empty() {
+            return;
+        }
+        let rows: Vec<_> = waiting.into_iter().map(|((by, name), totals)| (by, name, totals)).collect();
+        let now = timestamp();
+        let (day, _) = now.split_at(now.find('T').unwrap_or(now.len()));
+        if let Err(error) = self.records.add(day, &rows).await {
+            log::debug!("usage not written yet rows={} error={error}", rows.len());
+            self.metrics.store_failed("usage");
+            let mut state = self.state();
+            rows.iter().for_each(|(by, name, totals)| state.add(*by, name, totals));
+        }
+    }
+}
+
+impl State {
+    fn add(&mut self, by: By, name: &str, totals: &Totals) {
+        let key = (by, name.to_owned());
+        if self.waiting.len() < WAITING || self.waiting.contains_key(&key) {
+            self.waiting.entry(key).or_default().add(totals);
+        }
+    }
+
+    fn label<'a>(&mut self, model: &'a str) -> &'a str {
+        if !self.labels.contains(model) {
+            if self.labels.len() >= LABELS {
+                return "other";
+            }
+            self.labels.insert(model.to_owned());
+        }
+        model
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::{self, MemoryOptions};
+
+    const USAGE: Usage = Usage { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 };
+
+    fn ledger() -> (Ledger, Stores) {
+        let stores = memory::stores(MemoryOptions {
+            log_events: 1,
+            log_seconds: 1,
+            cache_bytes: 1,
+            cache_ttl_seconds: 1,
+            cache_max_entry_bytes: 1,
+            group_expiry_seconds: 1,
+        });
+        let price = Price { prompt_per_million: 2.5, completion_per_million: 10.0 };
+        let prices: Prices = Arc::new(move |model| (model == "dear").then_some(price));
+        (Ledger::new(prices, &stores, Metrics::new()), stores)
+    }
+
+    fn alice(group: Option<&str>) -> Asker {
+        Asker { user: "alice".into(), group: group.map(|name| GroupName::parse(name).expect("legal")) }
+    }
+
+    #[tokio::test]
+    async fn spent_cancelled_and_saved_are_told_apart_and_priced() {
+        let (ledger, stores) = ledger();
+        ledger.note(&alice(Some("team")), "dear", USAGE, Account::Spent);
+        ledger.note(&alice(Some("team")), "dear", USAGE, Account::Cancelled);
+        ledger.note(&alice(None), "dear", USAGE, Account::Hit);
+        ledger.note(&alice(None), "cheap", USAGE, Account::Coalesced);
+        ledger.flush().await;
+        let day = &timestamp()[..10];
+        let read = async |by| stores.usage.top(day, by, 10).await.expect("read");
+        let dear = Totals {
+            answers: 3,
+            hits: 1,
+            prompt_tokens: 2_000,
+            completion_tokens: 200,
+            cancelled_tokens: 1_100,
+            saved_tokens: 1_100,
+            cost_nanos: 7_000_000,
+            saved_nanos: 3_500_000,
+            ..Totals::default()
+        };
+        let cheap = Totals { answers: 1, coalesced: 1, saved_tokens: 1_100, ..Totals::default() };
+        assert_eq!(read(By::Model).await, [("dear".into(), dear), ("cheap".into(), cheap)]);
+        let mut all = dear;
+        all.add(&cheap);
+        assert_eq!(read(By::User).await, [("alice".into(), all)]);
+        assert_eq!(read(By::Group).await[0].1.answers, 2);
+        let text = ledger.metrics.render();
+        assert!(text.contains("sophie_tokens_total{kind=\"cancelled\",model=\"dear\"} 1100"), "{text}");
+        assert!(text.contains("sophie_cost_total{model=\"dear\"} 0.007"), "{text}");
+    }
+
+    #[test]
+    fn models_of_callers_own_invention_share_a_label() {
+        let (ledger, _) = ledger();
+        (0..LABELS + 5).for_each(|n| ledger.note(&alice(None), &format!("m{n}"), USAGE, Account::Spent));
+        let text = ledger.metrics.render();
+        assert!(text.contains("sophie_tokens_total{kind=\"spent\",model=\"other\"} 5500"), "{text}");
+    }
+
+    #[test]
+    fn senseless_prices_do_no_harm() {
+        for price in [-1.0, f64::NAN, f64::INFINITY] {
+            let price = Price { prompt_per_million: price, completion_per_million: price };
+            _ = price.nanos(USAGE);
+        }
+    }
+}
