@@ -1,7 +1,6 @@
 //! HTTP: the whole routing table, and what its handlers share.
 
 mod admin;
-mod admin_limits;
 mod error;
 mod gateway;
 mod health;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::store::{HeldSlot, Room};
+use crate::store::{Held, Room};
 
 /// Who holds what here.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(super) struct Desk {
 
 /// What is to be given back to the leases.
 pub(super) struct Returned {
-    pub(super) held: Vec<HeldSlot>,
+    pub(super) held: Vec<Held>,
     /// Past this the lease has ended by itself.
     pub(super) until: Instant,
     /// Who waits for it.
@@ -42,7 +42,7 @@ impl Desk {
         self.held.insert(holder.to_owned(), rooms.iter().map(|room| room.name.clone()).collect());
     }
 
-    pub(super) fn leave(&mut self, holder: &str) -> Vec<HeldSlot> {
+    pub(super) fn leave(&mut self, holder: &str) -> Vec<Held> {
         let rooms = self.held.remove(holder).unwrap_or_default();
         for room in &rooms {
             if let Some(count) = self.counts.get_mut(room) {
@@ -52,12 +52,12 @@ impl Desk {
                 }
             }
         }
-        rooms.into_iter().map(|room| HeldSlot { room, holder: holder.to_owned() }).collect()
+        rooms.into_iter().map(|room| Held { room, holder: holder.to_owned() }).collect()
     }
 
-    pub(super) fn all_held(&self) -> Vec<HeldSlot> {
+    pub(super) fn all_held(&self) -> Vec<Held> {
         let held = |(holder, rooms): (&String, &Vec<String>)| {
-            let of_one = |room: &String| HeldSlot { room: room.clone(), holder: holder.clone() };
+            let of_one = |room: &String| Held { room: room.clone(), holder: holder.clone() };
             rooms.iter().map(of_one).collect::<Vec<_>>()
         };
         self.held.iter().flat_map(held).collect()

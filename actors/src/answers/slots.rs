@@ -17,7 +17,7 @@ use crate::ids::{SessionId, random_text};
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::protocol::{ErrorCode, Refusal};
-use crate::store::{HeldSlot, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
 
 /// How often leases are renewed: several tries before one ends.
 const RENEW: Duration = Duration::from_secs(4);
@@ -47,7 +47,7 @@ struct Books {
     /// Of all sessions; 0: no limit.
     at_once: usize,
     desk: Mutex<Desk>,
-    /// HeldSlot while leases are renewed or given back: no renewal may come after the end.
+    /// Held while leases are renewed or given back: no renewal may come after the end.
     order: tokio::sync::Mutex<()>,
     /// Something was taken or given back.
     changed: Notify,
@@ -211,7 +211,7 @@ impl Books {
         if returned.is_empty() {
             return true;
         }
-        let held: Vec<HeldSlot> = returned.iter().flat_map(|it| it.held.iter().cloned()).collect();
+        let held: Vec<Held> = returned.iter().flat_map(|it| it.held.iter().cloned()).collect();
         match self.heard(self.leases.release(&held).await) {
             Ok(()) => {
                 returned.into_iter().filter_map(|it| it.told).for_each(|told| _ = told.send(()));

@@ -538,8 +538,8 @@ fn room(name: &str, slots: usize) -> Room {
     Room { name: name.into(), slots }
 }
 
-fn held(room: &str, holder: &str) -> HeldSlot {
-    HeldSlot { room: room.into(), holder: holder.into() }
+fn held(room: &str, holder: &str) -> Held {
+    Held { room: room.into(), holder: holder.into() }
 }
 
 pub(super) async fn exactly_as_many_slots_are_given_as_there_are(stores: Stores) {

@@ -18,7 +18,7 @@ pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
 pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
-pub use slots::{HeldSlot, Room, SLOT_LEASE_MS, SlotLeases};
+pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
 
 use async_trait::async_trait;
@@ -334,7 +334,7 @@ pub struct CachedAnswer {
 
 /// What a cache holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Held {
+pub struct CacheSize {
     /// Entries.
     pub entries: u64,
     /// Bytes of their JSON.
@@ -349,7 +349,7 @@ pub trait AnswerCache: Send + Sync {
     /// Keeps an entry for so many seconds, `cache.ttl_seconds` without any.
     async fn put(&self, digest: &str, entry: &CachedAnswer, ttl_seconds: Option<u64>) -> StoreResult<()>;
     /// What it holds. Looks at every entry: for operators.
-    async fn held(&self) -> StoreResult<Held>;
+    async fn held(&self) -> StoreResult<CacheSize>;
     /// Drops the entries of a model, or all; returns how many. Looks at every entry.
     async fn purge(&self, model: Option<&str>) -> StoreResult<u64>;
 }

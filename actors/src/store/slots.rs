@@ -18,7 +18,7 @@ pub struct Room {
 
 /// One holder's slot in one room.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldSlot {
+pub struct Held {
     /// Where.
     pub room: String,
     /// Whose: an id that is drawn for each answer.
@@ -32,9 +32,9 @@ pub trait SlotLeases: Send + Sync {
     /// to take again.
     async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>>;
     /// Renews leases, and takes those anew that the store has lost, whether there is room or not.
-    async fn renew(&self, held: &[HeldSlot]) -> StoreResult<()>;
+    async fn renew(&self, held: &[Held]) -> StoreResult<()>;
     /// Gives slots back.
-    async fn release(&self, held: &[HeldSlot]) -> StoreResult<()>;
+    async fn release(&self, held: &[Held]) -> StoreResult<()>;
     /// How many slots of a room are taken.
     async fn taken(&self, room: &str) -> StoreResult<usize>;
 }

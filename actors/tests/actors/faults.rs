@@ -224,7 +224,7 @@ impl AnswerCache for Faulty {
         self.faults.on("put", &entry.text, self.inner.cache.put(digest, entry, ttl)).await
     }
 
-    async fn held(&self) -> StoreResult<Held> {
+    async fn held(&self) -> StoreResult<CacheSize> {
         self.inner.cache.held().await
     }
 
@@ -256,10 +256,10 @@ impl SlotLeases for Faulty {
     async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
         self.faults.on("take", holder, self.inner.slots.take(holder, rooms)).await
     }
-    async fn renew(&self, held: &[HeldSlot]) -> StoreResult<()> {
+    async fn renew(&self, held: &[Held]) -> StoreResult<()> {
         self.faults.on("renew_slots", held.len(), self.inner.slots.renew(held)).await
     }
-    async fn release(&self, held: &[HeldSlot]) -> StoreResult<()> {
+    async fn release(&self, held: &[Held]) -> StoreResult<()> {
         self.faults.on("release", held.len(), self.inner.slots.release(held)).await
     }
     async fn taken(&self, room: &str) -> StoreResult<usize> {

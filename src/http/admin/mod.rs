@@ -1,6 +1,7 @@
 //! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
 
 mod cache;
+mod limits;
 mod usage;
 
 mod backends;
@@ -21,7 +22,7 @@ use sophie_actors::protocol::{Refusal, Role, timestamp_of};
 use sophie_actors::store::GroupInfo;
 
 use super::publish::{self, Speaker, Speech};
-use super::{ApiError, State, admin_limits, json, no_route, only};
+use super::{ApiError, State, json, no_route, only};
 use crate::auth::credentials::bearer;
 
 /// Rows in a list when the caller does not say how many, and at most.
@@ -48,7 +49,6 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("PUT, DELETE")),
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
-        .service(admin_limits::resource())
         .service(
             web::resource("/cache")
                 .route(web::get().to(cache::show))
@@ -56,6 +56,7 @@ pub(super) fn scope() -> impl HttpServiceFactory {
                 .default_service(only("GET, DELETE")),
         )
         .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
+        .service(limits::resource())
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))
         .service(
@@ -230,10 +231,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    // Those of its groups, wherever they are being written; and those that this node has taken on and not begun.
-    let groups: Vec<GroupName> = serde_json::from_value(body["groups"].clone()).unwrap_or_default();
-    let running = services.stores.answers.running(&groups).await?.len();
-    body["answers"] = running.max(services.slots.taken(&name).await).into();
+    body["answers"] = services.slots.taken(&name).await.into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use moka::Expiry;
 use moka::sync::Cache;
 
-use crate::store::{AnswerCache, CachedAnswer, Held, StoreError, StoreResult};
+use crate::store::{AnswerCache, CacheSize, CachedAnswer, StoreError, StoreResult};
 
 /// Cached answers in memory, bounded by the bytes of their JSON and their keys.
 pub struct MemoryCache {
@@ -62,9 +62,12 @@ impl AnswerCache for MemoryCache {
         Ok(())
     }
 
-    async fn held(&self) -> StoreResult<Held> {
+    async fn held(&self) -> StoreResult<CacheSize> {
         let lengths = self.entries.iter().map(|(_, entry)| entry.json.len() as u64);
-        Ok(lengths.fold(Held::default(), |held, bytes| Held { entries: held.entries + 1, bytes: held.bytes + bytes }))
+        Ok(lengths.fold(CacheSize::default(), |held, bytes| CacheSize {
+            entries: held.entries + 1,
+            bytes: held.bytes + bytes,
+        }))
     }
 
     async fn purge(&self, model: Option<&str>) -> StoreResult<u64> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::Expiring;
-use crate::store::{HeldSlot, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
 
 /// The slots that are taken, by room and holder.
 #[derive(Default)]
@@ -52,13 +52,13 @@ impl SlotLeases for MemorySlots {
         Ok(Ok(()))
     }
 
-    async fn renew(&self, held: &[HeldSlot]) -> StoreResult<()> {
+    async fn renew(&self, held: &[Held]) -> StoreResult<()> {
         let (mut taken, now) = (self.taken(), Instant::now());
         held.iter().for_each(|it| taken.put(&it.room, &it.holder, now));
         Ok(())
     }
 
-    async fn release(&self, held: &[HeldSlot]) -> StoreResult<()> {
+    async fn release(&self, held: &[Held]) -> StoreResult<()> {
         let (mut taken, now) = (self.taken(), Instant::now());
         held.iter().for_each(|it| _ = taken.0.remove(&(it.room.clone(), it.holder.clone()), now));
         Ok(())

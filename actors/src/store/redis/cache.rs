@@ -3,7 +3,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::connection::Database;
-use crate::store::{AnswerCache, CachedAnswer, Held, StoreError, StoreResult};
+use crate::store::{AnswerCache, CacheSize, CachedAnswer, StoreError, StoreResult};
 
 /// The response cache, in the keys and JSON of django-redis, so that a Django application can read and drop entries.
 pub struct RedisCache {
@@ -75,8 +75,8 @@ impl AnswerCache for RedisCache {
         self.database.call(|mut connection| async move { set.query_async(&mut connection).await }).await
     }
 
-    async fn held(&self) -> StoreResult<Held> {
-        let (mut held, mut cursor) = (Held::default(), 0);
+    async fn held(&self) -> StoreResult<CacheSize> {
+        let (mut held, mut cursor) = (CacheSize::default(), 0);
         loop {
             let (next, keys) = self.scan(cursor).await?;
             let mut lengths = redis::pipe();

@@ -3,7 +3,7 @@ use redis::Script;
 
 use super::connection::Database;
 use super::keys::Keys;
-use crate::store::{HeldSlot, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
 
 /// Leases that are renewed or given back in one call.
 const BATCH: usize = 500;
@@ -40,7 +40,7 @@ impl SlotLeases for RedisSlots {
         Ok(full.checked_sub(1).map_or(Ok(()), Err))
     }
 
-    async fn renew(&self, held: &[HeldSlot]) -> StoreResult<()> {
+    async fn renew(&self, held: &[Held]) -> StoreResult<()> {
         for batch in held.chunks(BATCH) {
             let mut call = self.renew.prepare_invoke();
             call.arg(SLOT_LEASE_MS);
@@ -50,7 +50,7 @@ impl SlotLeases for RedisSlots {
         Ok(())
     }
 
-    async fn release(&self, held: &[HeldSlot]) -> StoreResult<()> {
+    async fn release(&self, held: &[Held]) -> StoreResult<()> {
         for batch in held.chunks(BATCH) {
             let mut pipe = redis::pipe();
             batch.iter().for_each(|it| _ = pipe.zrem(self.keys.slots(&it.room), &it.holder).ignore());

@@ -10,7 +10,7 @@ use sophie_actors::limiter::{Application, Look, Restore, Subject};
 use sophie_actors::protocol::{Refusal, timestamp_of, unix_ms};
 use sophie_actors::services::PATIENCE;
 
-use super::{ApiError, State, only};
+use super::super::{ApiError, State, only};
 
 /// `/admin/api/limits/{subject}`
 pub(super) fn resource() -> Resource {
