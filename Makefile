@@ -3,15 +3,15 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-rust test-browser test-django test-llm bench-gateway run fmt lint deny image clean
+.PHONY: help setup test test-rust test-browser test-django test-gateway test-llm bench-gateway run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
 
-setup: ## install what the tests need, where it is missing (apt as root, a Python venv)
+setup: ## install what the tests need, where it is missing (apt as root, a Python venv, an npm package)
 	@scripts/setup.sh
 
-test: setup ## run everything: Rust tests, the chat page in a real browser, the real Django Channels
+test: setup ## run everything: Rust tests, the chat page in a browser, the real Django Channels, the official SDKs
 	@scripts/test.sh
 
 test-rust: ## run the Rust tests alone
@@ -22,6 +22,9 @@ test-browser: setup ## run the browser tests alone
 
 test-django: setup ## run the tests with the real Django Channels alone
 	@scripts/test-python.sh tests/django
+
+test-gateway: setup ## run the official SDKs, LangChain and curl against the gateway alone
+	@scripts/test-python.sh tests/gateway
 
 test-llm: setup ## run the tests with a real model (builds llama.cpp's server at first: ten minutes)
 	@scripts/test-llm.sh
@@ -47,4 +50,4 @@ image: ## build the container image and start it for real (root; buildah, deboot
 
 clean: ## remove what was built and the Python venv
 	cargo clean
-	rm -rf .venv test-results
+	rm -rf .venv test-results tests/gateway/node_modules

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need and is missing: Debian packages (as root), and a Python venv in .venv.
+# Installs what the tests need and is missing: Debian packages (as root), a Python venv in .venv, and
+# OpenAI's JavaScript SDK in tests/gateway/node_modules.
 # Does nothing, quickly, where everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +16,9 @@ command -v redis-server >/dev/null || packages+=(redis-server)
 # The tests name these two paths: the chromium of a snap or a browser vendor cannot be driven in the same way.
 [[ -x /usr/bin/chromium ]] || packages+=(chromium)
 [[ -x /usr/bin/chromedriver ]] || packages+=(chromium-driver)
+command -v curl >/dev/null || packages+=(curl)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 
 if ((${#packages[@]})); then
@@ -38,4 +42,11 @@ if [[ $wanted != "$(cat .venv/requirements.installed 2>/dev/null)" ]]; then
     .venv/bin/python -c 'import pip' 2>/dev/null || python3 -m venv --clear .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
     echo "$wanted" >.venv/requirements.installed
+fi
+
+wanted=$(cat tests/gateway/package-lock.json)
+if [[ $wanted != "$(cat tests/gateway/node_modules/lock.installed 2>/dev/null)" ]]; then
+    echo "installing: tests/gateway/package-lock.json into tests/gateway/node_modules"
+    npm ci --prefix tests/gateway --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+    echo "$wanted" >tests/gateway/node_modules/lock.installed
 fi

@@ -39,7 +39,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::origin::OriginRule;
-use crate::http::{ConnectionCaps, Places, Serves, State};
+use crate::http::{ConnectionCaps, Gateway, Places, Running, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, raise_file_limit};
 
@@ -226,6 +226,11 @@ impl Application {
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: Places::new(settings.server.max_connections),
             commands_limited: settings.limits.enabled,
+            gateway: Gateway {
+                cache: settings.cache.options.clone(),
+                max_body_bytes: settings.server.max_body_bytes,
+                running: Running::default(),
+            },
             currency: settings.ai.currency.clone(),
             router,
             redis,
@@ -309,9 +314,11 @@ impl Application {
             if !interrupted && Instant::now() >= interrupt_at {
                 interrupted = true;
                 _ = services.answers.send(InterruptAll).timeout(DRAIN_POLL).await;
+                self.state.gateway.running.interrupt();
             }
             let running = services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
-            if running == 0 && services.roster.count().sockets == 0 {
+            let over_http = self.state.gateway.running.count();
+            if running == 0 && over_http == 0 && services.roster.count().sockets == 0 {
                 break;
             }
             sleep(DRAIN_POLL.min(until - Instant::now())).await;

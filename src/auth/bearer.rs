@@ -4,8 +4,10 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 use sophie_actors::ids::random_text;
+use sophie_actors::limiter::Application;
 use subtle::{Choice, ConstantTimeEq};
 
+use super::patterns::Pattern;
 use crate::settings::{Secret, Settings};
 
 /// Characters of a made-up admin token: 36^40 possibilities are more than 200 bits.
@@ -60,13 +62,56 @@ impl ApiKey {
             (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
         });
         let (name, key) = named.unwrap_or(("", text));
-        let legal = !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
-        legal.then(|| Self { name: name.to_owned(), key: Secret::from(key) })
+        is_key(key).then(|| Self { name: name.to_owned(), key: Secret::from(key) })
+    }
+
+    /// Whether it is this key.
+    pub fn is(&self, key: &Secret) -> bool {
+        self.key == *key
+    }
+}
+
+/// Whether a text can be an API key: it must fit into a header.
+pub fn is_key(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// Whom an API key lets in.
+#[derive(Debug, Clone)]
+pub struct KeyHolder {
+    /// The key's name.
+    pub name: String,
+    models: Vec<Pattern>,
+    requests_per_minute: Option<u64>,
+    tokens_per_hour: Option<u64>,
+}
+
+impl KeyHolder {
+    /// One who may ask every model, within the limits of a user.
+    fn free(name: String) -> Self {
+        Self { name, models: vec![Pattern::from("*")], requests_per_minute: None, tokens_per_hour: None }
+    }
+
+    /// Whether this model may be asked.
+    pub fn may_use(&self, model: &str) -> bool {
+        self.models.iter().any(|pattern| pattern.matches(model))
+    }
+
+    /// As the limits know it.
+    pub fn application(&self) -> Application {
+        Application {
+            name: self.name.clone(),
+            requests_per_minute: self.requests_per_minute,
+            tokens_per_hour: self.tokens_per_hour,
+        }
     }
 }
 
 /// The API keys of the settings.
-pub struct ApiKeys(Vec<(String, [u8; 32])>);
+pub struct ApiKeys {
+    keys: Vec<(KeyHolder, [u8; 32])>,
+    anybody: KeyHolder,
+}
 
 impl ApiKeys {
     /// The keys of the settings; those without a name are called `key-1`, `key-2` and so on, by their place.
@@ -74,29 +119,48 @@ impl ApiKeys {
         let keys = settings.auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose()));
         let named = keys.enumerate().map(|(index, api)| {
             let name = if api.name.is_empty() { format!("key-{}", index + 1) } else { api.name };
-            (name, digest(api.key.expose()))
+            (KeyHolder::free(name), digest(api.key.expose()))
         });
-        Self(named.collect())
+        let tables = settings.auth.key.iter().map(|table| {
+            let holder = KeyHolder {
+                name: table.name.clone(),
+                models: table.models.iter().map(|model| Pattern::from(model.as_str())).collect(),
+                requests_per_minute: table.requests_per_minute,
+                tokens_per_hour: table.tokens_per_hour,
+            };
+            (holder, digest(table.key.expose()))
+        });
+        Self { keys: named.chain(tables).collect(), anybody: KeyHolder::free("application".into()) }
     }
 
     /// Whether no key is configured.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
-    /// The name of the key that was given, if it is one. Every key is looked at, so that time tells nothing.
-    pub fn name_of(&self, given: &str) -> Option<&str> {
+    /// Who comes in where no key is needed.
+    pub fn anybody(&self) -> &KeyHolder {
+        &self.anybody
+    }
+
+    /// The holder of the key of this name.
+    pub fn named(&self, name: &str) -> Option<&KeyHolder> {
+        self.keys.iter().map(|(holder, _)| holder).find(|holder| holder.name == name)
+    }
+
+    /// Whom the key that was given lets in, if it is one. Every key is looked at, so that time tells nothing.
+    pub fn holder_of(&self, given: &str) -> Option<&KeyHolder> {
         let given = digest(given);
-        self.0.iter().fold(None, |found, (name, key)| {
+        self.keys.iter().fold(None, |found, (holder, key)| {
             let same: Choice = key.ct_eq(&given);
-            if bool::from(same) { Some(name.as_str()) } else { found }
+            if bool::from(same) { Some(holder) } else { found }
         })
     }
 }
 
 impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.keys.iter().map(|(holder, _)| &holder.name)).finish()
     }
 }
 
@@ -126,13 +190,26 @@ mod tests {
     #[test]
     fn api_keys_are_known_by_name() {
         let keys = ApiKeys::from(&load(&[("SOPHIE__AUTH__API_KEYS", "plain,shop:k:2,shop2:k3")]).unwrap().settings);
-        assert_eq!(keys.name_of("plain"), Some("key-1"));
-        assert_eq!(keys.name_of("k:2"), Some("shop"));
-        assert_eq!(keys.name_of("k3"), Some("shop2"));
-        assert_eq!(keys.name_of("shop:k:2"), None);
-        assert_eq!(keys.name_of(""), None);
+        let name_of = |key: &str| keys.holder_of(key).map(|holder| holder.name.as_str());
+        assert_eq!(name_of("plain"), Some("key-1"));
+        assert_eq!(name_of("k:2"), Some("shop"));
+        assert_eq!(name_of("k3"), Some("shop2"));
+        assert_eq!(name_of("shop:k:2"), None);
+        assert_eq!(name_of(""), None);
         assert!(ApiKeys::from(&load(&[]).unwrap().settings).is_empty());
         assert!(!format!("{keys:?}").contains("k3"));
+    }
+
+    #[test]
+    fn a_key_of_a_table_has_its_own_models() {
+        let tables = r#"[{"name": "shop", "key": "k1", "models": ["gpt-*", "tiny"], "tokens_per_hour": 9}]"#;
+        let environment = [("SOPHIE__AUTH__KEY", tables), ("SOPHIE__AUTH__API_KEYS", "k2")];
+        let keys = ApiKeys::from(&load(&environment).unwrap().settings);
+        let shop = keys.holder_of("k1").unwrap();
+        assert_eq!(["gpt-4o", "tiny", "tiny2", "o1"].map(|model| shop.may_use(model)), [true, true, false, false]);
+        let limits = Application { name: "shop".into(), requests_per_minute: None, tokens_per_hour: Some(9) };
+        assert_eq!(shop.application(), limits);
+        assert!(keys.holder_of("k2").unwrap().may_use("o1"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which browser pages may connect: the rule on the `Origin` header.
 
+use actix_web::http::header::{self, HeaderMap};
+
 /// One entry of `server.allowed_origins`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AllowedOrigin {
@@ -67,6 +69,12 @@ impl OriginRule {
     /// The rule of a list of origins that was checked when it was loaded.
     pub fn from(allowed: &[String]) -> Self {
         Self(allowed.iter().filter_map(|text| AllowedOrigin::parse(text)).collect())
+    }
+
+    /// [`Self::allows`] for the headers of a request.
+    pub fn admits(&self, headers: &HeaderMap) -> bool {
+        let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+        self.allows(text(header::ORIGIN), text(header::HOST))
     }
 
     /// Whether a request with these headers may connect. No `Origin` means no browser, and passes. Without a list the page must come

@@ -2,6 +2,7 @@
 
 mod admin;
 mod error;
+mod gateway;
 mod health;
 mod json;
 mod pages;
@@ -22,12 +23,14 @@ use sophie_actors::services::Services;
 use sophie_actors::store::redis::RedisHealth;
 
 pub use error::ApiError;
+pub use gateway::{Gateway, Running};
 pub use places::{Place, Places};
 pub use redis::ConnectionCaps;
 pub use wrap::wrap;
 
 use crate::auth::Authenticator;
-use crate::auth::bearer::{AdminToken, ApiKeys};
+use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
+use crate::auth::credentials::bearer;
 use crate::auth::origin::OriginRule;
 use crate::upstream::Router;
 use crate::ws;
@@ -52,6 +55,8 @@ pub struct State {
     pub connections: Places,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
+    /// The OpenAI-compatible way in.
+    pub gateway: Gateway,
     /// What prices are in.
     pub currency: String,
     /// The AI backends, unless the demo answers.
@@ -68,6 +73,18 @@ impl State {
     /// Whether the node is going.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    /// The application that asks, by its API key; anybody where no key is needed, but for pages of other origins, which any browser on
+    /// this machine may show.
+    pub fn application(&self, request: &HttpRequest) -> Option<&KeyHolder> {
+        let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match authorization.and_then(bearer).and_then(|key| self.api_keys.holder_of(key)) {
+            None if self.api_keys.is_empty() && self.open_to_applications && self.origins.admits(request.headers()) => {
+                Some(self.api_keys.anybody())
+            }
+            holder => holder,
+        }
     }
 }
 
@@ -90,6 +107,7 @@ pub fn routes(config: &mut ServiceConfig, serves: Serves) {
                     .route(web::post().to(publish::by_application))
                     .default_service(only("POST")),
             )
+            .service(gateway::scope())
             .service(
                 web::resource("/")
                     .route(web::get().to(pages::page))

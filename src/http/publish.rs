@@ -1,6 +1,5 @@
 //! Speaking to a group over HTTP: applications with a key, operators with the admin token.
 
-use actix_web::http::header;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -16,7 +15,7 @@ use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once, StoredEvent};
 use tokio::time::Instant;
 
 use super::{ApiError, State, client_address, json};
-use crate::auth::credentials::bearer;
+use crate::auth::bearer::KeyHolder;
 
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
@@ -74,16 +73,16 @@ pub async fn by_application(
     body: Bytes,
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
-    let name = application(&request, &state)?;
+    let application = application(&request, &state)?;
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     let speech = Speech::read(&body, &state.services)?;
-    let once = idempotency_key(&request, &name)?;
+    let once = idempotency_key(&request, &application.name)?;
     let slot = match speech.text.is_some() && speech.assistant {
         true => Some(state.services.slots.take(None).await?),
         false => None,
     };
     let admit = Admit {
-        caller: Caller::Application(Application { name: name.clone(), ..Application::default() }),
+        caller: Caller::Application(application.clone()),
         address: client_address(&request, &state),
         group: Some(group.clone()),
         prompt_tokens: speech.text.as_deref().filter(|_| speech.assistant).map(estimate_tokens),
@@ -92,21 +91,14 @@ pub async fn by_application(
         Ok(verdict) => verdict.map_err(Refusal::from)?,
         Err(_) => return Err(Refusal::internal().into()),
     };
-    let speaker = Speaker { author: name, role: Role::System, once, permit, slot };
+    let speaker = Speaker { author: application.name, role: Role::System, once, permit, slot };
     speak(&state.services, group, speech, speaker).await
 }
 
-/// The name of the key that was shown.
-fn application(request: &HttpRequest, state: &State) -> Result<String, ApiError> {
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let shown = authorization.and_then(bearer);
-    match shown.and_then(|key| state.api_keys.name_of(key)) {
-        Some(name) => Ok(name.to_owned()),
-        None if state.api_keys.is_empty() && state.open_to_applications => Ok("application".to_owned()),
-        None => {
-            Err(ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys"))
-        }
-    }
+/// The application whose key was shown.
+fn application(request: &HttpRequest, state: &State) -> Result<Application, ApiError> {
+    let message = "an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys";
+    state.application(request).map(KeyHolder::application).ok_or_else(|| ApiError::unauthorized(message))
 }
 
 /// The once-only key of a request, in the scope of who sent it.

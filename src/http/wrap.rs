@@ -22,6 +22,10 @@ pub async fn wrap<B: MessageBody + 'static>(
     // Errors of handlers are responses by now; the only other middleware answers with responses too.
     let mut response = with_json_error(next.call(request).await?);
     let headers = response.headers_mut();
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
+        // It has kept the compressor away, and says nothing else.
+        headers.remove(header::CONTENT_ENCODING);
+    }
     headers.insert(REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));

@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use super::SettingsError;
 use super::backends::BackendSettings;
 use super::databases::database;
+use super::keys::KeySettings;
 use super::layers::Layers;
-use super::sections::{AiChoice, AiSettings, AuthMode, ChannelLayer, Settings};
+use super::sections::{AiChoice, AiSettings, AuthMode, AuthSettings, ChannelLayer, Settings};
+use crate::auth::bearer::ApiKey;
 
 /// Refuses what cannot be meant; the message names the settings and where the first of them came from.
 pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {
@@ -18,7 +20,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 11] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 12] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
@@ -42,6 +44,7 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 11] {
                 "has no effect with auth.mode = \"none\": set \"hook\", or \"jwt\" to ask it for context alone",
             ),
         ),
+        ("auth.key", key_fault(auth)),
         ("admin.bind", when(same_port, "is the same as server.bind; leave it empty for one port")),
         (
             "session.pong_seconds",
@@ -85,6 +88,25 @@ fn backend_fault(table: &BackendSettings, ai: &AiSettings) -> Option<String> {
         return Some(format!("\"{name}\" needs base_url, api_key or headers, or ai.base_url or ai.api_key to take"));
     }
     table.models.is_empty().then(|| format!("\"{}\" has no models; leave the key out for all of them", table.name))
+}
+
+/// A key that could let in two, or nobody.
+fn key_fault(auth: &AuthSettings) -> Option<String> {
+    let plain: Vec<ApiKey> = auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose())).collect();
+    auth.key.iter().enumerate().find_map(|(place, KeySettings { name, key, models, .. })| {
+        let problem = if models.is_empty() {
+            "has no models; leave them out for all of them"
+        } else if plain.iter().any(|api| api.name == *name) {
+            "has the name of one of auth.api_keys"
+        } else if plain.iter().any(|api| api.is(key)) {
+            "is a key of auth.api_keys, too"
+        } else if auth.key[..place].iter().any(|before| before.key == *key) {
+            "has the same key as one before it"
+        } else {
+            return None;
+        };
+        Some(format!("\"{name}\" {problem}"))
+    })
 }
 
 /// A URL wins over host, port and password. Where those lie in a later layer, whoever set them expects them to count.

@@ -4,6 +4,7 @@ mod backends;
 mod check;
 mod databases;
 mod dot_env;
+mod keys;
 mod layers;
 mod legacy;
 mod rules;
@@ -15,6 +16,7 @@ mod tables;
 use std::path::PathBuf;
 
 pub use backends::BackendSettings;
+pub use keys::KeySettings;
 use layers::Layer;
 pub use layers::Layers;
 pub use secret::{Secret, ServiceUrl};

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use sophie_actors::django::Kind;
 
 use super::backends::BACKENDS;
+use super::keys::KEYS;
 use super::secret::{MASK, mask_url};
 use super::tables::Tables;
 use crate::auth::bearer::ApiKey;
@@ -45,7 +46,7 @@ pub(super) const SECONDS: Rule = Rule::Whole(1, 86_400);
 pub(super) const RETRIES: Rule = Rule::Whole(0, 10);
 /// A year: longer expiries are a slip of the unit.
 const LONG_SECONDS: Rule = Rule::Whole(1, 31_536_000);
-const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
+pub(super) const COUNT: Rule = Rule::Whole(1, 1_000_000_000);
 const COUNT_OR_NONE: Rule = Rule::Whole(0, 1_000_000_000);
 const BYTES: Rule = Rule::Whole(1, 1 << 40);
 const CONNECTIONS: Rule = Rule::Whole(1, 10_000);
@@ -56,6 +57,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("server.workers", Rule::Whole(0, 1024)),
     ("server.drain_seconds", Rule::Whole(0, 3600)),
     ("server.max_connections", Rule::Whole(0, 10_000_000)),
+    // Each is held in memory while it is read: a gibibyte is beyond what any backend takes.
+    ("server.max_body_bytes", Rule::Whole(1_024, 1 << 30)),
     (
         "server.allowed_origins",
         Rule::List(&Rule::Text("*, scheme://host, scheme://host:port or scheme://*.domain, without a path", |t| {
@@ -89,6 +92,7 @@ pub const RULES: &[(&str, Rule)] = &[
             ApiKey::parse(t).is_some()
         })),
     ),
+    ("auth.key", Rule::Tables(&KEYS)),
     ("redis.enabled", Rule::Switch),
     ("redis.url", REDIS),
     ("redis.host", Rule::Text("a host name or address", is_host)),

@@ -9,6 +9,7 @@ use sophie_actors::django::Kind;
 use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
 
 use super::backends::BackendSettings;
+use super::keys::KeySettings;
 use super::rules;
 use super::secret::{Secret, ServiceUrl};
 
@@ -38,6 +39,7 @@ pub struct ServerSettings {
     pub workers: usize,
     pub drain_seconds: u64,
     pub max_connections: usize,
+    pub max_body_bytes: usize,
     pub allowed_origins: Vec<String>,
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
@@ -65,6 +67,7 @@ pub struct AuthSettings {
     pub hook_cookies: Vec<String>,
     pub open: bool,
     pub api_keys: Vec<Secret>,
+    pub key: Vec<KeySettings>,
 }
 
 /// How callers say who they are.

@@ -50,6 +50,11 @@ mod essential;
 #[allow(dead_code, reason = "the core's own tests use all of it")]
 #[path = "../../actors/tests/actors/faults.rs"]
 mod faults;
+mod gateway;
+mod gateway_errors;
+mod gateway_keys;
+mod gateway_leaving;
+mod gateway_nodes;
 mod groups;
 mod history;
 mod hook;

@@ -20,6 +20,8 @@ pub enum Scope {
     Group(GroupName),
     /// One user.
     User(UserId),
+    /// Whoever holds the API key of this name.
+    Key(String),
 }
 
 impl Scope {
@@ -28,6 +30,7 @@ impl Scope {
             Self::Global => Value::from("global"),
             Self::Group(group) => Value::from(vec!["group", group.as_str()]),
             Self::User(user) => Value::from(vec!["user", user.as_str()]),
+            Self::Key(name) => Value::from(vec!["key", name.as_str()]),
         }
     }
 }
@@ -71,6 +74,8 @@ mod tests {
             digest(&Scope::Group(group), &request),
             digest(&Scope::User(UserId::from("alice")), &request),
             digest(&Scope::User(UserId::from("bob")), &request),
+            digest(&Scope::Key("alice".into()), &request),
+            digest(&Scope::Key("bob".into()), &request),
         ];
         for (at, one) in digests.iter().enumerate() {
             assert!(digests.iter().skip(at + 1).all(|other| other != one));

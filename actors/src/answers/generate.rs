@@ -13,7 +13,7 @@ use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
 use super::{Answers, Generated, Join, Parts, estimate_prompt_tokens};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
-use crate::protocol::{ErrorCode, timestamp};
+use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
 
 /// What the backend's own time-outs may be late by before it is given up from here.
@@ -114,7 +114,9 @@ async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> boo
         log::warn!("cache entry not usable digest={digest}");
         return false;
     }
-    generation.begin(Origin::Cache);
+    // The clocks of two nodes may differ by a little; an age is never below zero.
+    let made_at = unix_ms_of(&entry.created_at).unwrap_or_else(unix_ms);
+    generation.begin(Origin::Cache { age_seconds: unix_ms().saturating_sub(made_at) / 1_000 });
     chunks.into_iter().for_each(|chunk| generation.push(chunk));
     generation.finish(End::Complete { finish_reason: entry.finish_reason, usage: entry.usage });
     true

@@ -16,7 +16,10 @@ use crate::protocol::Usage;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// The cache.
-    Cache,
+    Cache {
+        /// Seconds since it was written there.
+        age_seconds: u64,
+    },
     /// The backend, by way of another node.
     OtherNode,
     /// The backend.
@@ -126,7 +129,7 @@ impl Generation {
         let first = match (state.paid, state.origin) {
             (true, _) if state.end.is_some() => Account::Spent,
             (true, _) => Account::Cancelled,
-            (false, Some(Origin::Cache)) => Account::Hit,
+            (false, Some(Origin::Cache { .. })) => Account::Hit,
             (false, _) => Account::Coalesced,
         };
         let others = if first == Account::Hit { Account::Hit } else { Account::Coalesced };
@@ -323,7 +326,7 @@ mod tests {
         assert_eq!(make(true, Origin::Backend, Some(complete())), of(Account::Spent, Account::Coalesced));
         assert_eq!(make(true, Origin::OtherNode, Some(complete())), of(Account::Spent, Account::Coalesced));
         assert_eq!(make(false, Origin::OtherNode, Some(complete())), of(Account::Coalesced, Account::Coalesced));
-        assert_eq!(make(false, Origin::Cache, Some(complete())), of(Account::Hit, Account::Hit));
+        assert_eq!(make(false, Origin::Cache { age_seconds: 1 }, Some(complete())), of(Account::Hit, Account::Hit));
         assert_eq!(make(true, Origin::Backend, None), [("a".to_owned(), Account::Cancelled)]);
         assert_eq!(make(false, Origin::OtherNode, None), []);
     }

@@ -213,7 +213,7 @@ impl GroupAnswer {
 
     fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
         match origin {
-            Origin::Cache => CacheStatus::Hit,
+            Origin::Cache { .. } => CacheStatus::Hit,
             Origin::OtherNode => CacheStatus::Coalesced,
             Origin::Backend if self.ask.past_cache || !self.parts.cache.enabled && !coalesced => CacheStatus::Bypass,
             Origin::Backend if coalesced => CacheStatus::Coalesced,

@@ -20,6 +20,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::prelude::*;
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
@@ -99,6 +100,11 @@ pub struct CountRunning;
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct InterruptAll;
+
+/// Asks for the models that can be asked, as OpenAI's model objects.
+#[derive(Message)]
+#[rtype(result = "Vec<Value>")]
+pub struct ListModels;
 
 /// Asks for a generation: one under way for the same digest, or a new one.
 #[derive(Message)]
@@ -290,6 +296,15 @@ impl Handler<InterruptAll> for Answers {
 
     fn handle(&mut self, _: InterruptAll, _: &mut Context<Self>) {
         self.closing.send_replace(true);
+    }
+}
+
+impl Handler<ListModels> for Answers {
+    type Result = ResponseFuture<Vec<Value>>;
+
+    fn handle(&mut self, _: ListModels, _: &mut Context<Self>) -> Self::Result {
+        let backend = self.parts.backend.clone();
+        Box::pin(async move { backend.models().await })
     }
 }
 

@@ -31,6 +31,12 @@ pub fn unix_ms() -> u64 {
     u64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(0)
 }
 
+/// The milliseconds since the Unix epoch that a time of the protocol stands for, if it is one.
+pub fn unix_ms_of(timestamp: &str) -> Option<u64> {
+    let at = time::OffsetDateTime::parse(timestamp, &time::format_description::well_known::Rfc3339).ok()?;
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
+}
+
 fn rfc3339(at: time::OffsetDateTime) -> String {
     let (date, clock) = (at.date(), at.time());
     format!(
@@ -53,5 +59,7 @@ mod tests {
     fn times_are_rfc_3339_in_utc() {
         assert_eq!(timestamp_of(1_760_000_000_123), "2025-10-09T08:53:20.123Z");
         assert!(timestamp().ends_with('Z'));
+        assert_eq!(unix_ms_of("2025-10-09T08:53:20.123Z"), Some(1_760_000_000_123));
+        assert_eq!(unix_ms_of("yesterday"), None);
     }
 }

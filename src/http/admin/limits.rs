@@ -40,13 +40,23 @@ fn subject(text: &str) -> Result<Subject, ApiError> {
     }
 }
 
+/// With a key's own limits, if it has any.
+fn own(state: &State, subject: Subject) -> Subject {
+    match subject {
+        Subject::Key(named) => {
+            Subject::Key(state.api_keys.named(&named.name).map_or(named, |holder| holder.application()))
+        }
+        other => other,
+    }
+}
+
 async fn look(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let subject = subject(&name)?;
+    let subject = own(&state, subject(&name)?);
     Ok(HttpResponse::Ok().json(left(&state, subject).await?))
 }
 
 async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let subject = subject(&name)?;
+    let subject = own(&state, subject(&name)?);
     let restored = state.services.limiter.send(Restore(subject.clone())).timeout(PATIENCE).await;
     restored.map_err(|_| Refusal::internal())??;
     log::info!("limits given back by an operator subject={:?}", subject.to_string());

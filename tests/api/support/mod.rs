@@ -11,6 +11,7 @@ mod raw;
 #[allow(dead_code, reason = "the stores' own tests use all of it")]
 #[path = "../../../actors/src/store/redis/server.rs"]
 mod redis_server;
+mod reply;
 mod socket;
 mod token;
 
@@ -24,6 +25,7 @@ pub use faulty::{Fault, FaultyRedis};
 pub use handshake::Handshake;
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
+pub use reply::{Reply, question, streamed};
 pub use socket::TestSocket;
 pub use token::{JWT, Token};
 

@@ -1,0 +1,120 @@
+//! What a caller pays: reserved before, settled once, whatever becomes of the answer and of the caller.
+
+use actix::prelude::SendError;
+use actix_web::web::Data;
+use sophie_actors::answers::{End, Next, Slot, estimate_tokens};
+use sophie_actors::limiter::{Admit, Left, Permit, RateLimiter, Refund, Settle};
+use sophie_actors::protocol::{CacheStatus, Usage};
+use sophie_actors::services::PATIENCE;
+use tokio::time::Instant;
+
+use super::{Refused, State};
+
+/// One caller's bill. It is settled when it is dropped.
+pub struct Bill {
+    state: Data<State>,
+    permit: Option<Permit>,
+    /// One of the answers at once of the whole service, free again with the bill.
+    _slot: Slot,
+    left: Left,
+    prompt_tokens: u64,
+    asked_at: Instant,
+    status: Option<CacheStatus>,
+    /// Tokens of the text so far, for a backend that does not count, or has not yet.
+    written: u64,
+    usage: Option<Usage>,
+    /// The answer failed before anything came.
+    void: bool,
+}
+
+impl Bill {
+    /// Reserves what the caller may come to use.
+    ///
+    /// # Errors
+    /// A limit is used up, or the service has as many answers under way as it may.
+    pub async fn open(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+        // A task of its own: a client that goes in between must not leave behind what was reserved for it.
+        actix::spawn(Self::reserve(state, admit)).await.unwrap_or_else(|_| Err(Refused::internal()))
+    }
+
+    async fn reserve(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+        let services = &state.services;
+        let slot = services.slots.take(None).await.map_err(Refused::busy)?;
+        let (asked_at, prompt_tokens) = (Instant::now(), admit.prompt_tokens.unwrap_or(0));
+        let admitted = services.limiter.send(admit).timeout(PATIENCE).await.map_err(|_| Refused::internal())?;
+        let permit = admitted.map_err(Refused::over_limit)?;
+        Ok(Self {
+            left: permit.left().clone(),
+            permit: Some(permit),
+            _slot: slot,
+            prompt_tokens,
+            asked_at,
+            status: None,
+            written: 0,
+            usage: None,
+            void: false,
+            state,
+        })
+    }
+
+    /// What is left of the limits.
+    pub fn left(&self) -> &Left {
+        &self.left
+    }
+
+    /// It is known how the answer comes about. Only who had the backend asked pays tokens.
+    pub fn begin(&mut self, status: CacheStatus) {
+        self.status = Some(status);
+        self.state.services.metrics.cache_lookups.with_label_values(&[status.as_str()]).inc();
+    }
+
+    /// Counts what came.
+    pub fn note(&mut self, next: &Next) {
+        match next {
+            Next::Chunks(chunks) => {
+                if self.written == 0 && self.usage.is_none() {
+                    self.state.services.metrics.first_chunk_seconds.observe(self.asked_at.elapsed().as_secs_f64());
+                }
+                // Each piece of a stream is a token or more, also one whose text is not that of choice 0.
+                self.written += chunks.iter().map(|chunk| estimate_tokens(&chunk.text).max(1)).sum::<u64>();
+                self.usage = chunks.iter().rev().find_map(|chunk| chunk.usage).or(self.usage);
+            }
+            Next::End(End::Complete { usage, .. }) => self.usage = usage.or(self.usage),
+            Next::End(End::Failed(_)) => self.void = self.written == 0,
+        }
+    }
+
+    fn used(&self) -> u64 {
+        self.usage.map_or(self.prompt_tokens + self.written, |usage| usage.total_tokens)
+    }
+
+    /// Sent at once where there is room, as this may be the connection's last moment; else as soon as there is.
+    fn pay<M>(&self, message: M)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        RateLimiter: actix::Handler<M>,
+    {
+        if let Err(SendError::Full(message)) = self.state.services.limiter.try_send(message) {
+            let limiter = self.state.services.limiter.clone();
+            actix::spawn(async move {
+                if limiter.send(message).timeout(PATIENCE).await.is_err() {
+                    // What is reserved comes back by itself, in time.
+                    log::debug!("rate limit not settled");
+                }
+            });
+        }
+    }
+}
+
+impl Drop for Bill {
+    fn drop(&mut self) {
+        let Some(permit) = self.permit.take() else { return };
+        let Some(status) = self.status else {
+            // Nothing was looked up for it: it did not take place.
+            return self.pay(Refund(permit));
+        };
+        let paid = matches!(status, CacheStatus::Miss | CacheStatus::Bypass) && !self.void;
+        let used = if self.void { 0 } else { self.used() };
+        self.pay(Settle { permit, tokens: if paid { used } else { 0 } });
+    }
+}

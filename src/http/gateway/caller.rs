@@ -1,0 +1,45 @@
+//! Who asks: the holder of an API key, or anybody where none is needed.
+
+use actix_web::HttpRequest;
+use sophie_actors::answers::Scope;
+use sophie_actors::ledger::Asker;
+use sophie_actors::options::CacheScope;
+
+use super::{Refused, State};
+use crate::auth::bearer::KeyHolder;
+
+/// The caller of a request.
+///
+/// # Errors
+/// The node is going, or the request does not bear a good key.
+pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, Refused> {
+    if state.is_draining() {
+        return Err(Refused::draining());
+    }
+    state.application(request).ok_or_else(|| {
+        let no_keys = state.api_keys.is_empty();
+        if no_keys && state.open_to_applications {
+            return Refused::foreign_page();
+        }
+        Refused::no_key(if no_keys {
+            "This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings."
+        } else {
+            "An API key is needed: `Authorization: Bearer KEY`, with a key of auth.api_keys or [[auth.key]]."
+        })
+    })
+}
+
+/// The caller as the ledger knows it.
+pub fn asker(holder: &KeyHolder) -> Asker {
+    Asker { user: format!("key:{}", holder.name), group: None }
+}
+
+/// Whom the caller shares answers with.
+pub fn scope(state: &State, holder: &KeyHolder) -> Scope {
+    match state.gateway.cache.scope {
+        CacheScope::Global => Scope::Global,
+        // Without keys there is one application, and this machine is its.
+        _ if state.api_keys.is_empty() => Scope::Global,
+        CacheScope::Auto | CacheScope::Group | CacheScope::User => Scope::Key(holder.name.clone()),
+    }
+}

@@ -1,0 +1,243 @@
+//! Errors as OpenAI writes them, since its SDKs read them: `{"error":{"message","type","param","code"}}`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::{Value, json};
+use sophie_actors::backend::BackendError;
+use sophie_actors::limiter::{Left, Refused as OverLimit};
+use sophie_actors::protocol::{ErrorCode, Refusal};
+
+use super::headers;
+
+/// Tells SDKs whether trying again makes sense, whatever the status says.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+/// What the request, not the service, is at fault for.
+const INVALID: &str = "invalid_request_error";
+/// What the service is at fault for.
+const SERVER: &str = "server_error";
+/// No client is told to stay away for longer, in seconds: who has to is told not to try again instead.
+const LONGEST_SECONDS: u64 = 120;
+
+/// One error.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{status}: {error}")]
+pub struct Refused {
+    status: StatusCode,
+    error: Value,
+    retry_after: Option<u64>,
+    hopeless: bool,
+    allow: Option<&'static str>,
+    closes: bool,
+    left: Box<Left>,
+}
+
+impl Refused {
+    fn new(status: StatusCode, kind: &str, code: Option<&str>, message: &str) -> Self {
+        let error = json!({"message": message, "type": kind, "param": null, "code": code});
+        let left = Box::default();
+        Self { status, error, retry_after: None, hopeless: false, allow: None, closes: false, left }
+    }
+
+    /// 400: a request that is not right.
+    pub fn invalid(message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, INVALID, None, message)
+    }
+
+    /// 401: no key, or a wrong one.
+    pub fn no_key(message: &str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key"), message)
+    }
+
+    /// 403: a page that may not ask.
+    pub fn foreign_page() -> Self {
+        let message = "Pages of this origin may not ask: see server.allowed_origins, or set API keys.";
+        Self::new(StatusCode::FORBIDDEN, INVALID, Some("origin_not_allowed"), message)
+    }
+
+    /// 404: a model that there is not, or not for this key.
+    pub fn no_model(model: &str) -> Self {
+        let message = format!("The model `{model}` does not exist or you do not have access to it.");
+        Self::new(StatusCode::NOT_FOUND, INVALID, Some("model_not_found"), &message).about("model")
+    }
+
+    /// 404: an address without a route.
+    pub fn no_route(method: &str, path: &str) -> Self {
+        let message = format!("Unknown request URL: {method} {path}.");
+        Self::new(StatusCode::NOT_FOUND, INVALID, Some("unknown_url"), &message)
+    }
+
+    /// 405: the route takes these methods alone.
+    pub fn only(methods: &'static str) -> Self {
+        let message = format!("This address takes {methods} only.");
+        let refused = Self::new(StatusCode::METHOD_NOT_ALLOWED, INVALID, Some("method_not_allowed"), &message);
+        Self { allow: Some(methods), ..refused }
+    }
+
+    /// 408: the body did not come in time.
+    pub fn too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, INVALID, None, "The request did not come in time.")
+    }
+
+    /// 413: the body is longer than so many bytes.
+    pub fn too_large(most: usize) -> Self {
+        let message = format!("The request is larger than {most} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID, Some("request_too_large"), &message)
+    }
+
+    /// 429: a limit is used up.
+    pub fn over_limit(OverLimit { refusal, left, hard }: OverLimit) -> Self {
+        let kind = if refusal.message.contains("token") { "tokens" } else { "requests" };
+        let code = Some("rate_limit_exceeded");
+        let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, code, &refusal.message);
+        let wait = refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
+        Self { hopeless: hard, left: Box::new(left), ..refused.later(wait) }
+    }
+
+    /// 500: our own fault.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, SERVER, Some("internal"), "Something went wrong; try again.")
+    }
+
+    /// 503: the node is going; another one serves.
+    pub fn draining() -> Self {
+        let message = "This node is shutting down; try again.";
+        let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("draining"), message);
+        // The next try is to find another node.
+        Self { closes: true, ..refused.later(1) }
+    }
+
+    /// 503: as many answers are under way as may be.
+    pub fn busy(refusal: Refusal) -> Self {
+        let code = Some(refusal.code.as_str());
+        let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, code, &refusal.message);
+        refused.later(refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000))
+    }
+
+    /// Which field it is about.
+    pub fn about(mut self, param: &str) -> Self {
+        self.error["param"] = param.into();
+        self
+    }
+
+    /// What a program can tell it by.
+    pub fn called(mut self, code: &str) -> Self {
+        self.error["code"] = code.into();
+        self
+    }
+
+    /// What is left of the limits.
+    pub fn with_left(mut self, left: &Left) -> Self {
+        self.left = Box::new(left.clone());
+        self
+    }
+
+    fn later(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds.clamp(1, LONGEST_SECONDS));
+        self
+    }
+
+    /// The body, which is also what is sent inside a stream that had begun.
+    pub fn body(&self) -> Value {
+        json!({"error": self.error})
+    }
+}
+
+impl From<BackendError> for Refused {
+    fn from(error: BackendError) -> Self {
+        let wait = error.retry_after_ms.map(|ms| ms.div_ceil(1_000));
+        let refused = match error.refusal {
+            // The backend's own words: who speaks its protocol knows what to make of them.
+            Some(refusal) => {
+                let status = StatusCode::from_u16(refusal.status).ok().filter(StatusCode::is_client_error);
+                let refused = Self::new(status.unwrap_or(StatusCode::BAD_REQUEST), INVALID, None, &error.reason);
+                if refusal.error.is_object() { Self { error: refusal.error, ..refused } } else { refused }
+            }
+            None => {
+                let (status, kind) = match error.code {
+                    ErrorCode::AiRejected => (StatusCode::BAD_REQUEST, INVALID),
+                    ErrorCode::AiTimeout => (StatusCode::GATEWAY_TIMEOUT, SERVER),
+                    ErrorCode::Interrupted => (StatusCode::BAD_GATEWAY, SERVER),
+                    ErrorCode::Internal => (StatusCode::INTERNAL_SERVER_ERROR, SERVER),
+                    _ => (StatusCode::SERVICE_UNAVAILABLE, SERVER),
+                };
+                let refused = Self::new(status, kind, Some(error.code.as_str()), &error.reason);
+                // Without a word on when to come back it is the account or the set-up that is wrong.
+                Self { hopeless: error.code == ErrorCode::AiUnavailable && wait.is_none(), ..refused }
+            }
+        };
+        match wait {
+            Some(seconds) => refused.later(seconds),
+            None => refused,
+        }
+    }
+}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if self.hopeless {
+            response.insert_header((SHOULD_RETRY, HeaderValue::from_static("false")));
+        }
+        if let Some(methods) = self.allow {
+            response.insert_header((header::ALLOW, methods));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+        }
+        if self.closes {
+            response.force_close();
+        }
+        let mut response = response.json(self.body());
+        headers::tell_left(response.headers_mut(), &self.left);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sophie_actors::backend::BackendRefusal;
+
+    use super::*;
+
+    fn failed(code: ErrorCode, retry_after_ms: Option<u64>, refusal: Option<BackendRefusal>) -> HttpResponse {
+        let error = BackendError { code, reason: "why".into(), retry_after_ms, detail: "secret".into(), refusal };
+        let refused = Refused::from(error);
+        assert!(!refused.body().to_string().contains("secret"));
+        refused.error_response()
+    }
+
+    #[test]
+    fn each_failure_has_a_status_and_says_whether_to_try_again() {
+        use ErrorCode::{AiRejected, AiTimeout, AiUnavailable, Interrupted};
+        for (code, status) in [(AiRejected, 400), (AiTimeout, 504), (Interrupted, 502), (AiUnavailable, 503)] {
+            assert_eq!(failed(code, Some(1), None).status().as_u16(), status);
+        }
+        let busy = failed(AiUnavailable, Some(4_200), None);
+        assert_eq!(busy.headers().get("retry-after").unwrap(), "5");
+        assert!(!busy.headers().contains_key("x-should-retry"));
+        assert_eq!(failed(AiUnavailable, None, None).headers().get("x-should-retry").unwrap(), "false");
+    }
+
+    #[test]
+    fn a_backends_own_words_are_passed_on_with_its_status() {
+        let error = json!({"message": "no", "type": "t", "param": "x", "code": "c", "more": 1});
+        let refusal = BackendRefusal { status: 422, error: error.clone() };
+        let told = BackendError {
+            code: ErrorCode::AiRejected,
+            reason: "why".into(),
+            retry_after_ms: None,
+            detail: String::new(),
+            refusal: Some(refusal),
+        };
+        let refused = Refused::from(told);
+        assert_eq!((refused.status_code().as_u16(), refused.body()), (422, json!({"error": error})));
+    }
+}

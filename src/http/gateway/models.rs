@@ -1,0 +1,40 @@
+//! `GET /v1/models`: what this key may ask.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+use sophie_actors::answers::ListModels;
+use sophie_actors::services::PATIENCE;
+
+use super::{Refused, State, caller};
+
+/// `GET /v1/models`
+pub async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let models = offered(&request, &state).await?;
+    Ok(HttpResponse::Ok().json(json!({"object": "list", "data": models})))
+}
+
+/// `GET /v1/models/{model}`
+pub async fn one(request: HttpRequest, model: Path<String>, state: Data<State>) -> Result<HttpResponse, Refused> {
+    let models = offered(&request, &state).await?;
+    let found = models.into_iter().find(|offered| id(offered) == Some(model.as_str()));
+    found.map(|model| HttpResponse::Ok().json(model)).ok_or_else(|| Refused::no_model(&model))
+}
+
+async fn offered(request: &HttpRequest, state: &State) -> Result<Vec<Value>, Refused> {
+    let holder = caller::of(request, state)?;
+    let listed = state.services.answers.send(ListModels).timeout(PATIENCE).await;
+    let mut models = listed.map_err(|_| Refused::internal())?;
+    models.retain(|model| id(model).is_some_and(|id| holder.may_use(id)));
+    // Some servers say no more than the name; OpenAI's clients rely on these.
+    for fields in models.iter_mut().filter_map(Value::as_object_mut) {
+        fields.entry("object").or_insert("model".into());
+        fields.entry("created").or_insert(0.into());
+        fields.entry("owned_by").or_insert("sophie".into());
+    }
+    Ok(models)
+}
+
+fn id(model: &Value) -> Option<&str> {
+    model.get("id").and_then(Value::as_str)
+}

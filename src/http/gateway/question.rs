@@ -1,0 +1,180 @@
+//! A request for a chat completion: what of it the gateway has to know, everything else as it came.
+
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::{Bytes, Payload};
+use serde_json::{Map, Value, json};
+use sophie_actors::answers::estimate_tokens;
+use tokio::time::timeout;
+
+use super::Refused;
+
+/// How long the body may take to come: 20 MiB over a slow line.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// About how many tokens a message costs beyond its text.
+const TOKENS_PER_MESSAGE: u64 = 4;
+/// About how many tokens an image or another part that is no text costs.
+const TOKENS_PER_PART: u64 = 800;
+
+/// The request.
+#[derive(Debug)]
+pub struct Question {
+    /// What the backend is asked.
+    pub body: Map<String, Value>,
+    /// The model that is asked.
+    pub model: String,
+    /// Whether a stream is wanted.
+    pub streams: bool,
+    /// Whether the stream's last chunk is to count the tokens.
+    pub wants_usage: bool,
+}
+
+impl Question {
+    /// Reads a request of at most `most` bytes.
+    ///
+    /// # Errors
+    /// It is too long, does not come, or is no request for a chat completion.
+    pub async fn receive(request: &HttpRequest, payload: Payload, most: usize) -> Result<Self, Refused> {
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most as u64) {
+            return Err(Refused::too_large(most));
+        }
+        match timeout(BODY_TIMEOUT, payload.to_bytes_limited(most)).await {
+            Err(_) => Err(Refused::too_slow()),
+            Ok(Err(_)) => Err(Refused::too_large(most)),
+            Ok(Ok(Err(_))) => Err(Refused::invalid("The request could not be read to its end.")),
+            Ok(Ok(Ok(bytes))) => Self::read(&bytes),
+        }
+    }
+
+    fn read(bytes: &Bytes) -> Result<Self, Refused> {
+        let mut body: Map<String, Value> = serde_json::from_slice(bytes)
+            .map_err(|error| Refused::invalid(&format!("The body of the request is not one JSON object: {error}.")))?;
+        let model = match body.get("model") {
+            Some(Value::String(model)) if !model.is_empty() => model.clone(),
+            None | Some(Value::Null | Value::String(_)) => {
+                return Err(Refused::invalid("You must provide a model parameter.").about("model"));
+            }
+            Some(_) => return Err(wrong_type("model", "a string")),
+        };
+        match body.get("messages") {
+            Some(Value::Array(_)) => {}
+            None | Some(Value::Null) => {
+                let missing = Refused::invalid("Missing required parameter: 'messages'.").about("messages");
+                return Err(missing.called("missing_required_parameter"));
+            }
+            Some(_) => return Err(wrong_type("messages", "an array of messages")),
+        }
+        let streams = match body.get("stream") {
+            None | Some(Value::Null) => false,
+            Some(Value::Bool(streams)) => *streams,
+            Some(_) => return Err(wrong_type("stream", "a boolean")),
+        };
+        // Who wants the answer whole gets it as the backend writes whole ones, in which nothing can be lost.
+        body.insert("stream".into(), streams.into());
+        let mut wants_usage = false;
+        if streams {
+            // Others may want the count that this caller does not: it is always asked for.
+            let options = body.entry("stream_options").or_insert(Value::Null);
+            match options {
+                Value::Null => *options = json!({"include_usage": true}),
+                Value::Object(options) => {
+                    let asked = options.insert("include_usage".into(), true.into());
+                    wants_usage = asked == Some(Value::Bool(true));
+                }
+                _ => return Err(wrong_type("stream_options", "an object")),
+            }
+        }
+        Ok(Self { body, model, streams, wants_usage })
+    }
+
+    /// About how many tokens it is: four characters of text are one, an image is some hundreds.
+    pub fn tokens(&self) -> u64 {
+        let messages = self.body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let spoken: u64 = messages.iter().map(|message| tokens_of(message).saturating_add(TOKENS_PER_MESSAGE)).sum();
+        let tools = ["tools", "functions", "response_format"].iter().filter_map(|name| self.body.get(*name));
+        spoken + tools.map(|tools| estimate_tokens(&tools.to_string())).sum::<u64>()
+    }
+}
+
+fn tokens_of(message: &Value) -> u64 {
+    let content = match message.get("content") {
+        Some(Value::String(text)) => estimate_tokens(text),
+        Some(Value::Array(parts)) => parts.iter().map(tokens_of_part).sum(),
+        _ => 0,
+    };
+    content + message.get("tool_calls").map_or(0, |calls| estimate_tokens(&calls.to_string()))
+}
+
+fn tokens_of_part(part: &Value) -> u64 {
+    match part.get("text").or_else(|| part.get("refusal")) {
+        Some(Value::String(text)) => estimate_tokens(text),
+        _ => TOKENS_PER_PART,
+    }
+}
+
+fn wrong_type(param: &str, expected: &str) -> Refused {
+    Refused::invalid(&format!("Invalid type for '{param}': expected {expected}.")).about(param).called("invalid_type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: Value) -> Result<Question, Refused> {
+        Question::read(&Bytes::from(body.to_string()))
+    }
+
+    #[test]
+    fn what_is_not_known_stays_as_it_came() {
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": null, "x": 1}], "x_new": [1.5, null]});
+        let whole = read(body.clone()).unwrap();
+        assert!(!whole.streams);
+        let mut sent = body;
+        sent["stream"] = false.into();
+        assert_eq!(Value::Object(whole.body), sent);
+    }
+
+    #[test]
+    fn the_count_of_a_stream_is_always_asked_for_and_told_to_who_wants_it() {
+        let ask = |options: Value| {
+            read(json!({"model": "m", "messages": [], "stream": true, "stream_options": options})).unwrap()
+        };
+        for (options, wants) in [
+            (json!(null), false),
+            (json!({}), false),
+            (json!({"include_usage": false}), false),
+            (json!({"include_usage": true, "x": 1}), true),
+        ] {
+            let question = ask(options.clone());
+            assert_eq!(question.wants_usage, wants, "{options}");
+            assert_eq!(question.body["stream_options"]["include_usage"], true);
+        }
+        assert_eq!(ask(json!({"include_usage": true, "x": 1})).body["stream_options"]["x"], 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (body, param) in [
+            (json!({"messages": []}), "model"),
+            (json!({"model": 7, "messages": []}), "model"),
+            (json!({"model": "m"}), "messages"),
+            (json!({"model": "m", "messages": "hi"}), "messages"),
+            (json!({"model": "m", "messages": [], "stream": "yes"}), "stream"),
+            (json!({"model": "m", "messages": [], "stream": true, "stream_options": 1}), "stream_options"),
+        ] {
+            assert_eq!(read(body.clone()).unwrap_err().body()["error"]["param"], param, "{body}");
+        }
+        assert!(read(json!([])).is_err());
+    }
+
+    #[test]
+    fn an_image_does_not_count_by_its_letters() {
+        let image = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "A".repeat(100_000))}});
+        let text = json!({"type": "text", "text": "x".repeat(40)});
+        let question = read(json!({"model": "m", "messages": [{"role": "user", "content": [text, image]}]})).unwrap();
+        assert_eq!(question.tokens(), 10 + TOKENS_PER_PART + TOKENS_PER_MESSAGE);
+    }
+}

@@ -1,0 +1,111 @@
+//! An answer as a stream of server-sent events: each chunk as the backend wrote it.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::web::{Bytes, BytesMut};
+use bytestring::ByteString;
+use futures_util::stream;
+use sophie_actors::answers::{End, Next};
+use sophie_actors::backend::Chunk;
+
+use super::Refused;
+use super::reading::Reading;
+
+/// Events that are ready are written together, up to about so many bytes.
+const PIECE: usize = 16 * 1024;
+/// Says to nginx, and what has learned from it, that a stream is not to be gathered.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// What is still to be told.
+struct Telling {
+    /// Dropped with the end of the answer, or when the client goes.
+    reading: Option<Reading>,
+    ready: VecDeque<ByteString>,
+    wants_usage: bool,
+}
+
+/// The response: what has come, what will come, and the end. It is polled as quickly as the client reads, so a slow one leaves the rest in
+/// the answer's own list, which all its readers share.
+pub fn respond(reading: Reading, first: Next, wants_usage: bool) -> HttpResponse {
+    let mut telling = Telling { reading: Some(reading), ready: VecDeque::new(), wants_usage };
+    telling.take(first);
+    let events = stream::unfold(telling, |mut telling| async move {
+        let piece = telling.piece().await?;
+        Some((Ok::<_, Infallible>(piece), telling))
+    });
+    HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((BUFFERING, "no"))
+        // Keeps the compressor away, which would hold chunks back. It is not sent: see `wrap`.
+        .insert_header((header::CONTENT_ENCODING, "identity"))
+        .streaming(events)
+}
+
+impl Telling {
+    async fn piece(&mut self) -> Option<Bytes> {
+        while self.ready.is_empty() {
+            let next = self.reading.as_mut()?.next().await;
+            self.take(next);
+        }
+        let mut piece = BytesMut::new();
+        while let Some(data) = self.ready.front() {
+            if !piece.is_empty() && piece.len() + data.len() > PIECE {
+                break;
+            }
+            write(&mut piece, data);
+            self.ready.pop_front();
+        }
+        Some(piece.freeze())
+    }
+
+    fn take(&mut self, next: Next) {
+        match next {
+            Next::Chunks(chunks) => {
+                let wanted = chunks.into_iter().filter(|chunk| self.wants_usage || !is_count(chunk));
+                self.ready.extend(wanted.map(|chunk| chunk.raw));
+            }
+            Next::End(end) => {
+                self.reading = None;
+                self.ready.push_back(match end {
+                    End::Complete { .. } => ByteString::from_static("[DONE]"),
+                    // Without `[DONE]`: an answer that was cut off must not look like a whole one.
+                    End::Failed(error) => Refused::from(error).body().to_string().into(),
+                });
+            }
+        }
+    }
+}
+
+/// Whether a chunk counts tokens and says nothing else: the one that the gateway asks for where the caller did not.
+fn is_count(chunk: &Chunk) -> bool {
+    chunk.choices.is_empty() && chunk.usage.is_some()
+}
+
+/// One event. Between its tokens JSON may have line ends, which mean the same as spaces and would end the event's line.
+fn write(piece: &mut BytesMut, data: &str) {
+    piece.reserve(data.len() + 8);
+    piece.extend_from_slice(b"data: ");
+    if data.contains(['\n', '\r']) {
+        piece.extend_from_slice(data.replace(['\n', '\r'], " ").as_bytes());
+    } else {
+        piece.extend_from_slice(data.as_bytes());
+    }
+    piece.extend_from_slice(b"\n\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_line() {
+        let mut piece = BytesMut::new();
+        write(&mut piece, "{\"a\":\r\n1}");
+        write(&mut piece, "[DONE]");
+        assert_eq!(piece, "data: {\"a\":  1}\n\ndata: [DONE]\n\n");
+    }
+}

@@ -1,0 +1,184 @@
+//! API keys: who may come in, which models they may ask, how much, and with whom they share answers.
+
+use serde_json::{Value, json};
+
+use crate::ai_server::{Script, finish, usage, word};
+use crate::support::{JWT, Mode, Reply, SOON, TestApp, eventually, question, start_with_ai, streamed};
+
+const KEYS: (&str, &str) = (
+    "SOPHIE__AUTH__KEY",
+    r#"[{"name": "shop", "key": "key-of-the-shop", "models": ["test-*"], "requests_per_minute": 2},
+        {"name": "lab", "key": "key-of-the-lab", "tokens_per_hour": 2000, "requests_per_minute": 60}]"#,
+);
+
+async fn ask(app: &TestApp, key: &str, body: &Value) -> Reply {
+    Reply::to(app.request("POST", "/v1/chat/completions").bearer_auth(key).json(body)).await
+}
+
+#[tokio::test]
+async fn a_key_is_needed_unless_nobody_needs_one() {
+    let keyed = TestApp::start(Mode::Memory, &[KEYS, ("SOPHIE__AUTH__API_KEYS", "plain-key")]).await;
+    for (method, path) in [("POST", "/v1/chat/completions"), ("GET", "/v1/models"), ("GET", "/v1/models/sophie-demo")] {
+        for key in [None, Some("wrong"), Some(""), Some("shop:key-of-the-shop"), Some(crate::support::ADMIN_TOKEN)] {
+            let request = keyed.request(method, path);
+            let reply = Reply::to(match key {
+                Some(key) => request.bearer_auth(key),
+                None => request,
+            })
+            .await;
+            let error = reply.error();
+            assert_eq!((reply.status, &error["code"]), (401, &json!("invalid_api_key")), "{path} {key:?}");
+            assert!(!error.to_string().contains("key-of"), "{error}");
+            assert_eq!(reply.header("www-authenticate"), "Bearer");
+        }
+    }
+    for key in ["plain-key", "key-of-the-lab"] {
+        assert_eq!(ask(&keyed, key, &question("?")).await.status, 200);
+    }
+    // Before the body is looked at: strangers learn nothing, and cost nothing.
+    let request = keyed.request("POST", "/v1/chat/completions").body("{");
+    assert_eq!(Reply::to(request).await.status, 401);
+    let open = TestApp::start(Mode::Memory, &[]).await;
+    assert_eq!(ask(&open, "whatever", &question("?")).await.status, 200);
+    // A page of any site, in a browser on this machine, is not this machine's application.
+    let page = open.request("POST", "/v1/chat/completions").header("origin", "https://elsewhere.example");
+    let refused = Reply::to(page.json(&question("?"))).await;
+    assert_eq!((refused.status, refused.error()["code"].as_str()), (403, Some("origin_not_allowed")));
+    let closed = TestApp::start(Mode::Memory, &JWT).await;
+    let refused = Reply::ask(&closed, &question("?")).await;
+    assert_eq!(refused.status, 401);
+    assert!(refused.error()["message"].as_str().expect("text").contains("auth.api_keys"), "names the setting");
+}
+
+#[tokio::test]
+async fn a_key_sees_and_asks_its_own_models_alone() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[KEYS, ("SOPHIE__AI__MODEL", "test-model")]).await;
+    let models = async |key: &str| {
+        let reply = Reply::to(app.request("GET", "/v1/models").bearer_auth(key)).await;
+        assert_eq!(reply.status, 200);
+        reply.json()
+    };
+    let list = models("key-of-the-shop").await;
+    assert_eq!(list["object"], "list");
+    let ids: Vec<&str> = list["data"].as_array().expect("a list").iter().filter_map(|it| it["id"].as_str()).collect();
+    assert!(ids.contains(&"test-model"), "{list}");
+    let first = &list["data"][0];
+    assert!(first["object"] == "model" && first["created"].is_u64() && first["owned_by"].is_string(), "{first}");
+    let one = Reply::to(app.request("GET", "/v1/models/test-model").bearer_auth("key-of-the-lab")).await;
+    assert_eq!((one.status, &one.json()["id"]), (200, &json!("test-model")));
+    let mut other = question("?");
+    other["model"] = "gpt-secret".into();
+    let refused = ask(&app, "key-of-the-shop", &other).await;
+    let error = refused.error();
+    assert_eq!((refused.status, &error["code"], &error["param"]), (404, &json!("model_not_found"), &json!("model")));
+    assert_eq!(ai.calls(), 0);
+    assert_eq!(ask(&app, "key-of-the-lab", &other).await.status, 200);
+}
+
+in_both_modes!(
+    no_answer_goes_from_one_key_to_another,
+    a_keys_limits_are_its_own_and_told,
+    tokens_are_charged_to_who_caused_them
+);
+
+async fn no_answer_goes_from_one_key_to_another(mode: Mode) {
+    let (ai, app) = start_with_ai(mode, &[KEYS]).await;
+    let both = ["key-of-the-shop", "key-of-the-lab"];
+    for key in both {
+        assert_eq!(ask(&app, key, &question("?")).await.header("x-sophie-cache"), "miss", "{key}");
+    }
+    for key in both {
+        is_kept_for(&app, key).await;
+    }
+    assert_eq!(ai.calls(), 2);
+    let (_ai, shared) = start_with_ai(mode, &[KEYS, ("SOPHIE__CACHE__SCOPE", "global")]).await;
+    assert_eq!(ask(&shared, "key-of-the-shop", &question("?")).await.header("x-sophie-cache"), "miss");
+    is_kept_for(&shared, "key-of-the-lab").await;
+}
+
+async fn is_kept_for(app: &TestApp, key: &str) {
+    eventually("kept", SOON, async || {
+        let reply = ask(app, key, &question("?")).await;
+        assert_ne!(reply.header("x-sophie-cache"), "miss");
+        (reply.header("x-sophie-cache") == "hit").then_some(())
+    })
+    .await;
+}
+
+async fn a_keys_limits_are_its_own_and_told(mode: Mode) {
+    let on = [KEYS, ("SOPHIE__LIMITS__ENABLED", "true"), ("SOPHIE__LIMITS__ADDRESS_MESSAGES_PER_MINUTE", "1000")];
+    let (ai, app) = start_with_ai(mode, &on).await;
+    for left in ["1", "0"] {
+        let reply = ask(&app, "key-of-the-shop", &question("?")).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.header("x-ratelimit-limit-requests"), "2");
+        assert_eq!(reply.header("x-ratelimit-remaining-requests"), left);
+        assert!(reply.header("x-ratelimit-reset-requests").ends_with('s'));
+        assert!(!reply.header("x-ratelimit-limit-tokens").is_empty());
+    }
+    for body in [question("?"), streamed("?")] {
+        let refused = ask(&app, "key-of-the-shop", &body).await;
+        let error = refused.error();
+        assert_eq!(
+            (refused.status, &error["code"], &error["type"]),
+            (429, &json!("rate_limit_exceeded"), &json!("requests"))
+        );
+        let wait: u64 = refused.header("retry-after").parse().expect("seconds");
+        assert!((1..=120).contains(&wait));
+        assert_eq!(refused.header("x-ratelimit-remaining-requests"), "0");
+        assert_eq!(refused.header("x-should-retry"), "");
+    }
+    assert_eq!(ask(&app, "key-of-the-lab", &question("?")).await.status, 200, "another key's limit is another one");
+    let (_, seen) = app.admin("GET", "/admin/api/limits/key:shop", None).await;
+    assert_eq!((&seen["limits"][0]["limit"], &seen["limits"][0]["remaining"]), (&json!(2), &json!(0)), "{seen}");
+    assert_eq!(ai.calls(), 2);
+}
+
+async fn tokens_are_charged_to_who_caused_them(mode: Mode) {
+    let on = [KEYS, ("SOPHIE__LIMITS__ENABLED", "true"), ("SOPHIE__LIMITS__ADDRESS_MESSAGES_PER_MINUTE", "1000")];
+    let (ai, app) = start_with_ai(mode, &on).await;
+    let left = |reply: &Reply| reply.header("x-ratelimit-remaining-tokens").parse::<u64>().expect("a count");
+    let spent = Script::stream().event(&word("Much.")).event(&finish("stop")).event(&usage(200, 300)).done();
+    ai.push(spent);
+    let miss = ask(&app, "key-of-the-lab", &streamed("?")).await;
+    assert_eq!((miss.status, miss.header("x-ratelimit-limit-tokens")), (200, "2000"));
+    // What was reserved is corrected to the 500 that were used. A hit gives back what it reserved.
+    for _ in 0..4 {
+        eventually("settled", SOON, async || {
+            let hit = ask(&app, "key-of-the-lab", &streamed("?")).await;
+            assert_eq!(hit.status, 200);
+            // 2,000 less 500, less what this one has reserved itself, more what has come back since.
+            (950..=1_050).contains(&left(&hit)).then_some(())
+        })
+        .await;
+    }
+    // An answer is charged in full, past the end of what is left: a quota of hours, for which no quick try will do.
+    ai.push(Script::stream().event(&word("Too much.")).event(&finish("stop")).event(&usage(500, 5_000)).done());
+    assert_eq!(ask(&app, "key-of-the-lab", &streamed("more?")).await.status, 200);
+    let refused = eventually("charged", SOON, async || {
+        let reply = ask(&app, "key-of-the-lab", &question("?")).await;
+        (reply.status == 429).then_some(reply)
+    })
+    .await;
+    assert_eq!((refused.error()["type"].as_str(), refused.header("x-should-retry")), (Some("tokens"), "false"));
+    assert_eq!(refused.header("retry-after"), "120");
+    assert_eq!(ai.calls(), 2);
+}
+
+#[tokio::test]
+async fn the_services_answers_at_once_are_those_of_applications_too() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[("SOPHIE__LIMITS__ANSWERS_AT_ONCE", "1")]).await;
+    let (script, gate) = Script::gated();
+    ai.push(script);
+    gate.word("one ");
+    let mut first = app.request("POST", "/v1/chat/completions").json(&streamed("?")).send().await.expect("a response");
+    let refused = Reply::ask(&app, &question("another?")).await;
+    assert_eq!((refused.status, refused.error()["code"].as_str()), (503, Some("busy")));
+    assert!(!refused.header("retry-after").is_empty());
+    gate.finish();
+    while first.chunk().await.expect("read").is_some() {}
+    eventually("free again", SOON, async || {
+        (Reply::ask(&app, &question("another?")).await.status == 200).then_some(())
+    })
+    .await;
+}
