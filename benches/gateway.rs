@@ -341,6 +341,7 @@ async fn litellm(backend: u16) -> Option<Peer> {
     std::fs::write(&config, text).expect("a file");
     let mut command = pinned(&program);
     command.args(["--host", "127.0.0.1", "--port", &port.to_string(), "--num_workers", "1", "--config"]).arg(config);
+    command.env("LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY", "true");
     Some(Peer::start("LiteLLM", Target::at(port), true, &mut command).await)
 }
 

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use sophie::cli::{self, Invocation};
 
+/// Answers are made of many small texts: glibc's allocator took a quarter of the time that a request costs.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     cli::run(Invocation::of_process(), |settings| async { Ok(sophie::app::run(settings).await?) })
 }

@@ -143,8 +143,8 @@ async fn read_backend(parts: &Parts, generation: &Generation, request: &ChatRequ
 }
 
 /// The end of a stream that said that it is through.
-fn prove(chunks: &[Chunk]) -> End {
-    if !Completion::of(chunks).is_finished() {
+fn prove(chunks: &[Arc<Chunk>]) -> End {
+    if !Completion::of(chunks.iter().map(Arc::as_ref)).is_finished() {
         let detail = "[DONE] came before every choice had a finish_reason";
         return End::Failed(failure(
             ErrorCode::Interrupted,
@@ -171,7 +171,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
         finish_reason,
         created_at: timestamp(),
         usage,
-        chunks: chunks.into_iter().map(|chunk| chunk.raw).collect::<Vec<ByteString>>(),
+        chunks: chunks.iter().map(|chunk| chunk.raw.clone()).collect::<Vec<ByteString>>(),
     };
     if let Err(error) = parts.stores.cache.put(digest, &entry, ttl).await {
         log::debug!("cache not written error={error}");

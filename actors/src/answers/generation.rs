@@ -44,7 +44,7 @@ pub enum End {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Next {
     /// Chunks that it has not seen.
-    Chunks(Vec<Chunk>),
+    Chunks(Vec<Arc<Chunk>>),
     /// The end, after all chunks.
     End(End),
 }
@@ -52,7 +52,8 @@ pub enum Next {
 #[derive(Debug, Default)]
 struct State {
     origin: Option<Origin>,
-    chunks: Vec<Chunk>,
+    /// Shared, as each is read by every follower.
+    chunks: Vec<Arc<Chunk>>,
     end: Option<End>,
     followers: usize,
     /// Who may still read at other nodes: it is not abandoned before somebody has asked them.
@@ -99,7 +100,7 @@ impl Generation {
 
     /// Adds a chunk.
     pub fn push(&self, chunk: Chunk) {
-        self.state().chunks.push(chunk);
+        self.state().chunks.push(Arc::new(chunk));
         self.grew.notify_waiters();
     }
 
@@ -147,7 +148,7 @@ impl Generation {
     }
 
     /// Everything that was written so far.
-    pub fn chunks(&self) -> Vec<Chunk> {
+    pub fn chunks(&self) -> Vec<Arc<Chunk>> {
         self.state().chunks.clone()
     }
 
@@ -273,6 +274,10 @@ mod tests {
         Chunk { raw: "{}".into(), text: text.into(), finished: Vec::new(), choices: vec![0], usage: None }
     }
 
+    fn chunks(texts: &[&str]) -> Next {
+        Next::Chunks(texts.iter().map(|text| Arc::new(chunk(text))).collect())
+    }
+
     fn complete() -> End {
         End::Complete { finish_reason: "stop".into(), usage: None }
     }
@@ -282,12 +287,12 @@ mod tests {
         let generation = Arc::new(Generation::default());
         let mut early = generation.follow().expect("running");
         generation.push(chunk("a"));
-        assert_eq!(early.next().await, Next::Chunks(vec![chunk("a")]));
+        assert_eq!(early.next().await, chunks(&["a"]));
         generation.push(chunk("b"));
         let mut late = generation.follow().expect("running");
-        assert_eq!(late.next().await, Next::Chunks(vec![chunk("a"), chunk("b")]));
+        assert_eq!(late.next().await, chunks(&["a", "b"]));
         generation.finish(complete());
-        assert_eq!(early.next().await, Next::Chunks(vec![chunk("b")]));
+        assert_eq!(early.next().await, chunks(&["b"]));
         assert_eq!(early.next().await, Next::End(complete()));
         assert_eq!(late.next().await, Next::End(complete()));
     }

@@ -1,8 +1,11 @@
 //! The data lines of a chat completion stream: read with tolerance, kept as they came.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bytestring::ByteString;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Chunk;
@@ -67,6 +70,9 @@ impl Chunk {
         if raw.trim() == "[DONE]" {
             return Ok(Parsed::Done);
         }
+        if let Some(chunk) = Line::read(&raw) {
+            return Ok(Parsed::Chunk(chunk));
+        }
         let body: Value = serde_json::from_str(&raw).map_err(|_| BadChunk { bytes: raw.len() })?;
         if !body.is_object() {
             return Err(BadChunk { bytes: raw.len() });
@@ -98,6 +104,67 @@ impl Chunk {
     /// A complete answer of one chunk: role, text and `finish_reason` at once. For an entry of which only the text is kept.
     pub fn whole(model: &str, text: &str, finish_reason: &str) -> Self {
         ChunkWriter::new(model).choice(json!({ "role": "assistant", "content": text }), Some(finish_reason))
+    }
+}
+
+/// A data line as nearly all of them are: read without keeping what nobody asks for, since every piece of every answer is. What
+/// does not fit is left to [`Chunk::read`], which takes anything.
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(borrow)]
+    choices: Vec<Choice<'a>>,
+    usage: Option<Counts>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Choice<'a> {
+    index: u64,
+    #[serde(borrow)]
+    delta: Delta<'a>,
+    #[serde(borrow)]
+    finish_reason: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(borrow)]
+    content: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[derive(Deserialize)]
+struct Counts {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+}
+
+impl Line<'_> {
+    fn read(raw: &ByteString) -> Option<Chunk> {
+        // A list would do for serde, in the order of the fields.
+        let line: Line = serde_json::from_str(raw).ok().filter(|_| raw.trim_start().starts_with('{'))?;
+        if line.error.is_some() {
+            return None;
+        }
+        let usage = line.usage.map(|counts| {
+            let Counts { prompt_tokens, completion_tokens, total_tokens } = counts;
+            Usage { prompt_tokens, completion_tokens, total_tokens }
+        });
+        let mut chunk = Chunk { raw: raw.clone(), text: String::new(), finished: vec![], choices: vec![], usage };
+        for Choice { index, delta, finish_reason } in line.choices {
+            chunk.choices.push(index);
+            if let (0, Some(Text(content))) = (index, delta.content) {
+                chunk.text.push_str(&content);
+            }
+            if let Some(Text(reason)) = finish_reason.filter(|reason| !reason.0.is_empty()) {
+                chunk.finished.push((index, reason.into_owned()));
+            }
+        }
+        Some(chunk)
     }
 }
 
@@ -195,6 +262,34 @@ impl Completion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_quick_way_reads_what_the_tolerant_one_reads() {
+        for raw in [
+            r#"{"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"wörd \n\u00e9\ud83d\ude00"},"finish_reason":null}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":{"content":[1,{"x":2}]}}],"usage":null}"#,
+            r#"{"choices":[{"index":1,"delta":{"content":"b"}},{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1}"}}]},"finish_reason":""}]}"#,
+            r#" {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"details":{"x":1}},"error":null}"#,
+        ] {
+            let quick = Line::read(&ByteString::from_static(raw));
+            let body: Value = serde_json::from_str(raw).expect("JSON");
+            assert_eq!(quick, Some(Chunk::read(raw.into(), &body)), "{raw}");
+        }
+        // Left to the tolerant one, some of which it refuses.
+        for raw in [
+            "[[],null,null]",
+            r#"{"choices":null}"#,
+            r#"{"choices":[{"delta":{"content":"x"}}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"content":7}}]}"#,
+            r#"{"choices":[],"usage":{"total_tokens":3}}"#,
+            r#"{"choices":[],"error":{"message":"no"}}"#,
+            r#"{"choices":[],"choices":[]}"#,
+            r#"{"choices":[]} x"#,
+        ] {
+            assert_eq!(Line::read(&ByteString::from_static(raw)), None, "{raw}");
+        }
+    }
 
     fn chunk(raw: &'static str) -> Chunk {
         match Chunk::parse(ByteString::from_static(raw)) {

@@ -119,7 +119,7 @@ async fn respond_whole(mut reading: Reading, first: Next) -> Result<HttpResponse
     let (mut chunks, mut next) = (Vec::new(), first);
     loop {
         match next {
-            Next::Chunks(more) => chunks.extend(more.into_iter().map(|chunk| chunk.raw)),
+            Next::Chunks(more) => chunks.extend(more.iter().map(|chunk| chunk.raw.clone())),
             Next::End(End::Complete { .. }) => return Ok(HttpResponse::Ok().json(whole::join(&chunks))),
             Next::End(End::Failed(error)) => return Err(error.into()),
         }

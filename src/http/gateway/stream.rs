@@ -65,8 +65,8 @@ impl Telling {
     fn take(&mut self, next: Next) {
         match next {
             Next::Chunks(chunks) => {
-                let wanted = chunks.into_iter().filter(|chunk| self.wants_usage || !is_count(chunk));
-                self.ready.extend(wanted.map(|chunk| chunk.raw));
+                let wanted = chunks.iter().filter(|chunk| self.wants_usage || !is_count(chunk));
+                self.ready.extend(wanted.map(|chunk| chunk.raw.clone()));
             }
             Next::End(end) => {
                 self.reading = None;
