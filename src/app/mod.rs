@@ -158,10 +158,12 @@ impl Application {
                 GroupRegistry::new(roster, relay.recipient(), metrics, ping, exit)
             })
         };
+        // Limiter and answers: a request asks the one and then the other.
+        let desk = Arbiter::new();
         let limiter = {
             let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
             let options = settings.limits.clone();
-            RateLimiter::start_in_arbiter(&core.handle(), move |_| {
+            RateLimiter::start_in_arbiter(&desk.handle(), move |_| {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), options, metrics, exit)
             })
         };
@@ -180,9 +182,8 @@ impl Application {
                 ledger: ledger.clone(),
                 metrics: metrics.clone(),
             };
-            let (exit, arbiter) = (essential("answers"), Arbiter::new());
-            let answers = Answers::start_in_arbiter(&arbiter.handle(), move |_| Answers::new(parts, exit));
-            (answers, arbiter)
+            let exit = essential("answers");
+            Answers::start_in_arbiter(&desk.handle(), move |_| Answers::new(parts, exit))
         };
         let mirror = {
             let (roster, stores, registry, metrics) =
@@ -196,7 +197,7 @@ impl Application {
             roster,
             registry: registry.clone(),
             limiter,
-            answers: answers.0,
+            answers,
             slots: Slots::new(stores.slots.clone(), &settings.limits, metrics.clone()),
             stores,
             options: settings.session.clone(),
@@ -247,7 +248,7 @@ impl Application {
         if let Some(operators) = operators {
             servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1)?);
         }
-        let arbiters = arbiters.into_iter().chain([core, answers.1]).collect();
+        let arbiters = arbiters.into_iter().chain([core, desk]).collect();
         let drain = Duration::from_secs(settings.server.drain_seconds);
         Ok(Self { addresses, servers, state, mirror, arbiters, ended, drain })
     }

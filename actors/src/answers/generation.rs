@@ -222,17 +222,17 @@ impl Follower {
     pub async fn origin(&self) -> Origin {
         loop {
             let grew = self.generation.grew.notified();
-            {
-                let state = self.generation.state();
-                if let Some(origin) = state.origin {
-                    return origin;
-                }
-                if state.end.is_some() {
-                    return Origin::Backend;
-                }
+            if let Some(origin) = self.known_origin() {
+                return origin;
             }
             grew.await;
         }
+    }
+
+    /// Where the chunks come from, if that is known; it is as soon as there is something to read.
+    pub fn known_origin(&self) -> Option<Origin> {
+        let state = self.generation.state();
+        state.origin.or_else(|| state.end.as_ref().map(|_| Origin::Backend))
     }
 
     /// Waits for what comes next. Cancelling the wait loses nothing.

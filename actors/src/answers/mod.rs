@@ -32,10 +32,11 @@ use crate::django::Notifier;
 use crate::exit::ExitGuard;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::{Asker, Ledger};
-use crate::limiter::{Permit, RateLimiter};
+use crate::limiter::{Admit, Permit, RateLimiter, Refund, Refused};
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{GroupRegistry, Roster};
+use crate::services::PATIENCE;
 use crate::store::{Once, Stores};
 pub use digest::{Scope, digest};
 use generation::Generation;
@@ -145,6 +146,33 @@ pub struct Joined {
     pub follower: Follower,
     /// Others had asked for it before.
     pub coalesced: bool,
+}
+
+/// Admits a request by the limits and joins its answer: one way there and back in the place of two.
+#[derive(Message)]
+#[rtype(result = "Result<Admitted, NotAdmitted>")]
+pub struct AdmitAndJoin {
+    /// What it is to be admitted to.
+    pub admit: Admit,
+    /// What it asks.
+    pub join: Join,
+}
+
+/// A request that was admitted.
+pub struct Admitted {
+    /// What was reserved for it.
+    pub permit: Permit,
+    /// Its answer.
+    pub joined: Joined,
+}
+
+/// Why a request has no answer.
+#[derive(Debug)]
+pub enum NotAdmitted {
+    /// A limit is used up.
+    Refused(Box<Refused>),
+    /// An actor did not reply in time.
+    Failed,
 }
 
 /// A generation has ended, and its cache write with it.
@@ -329,6 +357,25 @@ impl Handler<Join> for Answers {
         }
         actix::spawn(generate::run(self.parts.clone(), ctx.address(), generation, join));
         Joined { follower, coalesced: false }
+    }
+}
+
+impl Handler<AdmitAndJoin> for Answers {
+    type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
+
+    fn handle(&mut self, AdmitAndJoin { admit, join }: AdmitAndJoin, ctx: &mut Context<Self>) -> Self::Result {
+        let (limiter, answers) = (self.parts.limiter.clone(), ctx.address());
+        Box::pin(async move {
+            let admitted = limiter.send(admit).timeout(PATIENCE).await.map_err(|_| NotAdmitted::Failed)?;
+            let permit = admitted.map_err(|refused| NotAdmitted::Refused(Box::new(refused)))?;
+            match answers.send(join).timeout(PATIENCE).await {
+                Ok(joined) => Ok(Admitted { permit, joined }),
+                Err(_) => {
+                    _ = limiter.send(Refund(permit)).timeout(PATIENCE).await;
+                    Err(NotAdmitted::Failed)
+                }
+            }
+        })
     }
 }
 

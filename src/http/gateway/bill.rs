@@ -2,8 +2,8 @@
 
 use actix::prelude::SendError;
 use actix_web::web::Data;
-use sophie_actors::answers::{End, Next, Slot, estimate_tokens};
-use sophie_actors::limiter::{Admit, Left, Permit, RateLimiter, Refund, Settle};
+use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Joined, Next, NotAdmitted, Slot, estimate_tokens};
+use sophie_actors::limiter::{Left, Permit, RateLimiter, Refund, Settle};
 use sophie_actors::protocol::{CacheStatus, Usage};
 use sophie_actors::services::PATIENCE;
 use tokio::time::Instant;
@@ -28,22 +28,26 @@ pub struct Bill {
 }
 
 impl Bill {
-    /// Reserves what the caller may come to use.
+    /// Reserves what the caller may come to use, and joins the answer.
     ///
     /// # Errors
     /// A limit is used up, or the service has as many answers under way as it may.
-    pub async fn open(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+    pub async fn open(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), Refused> {
         // A task of its own: a client that goes in between must not leave behind what was reserved for it.
-        actix::spawn(Self::reserve(state, admit)).await.unwrap_or_else(|_| Err(Refused::internal()))
+        actix::spawn(Self::reserve(state, request)).await.unwrap_or_else(|_| Err(Refused::internal()))
     }
 
-    async fn reserve(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+    async fn reserve(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), Refused> {
         let services = &state.services;
         let slot = services.slots.take(None).await.map_err(Refused::busy)?;
-        let (asked_at, prompt_tokens) = (Instant::now(), admit.prompt_tokens.unwrap_or(0));
-        let admitted = services.limiter.send(admit).timeout(PATIENCE).await.map_err(|_| Refused::internal())?;
-        let permit = admitted.map_err(Refused::over_limit)?;
-        Ok(Self {
+        let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
+        // As long as either of the two actors may take.
+        let admitted = services.answers.send(request).timeout(2 * PATIENCE).await.map_err(|_| Refused::internal())?;
+        let Admitted { permit, joined } = admitted.map_err(|not| match not {
+            NotAdmitted::Refused(refused) => Refused::over_limit(*refused),
+            NotAdmitted::Failed => Refused::internal(),
+        })?;
+        let bill = Self {
             left: permit.left().clone(),
             permit: Some(permit),
             _slot: slot,
@@ -54,7 +58,8 @@ impl Bill {
             usage: None,
             void: false,
             state,
-        })
+        };
+        Ok((bill, joined))
     }
 
     /// What is left of the limits.

@@ -14,17 +14,16 @@ mod whole;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use sophie_actors::answers::{End, Join, Joined, Next, digest};
+use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next, digest};
 use sophie_actors::backend::ChatRequest;
 use sophie_actors::limiter::{Admit, Caller};
 use sophie_actors::options::CacheOptions;
-use sophie_actors::services::PATIENCE;
 
 use super::{State, client_address};
 use bill::Bill;
 pub use error::Refused;
 use question::Question;
-use reading::{Reading, interrupted};
+use reading::{How, Reading};
 pub use running::Running;
 
 /// What the gateway is set up with.
@@ -68,12 +67,14 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
         group: None,
         prompt_tokens: Some(question.tokens()),
     };
-    let bill = Bill::open(state.clone(), admit).await?;
-    let left = bill.left().clone();
     let digest = digest(&caller::scope(&state, holder), &question.body);
     let Question { body, streams, wants_usage, .. } = question;
     let join = Join { digest, request: ChatRequest { body }, reuse, asker: caller::asker(holder) };
-    match answer(&state, join, bill, streams, wants_usage).await {
+    let visit = state.gateway.running.begin();
+    let (bill, Joined { follower, coalesced }) = Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?;
+    let left = bill.left().clone();
+    let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
+    match answer(Reading::new(follower, bill, visit, how), streams, wants_usage).await {
         Ok(mut response) => {
             headers::tell_left(response.headers_mut(), &left);
             Ok(response)
@@ -84,29 +85,13 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
 
 /// Follows the answer to its first chunk, or to its end. The client's going drops it at any time, and with it the answer, if nobody else
 /// follows that.
-async fn answer(
-    state: &State,
-    join: Join,
-    mut bill: Bill,
-    streams: bool,
-    wants_usage: bool,
-) -> Result<HttpResponse, Refused> {
-    let mut visit = state.gateway.running.begin();
-    let reuse = join.reuse;
-    let joined = state.services.answers.send(join).timeout(PATIENCE).await;
-    let Joined { follower, coalesced } = joined.map_err(|_| Refused::internal())?;
-    let origin = tokio::select! {
-        origin = follower.origin() => origin,
-        () = visit.interrupted() => return Err(interrupted().into()),
-    };
-    let status = headers::status(origin, coalesced, reuse, state.gateway.cache.enabled);
-    bill.begin(status);
-    let mut reading = Reading::new(follower, bill, visit);
+async fn answer(mut reading: Reading, streams: bool, wants_usage: bool) -> Result<HttpResponse, Refused> {
     // A failure before the first chunk is to be the response's status.
     let first = match reading.next().await {
         Next::End(End::Failed(error)) => return Err(error.into()),
         first => first,
     };
+    let (status, origin) = reading.origin();
     let mut response = match streams {
         true => stream::respond(reading, first, wants_usage),
         false => respond_whole(reading, first).await?,

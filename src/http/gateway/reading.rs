@@ -1,23 +1,37 @@
 //! One caller's reading of an answer: it follows at its own pace, pays, and is ended when the node goes.
 
-use sophie_actors::answers::{End, Follower, Next};
+use sophie_actors::answers::{End, Follower, Next, Origin, Reuse};
 use sophie_actors::backend::BackendError;
-use sophie_actors::protocol::ErrorCode;
+use sophie_actors::protocol::{CacheStatus, ErrorCode};
 
 use super::bill::Bill;
+use super::headers;
 use super::running::Visit;
+
+/// How the answer was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Others had asked for it before.
+    pub coalesced: bool,
+    /// What the caller wished.
+    pub reuse: Reuse,
+    /// `cache.enabled`
+    pub cache_enabled: bool,
+}
 
 /// What is held until the answer is through. Dropping it lets go of the answer, which ends it if nobody else follows, and settles.
 pub struct Reading {
     follower: Follower,
     bill: Bill,
     visit: Visit,
+    how: How,
+    is_begun: bool,
 }
 
 impl Reading {
     /// Reads from the first chunk.
-    pub fn new(follower: Follower, bill: Bill, visit: Visit) -> Self {
-        Self { follower, bill, visit }
+    pub fn new(follower: Follower, bill: Bill, visit: Visit, how: How) -> Self {
+        Self { follower, bill, visit, how, is_begun: false }
     }
 
     /// What comes next; `interrupted` when the node cannot wait any longer.
@@ -27,13 +41,36 @@ impl Reading {
             next = self.follower.next() => next,
             () = self.visit.interrupted() => Next::End(End::Failed(interrupted())),
         };
+        self.begin();
         self.bill.note(&next);
         next
+    }
+
+    /// How the answer came about; known once something was read.
+    pub fn origin(&self) -> (CacheStatus, Origin) {
+        let How { coalesced, reuse, cache_enabled } = self.how;
+        let origin = self.follower.known_origin().unwrap_or(Origin::Backend);
+        (headers::status(origin, coalesced, reuse, cache_enabled), origin)
+    }
+
+    /// Tells the bill how the answer comes about, as soon as that is known: who goes before it pays nothing.
+    fn begin(&mut self) {
+        if !self.is_begun && self.follower.known_origin().is_some() {
+            self.is_begun = true;
+            let (status, _) = self.origin();
+            self.bill.begin(status);
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.begin();
     }
 }
 
 /// The node goes before the answer is through.
-pub fn interrupted() -> BackendError {
+fn interrupted() -> BackendError {
     BackendError {
         code: ErrorCode::Interrupted,
         reason: "the server was stopped before the answer was through; try again".into(),
