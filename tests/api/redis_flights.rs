@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::ai_server::{AiServer, Script};
+use crate::ai_server::{AiServer, Gate, Script};
 use crate::support::{Answer, Broker, Fault, FaultyRedis, SOON, TestSocket, eventually};
 
 under_each_fault!(an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each);
@@ -17,10 +17,44 @@ async fn until_ready(node: &Broker, status: u16) {
     eventually("readiness", SOON, async || (node.readiness().await.0 == status).then_some(())).await;
 }
 
+/// An answer that two nodes share.
+struct Shared {
+    gate: Gate,
+    /// Which of the AI server's calls it is.
+    call: usize,
+    /// Of the node that leads, and of the one that follows.
+    sockets: Vec<TestSocket>,
+    starts: Vec<Value>,
+}
+
+/// Asks both nodes the same. On a machine that is so busy that Redis is late already, a node asks for itself: then once more.
+async fn share(nodes: &[Broker; 2], ai: &AiServer) -> Shared {
+    for attempt in 0..10 {
+        let (script, gate) = Script::gated();
+        let call = ai.calls();
+        ai.push(script);
+        let (mut sockets, mut starts) = (Vec::new(), Vec::new());
+        for (node, session) in nodes.iter().zip(["leads", "follows"]) {
+            let mut socket = TestSocket::open(node.address, &format!("{session}-{attempt}"), "").await;
+            let question = json!({"type": "message.send", "text": format!("What is new, {attempt}?")});
+            socket.insist_on("q", question).await;
+            ai.wait_calls(call + 1, SOON).await;
+            starts.push(socket.event_of("answer.start").await);
+            sockets.push(socket);
+        }
+        if starts[1]["cache"] == "coalesced" {
+            return Shared { gate, call, sockets, starts };
+        }
+        gate.finish();
+        for socket in &mut sockets {
+            socket.event_of("answer.end").await;
+        }
+    }
+    panic!("the nodes share no answer");
+}
+
 async fn an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each(fault: Fault) {
     let (redis, ai) = (FaultyRedis::start(), AiServer::start().await);
-    let (script, gate) = Script::gated();
-    ai.push(script);
     let (url, base) = (redis.url(0), ai.base_url());
     let environment = [
         ("USE_REDIS", "true"),
@@ -30,20 +64,11 @@ async fn an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each(fault: 
         ("OPENAI_API_KEY", "x"),
     ];
     let nodes = [Broker::start(0, &environment).await, Broker::start(0, &environment).await];
-    let mut sockets = Vec::new();
-    for (node, session) in nodes.iter().zip(["leads", "follows"]) {
-        let mut socket = TestSocket::open(node.address, session, "").await;
-        socket.insist_on("q", json!({"type": "message.send", "text": "What is new?"})).await;
-        ai.wait_calls(1, SOON).await;
-        sockets.push(socket);
-    }
+    let Shared { gate, call, mut sockets, starts } = share(&nodes, &ai).await;
     gate.word("one ");
-    let mut starts = Vec::new();
     for socket in &mut sockets {
-        starts.push(socket.event_of("answer.start").await);
         assert_eq!(socket.event_of("answer.delta").await["text"], "one ");
     }
-    assert_eq!(starts[1]["cache"], "coalesced");
 
     redis.suffer(fault);
     for node in &nodes {
@@ -55,7 +80,7 @@ async fn an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each(fault: 
     // The end as well comes while nobody else can be told.
     gate.word("three");
     gate.finish();
-    ai.wait_finished(0, SOON).await;
+    ai.wait_finished(call, SOON).await;
     assert!(sockets[1].settled().await.iter().all(|event| event["type"] != "answer.error"), "nobody is declared dead");
     redis.recover(fault);
 
@@ -65,7 +90,7 @@ async fn an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each(fault: 
     for answer in [&led, &followed] {
         assert_eq!((&answer.end["type"], answer.text.as_str()), (&json!("answer.end"), "one two three"), "{answer:?}");
     }
-    assert_eq!(ai.calls(), 1);
+    assert_eq!(ai.calls(), call + 1);
     for (node, socket) in nodes.iter().zip(&mut sockets) {
         until_ready(node, 200).await;
         let history = socket.insist_on("h", json!({"type": "history.get"})).await;

@@ -10,7 +10,7 @@ use super::Parts;
 use super::generation::{End, Follower, Generation, Origin};
 use crate::backend::{BackendError, Chunk, Parsed};
 use crate::protocol::ErrorCode;
-use crate::store::{Boarding, Course, Flight, Flights, Standing};
+use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
 
 /// How often chunks are added while other nodes follow, and how often those look.
 const BATCH: Duration = Duration::from_millis(30);
@@ -208,21 +208,31 @@ impl Lead {
 
     /// Gives the others the rest and the end.
     pub(super) async fn land(mut self, end: &End) {
-        let Ok(json) = serde_json::to_string(end) else { return };
         let tries = if self.followed.is_some() { LAND_TRIES_FOLLOWED } else { LAND_TRIES };
         for _ in 0..tries {
-            let Some(flight) = &self.flight else { return };
-            let rest = self.generation.raw_after(self.added);
-            match self.flights.land(flight, rest.is_empty(), &json).await {
-                Ok(true) => self.flight = None,
-                Ok(false) => match self.flights.add(flight, self.added, &rest).await {
-                    Ok(Standing::Lost) => self.flight = None,
-                    Ok(_) => self.added += rest.len(),
-                    Err(_) => sleep(LAND_RETRY).await,
-                },
+            match self.try_to_land(end).await {
+                Ok(true) => return,
+                Ok(false) => {}
                 Err(_) => sleep(LAND_RETRY).await,
             }
         }
+    }
+
+    /// One step of landing. `true`: nothing is left to do.
+    pub(super) async fn try_to_land(&mut self, end: &End) -> StoreResult<bool> {
+        let (Some(flight), Ok(json)) = (&self.flight, serde_json::to_string(end)) else { return Ok(true) };
+        let rest = self.generation.raw_after(self.added);
+        let mut is_over = self.flights.land(flight, rest.is_empty(), &json).await?;
+        if !is_over {
+            match self.flights.add(flight, self.added, &rest).await? {
+                Standing::Lost => is_over = true,
+                Standing::Followed | Standing::Alone => self.added += rest.len(),
+            }
+        }
+        if is_over {
+            self.flight = None;
+        }
+        Ok(is_over)
     }
 }
 

@@ -75,6 +75,10 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
             error.detail
         );
     }
+    if let (End::Failed(_), Some(lead)) = (&end, &mut lead) {
+        // Before anybody here hears of it and asks again: a failure is not to be followed. What this does not settle is tried again.
+        _ = lead.try_to_land(&end).await;
+    }
     generation.finish(end.clone());
     if parts.cache.enabled {
         write_cache(parts, generation, digest, request, end.clone()).await;
