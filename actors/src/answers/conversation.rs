@@ -3,33 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::digest::Scope;
+use super::tokens::{TOKENS_PER_MESSAGE, estimate_tokens};
 use crate::backend::ChatRequest;
 use crate::ids::{GroupName, UserId};
 use crate::options::{AnswerOptions, CacheScope};
 use crate::protocol::{Logged, Role};
 use crate::store::StoredEvent;
-
-/// Characters in a token, as a rule of thumb for texts whose tokens nobody counted.
-const CHARS_PER_TOKEN: u64 = 4;
-/// Tokens that a message costs beyond its text.
-const TOKENS_PER_MESSAGE: u64 = 4;
-
-/// About how many tokens a text is.
-pub fn estimate_tokens(text: &str) -> u64 {
-    (text.chars().count() as u64).div_ceil(CHARS_PER_TOKEN)
-}
-
-/// About how many tokens a request's messages are. Pictures and sounds are not counted.
-pub fn estimate_prompt_tokens(body: &Map<String, Value>) -> u64 {
-    let text = |part: &Value| part.get("text").and_then(Value::as_str).map_or(0, estimate_tokens);
-    let content = |message: &Value| match message.get("content") {
-        Some(Value::String(content)) => estimate_tokens(content),
-        Some(Value::Array(parts)) => parts.iter().map(text).sum(),
-        _ => 0,
-    };
-    let messages = body.get("messages").and_then(Value::as_array).into_iter().flatten();
-    messages.map(|message| content(message) + TOKENS_PER_MESSAGE).sum()
-}
 
 /// A request, and whether it rests on earlier messages.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::generation::{End, Next, Origin};
-use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest};
+use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
 use crate::backend::BackendError;
 use crate::directory;
 use crate::ids::AnswerId;
@@ -285,7 +285,7 @@ impl GroupAnswer {
             log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
         }
         let latency = self.ask.asked_at.elapsed();
-        let completion_tokens = conversation::estimate_tokens(&self.text);
+        let completion_tokens = estimate_tokens(&self.text);
         let estimate = Usage {
             prompt_tokens: self.prompt_tokens,
             completion_tokens,

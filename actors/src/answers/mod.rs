@@ -14,6 +14,7 @@ mod generation;
 mod group_answer;
 mod orphans;
 mod slots;
+mod tokens;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -24,8 +25,8 @@ use serde_json::Value;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-pub use conversation::{estimate_prompt_tokens, estimate_tokens};
 pub use slots::{Slot, Slots};
+pub use tokens::{estimate_prompt_tokens, estimate_tokens};
 
 use crate::backend::{Backend, ChatRequest};
 use crate::django::Notifier;

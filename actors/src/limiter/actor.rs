@@ -11,7 +11,8 @@ use actix::prelude::*;
 use super::admission::{Admit, AdmitConnect, Permit, Refund, Refused, Settle};
 use super::buckets::{self, Subject};
 use super::keeper::Keeper;
-use super::{Bucket, Correction, Kind, Left, Limit, Limits, Quota, Verdict};
+use super::tightest::tightest;
+use super::{Bucket, Correction, Kind, Limit, Limits, Quota, Verdict};
 use crate::exit::ExitGuard;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
@@ -66,13 +67,13 @@ async fn admit(keeper: &Keeper, taken: Vec<Bucket>) -> Result<Permit, Refused> {
     }
     match keeper.admit(&taken).await {
         (Verdict::Admitted { left }, local) => {
-            let left = Left::of(&taken, &left);
+            let left = tightest(&taken, &left);
             Ok(Permit { taken, local, left })
         }
         (Verdict::Refused { bucket, retry_after_ms, left }, _) => {
             let limit = taken.get(bucket).unwrap_or(&taken[0]).limit;
             keeper.metrics.refused.with_label_values(&[limit.label()]).inc();
-            Err(Refused::by(limit, retry_after_ms, Left::of(&taken, &left)))
+            Err(Refused::by(limit, retry_after_ms, tightest(&taken, &left)))
         }
     }
 }

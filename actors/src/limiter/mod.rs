@@ -9,16 +9,16 @@ pub mod gcra;
 mod keeper;
 mod limit;
 pub mod memory;
-mod quota;
 pub mod redis;
+mod tightest;
 
 use async_trait::async_trait;
 
+pub use crate::protocol::{Left, Quota};
 pub use actor::{Look, RateLimiter, Restore};
 pub use admission::{Admit, AdmitConnect, Application, Caller, Permit, Refund, Refused, Settle};
 pub use buckets::Subject;
 pub use limit::{Kind, Limit};
-pub use quota::{Left, Quota};
 
 use crate::store::StoreResult;
 

@@ -4,6 +4,7 @@ mod close;
 mod command;
 mod error;
 mod event;
+mod quota;
 
 pub use close::{Close, CloseCode};
 pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
@@ -11,6 +12,7 @@ pub use error::{ErrorCode, Refusal};
 pub use event::{
     AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage,
 };
+pub use quota::{Left, Quota};
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sophie.v1";

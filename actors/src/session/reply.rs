@@ -3,10 +3,9 @@
 use bytestring::ByteString;
 
 use crate::ids::{CommandId, Epoch, MessageId};
-use crate::limiter::Left;
 use crate::metrics::Metrics;
 use crate::outbox::SocketHandle;
-use crate::protocol::{Event, Refusal};
+use crate::protocol::{Event, Left, Refusal};
 
 /// Where a command's one reply goes. Dropped unanswered (its session failed), it tells the client `internal`.
 pub struct Reply {

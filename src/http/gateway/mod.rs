@@ -14,7 +14,7 @@ mod whole;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next, digest};
+use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next, digest, estimate_prompt_tokens};
 use sophie_actors::backend::ChatRequest;
 use sophie_actors::limiter::{Admit, Caller};
 use sophie_actors::options::CacheOptions;
@@ -65,7 +65,7 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
         caller: Caller::Application(holder.application()),
         address: client_address(&request, &state),
         group: None,
-        prompt_tokens: Some(question.tokens()),
+        prompt_tokens: Some(estimate_prompt_tokens(&question.body)),
     };
     let digest = digest(&caller::scope(&state, holder), &question.body);
     let Question { body, streams, wants_usage, .. } = question;

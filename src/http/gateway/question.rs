@@ -6,17 +6,12 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
 use serde_json::{Map, Value, json};
-use sophie_actors::answers::estimate_tokens;
 use tokio::time::timeout;
 
 use super::Refused;
 
 /// How long the body may take to come: 20 MiB over a slow line.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// About how many tokens a message costs beyond its text.
-const TOKENS_PER_MESSAGE: u64 = 4;
-/// About how many tokens an image or another part that is no text costs.
-const TOKENS_PER_PART: u64 = 800;
 
 /// The request.
 #[derive(Debug)]
@@ -89,30 +84,6 @@ impl Question {
         }
         Ok(Self { body, model, streams, wants_usage })
     }
-
-    /// About how many tokens it is: four characters of text are one, an image is some hundreds.
-    pub fn tokens(&self) -> u64 {
-        let messages = self.body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let spoken: u64 = messages.iter().map(|message| tokens_of(message).saturating_add(TOKENS_PER_MESSAGE)).sum();
-        let tools = ["tools", "functions", "response_format"].iter().filter_map(|name| self.body.get(*name));
-        spoken + tools.map(|tools| estimate_tokens(&tools.to_string())).sum::<u64>()
-    }
-}
-
-fn tokens_of(message: &Value) -> u64 {
-    let content = match message.get("content") {
-        Some(Value::String(text)) => estimate_tokens(text),
-        Some(Value::Array(parts)) => parts.iter().map(tokens_of_part).sum(),
-        _ => 0,
-    };
-    content + message.get("tool_calls").map_or(0, |calls| estimate_tokens(&calls.to_string()))
-}
-
-fn tokens_of_part(part: &Value) -> u64 {
-    match part.get("text").or_else(|| part.get("refusal")) {
-        Some(Value::String(text)) => estimate_tokens(text),
-        _ => TOKENS_PER_PART,
-    }
 }
 
 fn wrong_type(param: &str, expected: &str) -> Refused {
@@ -168,13 +139,5 @@ mod tests {
             assert_eq!(read(body.clone()).unwrap_err().body()["error"]["param"], param, "{body}");
         }
         assert!(read(json!([])).is_err());
-    }
-
-    #[test]
-    fn an_image_does_not_count_by_its_letters() {
-        let image = json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "A".repeat(100_000))}});
-        let text = json!({"type": "text", "text": "x".repeat(40)});
-        let question = read(json!({"model": "m", "messages": [{"role": "user", "content": [text, image]}]})).unwrap();
-        assert_eq!(question.tokens(), 10 + TOKENS_PER_PART + TOKENS_PER_MESSAGE);
     }
 }

@@ -6,9 +6,8 @@ use tokio::time::Instant;
 use super::Work;
 use crate::answers::Ask;
 use crate::ids::{GroupName, MessageId};
-use crate::limiter::Left;
 use crate::messages::*;
-use crate::protocol::{ErrorCode, Logged, Message, Refusal, Role, SendMessage, timestamp};
+use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
 use crate::session::Reply;
 use crate::store::{Append, Appended, ONCE_SECONDS, Once, StoredEvent};
 

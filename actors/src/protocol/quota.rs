@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use super::{Bucket, Kind};
-
 /// What is left of one limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Quota {
@@ -22,7 +20,7 @@ impl Quota {
     }
 
     /// Whether less of it is left, as a share of the limit, than of another.
-    fn is_tighter_than(&self, other: &Self) -> bool {
+    pub fn is_tighter_than(&self, other: &Self) -> bool {
         let share = |of: &Self, by: &Self| u128::from(of.remaining) * u128::from(by.limit);
         share(self, other) < share(other, self)
     }
@@ -40,15 +38,6 @@ pub struct Left {
 }
 
 impl Left {
-    /// The tightest of each kind: of which the least share is left; among equals the one asked first.
-    pub(super) fn of(buckets: &[Bucket], quotas: &[Quota]) -> Self {
-        let tightest = |kind: Kind| {
-            let of_kind = buckets.iter().zip(quotas).filter(|(bucket, _)| bucket.limit.kind() == kind);
-            of_kind.map(|(_, quota)| *quota).reduce(|best, next| if next.is_tighter_than(&best) { next } else { best })
-        };
-        Self { requests: tightest(Kind::Requests), tokens: tightest(Kind::Tokens) }
-    }
-
     /// Those that near their end, if any does.
     pub fn near_their_end(&self) -> Option<Self> {
         let near = |quota: Option<Quota>| quota.filter(Quota::is_near_its_end);
@@ -60,24 +49,9 @@ impl Left {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limiter::Limit;
 
     fn quota(limit: u64, remaining: u64) -> Quota {
         Quota { limit, remaining, reset_ms: 1 }
-    }
-
-    fn bucket(limit: Limit) -> Bucket {
-        Bucket { key: "k".into(), limit, interval_us: 1, burst: 1, cost: 1 }
-    }
-
-    #[test]
-    fn the_tightest_of_each_kind_is_told() {
-        use Limit::{AddressMessages, ServiceMessages, UserMessages, UserTokens};
-        let buckets = [UserMessages, AddressMessages, ServiceMessages, UserTokens].map(bucket);
-        let quotas = [quota(5, 4), quota(60, 30), quota(1_000, 500), quota(100, 0)];
-        let left = Left::of(&buckets, &quotas);
-        assert_eq!((left.requests, left.tokens), (Some(quota(60, 30)), Some(quota(100, 0))));
-        assert_eq!(Left::of(&buckets[..1], &quotas).tokens, None);
     }
 
     #[test]
