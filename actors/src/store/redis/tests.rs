@@ -14,8 +14,8 @@ use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
 use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
 use crate::store::{
-    AnswerRecord, AnswerStart, Appended, Beat, Boarding, Course, FLIGHT_LEASE_MS, Happened, Heard, Page, PageSize, Row,
-    RowSocket, Spread, Standing, StoredEvent, Told,
+    AnswerRecord, AnswerStart, Append, Appended, Beat, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Once,
+    Page, PageSize, Row, RowSocket, Spread, Standing, StoredEvent, Told,
 };
 
 /// Long enough for a busy machine: budgets have tests of their own.
@@ -795,4 +795,32 @@ async fn a_leader_that_is_not_heard_of_is_lost_and_one_that_comes_back_in_time_i
     redis.stores.flights.add(&flight, 0, &[]).await.expect("known again");
     assert_eq!(other.flights.read(&flight, 0).await.expect("read").1, Course::Flying);
     redis.finish();
+}
+
+#[tokio::test]
+async fn what_could_not_be_told_is_in_the_log_once_however_often_it_is_tried() {
+    let server = TestServer::start();
+    redis::cmd("ACL")
+        .arg("SETUSER")
+        .arg("mute")
+        .arg(&["on", ">pw", "~*", "+@all", "resetchannels"])
+        .query::<()>(&mut server.connection(0))
+        .expect("a user");
+    let mut options = options(&server, PATIENT);
+    options.url = options.url.replace("//", "//mute:pw@");
+    let (stores, _) = connect(options).await.expect("good options");
+    let team = group("team");
+    let once = Once { scope: "s".into(), id: "1".into(), fingerprint: "f".into(), seconds: 60 };
+    let sent = Append { message: Some(MessageId::from("m1")), once: Some(once), ..event(&team, "x") };
+    stores.logs.append(sent.clone()).await.expect_err("nobody may be told");
+    for _ in 0..3 {
+        let again = stores.logs.append(sent.clone()).await.expect("known");
+        assert!(matches!(again, Appended::Again { seq: 1, .. }), "{again:?}");
+    }
+    let answer = AnswerId::from("a1");
+    stores.answers.end(&answer, &team, "{}".into()).await.expect_err("nobody may be told");
+    for _ in 0..3 {
+        assert_eq!(stores.answers.end(&answer, &team, "{}".into()).await.expect("known"), Ended::Before { seq: 2 });
+    }
+    assert_eq!(stores.logs.read_after(&team, 0, everything()).await.expect("read").events.len(), 2);
 }

@@ -3,10 +3,11 @@
 -- Returns {'now', epoch, seq} or {'before', seq}. An answer that is not known counts as running.
 local known = redis.call('HMGET', KEYS[1], 'state', 'seq')
 if known[1] == 'ended' then return {'before', tonumber(known[2])} end
-local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9])
-redis.call('HSET', KEYS[1], 'state', 'ended', 'seq', int(seq))
-redis.call('EXPIRE', KEYS[1], ARGV[11])
-redis.call('DEL', KEYS[2])
-redis.call('ZREM', KEYS[3], ARGV[10])
-redis.call('SREM', KEYS[4], ARGV[10])
+local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9], function(_, seq)
+  redis.call('HSET', KEYS[1], 'state', 'ended', 'seq', int(seq))
+  redis.call('EXPIRE', KEYS[1], ARGV[11])
+  redis.call('DEL', KEYS[2])
+  redis.call('ZREM', KEYS[3], ARGV[10])
+  redis.call('SREM', KEYS[4], ARGV[10])
+end)
 return {'now', epoch, seq}

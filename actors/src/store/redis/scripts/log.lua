@@ -82,22 +82,24 @@ local function trim(name)
   end
 end
 
--- Adds an event and tells the other nodes. Returns epoch and seq.
-local function append(name, body, channel, node)
+-- Adds an event and tells the other nodes. `note(epoch, seq)`, if there is one, writes what makes it once-only: right behind
+-- the event, before anything else that can fail, so that a call that is repeated finds it. Returns epoch and seq.
+local function append(name, body, channel, node, note)
   local epoch, seq, last, kept = known_group(name)
   seq = seq + 1
   -- Times in one log never go back, whatever the clock does: trimming relies on it.
   local at = math.max(now, last)
   local key = log_key(name)
+  local is_due = math.abs(now - kept) >= upkeep_ms
   redis.call('XADD', key, 'MAXLEN', log_events, int(seq) .. '-' .. int(at), 'b', body)
-  if math.abs(now - kept) >= upkeep_ms then
-    kept = now
+  redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at), 'kept', int(is_due and now or kept))
+  if note then note(epoch, seq) end
+  if is_due then
     keep(name)
     trim(name)
     -- Its last event may come just before the next upkeep.
     redis.call('PEXPIRE', key, int(log_ms + upkeep_ms + at - now))
   end
-  redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at), 'kept', int(kept))
   if outbox then
     redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', int(seq), 'b', body)
     redis.call('EXPIRE', prefix .. ':outbox', group_life)
