@@ -5,9 +5,12 @@ WORKDIR /src
 # The dependencies first, with empty sources of our own, so that they are built anew only when the manifests change.
 COPY Cargo.toml Cargo.lock ./
 COPY actors/Cargo.toml actors/
-RUN mkdir -p src actors/src tests/api \
-    && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs actors/src/lib.rs tests/api/main.rs \
+# Cargo wants a file for every target that the manifest names, also for those that are not built.
+RUN mkdir -p src actors/src \
+    && touch src/lib.rs actors/src/lib.rs \
+    && for target in src/main.rs $(sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml); do \
+        mkdir -p "$(dirname "$target")" && echo 'fn main() {}' > "$target"; \
+    done \
     && cargo build --release --locked
 COPY settings.toml ./
 COPY actors actors
