@@ -131,6 +131,7 @@ where
 {
     loaded.settings.refuse_open_listening()?;
     logging::start(&loaded.settings.log, filters);
+    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     if has_short_secret(&loaded.settings) {
         log::warn!("event=short_jwt_secret setting=auth.jwt_secret min_bytes={SECRET_BYTES}");
     }

@@ -3,6 +3,7 @@
 mod announce;
 mod listener;
 mod parts;
+mod signals;
 
 use std::collections::hash_map::DefaultHasher;
 use std::future::Future;
@@ -33,7 +34,7 @@ use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::Stores;
 use sophie_actors::store::redis::Budgets;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::auth::Authenticator;
@@ -42,6 +43,7 @@ use crate::auth::origin::OriginRule;
 use crate::http::{ConnectionCaps, Gateway, Places, Running, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, raise_file_limit};
+use signals::Stops;
 
 /// How often a drain looks whether everybody has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
@@ -282,7 +284,19 @@ impl Application {
     ///
     /// # Errors
     /// An essential actor or the HTTP server has ended.
-    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), AppError> {
+        self.run_until(shutdown, std::future::pending()).await
+    }
+
+    /// [`Self::run`], whose drain ends as soon as `hurry` says so.
+    ///
+    /// # Errors
+    /// As for [`Self::run`].
+    pub async fn run_until(
+        mut self,
+        shutdown: impl Future<Output = ()>,
+        hurry: impl Future<Output = ()>,
+    ) -> Result<(), AppError> {
         let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
         let servers = futures_util::future::select_all(std::mem::take(&mut self.servers).into_iter().map(actix::spawn));
         tokio::pin!(servers);
@@ -292,7 +306,7 @@ impl Application {
             (served, _, _) = &mut servers => Err(AppError::Server(format!("{served:?}"))),
         };
         match &outcome {
-            Ok(()) => self.drain().await,
+            Ok(()) => self.drain(hurry).await,
             Err(error) => log::error!("{error}"),
         }
         let stop = futures_util::future::join_all(handles.iter().map(|handle| handle.stop(false)));
@@ -304,26 +318,18 @@ impl Application {
     }
 
     /// Lets sockets and answers come to their end, and gives memberships up.
-    async fn drain(&self) {
+    async fn drain(&self, hurry: impl Future<Output = ()>) {
         self.state.draining.store(true, Ordering::Relaxed);
-        let until = Instant::now() + self.drain;
-        let services = &self.state.services;
-        _ = services.registry.send(Drain { within: self.drain }).timeout(self.drain).await;
-        let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
-        let mut interrupted = false;
-        while Instant::now() < until {
-            if !interrupted && Instant::now() >= interrupt_at {
-                interrupted = true;
-                _ = services.answers.send(InterruptAll).timeout(DRAIN_POLL).await;
-                self.state.gateway.running.interrupt();
+        tokio::select! {
+            () = self.let_go() => {}
+            () = hurry => {
+                log::info!("drain cut short by a second signal");
+                // Ends that are told now need not be found out by others later.
+                self.interrupt().await;
+                _ = timeout(LAST_WORDS, self.until_nothing_runs()).await;
             }
-            let running = services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
-            let over_http = self.state.gateway.running.count();
-            if running == 0 && over_http == 0 && services.roster.count().sockets == 0 {
-                break;
-            }
-            sleep(DRAIN_POLL.min(until - Instant::now())).await;
         }
+        let services = &self.state.services;
         if timeout(LAST_WORDS, services.ledger.flush()).await.is_err() {
             log::warn!("what answers cost in the last second is not written");
         }
@@ -332,29 +338,61 @@ impl Application {
         }
         log::info!("drained");
     }
+
+    /// Waits until sockets and answers have ended, within the drain time.
+    async fn let_go(&self) {
+        let until = Instant::now() + self.drain;
+        let services = &self.state.services;
+        _ = services.registry.send(Drain { within: self.drain }).timeout(self.drain).await;
+        let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
+        let mut interrupted = false;
+        while Instant::now() < until {
+            if !interrupted && Instant::now() >= interrupt_at {
+                interrupted = true;
+                self.interrupt().await;
+            }
+            if self.running().await == 0 && services.roster.count().sockets == 0 {
+                break;
+            }
+            sleep(DRAIN_POLL.min(until - Instant::now())).await;
+        }
+    }
+
+    /// Answers under way, of groups and over HTTP.
+    async fn running(&self) -> usize {
+        let of_groups = self.state.services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
+        of_groups + self.state.gateway.running.count()
+    }
+
+    async fn until_nothing_runs(&self) {
+        while self.running().await > 0 {
+            sleep(DRAIN_POLL).await;
+        }
+    }
+
+    async fn interrupt(&self) {
+        _ = self.state.services.answers.send(InterruptAll).timeout(DRAIN_POLL).await;
+        self.state.gateway.running.interrupt();
+    }
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT, or until its terminal is gone. A second such signal, a second or more later, ends the drain.
 ///
 /// # Errors
 /// As for [`Application::build`] and [`Application::run`].
 pub async fn run(settings: Settings) -> Result<(), AppError> {
+    // Before everything else, so that a signal during a slow start is heard too.
+    let mut stops = Stops::listen();
+    let (begin, begun) = oneshot::channel();
+    let (hasten, hastened) = oneshot::channel::<()>();
+    actix::spawn(async move {
+        let first = stops.first().await;
+        _ = begin.send(());
+        stops.again(first).await;
+        _ = hasten.send(());
+    });
     let application = Application::build(settings).await?;
-    application.run(asked_to_stop()).await
-}
-
-async fn asked_to_stop() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        },
-        _ => {
-            log::error!("signals cannot be listened for; stop the process by SIGKILL");
-            std::future::pending::<()>().await;
-        }
-    }
+    application.run_until(async { _ = begun.await }, async { _ = hastened.await }).await
 }
 
 fn workers(settings: &Settings) -> usize {

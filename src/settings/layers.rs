@@ -141,6 +141,12 @@ impl Layers {
         self.value(key).and_then(|value| value.origin().map(str::to_owned)).unwrap_or_default()
     }
 
+    /// Whether a setting has another value than the built-in one: a copy of the defaults sets nothing.
+    pub fn is_set(&self, key: &str) -> bool {
+        let built_in = self.layers.first().and_then(|layer| layer.0.get(key));
+        self.value(key).map(|value| value.kind) != built_in.map(|value| value.kind.clone())
+    }
+
     /// Whether one setting comes from a layer over that of another. Variables of one layer lie beside each other.
     pub fn is_over(&self, key: &str, other: &str) -> bool {
         let layer = |key: &str| self.layers.iter().rposition(|layer| layer.0.contains_key(key));

@@ -12,6 +12,7 @@ mod secret;
 mod sections;
 mod show;
 mod tables;
+mod warnings;
 
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub use layers::Layers;
 pub use secret::{Secret, ServiceUrl};
 pub use sections::*;
 
-/// Why the settings are refused: one line that names the place, the setting and what is allowed.
+/// Why settings are refused, or what of them has no effect: one line that names the place, the setting and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SettingsError(String);
@@ -58,6 +59,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// Each of them with where it came from; `show()` prints them masked.
     pub origins: Layers,
+    /// What was set for nothing, to be told at the start.
+    pub warnings: Vec<SettingsError>,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -70,6 +73,7 @@ impl Settings {
     /// Loads, checks and types the settings. Whether they may listen is asked separately: [`Settings::refuse_open_listening`].
     pub fn load(from: &LoadFrom) -> Result<Loaded, SettingsError> {
         let mut layers = vec![Layer::built_in()?];
+        let mut warnings = Vec::new();
         let dot_env = dot_env::read(&from.dir.join(".env"))?;
 
         let main = from.dir.join("settings.toml");
@@ -87,6 +91,9 @@ impl Settings {
             let path = from.dir.join(&file);
             if path.exists() {
                 layers.push(Layer::file(&path, &file)?);
+            } else {
+                let problem = format!("{name} has no effect: there is no {}", path.display());
+                warnings.push(SettingsError::new("SOPHIE_ENV", problem));
             }
         }
         layers.push(Layer::variables(".env", &dot_env)?);
@@ -95,7 +102,8 @@ impl Settings {
         let origins = Layers::merge(layers)?;
         let settings: Settings = origins.typed()?;
         check::check(&settings, &origins)?;
-        Ok(Loaded { settings, origins })
+        warnings.extend(warnings::warnings(&settings, &origins));
+        Ok(Loaded { settings, origins, warnings })
     }
 }
 

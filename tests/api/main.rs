@@ -78,6 +78,7 @@ mod redis_keys;
 mod redis_shown;
 mod rolling;
 mod session_faults;
+mod signals;
 mod slow_clients;
 mod support;
 mod tokens;

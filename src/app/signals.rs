@@ -1,0 +1,115 @@
+//! What the process is told by signals: to stop, and to stop at once.
+
+use std::fs::File;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+/// SIGHUP's number, the same on every Unix.
+const SIGHUP: u32 = 1;
+/// A second signal sooner than this after the first is part of the same wish: Ctrl-C reaches a program by more than one way.
+const SAME_WISH: Duration = Duration::from_secs(1);
+/// A terminal that goes may be there for a moment longer than its SIGHUP takes.
+const TERMINAL_GOES: Duration = Duration::from_millis(100);
+const TERMINAL_LOOKS: u32 = 5;
+
+/// Orders to stop, by SIGTERM, SIGINT, or SIGHUP of a terminal that is gone.
+pub(super) struct Stops(mpsc::Receiver<Instant>);
+
+impl Stops {
+    /// Listens for signals from now on. Must be called within a tokio runtime.
+    pub(super) fn listen() -> Self {
+        // The sender knows whether anybody waits; a third order says nothing new.
+        let (order, orders) = mpsc::channel(2);
+        for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
+            let Some(mut signals) = heard(kind, name) else { continue };
+            let order = order.clone();
+            actix::spawn(async move {
+                while signals.recv().await.is_some() {
+                    _ = order.try_send(Instant::now());
+                }
+            });
+        }
+        // Who started it by `nohup` wants it to outlive its terminal.
+        if !ignores_hangup()
+            && let Some(signals) = heard(SignalKind::hangup(), "SIGHUP")
+        {
+            actix::spawn(hang_up(signals, order));
+        }
+        Self(orders)
+    }
+
+    /// The first order to stop.
+    pub(super) async fn first(&mut self) -> Instant {
+        match self.0.recv().await {
+            Some(at) => at,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// An order that comes a second or more after the first: whoever gave it does not want to wait.
+    pub(super) async fn again(&mut self, first: Instant) {
+        while self.first().await.duration_since(first) < SAME_WISH {}
+    }
+}
+
+fn heard(kind: SignalKind, name: &str) -> Option<Signal> {
+    signal(kind)
+        .inspect_err(|error| {
+            log::error!("signal not listened for signal={name} error={error}: the process ends by it at once")
+        })
+        .ok()
+}
+
+async fn hang_up(mut signals: Signal, order: mpsc::Sender<Instant>) {
+    let had_terminal = has_terminal();
+    while signals.recv().await.is_some() {
+        if had_terminal && terminal_is_gone().await {
+            log::info!("terminal gone, stopping signal=SIGHUP");
+            _ = order.try_send(Instant::now());
+        } else {
+            log::info!("nothing changed: settings are read at the start alone, restart to change them signal=SIGHUP");
+        }
+    }
+}
+
+async fn terminal_is_gone() -> bool {
+    for _ in 0..TERMINAL_LOOKS {
+        if !has_terminal() {
+            return true;
+        }
+        sleep(TERMINAL_GOES).await;
+    }
+    false
+}
+
+/// Whether the process has a terminal that it is controlled from.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// Whether SIGHUP was ignored when the process began. Read from Linux's own table; elsewhere it counts as not ignored.
+fn ignores_hangup() -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status, SIGHUP))
+}
+
+/// Reads the mask of ignored signals: bit 0 stands for signal 1.
+fn is_ignored(status: &str, signal: u32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    signal.checked_sub(1).and_then(|bit| mask.checked_shr(bit)).is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        let status = "Name:\tsophie\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\nSigCgt:\t0\n";
+        assert!(is_ignored(status, 1) && is_ignored(status, 13));
+        assert!(!is_ignored(status, 2) && !is_ignored(status, 15) && !is_ignored("", 1));
+    }
+}
