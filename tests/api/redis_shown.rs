@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Mode, TestApp};
+use crate::support::{Broker, Mode, TestApp, TestServer};
 
 async fn ready(app: &TestApp) -> Value {
     app.request("GET", "/health/ready").send().await.expect("a response").json().await.expect("JSON")
@@ -48,4 +48,25 @@ async fn without_redis_there_is_nothing_to_show() {
     let (status, shown) = app.admin("GET", "/admin/api/redis", None).await;
     assert_eq!((status, shown), (200, json!({"enabled": false, "databases": {}, "warnings": []})));
     assert_eq!(ready(&app).await, json!({"status": "ready", "details": {"dependencies": {}}}));
+}
+
+#[tokio::test]
+async fn a_redis_that_refuses_is_told_with_its_words_and_its_address() {
+    let redis = TestServer::start();
+    let mut operator = redis.connection(0);
+    let _: () = redis::cmd("CONFIG").arg(&["SET", "requirepass", "right"]).query(&mut operator).expect("set");
+    let port = redis.port();
+    for (url, words) in [
+        (format!("redis://:hunter2@127.0.0.1:{port}/0"), "Password authentication failed"),
+        (format!("redis://:right@127.0.0.1:{port}/99"), "DB index is out of range"),
+    ] {
+        let broker = Broker::start(0, &[("USE_REDIS", "true"), ("REDIS_URL", &url)]).await;
+        assert_eq!(broker.readiness().await.0, 503);
+        let log = broker.log();
+        let line = log.lines().find(|line| line.contains("redis not reached database=main"));
+        let line = line.unwrap_or_else(|| panic!("{log}"));
+        assert!(line.contains(&format!("address=127.0.0.1:{port}/")) && line.contains(words), "{line}");
+        assert!(!log.contains("hunter2") && !log.contains(":right@"), "{log}");
+        assert!(log.matches("redis not reached").count() <= 4, "one line a database and minute: {log}");
+    }
 }

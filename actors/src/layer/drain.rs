@@ -41,7 +41,9 @@ pub(super) async fn drain(
     let mut backoff = Backoff::new();
     let mut told = false;
     loop {
-        if let Ok(mut connection) = source.connect(PING).await {
+        let connected = source.connect(PING).await;
+        let why = connected.as_ref().err().cloned();
+        if let Ok(mut connection) = connected {
             if intake.codec.encrypts() && !told {
                 told = warn_of_skew(&mut connection).await;
             }
@@ -61,7 +63,7 @@ pub(super) async fn drain(
                 }
             }
         }
-        host.lost(QUEUE, "the connection that waits for messages is away");
+        host.lost(QUEUE, why.as_deref().unwrap_or("the connection that waits for messages broke"));
         backoff.wait().await;
     }
 }

@@ -42,6 +42,8 @@ const RETRY: Duration = Duration::from_millis(200);
 /// to [`MAX_RETRY`]. So a server that is slow at all but pings costs few calls their budget.
 const PROVEN: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_millis(800);
+/// A server that stays away is told of again after this.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// Between two looks at a connection that nobody may be using.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -250,6 +252,7 @@ impl Guard {
 /// Makes a connection whenever there is none, and looks after the one there is.
 async fn keep(guard: Arc<Guard>, source: Source) {
     let mut pause = RETRY;
+    let mut told: Option<Instant> = None;
     loop {
         match source.connect(guard.budgets.other).await {
             Ok(connection) => {
@@ -266,11 +269,19 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(MAX_RETRY);
                 } else {
-                    pause = RETRY;
+                    (pause, told) = (RETRY, None);
                 }
             }
             Err(reason) => {
                 guard.tell_if_away(&reason);
+                if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
+                    told = Some(Instant::now());
+                    log::warn!(
+                        "redis not reached database={} address={} reason={reason:?}",
+                        guard.name,
+                        source.address()
+                    );
+                }
                 tokio::time::sleep(RETRY).await;
             }
         }

@@ -24,6 +24,8 @@ const QUEUE: usize = 512;
 /// Where connections are made to.
 pub(crate) struct Source {
     info: ConnectionInfo,
+    /// For people: server and database, or the Sentinels' first and the master's name.
+    shown: String,
     kind: SourceKind,
 }
 
@@ -81,6 +83,10 @@ impl Source {
             }
             false => None,
         };
+        let shown = match &sentinels {
+            Some(Sentinels { master, .. }) => format!("{} (master {master} of these Sentinels)", Self::shown(url)),
+            None => Self::shown(url),
+        };
         let url = sentinels.as_ref().map_or(url, |sentinels| &sentinels.master_url);
         let info = url.into_connection_info().map_err(wrong)?;
         // RESP2: pub/sub has connections of its own, and Redis 5 knows nothing else.
@@ -98,7 +104,12 @@ impl Source {
                 SourceKind::Sentinel(Box::new(Mutex::new(client)))
             }
         };
-        Ok(Self { info, kind })
+        Ok(Self { info, shown, kind })
+    }
+
+    /// Which server and database, for people.
+    pub(crate) fn address(&self) -> &str {
+        &self.shown
     }
 
     pub(crate) fn db(&self) -> i64 {
