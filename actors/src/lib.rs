@@ -16,6 +16,7 @@ pub mod metrics;
 pub mod mirror;
 pub mod operators;
 pub mod options;
+pub mod orders;
 pub mod outbox;
 pub mod protocol;
 pub mod registry;

@@ -254,14 +254,16 @@ pub struct SessionEnded {
     pub exit: Exit,
 }
 
-/// Closes every socket of a session. `false`: it has none here.
+/// Closes every socket of a session; how many it has here.
 #[derive(Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "usize")]
 pub struct Disconnect {
     /// The session.
     pub session: SessionId,
     /// Why.
     pub close: Close,
+    /// Those that came later than this, in Unix milliseconds, stay.
+    pub before: Option<u64>,
 }
 
 /// Closes every socket of the sessions of a group on this node.
@@ -287,7 +289,12 @@ pub struct SendTo {
 /// Ends a group: its members are told that they left.
 #[derive(Message)]
 #[rtype(result = "Vec<SessionId>")]
-pub struct EndGroup(pub GroupName);
+pub struct EndGroup {
+    /// Which.
+    pub group: GroupName,
+    /// Who came later than this, in Unix milliseconds, stays.
+    pub before: Option<u64>,
+}
 
 /// No more sessions; the sockets are closed one after another within the time given, those with an answer under way last.
 #[derive(Message)]

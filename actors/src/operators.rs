@@ -2,33 +2,34 @@
 
 use std::slice::from_ref;
 
-use actix::MailboxError;
-
 use crate::ids::{GroupName, SessionId};
 use crate::messages::{Disconnect, EndGroup, Resynced};
+use crate::orders::{self, Outcome};
 use crate::protocol::CloseCode;
 use crate::services::{PATIENCE, Services};
-use crate::store::{StoreResult, Told};
+use crate::store::{Concerned, StoreError, StoreResult, Told};
 
 /// Ends a group on every node: its log and index entry go, its members are told that they left. Returns how many
-/// sessions of this node that were; `None` if there was no such group.
+/// sessions that were, and which nodes have yet to do it; `None` if there was no such group.
 ///
 /// # Errors
 /// The store is away: the group may have ended in part, and the call may be repeated.
-pub async fn end_group(services: &Services, group: &GroupName) -> StoreResult<Option<usize>> {
+pub async fn end_group(services: &Services, group: &GroupName) -> StoreResult<Option<Outcome>> {
     let existed = services.stores.groups.delete(group).await?;
-    services.tell_nodes(&Told::GroupEnded { group: group.clone() }).await;
-    let left = end_group_here(services, group).await?;
-    Ok((existed || left > 0).then_some(left))
+    let given = services.stores.orders.give(&Told::GroupEnded { group: group.clone() }, Concerned::Of(group)).await?;
+    let left = end_group_here(services, group, None).await?;
+    let mut outcome = orders::confirmed(services, &given, u64::MAX).await;
+    outcome.done += left as u64;
+    Ok((existed || outcome != Outcome::default()).then_some(outcome))
 }
 
-/// This node's part of [`end_group`].
-pub(crate) async fn end_group_here(services: &Services, group: &GroupName) -> StoreResult<usize> {
-    let ended = services.registry.send(EndGroup(group.clone())).timeout(PATIENCE).await;
-    let expelled = ended.unwrap_or_else(|error| {
+/// This node's part of [`end_group`]: who came after `before` (Unix milliseconds) stays.
+pub(crate) async fn end_group_here(services: &Services, group: &GroupName, before: Option<u64>) -> StoreResult<usize> {
+    let ended = services.registry.send(EndGroup { group: group.clone(), before }).timeout(PATIENCE).await;
+    let expelled = ended.map_err(|error| {
         log::error!("registry did not end a group error={error}");
-        Vec::new()
-    });
+        StoreError::Unavailable(error.to_string())
+    })?;
     for session in &expelled {
         services.stores.sessions.remove_group(session, group).await?;
     }
@@ -43,17 +44,28 @@ pub(crate) async fn end_group_here(services: &Services, group: &GroupName) -> St
     Ok(expelled.len())
 }
 
-/// Closes every socket of a session on every node. Whether it has one here.
+/// Closes every socket of a session on every node: how many, and which nodes have yet to do it.
 ///
 /// # Errors
-/// The registry did not answer.
-pub async fn disconnect(services: &Services, session: &SessionId) -> Result<bool, MailboxError> {
-    services.tell_nodes(&Told::Disconnected { session: session.clone() }).await;
-    disconnect_here(services, session).await
+/// The store is away, or the registry did not answer: some may be closed, and the call may be repeated.
+pub async fn disconnect(services: &Services, session: &SessionId) -> StoreResult<Outcome> {
+    let told = Told::Disconnected { session: session.clone() };
+    let given = services.stores.orders.give(&told, Concerned::With(session)).await?;
+    let here = disconnect_here(services, session, None).await?;
+    let mut outcome = orders::confirmed(services, &given, u64::MAX).await;
+    outcome.done += here as u64;
+    Ok(outcome)
 }
 
-/// This node's part of [`disconnect`].
-pub(crate) async fn disconnect_here(services: &Services, session: &SessionId) -> Result<bool, MailboxError> {
-    let disconnect = Disconnect { session: session.clone(), close: CloseCode::ByOperator.into() };
-    services.registry.send(disconnect).timeout(PATIENCE).await
+/// This node's part of [`disconnect`]: how many there were. A socket that came after `before` (Unix milliseconds) stays.
+pub(crate) async fn disconnect_here(
+    services: &Services,
+    session: &SessionId,
+    before: Option<u64>,
+) -> StoreResult<usize> {
+    let disconnect = Disconnect { session: session.clone(), close: CloseCode::ByOperator.into(), before };
+    services.registry.send(disconnect).timeout(PATIENCE).await.map_err(|error| {
+        log::error!("registry did not disconnect a session error={error}");
+        StoreError::Unavailable(error.to_string())
+    })
 }

@@ -8,13 +8,11 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::answers::CancelHere;
 use crate::django::{self, Courier, Kind};
 use crate::exit::ExitGuard;
-use crate::ids::{GroupName, SessionId, UserId};
+use crate::ids::GroupName;
 use crate::messages::*;
-use crate::operators;
-use crate::protocol::Event;
+use crate::orders::OrderDesk;
 use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
@@ -102,10 +100,13 @@ impl Handler<Listen> for Relay {
         }
         let django = services.clone();
         ctx.spawn(async move { django::listen(&django).await }.into_actor(self));
+        let orders = Arc::new(OrderDesk::new(services.clone()));
+        let desk = orders.clone();
+        ctx.spawn(async move { desk.run().await }.into_actor(self));
         let listening = async move {
             loop {
                 for heard in services.stores.feed.hear().await {
-                    pass_on(&services, heard).await;
+                    pass_on(&services, &orders, heard).await;
                 }
             }
         };
@@ -114,31 +115,25 @@ impl Handler<Listen> for Relay {
 }
 
 /// Everything that was heard, in its order.
-async fn pass_on(services: &Arc<Services>, heard: Heard) {
+async fn pass_on(services: &Arc<Services>, orders: &Arc<OrderDesk>, heard: Heard) {
     match heard {
         Heard::Logged { group, epoch, event } => tell(services, Deliver { group, epoch, event }).await,
         Heard::LoggedHere { group, seq } => tell(services, Reached { group, seq }).await,
-        Heard::Resumed => look_again(services.clone()),
+        Heard::Resumed => {
+            orders.look_soon();
+            look_again(services.clone());
+        }
+        Heard::Ordered(order) => orders.heard(order).await,
         Heard::Told(told) => match told {
             Told::Frame { group, frame, except } => tell(services, Fanout { group, frame, except }).await,
-            Told::Entered { group, session, user } => entered(services, group, session, user).await,
-            Told::Left { group, session, user } => tell(services, Leave { session, user, group }).await,
             Told::Started { group, answer, message, start } => {
                 tell(services, AnswerStarted { group, answer, message, start }).await;
             }
             Told::Grew { group, answer, offset, text } => {
                 tell(services, AnswerGrew { group, answer, offset, text }).await;
             }
-            Told::Cancelled { answer } => _ = services.answers.send(CancelHere(answer)).timeout(PATIENCE).await,
-            Told::Disconnected { session } => _ = operators::disconnect_here(services, &session).await,
-            Told::GroupEnded { group } => {
-                let services = services.clone();
-                actix::spawn(async move {
-                    if let Err(error) = operators::end_group_here(&services, &group).await {
-                        log::warn!("group ended elsewhere, not quite here group={group} error={error}");
-                    }
-                });
-            }
+            // A node of the version before told it: there it is not kept, and carried out when it is heard or never.
+            told => orders.told(told),
         },
     }
 }
@@ -151,38 +146,6 @@ where
     if let Err(error) = services.registry.send(message).timeout(PATIENCE).await {
         log::error!("registry did not take what was heard error={error}");
     }
-}
-
-/// A session that is also here has joined a group elsewhere.
-async fn entered(services: &Arc<Services>, group: GroupName, session: SessionId, user: UserId) {
-    let frame = Event::Joined { group: &group, session: &session, user: &user }.encode();
-    let fanout = Fanout { group: group.clone(), frame, except: None };
-    let roster = &services.roster;
-    if roster.user_of(&session).is_none() || roster.is_member(&session, &group) {
-        return tell(services, fanout).await;
-    }
-    let services = services.clone();
-    // Reading takes its time, and what is heard meanwhile is not to wait for it.
-    actix::spawn(async move {
-        match enter(&services, group, session, user).await {
-            Ok(()) => tell(&services, fanout).await,
-            Err(error) => log::warn!("membership of a session not taken over error={error}"),
-        }
-    });
-}
-
-async fn enter(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
-    let names = [group];
-    tell(services, Prepare(names.to_vec())).await;
-    let states = services.stores.logs.open(&names).await?;
-    let answers = services.stores.answers.running(&names).await?;
-    let groups = names.into_iter().zip(states).collect();
-    _ = services
-        .registry
-        .send(Enter { session, user, groups, answers, announce: false, joining: None })
-        .timeout(PATIENCE)
-        .await;
-    Ok(())
 }
 
 /// After something may have been missed: looks at every log and answer of this node's groups.

@@ -69,6 +69,7 @@ mod nodes_answers;
 mod nodes_faults;
 mod nodes_flights;
 mod nodes_limits;
+mod nodes_orders;
 mod recovery;
 mod redis_degraded;
 mod redis_faults;

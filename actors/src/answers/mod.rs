@@ -88,9 +88,9 @@ pub struct Cancel {
     pub by: SessionId,
 }
 
-/// Ends an answer that somebody who may has cancelled, if it is written here.
+/// Ends an answer that somebody who may has cancelled. `false`: it is not written here, or past cancelling.
 #[derive(Message)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct CancelHere(pub AnswerId);
 
 /// How many answers are being written here.
@@ -305,10 +305,10 @@ impl Handler<Cancel> for Answers {
 }
 
 impl Handler<CancelHere> for Answers {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, CancelHere(answer): CancelHere, _: &mut Context<Self>) {
-        self.running.get(&answer).map(Running::cancel);
+    fn handle(&mut self, CancelHere(answer): CancelHere, _: &mut Context<Self>) -> bool {
+        self.running.get(&answer).is_some_and(Running::cancel)
     }
 }
 

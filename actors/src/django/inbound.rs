@@ -120,7 +120,7 @@ async fn close(services: &Services, target: Target, fields: &Fields) {
     let closed = match target {
         Target::Group(group) => services.registry.send(CloseGroup { group, close }).timeout(PATIENCE).await,
         Target::Session(session) => {
-            services.registry.send(Disconnect { session, close }).timeout(PATIENCE).await.map(|_| ())
+            services.registry.send(Disconnect { session, close, before: None }).timeout(PATIENCE).await.map(|_| ())
         }
     };
     if let Err(error) = closed {

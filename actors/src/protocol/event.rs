@@ -231,6 +231,13 @@ pub enum Event<'a> {
         expires_in_ms: Option<u64>,
         protocol: &'static str,
     },
+    /// What was asked is done here; with `pending`, a node that is away will do it yet.
+    #[serde(rename = "ack")]
+    AckOfOrder {
+        id: &'a CommandId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pending: Option<bool>,
+    },
     #[serde(rename = "ack")]
     Ack {
         id: &'a CommandId,

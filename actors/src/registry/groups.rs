@@ -280,12 +280,12 @@ impl GroupRegistry {
 impl Handler<EndGroup> for GroupRegistry {
     type Result = MessageResult<EndGroup>;
 
-    fn handle(&mut self, EndGroup(group): EndGroup, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, EndGroup { group, before }: EndGroup, _: &mut Context<Self>) -> Self::Result {
         // A session cannot be put out of its own home group; its log begins anew.
         let home = group.home_of();
         let mut expelled = Vec::new();
-        for (session, user) in self.roster.everyone(&group) {
-            if Some(&session) == home.as_ref() {
+        for (session, user, since_ms) in self.roster.everyone(&group) {
+            if Some(&session) == home.as_ref() || before.is_some_and(|before| since_ms > before) {
                 continue;
             }
             let frame = Event::Left { group: &group, session: &session, user: &user }.encode();

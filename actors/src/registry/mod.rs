@@ -376,12 +376,12 @@ impl Handler<SessionEnded> for GroupRegistry {
 }
 
 impl Handler<Disconnect> for GroupRegistry {
-    type Result = bool;
+    type Result = usize;
 
-    fn handle(&mut self, Disconnect { session, close }: Disconnect, _: &mut Context<Self>) -> bool {
-        let sockets = self.roster.sockets(&session);
-        sockets.iter().for_each(|socket| socket.handle.close(close));
-        !sockets.is_empty()
+    fn handle(&mut self, Disconnect { session, close, before }: Disconnect, _: &mut Context<Self>) -> usize {
+        let sockets = self.roster.sockets(&session).into_iter();
+        let meant = sockets.filter(|socket| before.is_none_or(|before| socket.since_ms <= before));
+        meant.map(|socket| socket.handle.close(close)).count()
     }
 }
 

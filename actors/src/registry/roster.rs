@@ -198,11 +198,14 @@ impl Roster {
             .collect()
     }
 
-    /// Every session in a group, with or without a socket, and its user.
-    pub(super) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId)> {
+    /// Every session in a group, with or without a socket, its user, and the Unix milliseconds at which it came.
+    pub(super) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId, u64)> {
         let tables = self.tables();
-        let members = tables.groups.get(group).into_iter().flat_map(BTreeMap::keys);
-        members.filter_map(|session| Some((session.clone(), tables.sessions.get(session)?.user.clone()))).collect()
+        let members = tables.groups.get(group).into_iter().flatten();
+        let row = |(session, since): (&SessionId, &u64)| {
+            Some((session.clone(), tables.sessions.get(session)?.user.clone(), *since))
+        };
+        members.filter_map(row).collect()
     }
 
     /// Members of a group that have a socket.

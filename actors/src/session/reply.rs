@@ -4,6 +4,7 @@ use bytestring::ByteString;
 
 use crate::ids::{CommandId, Epoch, MessageId};
 use crate::metrics::Metrics;
+use crate::orders::Outcome;
 use crate::outbox::SocketHandle;
 use crate::protocol::{Event, Left, Refusal};
 
@@ -37,6 +38,15 @@ impl Reply {
         self.answered = true;
         if let Some(id) = &self.id {
             self.socket.push(Event::ack(id).encode());
+        }
+    }
+
+    /// Done here, and elsewhere as far as `outcome` says.
+    pub fn done(mut self, outcome: &Outcome) {
+        self.answered = true;
+        if let Some(id) = &self.id {
+            let pending = (!outcome.pending.is_empty()).then_some(true);
+            self.socket.push(Event::AckOfOrder { id, pending }.encode());
         }
     }
 

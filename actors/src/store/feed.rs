@@ -1,11 +1,11 @@
 //! What nodes tell each other. Logged events are told by the step that logs them; the rest is [`Told`], which nobody
-//! keeps: who misses it learns the outcome from logs and records.
+//! keeps, but for orders: who misses it learns the outcome from logs and records.
 
 use async_trait::async_trait;
 use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerStart, StoreResult, StoredEvent};
+use super::{AnswerStart, Order, StoreResult, StoredEvent};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, UserId};
 
 /// Something that happened at another node and is not logged.
@@ -100,6 +100,8 @@ pub enum Heard {
     },
     /// Another node told something.
     Told(Told),
+    /// A node, perhaps this one, gave an order.
+    Ordered(Order),
     /// From here on everything is heard. What was told before may have been missed.
     Resumed,
 }

@@ -6,6 +6,7 @@ mod contract;
 mod feed;
 mod flights;
 pub mod memory;
+mod orders;
 mod outbox;
 mod presence;
 pub mod redis;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
+pub use orders::{Concerned, Given, Order, OrderBook, Orders};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
 pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
@@ -388,6 +390,8 @@ pub struct Stores {
     pub slots: Arc<dyn SlotLeases>,
     /// The way to the other nodes.
     pub feed: Arc<dyn Feed>,
+    /// What is to be carried out at every node.
+    pub orders: Arc<dyn OrderBook>,
     /// Who is at the other nodes.
     pub presence: Arc<dyn Presence>,
     /// What waits for Django's worker.

@@ -110,6 +110,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         flights: faulty.inner.flights.clone(),
         usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
+        orders: faulty.inner.orders.clone(),
         layer: faulty.inner.layer.clone(),
         slots: faulty.clone(),
         limits: faulty,

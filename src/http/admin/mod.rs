@@ -18,7 +18,8 @@ use sophie_actors::directory::{self, Headcount};
 use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::limiter::Permit;
 use sophie_actors::operators;
-use sophie_actors::protocol::{Refusal, Role, timestamp_of};
+use sophie_actors::orders::Outcome;
+use sophie_actors::protocol::{Role, timestamp_of};
 use sophie_actors::store::GroupInfo;
 
 use super::publish::{self, Speaker, Speech};
@@ -198,10 +199,19 @@ async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpRes
 async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
     let services = &state.services;
-    let left = operators::end_group(services, &name).await?;
-    let left = left.ok_or_else(|| ApiError::not_found("there is no such group"))?;
-    log::info!("group ended by an operator group={name} members={left}");
-    Ok(HttpResponse::Ok().json(json!({"group": name, "left": left})))
+    let outcome = operators::end_group(services, &name).await?;
+    let outcome = outcome.ok_or_else(|| ApiError::not_found("there is no such group"))?;
+    log::info!("group ended by an operator group={name} members={} pending={}", outcome.done, outcome.pending.len());
+    Ok(carried_out(json!({"group": name, "left": outcome.done}), outcome))
+}
+
+/// 200 when everybody has done it, 202 with the names of the nodes that have yet to.
+fn carried_out(mut body: Value, outcome: Outcome) -> HttpResponse {
+    if outcome.pending.is_empty() {
+        return HttpResponse::Ok().json(body);
+    }
+    body["pending"] = outcome.pending.into();
+    HttpResponse::Accepted().json(body)
 }
 
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -240,14 +250,11 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 
 async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = session_name(&name)?;
-    let live = directory::session(&state.services, &name).await?;
-    let sockets = live.map_or(0, |view| view.sockets.len());
-    match operators::disconnect(&state.services, &name).await {
-        Ok(_) if sockets > 0 => {
-            log::info!("session disconnected by an operator session={name} sockets={sockets}");
-            Ok(HttpResponse::Ok().json(json!({"session": name, "closed": sockets})))
-        }
-        Ok(_) => Err(ApiError::not_found("this session has no open socket")),
-        Err(_) => Err(Refusal::internal().into()),
+    let outcome = operators::disconnect(&state.services, &name).await?;
+    if outcome == Outcome::default() {
+        return Err(ApiError::not_found("this session has no open socket"));
     }
+    let (closed, pending) = (outcome.done, outcome.pending.len());
+    log::info!("session disconnected by an operator session={name} sockets={closed} pending={pending}");
+    Ok(carried_out(json!({"session": name, "closed": closed}), outcome))
 }

@@ -63,6 +63,14 @@ impl Broker {
         (response.status().as_u16(), response.text().await.expect("text"))
     }
 
+    /// The reply to an operator's request of another method: status and text.
+    pub async fn send(&self, method: &str, path: &str) -> (u16, String) {
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let request = http.request(method.parse().expect("a method"), format!("http://{}{path}", self.address));
+        let response = request.bearer_auth(ADMIN_TOKEN).send().await.expect("a response");
+        (response.status().as_u16(), response.text().await.expect("text"))
+    }
+
     /// Readiness: status and body.
     pub async fn readiness(&self) -> (u16, Value) {
         let (status, body) = self.get("/health/ready").await;

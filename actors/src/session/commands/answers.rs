@@ -5,10 +5,11 @@ use tokio::time::Instant;
 use super::Work;
 use crate::answers::{Ask, Cancel};
 use crate::ids::{AnswerId, GroupName, MessageId};
+use crate::orders::{self, Outcome};
 use crate::protocol::{ErrorCode, Logged, Refusal};
 use crate::services::PATIENCE;
 use crate::session::Reply;
-use crate::store::{PageSize, Told};
+use crate::store::{Concerned, PageSize, Told};
 
 /// How a log is searched for the message of an `answer.retry`.
 const SEARCH: PageSize = PageSize { events: 200, bytes: 4 * 1024 * 1024 };
@@ -16,30 +17,26 @@ const SEARCH: PageSize = PageSize { events: 200, bytes: 4 * 1024 * 1024 };
 impl Work {
     pub(super) async fn cancel(&self, answer: AnswerId, reply: Reply) {
         match self.try_cancel(answer).await {
-            Ok(()) => reply.ack(),
+            Ok(outcome) => reply.done(&outcome),
             Err(refusal) => reply.refuse(&refusal),
         }
     }
 
-    async fn try_cancel(&self, answer: AnswerId) -> Result<(), Refusal> {
+    async fn try_cancel(&self, answer: AnswerId) -> Result<Outcome, Refusal> {
         let cancel = Cancel { answer: answer.clone(), by: self.session.clone() };
         let here = self.services.answers.send(cancel).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
         if here {
-            return Ok(());
+            return Ok(Outcome::default());
         }
+        let not_found = || Refusal::new(ErrorCode::NotFound, "no such answer is under way in your groups");
         let found = self.services.stores.answers.find(&answer).await;
         let found = found.map_err(|error| self.store_failed("find", &error))?;
-        match found {
-            // Another node writes it.
-            Some(record)
-                if record.node != *self.services.roster.node()
-                    && self.services.roster.is_member(&self.session, &record.group) =>
-            {
-                let told = self.services.stores.feed.tell(&Told::Cancelled { answer }).await;
-                told.map_err(|error| self.store_failed("tell", &error))
-            }
-            _ => Err(Refusal::new(ErrorCode::NotFound, "no such answer is under way in your groups")),
-        }
+        found.filter(|it| self.services.roster.is_member(&self.session, &it.group)).ok_or_else(not_found)?;
+        // Another node writes it.
+        let given = self.services.stores.orders.give(&Told::Cancelled { answer }, Concerned::Everybody).await;
+        let given = given.map_err(|error| self.store_failed("tell", &error))?;
+        let outcome = orders::confirmed(&self.services, &given, 1).await;
+        if outcome == Outcome::default() { Err(not_found()) } else { Ok(outcome) }
     }
 
     pub(super) async fn retry(&self, message: MessageId, reply: Reply) {

@@ -4,10 +4,11 @@ use super::Work;
 use crate::directory;
 use crate::ids::GroupName;
 use crate::messages::*;
+use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
 use crate::services::PATIENCE;
 use crate::session::{Effect, Promise, Reply};
-use crate::store::{AnswerRecord, LogState, Told};
+use crate::store::{AnswerRecord, Concerned, LogState, Told};
 
 /// Members that one `group.members` reply lists; `total` counts them all.
 const MAX_LISTED: usize = 1_000;
@@ -30,6 +31,15 @@ impl Work {
                 return Effect::None;
             }
         };
+        if !is_member {
+            // Before it is acknowledged: the session may have sockets at other nodes.
+            let (session, user) = (self.session.clone(), self.socket.access.user().clone());
+            let told = Told::Entered { group: group.clone(), session, user };
+            if let Err(error) = self.services.stores.orders.give(&told, Concerned::Nobody).await {
+                reply.refuse(&self.store_failed("tell", &error));
+                return Effect::None;
+            }
+        }
         // From here on a replay may be owed that nobody else knows of.
         let promise = Promise::new(self.socket.handle.clone(), CloseCode::Internal);
         let joining = Joining { reply, socket: self.socket.handle.clone(), resume: since.zip(epoch) };
@@ -44,10 +54,6 @@ impl Work {
         match self.services.registry.send(enter).timeout(PATIENCE).await {
             Ok(replay) => {
                 promise.kept();
-                if !is_member {
-                    let (session, user) = (self.session.clone(), self.socket.access.user().clone());
-                    self.services.tell_nodes(&Told::Entered { group, session, user }).await;
-                }
                 replay.map_or(Effect::None, Effect::Replay)
             }
             Err(error) => {
@@ -87,12 +93,12 @@ impl Work {
 
     pub(super) async fn leave(&self, group: GroupName, reply: Reply) {
         match self.try_leave(group).await {
-            Ok(()) => reply.ack(),
+            Ok(outcome) => reply.done(&outcome),
             Err(refusal) => reply.refuse(&refusal),
         }
     }
 
-    async fn try_leave(&self, group: GroupName) -> Result<(), Refusal> {
+    async fn try_leave(&self, group: GroupName) -> Result<Outcome, Refusal> {
         if group == self.session.home() {
             return Err(Refusal::new(ErrorCode::NotAllowed, "a session cannot leave its home group"));
         }
@@ -100,10 +106,12 @@ impl Work {
         let removed = self.services.stores.sessions.remove_group(&self.session, &group).await;
         removed.map_err(|error| self.store_failed("remove_group", &error))?;
         let (session, user) = (self.session.clone(), self.socket.access.user().clone());
-        let leave = Leave { session: session.clone(), user: user.clone(), group: group.clone() };
+        let told = Told::Left { group: group.clone(), session: session.clone(), user: user.clone() };
+        let given = self.services.stores.orders.give(&told, Concerned::With(&session)).await;
+        let given = given.map_err(|error| self.store_failed("tell", &error))?;
+        let leave = Leave { session, user, group };
         self.services.registry.send(leave).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
-        self.services.tell_nodes(&Told::Left { group, session, user }).await;
-        Ok(())
+        Ok(orders::confirmed(&self.services, &given, u64::MAX).await)
     }
 
     pub(super) async fn members(&self, group: GroupName, reply: Reply) {

@@ -69,6 +69,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         limits: Arc::new(MemoryLimits::new()),
         slots: Arc::new(MemorySlots::default()),
         feed: Arc::new(MemoryFeed),
+        orders: Arc::new(Alone),
         presence: Arc::new(Alone),
         outbox: Arc::new(Alone),
         leases: Arc::new(Alone),

@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 
-use crate::store::{Leases, Outbox, OutboxEntry, StoreResult};
+use crate::ids::NodeId;
+use crate::store::{Concerned, Given, Leases, OrderBook, Orders, Outbox, OutboxEntry, StoreResult, Told};
 
 /// A single node without Django: it has no worker, and every turn is its own.
 pub struct Alone;
@@ -24,5 +27,28 @@ impl Leases for Alone {
 
     async fn release(&self, _: &[String]) -> StoreResult<()> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl OrderBook for Alone {
+    async fn give(&self, _: &Told, _: Concerned<'_>) -> StoreResult<Given> {
+        Ok(Given::default())
+    }
+
+    async fn after(&self, _: Option<&str>) -> StoreResult<Orders> {
+        Ok(Orders::default())
+    }
+
+    async fn report(&self, _: &str, _: u64) -> StoreResult<()> {
+        Ok(())
+    }
+
+    async fn reports(&self, _: &str) -> StoreResult<HashMap<String, u64>> {
+        Ok(HashMap::new())
+    }
+
+    async fn names(&self, _: &[String]) -> StoreResult<Vec<NodeId>> {
+        Ok(Vec::new())
     }
 }

@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
 use super::connection::Database;
+use super::orders;
 use super::source::Source;
 use crate::dependencies::Dependency;
 use crate::ids::{Epoch, GroupName};
@@ -51,12 +52,16 @@ pub(super) fn json(told: &Told) -> String {
     serde_json::to_string(told).expect("texts and numbers under constant keys")
 }
 
-/// Reads what was published; `None` if it is this node's own telling, or of no known form.
+/// Reads what was published; `None` if it is this node's own telling (orders are heard all the same), or of no known form.
 fn decode(own: &NodeKey, payload: &[u8]) -> Option<Heard> {
     let text = std::str::from_utf8(payload).ok()?;
     if let Some(told) = text.strip_prefix('@') {
         let (node, json) = told.split_once(' ')?;
-        return (node != own.as_str()).then(|| serde_json::from_str(json).ok().map(Heard::Told))?;
+        let is_own = node == own.as_str();
+        if let Some(order) = orders::published(json, is_own) {
+            return Some(Heard::Ordered(order));
+        }
+        return (!is_own).then(|| serde_json::from_str(json).ok().map(Heard::Told))?;
     }
     let mut parts = text.splitn(5, ' ');
     let here = parts.next()? == own.as_str();

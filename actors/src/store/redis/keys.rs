@@ -76,6 +76,16 @@ impl Keys {
         format!("{}:answering:{group}", self.prefix)
     }
 
+    /// What is to be carried out at every node.
+    pub(super) fn orders(&self) -> String {
+        format!("{}:orders", self.prefix)
+    }
+
+    /// Who has carried an order out.
+    pub(super) fn order(&self, id: &str) -> String {
+        format!("{}:order:{id}", self.prefix)
+    }
+
     /// What waits for the worker.
     pub(super) fn outbox(&self) -> String {
         format!("{}:outbox", self.prefix)

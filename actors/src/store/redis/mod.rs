@@ -14,6 +14,7 @@ mod keys;
 mod latency;
 mod logs;
 mod membership;
+mod orders;
 mod outbox;
 mod presence;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub(crate) use self::keys::{Keys, digest};
 pub use self::latency::Quantiles;
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
+use self::orders::RedisOrders;
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
@@ -152,6 +154,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
+        orders: Arc::new(RedisOrders::new(main.clone(), keys, channel.clone(), options.node_key.clone())),
         feed: Arc::new(RedisFeed::new(main, channel, options.node_key, ear)),
         layer: Arc::new(NoLayer),
     };
