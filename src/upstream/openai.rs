@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
-use serde_json::{Map, Value};
-use sophie_actors::backend::{Backend, BackendError, ChatRequest, ChunkStream, ReportedError, StreamItem};
+use serde_json::Value;
+use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, ChunkStream, ReportedError, StreamItem};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::answer::{Answer, Bounds, Items, sooner};
@@ -128,7 +128,7 @@ impl OpenAi {
     }
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
-    pub async fn ask(&self, asked: &Map<String, Value>, deadline: Instant) -> Result<Items, Refused> {
+    pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, Refused> {
         let (body, streams) = request::body(asked, &self.options.model);
         let mut attempt = 0;
         loop {
@@ -167,7 +167,7 @@ impl OpenAi {
         timeout(MODELS_WAIT, asked).await.ok().flatten()
     }
 
-    async fn attempt(&self, body: &Map<String, Value>, streams: bool, deadline: Instant) -> Result<Items, Failed> {
+    async fn attempt(&self, body: &Body, streams: bool, deadline: Instant) -> Result<Items, Failed> {
         let first = Instant::now() + span(self.options.first_chunk_seconds);
         let whole = (deadline, Stage::Whole);
         // A body that comes whole comes when all of it is written.
@@ -178,10 +178,10 @@ impl OpenAi {
         }
     }
 
-    async fn begin(&self, body: &Map<String, Value>, streams: bool, deadline: Instant) -> Result<Items, Failed> {
+    async fn begin(&self, body: &Body, streams: bool, deadline: Instant) -> Result<Items, Failed> {
         let (accept, kind) = request::accept(streams);
-        let request = self.client.post(self.url.clone()).header(accept, kind).json(body);
-        let response = request.send().await.map_err(unsent)?;
+        let request = self.client.post(self.url.clone()).header(accept, kind);
+        let response = request::with_body(request, body).send().await.map_err(unsent)?;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }

@@ -1,10 +1,13 @@
 //! What is sent: where to, with which headers, and which fields are added to the body.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url, redirect};
-use serde_json::{Map, Value, json};
+use futures_util::stream;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, RequestBuilder, Url, redirect};
+use serde_json::json;
+use sophie_actors::backend::Body;
 
 use super::{ApiKey, BadOptions};
 
@@ -81,34 +84,45 @@ pub fn accept(streams: bool) -> (reqwest::header::HeaderName, HeaderValue) {
     (ACCEPT, HeaderValue::from_static(if streams { "text/event-stream" } else { "application/json" }))
 }
 
+/// Bodies up to so many bytes are sent as one text. Longer ones in their pieces, which all attempts share.
+const LONGEST_COPIED: usize = 64 * 1024;
+
+/// Adds the body, with its length.
+pub fn with_body(request: RequestBuilder, body: &Body) -> RequestBuilder {
+    let pieces = body.pieces();
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if length <= LONGEST_COPIED {
+        return request.body(pieces.concat());
+    }
+    let pieces = pieces.into_iter().map(|piece| Ok::<_, Infallible>(piece.into_bytes()));
+    request.header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(stream::iter(pieces)))
+}
+
 /// The body as it is sent, and whether it asks for a stream: everything as it came, plus the wish for a stream and its
 /// usage where the body says nothing else. `model` takes the place of the one that was asked for, unless it is empty.
-pub fn body(asked: &Map<String, Value>, model: &str) -> (Map<String, Value>, bool) {
+pub fn body(asked: &Body, model: &str) -> (Body, bool) {
     let mut body = asked.clone();
     if !model.is_empty() {
-        body.insert("model".to_owned(), model.into());
+        body.set("model", &model.into());
     }
-    let completes = body.get("model").and_then(Value::as_str).is_some_and(wants_completion_tokens);
-    if completes
-        && !body.contains_key("max_completion_tokens")
-        && let Some(most) = body.remove("max_tokens")
-    {
-        body.insert("max_completion_tokens".to_owned(), most);
+    let completes = body.text("model").is_some_and(|model| wants_completion_tokens(&model));
+    if completes && body.get("max_completion_tokens").is_none() {
+        body.rename("max_tokens", "max_completion_tokens");
     }
-    let stream = body.entry("stream").or_insert(Value::Null);
-    if stream.is_null() {
-        *stream = Value::Bool(true);
+    if !body.says("stream") {
+        body.set("stream", &true.into());
     }
-    let streams = *stream == Value::Bool(true);
+    let streams = body.get("stream") == Some("true");
     if streams {
         // Only together with `stream`: OpenAI refuses it otherwise.
-        let options = body.entry("stream_options").or_insert(Value::Null);
-        match options {
-            Value::Null => *options = json!({ "include_usage": true }),
-            Value::Object(options) => {
-                options.entry("include_usage").or_insert(Value::Bool(true));
-            }
-            _ => {}
+        if !body.says("stream_options") {
+            body.set("stream_options", &json!({ "include_usage": true }));
+        } else if let Some(mut options) = body.object("stream_options")
+            && options.get("include_usage").is_none()
+        {
+            options.set("include_usage", &true.into());
+            body.set_text("stream_options", options.to_string());
         }
     }
     (body, streams)
@@ -124,12 +138,14 @@ fn wants_completion_tokens(model: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn sent(asked: Value) -> (Value, bool) {
         let Value::Object(asked) = asked else { unreachable!() };
-        let (body, streams) = body(&asked, "");
-        (Value::Object(body), streams)
+        let (body, streams) = body(&asked.into(), "");
+        (serde_json::from_str(&body.to_string()).expect("JSON"), streams)
     }
 
     #[test]
@@ -163,6 +179,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_sent_keeps_the_order_and_the_text_of_what_was_asked() {
+        let asked = r#"{"model":"o1","max_tokens":9,"tools":[{"z":1.0, "a":123456789012345678901}],"stream":true,"stream_options":{"x":1}}"#;
+        let (body, _) = body(&Body::parse(&asked.into()).expect("a body"), "");
+        let sent =
+            asked.replace("max_tokens", "max_completion_tokens").replace(r#""x":1"#, r#""x":1,"include_usage":true"#);
+        assert_eq!(body.to_string(), sent);
+    }
+
+    #[test]
     fn what_the_body_says_itself_is_kept() {
         let whole = json!({ "stream": false });
         assert_eq!(sent(whole.clone()), (whole, false));
@@ -189,8 +214,8 @@ mod tests {
     #[test]
     fn another_model_may_be_sent_and_is_the_one_that_counts() {
         let Value::Object(asked) = json!({ "model": "fast", "max_tokens": 9 }) else { unreachable!() };
-        let (body, _) = body(&asked, "o3-mini");
-        assert_eq!((&body["model"], &body["max_completion_tokens"]), (&json!("o3-mini"), &json!(9)));
+        let (body, _) = body(&asked.into(), "o3-mini");
+        assert_eq!((body.get("model"), body.get("max_completion_tokens")), (Some(r#""o3-mini""#), Some("9")));
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use serde_json::{Map, Value};
-use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, StreamItem};
+use serde_json::Value;
+use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, Chunk, ChunkStream, StreamItem};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::Instant;
@@ -76,9 +76,10 @@ impl Router {
         (self.members.len(), self.members.iter().filter(|member| member.is_available()).count())
     }
 
-    async fn route(&self, body: &Map<String, Value>) -> Result<ChunkStream, BackendError> {
+    async fn route(&self, body: &Body) -> Result<ChunkStream, BackendError> {
         let deadline = Instant::now() + self.total;
-        let model = body.get("model").and_then(Value::as_str).unwrap_or_default();
+        let model = body.text("model").unwrap_or_default();
+        let model = model.as_str();
         let serving: Vec<&Arc<Member>> = self.members.iter().filter(|member| member.serves(model)).collect();
         if serving.is_empty() {
             return Err(no_such_model(model));
@@ -137,7 +138,7 @@ impl Backend for Router {
 /// One request to one backend, up to what is shown first if one of the `rest` could still take over, else to its first chunk.
 async fn begin(
     mut call: Call,
-    body: &Map<String, Value>,
+    body: &Body,
     deadline: Instant,
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {

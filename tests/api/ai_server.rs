@@ -44,6 +44,8 @@ pub struct Call {
     pub headers: HashMap<String, String>,
     /// The body, `null` if it was not JSON.
     pub body: Value,
+    /// The body as it came.
+    pub text: String,
     /// Which connection it came over, counted from 0.
     pub connection: usize,
     /// When it had arrived.
@@ -565,8 +567,9 @@ async fn receive(input: &mut OwnedReadHalf, unread: &mut Vec<u8>) -> Option<Call
         }
     }
     let body = serde_json::from_slice(&unread[head_end..head_end + length]).unwrap_or_default();
+    let text = String::from_utf8_lossy(&unread[head_end..head_end + length]).into_owned();
     unread.drain(..head_end + length);
-    Some(Call { path, headers, body, at: Some(tokio::time::Instant::now()), ..Call::default() })
+    Some(Call { path, headers, body, text, at: Some(tokio::time::Instant::now()), ..Call::default() })
 }
 
 /// Returns when the client has closed its side; keeps what it sent before.

@@ -51,6 +51,7 @@ mod essential;
 #[path = "../../actors/tests/actors/faults.rs"]
 mod faults;
 mod gateway;
+mod gateway_bodies;
 mod gateway_errors;
 mod gateway_keys;
 mod gateway_leaving;

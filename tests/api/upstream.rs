@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
-use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, Completion, StreamItem};
+use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, Chunk, ChunkStream, Completion, StreamItem};
 use sophie_actors::protocol::ErrorCode;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -49,7 +49,7 @@ fn question() -> ChatRequest {
 
 fn request(body: Value) -> ChatRequest {
     let Value::Object(body) = body else { panic!("not an object") };
-    ChatRequest { body }
+    ChatRequest { body: body.into() }
 }
 
 /// All that came of an answer.
@@ -640,6 +640,6 @@ async fn a_slow_reader_makes_the_backend_wait_and_not_the_memory_grow() {
 #[tokio::test]
 async fn a_request_without_messages_is_the_backends_to_judge() {
     let ai = AiServer::start().await;
-    let got = collect(backend(&ai).stream(&ChatRequest { body: Map::new() }).await.expect("an answer")).await;
+    let got = collect(backend(&ai).stream(&ChatRequest { body: Body::default() }).await.expect("an answer")).await;
     assert!(got.is_proven());
 }

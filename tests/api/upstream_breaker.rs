@@ -17,7 +17,7 @@ fn down() -> Script {
 
 fn request() -> ChatRequest {
     let serde_json::Value::Object(body) = json!({ "model": "m" }) else { unreachable!() };
-    ChatRequest { body }
+    ChatRequest { body: body.into() }
 }
 
 async fn due(backends: &Backends, name: &str) {

@@ -91,7 +91,7 @@ async fn ask(base_url: String) -> BackendError {
         ..OpenAiOptions::default()
     };
     let backend = OpenAi::new(options).expect("good options");
-    let asked = ChatRequest { body: Map::from_iter([("model".to_owned(), Value::from("m"))]) };
+    let asked = ChatRequest { body: Map::from_iter([("model".to_owned(), Value::from("m"))]).into() };
     let answer = timeout(SOON, backend.stream(&asked)).await.expect("fails in time");
     answer.err().expect("no answer")
 }

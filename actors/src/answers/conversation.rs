@@ -1,10 +1,10 @@
 //! What is sent to the model: system prompt, as much of the group's log as the token budget allows, the question. Pure.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::digest::Scope;
 use super::tokens::{TOKENS_PER_MESSAGE, estimate_tokens};
-use crate::backend::ChatRequest;
+use crate::backend::{Body, ChatRequest, quoted};
 use crate::ids::{GroupName, UserId};
 use crate::options::{AnswerOptions, CacheScope};
 use crate::protocol::{Logged, Role};
@@ -36,7 +36,7 @@ pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str, conte
         }
         budget -= cost;
         used += cost;
-        history.push(json!({"role": role, "content": text}));
+        history.push(message(role, &text));
     }
     let has_history = !history.is_empty();
     let mut messages = Vec::with_capacity(history.len() + 2);
@@ -44,14 +44,19 @@ pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str, conte
     let prompt = prompts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
     if !prompt.is_empty() {
         used += estimate_tokens(&prompt) + TOKENS_PER_MESSAGE;
-        messages.push(json!({"role": "system", "content": prompt}));
+        messages.push(message("system", &prompt));
     }
     messages.extend(history.into_iter().rev());
-    messages.push(json!({"role": "user", "content": question}));
-    let mut body = Map::new();
-    body.insert("model".into(), Value::from(options.model.as_str()));
-    body.insert("messages".into(), Value::from(messages));
+    messages.push(message("user", question));
+    let mut body = Body::default();
+    body.set("model", &json!(options.model));
+    body.set_text("messages", format!("[{}]", messages.join(",")));
     Conversation { request: ChatRequest { body }, has_history, prompt_tokens: used }
+}
+
+/// A message in the order in which everybody else writes it too: an application that asks the same may share the answer.
+fn message(role: &str, text: &str) -> String {
+    format!(r#"{{"role":"{role}","content":{}}}"#, quoted(text))
 }
 
 /// What an event adds to the conversation, as (role of the model's protocol, text).
@@ -111,7 +116,8 @@ mod tests {
     }
 
     fn texts(conversation: &Conversation) -> Vec<String> {
-        let messages = conversation.request.body["messages"].as_array().expect("messages");
+        let messages = conversation.request.body.get("messages").expect("messages");
+        let messages: Vec<serde_json::Value> = serde_json::from_str(messages).expect("a list");
         messages.iter().map(|message| message["content"].as_str().expect("text").to_owned()).collect()
     }
 

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
-use super::{Answers, Generated, Join, Parts, estimate_prompt_tokens};
+use super::{Answers, Generated, Join, Parts};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
@@ -29,7 +29,7 @@ pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: A
         () = write(&parts, &ending.generation, &join) => {}
     }
     let model = model_of(&join.request);
-    let (accounts, usage) = ending.generation.accounts(estimate_prompt_tokens(&join.request.body));
+    let (accounts, usage) = ending.generation.accounts(join.prompt_tokens);
     accounts.iter().for_each(|(asker, account)| parts.ledger.note(asker, &model, usage, *account));
 }
 
@@ -185,7 +185,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
 
 /// The model that a request names.
 fn model_of(request: &ChatRequest) -> String {
-    request.body.get("model").and_then(|model| model.as_str()).unwrap_or_default().to_owned()
+    request.body.text("model").unwrap_or_default()
 }
 
 fn failure(code: ErrorCode, reason: &str, detail: &str) -> BackendError {

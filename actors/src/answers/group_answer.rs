@@ -151,7 +151,8 @@ impl GroupAnswer {
         let digest = digest::digest(&scope, &conversation.request.body);
         let reuse = if self.ask.past_cache { Reuse::FRESH } else { Reuse::FREE };
         let asker = Asker { user: self.ask.user.to_string(), group: Some(self.ask.group.clone()) };
-        let join = Join { digest, request: conversation.request, reuse, asker };
+        let prompt_tokens = conversation.prompt_tokens;
+        let join = Join { digest, request: conversation.request, reuse, asker, prompt_tokens };
         self.answers.send(join).timeout(PATIENCE).await.ok()
     }
 

@@ -26,7 +26,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 pub use slots::{Slot, Slots};
-pub use tokens::{estimate_prompt_tokens, estimate_tokens};
+pub use tokens::{Weight, estimate_prompt_tokens, estimate_tokens};
 
 use crate::backend::{Backend, ChatRequest};
 use crate::django::Notifier;
@@ -120,6 +120,8 @@ pub struct Join {
     pub reuse: Reuse,
     /// Who asks.
     pub asker: Asker,
+    /// About how many tokens the backend is asked with, for when it does not count them.
+    pub prompt_tokens: u64,
 }
 
 /// What may be shared of an answer.

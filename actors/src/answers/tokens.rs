@@ -1,6 +1,6 @@
 //! About how many tokens a text or a request is, where nobody has counted them. Pure.
 
-use serde_json::{Map, Value};
+use crate::backend::{Body, each_element, each_field};
 
 /// Characters in a token, as a rule of thumb for texts whose tokens nobody counted.
 const CHARS_PER_TOKEN: u64 = 4;
@@ -8,6 +8,8 @@ const CHARS_PER_TOKEN: u64 = 4;
 pub const TOKENS_PER_MESSAGE: u64 = 4;
 /// Tokens that an image or another part that is no text costs.
 const TOKENS_PER_PART: u64 = 800;
+/// So many letters of base64 in a row are no text, in bytes: an image or a sound.
+const LONGEST_WORD: u64 = 2_048;
 
 /// About how many tokens a text is.
 pub fn estimate_tokens(text: &str) -> u64 {
@@ -15,41 +17,146 @@ pub fn estimate_tokens(text: &str) -> u64 {
 }
 
 /// About how many tokens the backend reads of a request.
-pub fn estimate_prompt_tokens(body: &Map<String, Value>) -> u64 {
-    let messages = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let spoken: u64 = messages.iter().map(|message| of_message(message).saturating_add(TOKENS_PER_MESSAGE)).sum();
-    let tools = ["tools", "functions", "response_format"].iter().filter_map(|name| body.get(*name));
-    spoken + tools.map(|tools| estimate_tokens(&tools.to_string())).sum::<u64>()
+pub fn estimate_prompt_tokens(body: &Body) -> u64 {
+    let mut spoken = 0;
+    each_element(body.get("messages").unwrap_or_default(), |message| {
+        spoken += of_message(message) + TOKENS_PER_MESSAGE
+    });
+    let tools = ["tools", "functions", "response_format"].iter().filter_map(|name| body.get(name));
+    spoken + tools.map(of_json).sum::<u64>()
 }
 
-fn of_message(message: &Value) -> u64 {
-    let content = match message.get("content") {
-        Some(Value::String(text)) => estimate_tokens(text),
-        Some(Value::Array(parts)) => parts.iter().map(of_part).sum(),
-        _ => 0,
-    };
-    content + message.get("tool_calls").map_or(0, |calls| estimate_tokens(&calls.to_string()))
+fn of_message(message: &str) -> u64 {
+    let mut tokens = 0;
+    each_field(message, |name, value| match name {
+        "content" if value.starts_with('"') => tokens += of_json(value),
+        "content" => each_element(value, |part| tokens += of_part(part)),
+        "tool_calls" => tokens += of_json(value),
+        _ => {}
+    });
+    tokens
 }
 
-fn of_part(part: &Value) -> u64 {
-    match part.get("text").or_else(|| part.get("refusal")) {
-        Some(Value::String(text)) => estimate_tokens(text),
-        _ => TOKENS_PER_PART,
+fn of_part(part: &str) -> u64 {
+    let mut text = None;
+    each_field(part, |name, value| {
+        if matches!(name, "text" | "refusal") && value.starts_with('"') {
+            text.get_or_insert(of_json(value));
+        }
+    });
+    text.unwrap_or(TOKENS_PER_PART)
+}
+
+/// Of a JSON text, or of the text in it.
+fn of_json(json: &str) -> u64 {
+    let mut weight = Weight::default();
+    weight.add(json.as_bytes());
+    let quotes = if json.starts_with('"') { 2 } else { 0 };
+    weight.characters.saturating_sub(quotes).div_ceil(CHARS_PER_TOKEN)
+}
+
+/// About how many tokens a body is that nobody has taken apart yet, piece by piece as it comes: by its characters, and what looks like
+/// an image or a sound by the piece.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weight {
+    characters: u64,
+    /// Those of them that are no text.
+    data: u64,
+    parts: u64,
+    /// Letters of base64 since the last other one.
+    word: u64,
+    escape: Escape,
+}
+
+/// What follows of a character that is written as an escape sequence.
+#[derive(Debug, Clone, Copy, Default)]
+enum Escape {
+    #[default]
+    Nothing,
+    /// The letter after the backslash.
+    Letter,
+    /// So many digits.
+    Digits(u8),
+}
+
+impl Weight {
+    /// What comes next.
+    pub fn add(&mut self, piece: &[u8]) {
+        for byte in piece {
+            match (self.escape, byte) {
+                (Escape::Letter, b'u') => self.escape = Escape::Digits(4),
+                (Escape::Letter | Escape::Digits(..=1), _) => self.escape = Escape::Nothing,
+                (Escape::Digits(more), _) => self.escape = Escape::Digits(more - 1),
+                (Escape::Nothing, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' | b'=' | b'-' | b'_') => {
+                    self.word += 1;
+                    self.characters += 1;
+                }
+                // A byte inside a character.
+                (Escape::Nothing, 0x80..=0xbf) => {}
+                (Escape::Nothing, other) => {
+                    self.end_word();
+                    self.characters += 1;
+                    if *other == b'\\' {
+                        self.escape = Escape::Letter;
+                    }
+                }
+            }
+        }
+    }
+
+    /// About how many tokens it is.
+    pub fn tokens(mut self) -> u64 {
+        self.end_word();
+        (self.characters - self.data).div_ceil(CHARS_PER_TOKEN) + self.parts * TOKENS_PER_PART
+    }
+
+    fn end_word(&mut self) {
+        if self.word > LONGEST_WORD {
+            self.data += self.word;
+            self.parts += 1;
+        }
+        self.word = 0;
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    fn tokens(body: &str) -> u64 {
+        estimate_prompt_tokens(&Body::parse(&body.to_owned().into()).expect("a body"))
+    }
 
     #[test]
     fn an_image_does_not_count_by_its_letters() {
         let url = format!("data:image/png;base64,{}", "A".repeat(100_000));
         let parts = json!([{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": url}}]);
-        let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]});
-        let tokens = estimate_prompt_tokens(body.as_object().expect("an object"));
-        assert_eq!(tokens, 3 + TOKENS_PER_PART + TOKENS_PER_MESSAGE);
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]}).to_string();
+        assert_eq!(tokens(&body), 3 + TOKENS_PER_PART + TOKENS_PER_MESSAGE);
+        let mut weight = Weight::default();
+        body.as_bytes().chunks(1_000).for_each(|piece| weight.add(piece));
+        assert!((TOKENS_PER_PART..TOKENS_PER_PART + 60).contains(&weight.tokens()), "{}", weight.tokens());
+    }
+
+    #[test]
+    fn a_letter_counts_once_however_it_is_written() {
+        for content in [r#""при\nвет""#, r#""\u043f\u0440\u0438\n\u0432\u0435\u0442""#] {
+            assert_eq!(tokens(&format!(r#"{{"messages":[{{"content":{content}}}]}}"#)), 2 + TOKENS_PER_MESSAGE);
+            let mut weight = Weight::default();
+            content.bytes().for_each(|byte| weight.add(&[byte]));
+            assert_eq!(weight.tokens(), 3);
+        }
+    }
+
+    #[test]
+    fn tools_and_calls_count_and_odd_messages_do_not_stop_the_count() {
+        let calls =
+            format!(r#"{{"messages":[7,[],{{"tool_calls":[{}]}}],"tools":"{}"}}"#, "1".repeat(38), "t".repeat(40));
+        assert_eq!(tokens(&calls), 3 * TOKENS_PER_MESSAGE + 10 + 10);
+        assert_eq!(tokens("{}"), 0);
+        assert_eq!(tokens(r#"{"messages":[{"content":"12345678","content":"12345678"}]}"#), 4 + TOKENS_PER_MESSAGE);
+        assert_eq!(estimate_tokens(&Value::from("x").to_string()), 1);
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::{Backend, BackendError, ChatRequest, ChunkStream, ChunkWriter, StreamItem, model_object};
+use super::{Backend, BackendError, Body, ChatRequest, ChunkStream, ChunkWriter, StreamItem};
+use super::{each_element, each_field, model_object};
 use crate::protocol::Usage;
 
 /// The pause between two words: about the pace of a small hosted model, quick enough to read along.
@@ -34,7 +35,7 @@ impl Demo {
         Self { pause }
     }
 
-    fn script(&self, body: &Map<String, Value>) -> Script {
+    fn script(&self, body: &Body) -> Script {
         let conversation = Conversation::of(body);
         let answer = conversation.answer();
         let writer = ChunkWriter::new(DEMO_MODEL);
@@ -85,16 +86,26 @@ struct Conversation {
 }
 
 impl Conversation {
-    fn of(body: &Map<String, Value>) -> Self {
-        let messages = body.get("messages").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let role = |message: &Value| message.get("role").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let asked = messages.iter().rposition(|message| role(message) == "user");
-        let spoken = |message: &&Value| matches!(role(message).as_str(), "user" | "assistant");
-        Self {
-            question: asked.map(|place| text_of(&messages[place])).unwrap_or_default(),
-            earlier: messages.iter().take(asked.unwrap_or(0)).filter(spoken).count(),
-            prompt_chars: messages.iter().map(|message| text_of(message).chars().count()).sum(),
-        }
+    fn of(body: &Body) -> Self {
+        let (mut all, mut asked) = (Self { question: String::new(), earlier: 0, prompt_chars: 0 }, None);
+        // Those after a question are earlier than the next one.
+        let mut spoken = 0;
+        each_element(body.get("messages").unwrap_or_default(), |message| {
+            let (mut role, mut content) = (None::<String>, "null");
+            each_field(message, |name, value| match name {
+                "role" => role = serde_json::from_str(value).ok(),
+                "content" => content = value,
+                _ => {}
+            });
+            all.prompt_chars += text_of(content).chars().count();
+            if role.as_deref() == Some("user") {
+                (all.earlier, asked) = (spoken, Some(content));
+            }
+            if matches!(role.as_deref(), Some("user" | "assistant")) {
+                spoken += 1;
+            }
+        });
+        Self { question: asked.map(text_of).unwrap_or_default(), ..all }
     }
 
     fn answer(&self) -> String {
@@ -129,14 +140,19 @@ impl Conversation {
 }
 
 /// A message's text, whether its content is a string or a list of parts.
-fn text_of(message: &Value) -> String {
-    match message.get("content") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(parts)) => {
-            parts.iter().filter_map(|part| part.get("text").and_then(Value::as_str)).collect::<Vec<_>>().join("\n")
-        }
-        _ => String::new(),
+fn text_of(content: &str) -> String {
+    if content.starts_with('"') {
+        return serde_json::from_str(content).unwrap_or_default();
     }
+    let mut texts: Vec<String> = Vec::new();
+    each_element(content, |part| {
+        each_field(part, |name, value| {
+            if name == "text" {
+                texts.extend(serde_json::from_str::<String>(value));
+            }
+        });
+    });
+    texts.join("\n")
 }
 
 /// `text` in a fence that it cannot close: nothing in it is Markdown or HTML any more, and nothing had to be escaped.
@@ -160,7 +176,7 @@ mod tests {
     async fn ask(messages: Value) -> (String, Vec<Chunk>) {
         let Value::Object(body) = json!({ "model": "any", "messages": messages }) else { unreachable!() };
         let demo = Demo::new(Duration::ZERO);
-        let items: Vec<_> = demo.stream(&ChatRequest { body }).await.expect("never fails").collect().await;
+        let items: Vec<_> = demo.stream(&ChatRequest { body: body.into() }).await.expect("never fails").collect().await;
         let mut items: Vec<_> = items.into_iter().map(|item| item.expect("never fails")).collect();
         assert_eq!(items.pop(), Some(StreamItem::Done));
         let chunks: Vec<_> = items
@@ -232,7 +248,8 @@ mod tests {
     async fn words_come_one_at_a_time() {
         let Value::Object(body) = json!({ "messages": [] }) else { unreachable!() };
         let began = tokio::time::Instant::now();
-        let words = Demo::default().stream(&ChatRequest { body }).await.expect("never fails").count().await;
+        let words =
+            Demo::default().stream(&ChatRequest { body: body.into() }).await.expect("never fails").count().await;
         let took = began.elapsed();
         assert!(
             took > WORD_PAUSE * 50

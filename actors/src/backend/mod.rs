@@ -1,5 +1,6 @@
 //! The AI backend as the core sees it: something that streams chunks.
 
+mod body;
 mod chunk;
 mod demo;
 
@@ -9,8 +10,9 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+pub use body::{BadBody, Body, MOST_DEPTH, each_element, each_field, quoted};
 pub use chunk::{BadChunk, ChunkWriter, Completion, Parsed, ReportedError};
 pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
 
@@ -20,7 +22,7 @@ use crate::protocol::{ErrorCode, Usage};
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
     /// `model`, `messages` and whatever else.
-    pub body: Map<String, Value>,
+    pub body: Body,
 }
 
 /// One `data:` line of a chat completion stream.

@@ -61,15 +61,16 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
     if !holder.may_use(&question.model) {
         return Err(Refused::no_model(&question.model));
     }
+    let prompt_tokens = estimate_prompt_tokens(&question.body);
     let admit = Admit {
         caller: Caller::Application(holder.application()),
         address: client_address(&request, &state),
         group: None,
-        prompt_tokens: Some(estimate_prompt_tokens(&question.body)),
+        prompt_tokens: Some(prompt_tokens),
     };
     let digest = digest(&caller::scope(&state, holder), &question.body);
     let Question { body, streams, wants_usage, .. } = question;
-    let join = Join { digest, request: ChatRequest { body }, reuse, asker: caller::asker(holder) };
+    let join = Join { digest, request: ChatRequest { body }, reuse, asker: caller::asker(holder), prompt_tokens };
     let visit = state.gateway.running.begin();
     let (bill, Joined { follower, coalesced }) = Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?;
     let left = bill.left().clone();

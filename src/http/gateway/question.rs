@@ -5,7 +5,9 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Payload};
-use serde_json::{Map, Value, json};
+use bytestring::ByteString;
+use serde_json::json;
+use sophie_actors::backend::Body;
 use tokio::time::timeout;
 
 use super::Refused;
@@ -17,7 +19,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Question {
     /// What the backend is asked.
-    pub body: Map<String, Value>,
+    pub body: Body,
     /// The model that is asked.
     pub model: String,
     /// Whether a stream is wanted.
@@ -40,46 +42,47 @@ impl Question {
             Err(_) => Err(Refused::too_slow()),
             Ok(Err(_)) => Err(Refused::too_large(most)),
             Ok(Ok(Err(_))) => Err(Refused::invalid("The request could not be read to its end.")),
-            Ok(Ok(Ok(bytes))) => Self::read(&bytes),
+            Ok(Ok(Ok(bytes))) => Self::read(bytes),
         }
     }
 
-    fn read(bytes: &Bytes) -> Result<Self, Refused> {
-        let mut body: Map<String, Value> = serde_json::from_slice(bytes)
-            .map_err(|error| Refused::invalid(&format!("The body of the request is not one JSON object: {error}.")))?;
-        let model = match body.get("model") {
-            Some(Value::String(model)) if !model.is_empty() => model.clone(),
-            None | Some(Value::Null | Value::String(_)) => {
-                return Err(Refused::invalid("You must provide a model parameter.").about("model"));
-            }
-            Some(_) => return Err(wrong_type("model", "a string")),
+    fn read(bytes: Bytes) -> Result<Self, Refused> {
+        let not_json = |error: &dyn std::fmt::Display| {
+            Refused::invalid(&format!("The body of the request is not one JSON object: {error}."))
+        };
+        let text = ByteString::try_from(bytes).map_err(|error| not_json(&error))?;
+        let mut body = Body::parse(&text).map_err(|error| not_json(&error))?;
+        let model = match body.text("model") {
+            Some(model) if !model.is_empty() => model,
+            None if body.says("model") => return Err(wrong_type("model", "a string")),
+            _ => return Err(Refused::invalid("You must provide a model parameter.").about("model")),
         };
         match body.get("messages") {
-            Some(Value::Array(_)) => {}
-            None | Some(Value::Null) => {
+            Some(messages) if messages.starts_with('[') => {}
+            None | Some("null") => {
                 let missing = Refused::invalid("Missing required parameter: 'messages'.").about("messages");
                 return Err(missing.called("missing_required_parameter"));
             }
             Some(_) => return Err(wrong_type("messages", "an array of messages")),
         }
         let streams = match body.get("stream") {
-            None | Some(Value::Null) => false,
-            Some(Value::Bool(streams)) => *streams,
+            None | Some("null" | "false") => false,
+            Some("true") => true,
             Some(_) => return Err(wrong_type("stream", "a boolean")),
         };
         // Who wants the answer whole gets it as the backend writes whole ones, in which nothing can be lost.
-        body.insert("stream".into(), streams.into());
+        body.set("stream", &streams.into());
         let mut wants_usage = false;
         if streams {
             // Others may want the count that this caller does not: it is always asked for.
-            let options = body.entry("stream_options").or_insert(Value::Null);
-            match options {
-                Value::Null => *options = json!({"include_usage": true}),
-                Value::Object(options) => {
-                    let asked = options.insert("include_usage".into(), true.into());
-                    wants_usage = asked == Some(Value::Bool(true));
-                }
-                _ => return Err(wrong_type("stream_options", "an object")),
+            if body.says("stream_options") {
+                let options = body.object("stream_options");
+                let mut options = options.ok_or_else(|| wrong_type("stream_options", "an object"))?;
+                wants_usage = options.get("include_usage") == Some("true");
+                options.set("include_usage", &true.into());
+                body.set_text("stream_options", options.to_string());
+            } else {
+                body.set("stream_options", &json!({"include_usage": true}));
             }
         }
         Ok(Self { body, model, streams, wants_usage })
@@ -92,10 +95,16 @@ fn wrong_type(param: &str, expected: &str) -> Refused {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn read(body: Value) -> Result<Question, Refused> {
-        Question::read(&Bytes::from(body.to_string()))
+        Question::read(Bytes::from(body.to_string()))
+    }
+
+    fn sent(question: &Question) -> Value {
+        serde_json::from_str(&question.body.to_string()).unwrap()
     }
 
     #[test]
@@ -103,9 +112,9 @@ mod tests {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": null, "x": 1}], "x_new": [1.5, null]});
         let whole = read(body.clone()).unwrap();
         assert!(!whole.streams);
-        let mut sent = body;
-        sent["stream"] = false.into();
-        assert_eq!(Value::Object(whole.body), sent);
+        let mut expected = body;
+        expected["stream"] = false.into();
+        assert_eq!(sent(&whole), expected);
     }
 
     #[test]
@@ -121,9 +130,9 @@ mod tests {
         ] {
             let question = ask(options.clone());
             assert_eq!(question.wants_usage, wants, "{options}");
-            assert_eq!(question.body["stream_options"]["include_usage"], true);
+            assert_eq!(sent(&question)["stream_options"]["include_usage"], true);
         }
-        assert_eq!(ask(json!({"include_usage": true, "x": 1})).body["stream_options"]["x"], 1);
+        assert_eq!(sent(&ask(json!({"include_usage": true, "x": 1})))["stream_options"]["x"], 1);
     }
 
     #[test]

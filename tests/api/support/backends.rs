@@ -86,7 +86,8 @@ impl Backends {
     pub async fn ask_for(&self, body: Value) -> Told {
         let Value::Object(body) = body else { panic!("not an object") };
         let mut told = Told::default();
-        let begun = timeout(SOON * 2, self.router.stream(&ChatRequest { body })).await.expect("begins or fails");
+        let begun =
+            timeout(SOON * 2, self.router.stream(&ChatRequest { body: body.into() })).await.expect("begins or fails");
         let mut stream = match begun {
             Ok(stream) => stream,
             Err(error) => return Told { error: Some(error), ..told },
