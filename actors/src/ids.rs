@@ -177,6 +177,16 @@ impl MessageId {
         Self(format!("m{}{}", group.tag(), random_text(14)).into())
     }
 
+    /// The id once its place in the log is known: it tells it, so that the message is found without a search.
+    pub fn at(&self, seq: u64) -> Self {
+        Self(format!("{}-{seq}", self.0).into())
+    }
+
+    /// The place in the log that the id tells.
+    pub fn seq(&self) -> Option<u64> {
+        self.0.split_once('-').and_then(|(_, seq)| seq.parse().ok())
+    }
+
     /// Whether this id can have been given by `group`'s log.
     pub fn may_belong_to(&self, group: &GroupName) -> bool {
         self.0.strip_prefix('m').is_some_and(|rest| rest.starts_with(&group.tag()))
@@ -187,6 +197,13 @@ impl AnswerId {
     /// A fresh answer id.
     pub fn random() -> Self {
         Self(format!("a{}", random_text(16)).into())
+    }
+
+    /// The id of the answer that a message is owed: whoever finds the debt knows it from the message. `scripts/log.lua` says the
+    /// same.
+    pub fn owed_to(message: &MessageId) -> Self {
+        let id = message.0.split('-').next().unwrap_or_default();
+        Self(format!("a{}", id.get(1..).unwrap_or_default()).into())
     }
 }
 
@@ -261,6 +278,18 @@ mod tests {
         let id = MessageId::random(&group);
         assert!(id.may_belong_to(&group));
         assert!(!id.may_belong_to(&other));
+    }
+
+    #[test]
+    fn a_message_id_tells_its_place_once_it_has_one() {
+        let id = MessageId::random(&GroupName::parse("team-7").expect("legal"));
+        assert_eq!(id.seq(), None);
+        assert_eq!(id.at(42).seq(), Some(42));
+        assert_eq!(AnswerId::owed_to(&id), AnswerId::owed_to(&id.at(42)));
+        assert_eq!(AnswerId::owed_to(&MessageId::from("m1a-7")), AnswerId::from("a1a"));
+        for made_up in ["", "m", "é", "m-", "m-x", "m1-2-3"] {
+            assert_eq!(MessageId::from(made_up).seq(), None, "{made_up}");
+        }
     }
 
     #[test]

@@ -1,17 +1,18 @@
 //! Speaking to a group over HTTP: applications with a key, operators with the admin token.
 
+use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
-use sophie_actors::ids::{GroupName, MessageId, UserId};
-use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund};
+use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId};
+use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund, Settle};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{ErrorCode, Event, Logged, Message, Refusal, Role, timestamp};
 use sophie_actors::services::{PATIENCE, Services};
-use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once, StoredEvent};
+use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;
 
 use super::{ApiError, State, client_address, json};
@@ -112,20 +113,35 @@ pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<(Strin
     }
 }
 
-/// Logs a text and delivers it, or passes an event on.
+/// Logs a text and delivers it, or passes an event on: to its end, also when the caller leaves meanwhile.
 pub async fn speak(
     services: &Services,
     group: GroupName,
     speech: Speech,
     speaker: Speaker,
 ) -> Result<HttpResponse, ApiError> {
+    let services = services.clone();
+    let spoken = actix_web::rt::spawn(async move { speak_out(&services, group, speech, speaker).await });
+    let said = spoken.await.map_err(|_| ApiError::from(Refusal::internal()))?;
+    Ok(match said? {
+        (StatusCode::ACCEPTED, body) => HttpResponse::Accepted().json(body),
+        (_, body) => HttpResponse::Ok().json(body),
+    })
+}
+
+async fn speak_out(
+    services: &Services,
+    group: GroupName,
+    speech: Speech,
+    speaker: Speaker,
+) -> Result<(StatusCode, Value), ApiError> {
     let Speaker { author, role, once, permit, slot } = speaker;
     let Some(text) = speech.text else {
         let event = speech.event.unwrap_or_default();
         let frame = Event::Foreign { group: &group, event: &event }.encode();
         let fanout = Fanout { group: group.clone(), frame, except: None };
         services.fan_out(fanout).await.map_err(|_| Refusal::internal())?;
-        return Ok(HttpResponse::Accepted().json(json!({"group": group})));
+        return Ok((StatusCode::ACCEPTED, json!({"group": group})));
     };
     let message = Message {
         id: MessageId::random(&group),
@@ -143,31 +159,39 @@ pub async fn speak(
     let id = message.id.clone();
     let user = UserId::from(message.author.as_str());
     let body = Logged::Message { group: group.clone(), message }.encode();
-    let append = Append { group: group.clone(), body: body.clone(), message: Some(id.clone()), once: once.clone() };
-    let (seq, id, new, answered) = match services.stores.logs.append(append).await {
-        Ok(Appended::New { epoch, seq }) => {
+    let append = Append {
+        group: group.clone(),
+        body,
+        message: Some(id.clone()),
+        once: once.clone(),
+        owes: speech.assistant.then(|| services.roster.node().clone()),
+    };
+    let (seq, id, new, owed) = match services.stores.logs.append(append.clone()).await {
+        Ok(Appended::New { epoch, seq, owed }) => {
             services.metrics.logged.inc();
-            let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
-            _ = services.deliver(deliver).await;
-            (seq, id, true, false)
+            let (event, message) = append.logged(seq);
+            _ = services.deliver(Deliver { group: group.clone(), epoch, event }).await;
+            (seq, message.unwrap_or(id), true, owed)
         }
-        Ok(Appended::Again { seq, message, answered }) => {
+        Ok(Appended::Again { seq, message, owed }) => {
             // The first try may have been logged without anybody here learning of it.
             _ = services.registry.send(Reached { group: group.clone(), seq }).timeout(PATIENCE).await;
-            (seq, message.unwrap_or(id), false, answered)
+            (seq, message.unwrap_or(id), false, owed)
         }
         Ok(Appended::Conflict) => {
             _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
             let message = "this Idempotency-Key was used for another message";
-            return Err(ApiError::new(actix_web::http::StatusCode::CONFLICT, "bad_request", message));
+            return Err(ApiError::new(StatusCode::CONFLICT, "bad_request", message));
         }
         Err(error) => {
             _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
             return Err(error.into());
         }
     };
-    if speech.assistant && !answered {
+    if speech.assistant && owed {
         let ask = Ask {
+            answer: AnswerId::owed_to(&id),
+            begun: false,
             user,
             group: group.clone(),
             message: id.clone(),
@@ -180,12 +204,18 @@ pub async fn speak(
             slot,
             asked_at: Instant::now(),
         };
-        services.answers.send(ask).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        if let Err(error) = services.answers.send(ask).timeout(PATIENCE).await {
+            // It is owed: whoever finds that nobody began it ends it.
+            log::error!("question not taken group={group} error={error}");
+        }
+    } else if new && speech.assistant {
+        // A person has taken over: nobody is asked, and what was reserved for the answer is given back.
+        _ = services.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
     } else if !new {
         // A repetition costs nothing.
         _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
-    Ok(HttpResponse::Ok().json(json!({"group": group, "seq": seq, "message": id})))
+    Ok((StatusCode::OK, json!({"group": group, "seq": seq, "message": id})))
 }
 
 fn hex(bytes: &[u8]) -> String {

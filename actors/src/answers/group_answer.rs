@@ -8,17 +8,18 @@ use actix::prelude::*;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
+use super::ending::{self, Ending, Question};
 use super::generation::{End, Next, Origin};
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
 use crate::backend::BackendError;
 use crate::directory;
-use crate::ids::AnswerId;
+use crate::ids::{AnswerId, Epoch};
 use crate::ledger::Asker;
 use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
 use crate::services::PATIENCE;
-use crate::store::{AnswerRecord, AnswerStart, Ended, PageSize, StoredEvent};
+use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
 const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
@@ -32,7 +33,9 @@ const BATCH: Duration = Duration::from_millis(30);
 const RENEW: Duration = Duration::from_millis(300);
 /// An end that could not be logged is tried again after this, doubling up to [`MAX_END_RETRY`].
 const END_RETRY: Duration = Duration::from_millis(250);
-const MAX_END_RETRY: Duration = Duration::from_secs(4);
+const MAX_END_RETRY: Duration = Duration::from_secs(2);
+/// Longer ago the end of an answer may have been forgotten by the store, which knows it for twice as long.
+const FORGOTTEN: Duration = Duration::from_secs(ENDED_SECONDS / 2);
 
 enum Outcome {
     Generated(End),
@@ -53,6 +56,12 @@ struct GroupAnswer {
     saved: usize,
     /// When the rest is to be.
     save_at: Instant,
+    /// When the store last knew that it is this writer's.
+    held_at: Instant,
+    /// The log that the question is in, once it was read.
+    epoch: Option<Epoch>,
+    /// How it comes about, once clients know.
+    start: Option<AnswerStart>,
     prompt_tokens: u64,
     cache: CacheStatus,
 }
@@ -61,7 +70,6 @@ struct GroupAnswer {
 pub(super) async fn run(
     parts: Arc<Parts>,
     answers: Addr<Answers>,
-    answer: AnswerId,
     ask: Ask,
     cancel: Arc<Notify>,
     closing: watch::Receiver<bool>,
@@ -71,16 +79,19 @@ pub(super) async fn run(
     let mut work = GroupAnswer {
         parts,
         answers,
-        answer,
+        answer: ask.answer.clone(),
         ask,
         text: String::new(),
         chars: 0,
         saved: 0,
         save_at: Instant::now(),
+        held_at: Instant::now(),
+        epoch: None,
+        start: None,
         prompt_tokens: 0,
         cache,
     };
-    if work.may_answer().await && work.begin().await {
+    if work.ask.begun || work.begin().await {
         let outcome = work.follow(&cancel, closing).await;
         // Who has seen the end must not be told that they cancelled it.
         drop(cancel);
@@ -90,27 +101,20 @@ pub(super) async fn run(
 }
 
 impl GroupAnswer {
-    /// Whether the assistant may speak here: an operator may have taken over.
-    async fn may_answer(&self) -> bool {
-        let info = self.parts.stores.groups.info(&self.ask.group).await;
-        let may = info.ok().flatten().is_none_or(|group| group.assistant);
-        if !may {
-            self.settle(0).await;
-        }
-        may
-    }
-
-    /// Notes the answer in the store. `false`: the message has been answered before.
-    async fn begin(&self) -> bool {
-        let record = AnswerRecord {
+    fn record(&self) -> AnswerRecord {
+        AnswerRecord {
             answer: self.answer.clone(),
             group: self.ask.group.clone(),
             message: self.ask.message.clone(),
             node: self.parts.roster.node().clone(),
-            text: String::new(),
-            start: None,
-        };
-        match self.parts.stores.answers.begin(&record, self.ask.once.as_ref()).await {
+            text: self.text.clone(),
+            start: self.start.clone(),
+        }
+    }
+
+    /// Notes the answer in the store. `false`: the message has been answered before.
+    async fn begin(&self) -> bool {
+        match self.parts.stores.answers.begin(&self.record(), self.ask.once.as_ref()).await {
             Ok(begun) => {
                 if !begun {
                     self.settle(0).await;
@@ -118,7 +122,7 @@ impl GroupAnswer {
                 begun
             }
             Err(error) => {
-                // Nobody else can answer it either; its end is logged when the store is back.
+                // Nobody else can answer it either; it is noted when the store is back.
                 log::debug!("answer not noted answer={} error={error}", self.answer);
                 self.parts.metrics.store_failed("answer_begin");
                 true
@@ -127,10 +131,13 @@ impl GroupAnswer {
     }
 
     /// The log before the question. One late call is no reason to answer without it.
-    async fn history(&self) -> Vec<StoredEvent> {
+    async fn history(&mut self) -> Vec<StoredEvent> {
         for tried in 1..=HISTORY_TRIES {
             match self.parts.stores.logs.read_before(&self.ask.group, Some(self.ask.seq), CONVERSATION).await {
-                Ok(page) => return page.events,
+                Ok(page) => {
+                    self.epoch = page.epoch;
+                    return page.events;
+                }
                 Err(error) => log::debug!("history not read group={} error={error}", self.ask.group),
             }
             if tried < HISTORY_TRIES {
@@ -222,7 +229,7 @@ impl GroupAnswer {
         }
     }
 
-    async fn started(&self) {
+    async fn started(&mut self) {
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
         let start = AnswerStart { model: self.parts.options.model.clone(), cache: self.cache };
         let started = AnswerStarted {
@@ -233,7 +240,9 @@ impl GroupAnswer {
         };
         self.parts.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
         self.tell(started).await;
-        if let Err(error) = self.parts.stores.answers.start(&self.answer, &start).await {
+        self.start = Some(start);
+        let record = AnswerRecord { text: String::new(), ..self.record() };
+        if let Err(error) = self.parts.stores.answers.start(&record).await {
             log::debug!("start not noted answer={} error={error}", self.answer);
             self.parts.metrics.store_failed("answer_start");
         }
@@ -264,17 +273,66 @@ impl GroupAnswer {
         self.save_at = Instant::now() + BATCH;
         let more = self.text[self.saved..].to_owned();
         match self.parts.stores.answers.renew(&self.answer, &more).await {
-            Ok(ours) => {
-                if ours && !more.is_empty() {
-                    let offset = self.text[..self.saved].chars().count();
-                    self.parts.notifier.grew(&self.ask.group, &self.answer, offset, &more);
-                }
-                self.saved = self.text.len();
-                ours
+            Ok(Renewed::Held) => {
+                self.saved(&more);
+                true
             }
+            Ok(Renewed::Ended) => false,
+            Ok(Renewed::Unknown) => self.restore().await,
             // The lease may run out, but nobody can end the answer without the store.
             Err(_) => true,
         }
+    }
+
+    /// All of the text is saved now.
+    fn saved(&mut self, more: &str) {
+        if !more.is_empty() {
+            let offset = self.text[..self.saved].chars().count();
+            self.parts.notifier.grew(&self.ask.group, &self.answer, offset, more);
+        }
+        self.saved = self.text.len();
+        self.held_at = Instant::now();
+    }
+
+    /// The store does not know the answer: either it lost it, and is told anew, or it has forgotten its end, which the log then
+    /// shows. `false`: it has ended.
+    async fn restore(&mut self) -> bool {
+        let parts = self.parts.clone();
+        let question = Question {
+            answer: &self.answer,
+            group: &self.ask.group,
+            message: &self.ask.message,
+            seq: self.ask.seq,
+            epoch: self.epoch.as_ref(),
+        };
+        match ending::look(&parts.stores, &question).await {
+            Ok(Ending::At(seq)) => {
+                self.tell(Reached { group: self.ask.group.clone(), seq }).await;
+                return false;
+            }
+            Ok(Ending::Trimmed) if self.held_at.elapsed() > FORGOTTEN => {
+                log::warn!("answer given up, its end was logged and is gone answer={}", self.answer);
+                return false;
+            }
+            Ok(Ending::Trimmed | Ending::None) => {}
+            // The store is away (again): the next renewal sees.
+            Err(_) => return true,
+        }
+        let record = self.record();
+        match parts.stores.answers.begin(&record, None).await {
+            Ok(false) => return false,
+            Ok(true) => {
+                let more = self.text[self.saved..].to_owned();
+                self.saved(&more);
+            }
+            Err(_) => return true,
+        }
+        if record.start.is_some()
+            && let Err(error) = parts.stores.answers.start(&record).await
+        {
+            log::debug!("start not noted answer={} error={error}", self.answer);
+        }
+        true
     }
 
     async fn end(&mut self, outcome: Outcome) {
@@ -335,7 +393,7 @@ impl GroupAnswer {
     }
 
     /// Puts the end into the log, however long that takes: an answer that was started always ends.
-    async fn log_end(&self, logged: Logged) {
+    async fn log_end(&mut self, logged: Logged) {
         let body = logged.encode();
         let group = self.ask.group.clone();
         let mut pause = END_RETRY;
@@ -349,13 +407,18 @@ impl GroupAnswer {
                 }
                 // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
                 Ok(Ended::Before { seq }) => return self.tell(Reached { group, seq }).await,
+                Ok(Ended::Unknown) => {
+                    if !self.restore().await {
+                        return;
+                    }
+                }
                 Err(error) => {
                     log::debug!("end not logged yet answer={} error={error}", self.answer);
                     self.parts.metrics.store_failed("answer_end");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(MAX_END_RETRY);
                 }
             }
+            sleep(pause).await;
+            pause = (pause * 2).min(MAX_END_RETRY);
         }
     }
 

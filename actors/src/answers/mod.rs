@@ -8,6 +8,7 @@
 mod conversation;
 mod desk;
 mod digest;
+mod ending;
 mod flying;
 mod generate;
 mod generation;
@@ -33,7 +34,7 @@ use crate::django::Notifier;
 use crate::exit::ExitGuard;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::{Asker, Ledger};
-use crate::limiter::{Admit, Permit, RateLimiter, Refund, Refused};
+use crate::limiter::{Admit, Permit, RateLimiter, Refund, Refused, Settle};
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{GroupRegistry, Roster};
@@ -54,6 +55,10 @@ const WRITE_LEDGER: Duration = Duration::from_secs(1);
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub struct Ask {
+    /// Its id: of a message that is owed one, [`AnswerId::owed_to`].
+    pub answer: AnswerId,
+    /// Whether the store knows already that it is under way.
+    pub begun: bool,
     /// Who asks.
     pub user: UserId,
     /// The group that gets the answer.
@@ -279,7 +284,14 @@ impl Handler<Ask> for Answers {
     type Result = ();
 
     fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) {
-        let answer = AnswerId::random();
+        let answer = ask.answer.clone();
+        if self.running.contains_key(&answer) {
+            // The same message, sent twice at once: one of them is answered.
+            let settle = Settle { permit: ask.permit, tokens: 0 };
+            let settled = self.parts.limiter.send(settle).timeout(PATIENCE);
+            ctx.spawn(async move { _ = settled.await }.into_actor(self));
+            return;
+        }
         let cancel = Arc::new(Notify::new());
         self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: Arc::downgrade(&cancel) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
@@ -288,7 +300,6 @@ impl Handler<Ask> for Answers {
         actix::spawn(group_answer::run(
             self.parts.clone(),
             ctx.address(),
-            answer,
             ask,
             cancel,
             self.closing.subscribe(),

@@ -1,20 +1,30 @@
-//! Ends answers whose writer died: their lease has run out and nobody renews it.
+//! Ends answers that nobody writes: their writer died, or they are owed and nobody began them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Parts;
 use crate::ids::AnswerId;
-use crate::messages::{Deliver, Reached};
-use crate::protocol::{AnswerFailed, ErrorCode, Logged};
+use crate::messages::{AnswerStarted, Deliver, Reached};
+use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
 use crate::services::PATIENCE;
-use crate::store::{AnswerRecord, Ended, StoreResult, StoredEvent};
+use crate::store::{AnswerRecord, AnswerStart, Ended, StoreResult, StoredEvent};
 
-/// Ends every orphan but `own` answers. The store names none until its writers have had time to renew their leases
-/// after it was away.
+/// How long one look may take: the next one knows better which answers are this node's own.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Ends one orphan after the other, but for `own` answers. Whoever is given one has it alone for a while, so nodes share the
+/// work. The store names none until its writers have had time to renew their leases after it was away.
 pub(super) async fn end_all(parts: Arc<Parts>, own: HashSet<AnswerId>) {
-    let orphans = parts.stores.answers.orphans().await.unwrap_or_default();
-    for orphan in orphans.into_iter().filter(|orphan| !own.contains(&orphan.answer)) {
+    let until = Instant::now() + LOOK;
+    while Instant::now() < until {
+        let Ok(Some(orphan)) = parts.stores.answers.orphan().await else { return };
+        if own.contains(&orphan.answer) {
+            continue;
+        }
         if let Err(error) = interrupt(&parts, orphan).await {
             log::debug!("orphan not ended yet error={error}");
             return;
@@ -22,7 +32,10 @@ pub(super) async fn end_all(parts: Arc<Parts>, own: HashSet<AnswerId>) {
     }
 }
 
-async fn interrupt(parts: &Parts, orphan: AnswerRecord) -> StoreResult<()> {
+async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
+    if orphan.start.is_none() {
+        start(parts, &mut orphan).await?;
+    }
     let AnswerRecord { answer, group, message, node, text, .. } = orphan;
     let failure = AnswerFailed {
         answer: answer.clone(),
@@ -42,6 +55,19 @@ async fn interrupt(parts: &Parts, orphan: AnswerRecord) -> StoreResult<()> {
             _ = parts.registry.send(deliver).timeout(PATIENCE).await;
         }
         Ended::Before { seq } => _ = parts.registry.send(Reached { group, seq }).timeout(PATIENCE).await,
+        // Lost meanwhile, with its log.
+        Ended::Unknown => {}
     }
+    Ok(())
+}
+
+/// Whoever hears of an end has heard of the start.
+async fn start(parts: &Parts, orphan: &mut AnswerRecord) -> StoreResult<()> {
+    let start = AnswerStart { model: parts.options.model.clone(), cache: CacheStatus::Miss };
+    orphan.start = Some(start.clone());
+    parts.stores.answers.start(orphan).await?;
+    let AnswerRecord { answer, group, message, .. } = orphan.clone();
+    parts.notifier.started(&group, &answer, &message, &start);
+    _ = parts.registry.send(AnswerStarted { group, answer, message, start }).timeout(PATIENCE).await;
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::layer::{Fields, Inbound, Recipient, local_name};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, Message, Role, timestamp};
 use crate::services::{PATIENCE, Services};
-use crate::store::{Append, Appended, Once, StoredEvent};
+use crate::store::{Append, Appended, Once};
 
 /// Who speaks when a message names nobody.
 const AUTHOR: &str = "application";
@@ -137,7 +137,7 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
     let id = message.id.clone();
     let body = Logged::Message { group: group.clone(), message }.encode();
     let once = sent_at.map(|sent_at| copy_of(&group, sent_at, fields));
-    let append = Append { group: group.clone(), body: body.clone(), message: Some(id), once };
+    let append = Append { group: group.clone(), body, message: Some(id), once, owes: None };
     let since = Instant::now();
     let logged = loop {
         match try_append(services, &append).await {
@@ -152,9 +152,9 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
         sleep(RETRY).await;
     };
     let told = match logged {
-        Some(Appended::New { epoch, seq }) => {
+        Some(Appended::New { epoch, seq, .. }) => {
             services.metrics.logged.inc();
-            let deliver = Deliver { group, epoch, event: StoredEvent { seq, body } };
+            let deliver = Deliver { group, epoch, event: append.logged(seq).0 };
             services.registry.send(deliver).timeout(PATIENCE).await
         }
         Some(Appended::Again { seq, .. }) => services.registry.send(Reached { group, seq }).timeout(PATIENCE).await,

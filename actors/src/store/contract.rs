@@ -35,8 +35,13 @@ macro_rules! promises {
             an_answer_is_begun_once_for_a_message
             an_answer_ends_once_however_many_try
             an_answer_that_ended_is_not_renewed
-            an_unknown_answer_may_be_renewed_and_ended
+            an_unknown_answer_is_neither_renewed_nor_ended
             an_answer_whose_writer_is_gone_is_an_orphan
+            a_question_is_owed_its_answer_until_somebody_begins_it
+            what_nobody_begins_is_an_orphan_too
+            nothing_is_owed_where_the_assistant_is_off
+            a_message_tells_its_place_in_the_log
+            a_long_text_is_read_whole_and_each_orphan_by_one_alone
             an_answer_is_known_to_others_from_its_start_to_its_end
             groups_are_listed_by_prefix_and_cursor
             a_group_is_described_switched_and_deleted
@@ -74,7 +79,13 @@ pub(super) fn group(name: &str) -> GroupName {
 }
 
 pub(super) fn event(group: &GroupName, text: &str) -> Append {
-    Append { group: group.clone(), body: format!("{{\"text\":\"{text}\"}}").into(), message: None, once: None }
+    Append {
+        group: group.clone(),
+        body: format!("{{\"text\":\"{text}\"}}").into(),
+        message: None,
+        once: None,
+        owes: None,
+    }
 }
 
 fn once(id: &str, fingerprint: &str) -> Once {
@@ -83,7 +94,7 @@ fn once(id: &str, fingerprint: &str) -> Once {
 
 async fn append(stores: &Stores, group: &GroupName, text: &str) -> (Epoch, u64) {
     match stores.logs.append(event(group, text)).await.expect("stored") {
-        Appended::New { epoch, seq } => (epoch, seq),
+        Appended::New { epoch, seq, .. } => (epoch, seq),
         other => panic!("not new: {other:?}"),
     }
 }
@@ -203,7 +214,7 @@ pub(super) async fn the_same_id_is_logged_once(stores: Stores) {
     assert_eq!(stores.logs.recall(&once("c1", "f")).await.expect("asked"), None);
     assert!(matches!(stores.logs.append(sent.clone()).await.expect("stored"), Appended::New { seq: 1, .. }));
     append(&stores, &team, "between").await;
-    let again = Appended::Again { seq: 1, message: Some(message), answered: false };
+    let again = Appended::Again { seq: 1, message: Some(message.at(1)), owed: false };
     assert_eq!(stores.logs.append(sent).await.expect("stored"), again);
     assert_eq!(stores.logs.recall(&once("c1", "f")).await.expect("asked"), Some(again));
     let elsewhere = Once { scope: "s2".into(), ..once("c1", "f") };
@@ -240,13 +251,13 @@ pub(super) async fn an_id_of_a_deleted_log_is_new(stores: Stores) {
     let Appended::New { epoch, .. } = stores.logs.append(sent.clone()).await.expect("stored") else { panic!("new") };
     assert!(stores.groups.delete(&team).await.expect("deleted"));
     assert_eq!(stores.logs.recall(&once("c1", "f")).await.expect("asked"), None);
-    let Appended::New { epoch: fresh, seq: 1 } = stores.logs.append(sent).await.expect("stored") else {
+    let Appended::New { epoch: fresh, seq: 1, .. } = stores.logs.append(sent).await.expect("stored") else {
         panic!("an acknowledgement means that it is in the log");
     };
     assert_ne!(fresh, epoch);
 }
 
-fn running(group: &GroupName) -> AnswerRecord {
+pub(super) fn running(group: &GroupName) -> AnswerRecord {
     AnswerRecord {
         answer: AnswerId::random(),
         group: group.clone(),
@@ -257,17 +268,26 @@ fn running(group: &GroupName) -> AnswerRecord {
     }
 }
 
+/// The record, once it is being written.
+fn begun(record: &AnswerRecord) -> AnswerRecord {
+    let start = AnswerStart { model: "m".into(), cache: CacheStatus::Coalesced };
+    AnswerRecord { start: Some(start), ..record.clone() }
+}
+
+async fn renew(stores: &Stores, record: &AnswerRecord, more: &str) {
+    assert_eq!(stores.answers.renew(&record.answer, more).await.expect("renewed"), Renewed::Held);
+}
+
 pub(super) async fn an_answer_is_known_to_others_from_its_start_to_its_end(stores: Stores) {
     let (team, other) = (group("team"), group("other"));
     let (record, silent, foreign) = (running(&team), running(&team), running(&other));
-    let start = AnswerStart { model: "m".into(), cache: CacheStatus::Coalesced };
     for record in [&record, &silent, &foreign] {
         assert!(stores.answers.begin(record, None).await.expect("begun"));
     }
-    stores.answers.start(&record.answer, &start).await.expect("started");
-    stores.answers.start(&foreign.answer, &start).await.expect("started");
-    assert!(stores.answers.renew(&record.answer, "héllo").await.expect("renewed"));
-    let shown = AnswerRecord { text: "héllo".into(), start: Some(start.clone()), ..record.clone() };
+    stores.answers.start(&begun(&record)).await.expect("started");
+    stores.answers.start(&begun(&foreign)).await.expect("started");
+    renew(&stores, &record, "héllo").await;
+    let shown = AnswerRecord { text: "héllo".into(), ..begun(&record) };
     let of_team = std::slice::from_ref(&team);
     assert_eq!(
         stores.answers.running(of_team).await.expect("read"),
@@ -281,7 +301,7 @@ pub(super) async fn an_answer_is_known_to_others_from_its_start_to_its_end(store
     stores.answers.end(&record.answer, &team, "{}".into()).await.expect("ended");
     assert_eq!(stores.answers.running(of_team).await.expect("read"), []);
     assert_eq!(stores.answers.find(&record.answer).await.expect("read"), None);
-    stores.answers.start(&record.answer, &start).await.expect("told");
+    stores.answers.start(&begun(&record)).await.expect("told");
     assert_eq!(stores.answers.running(of_team).await.expect("read"), [], "it does not begin anew");
 }
 
@@ -289,15 +309,109 @@ pub(super) async fn an_answer_is_begun_once_for_a_message(stores: Stores) {
     let team = group("team");
     let key = once("c1", "f");
     let sent = Append { once: Some(key.clone()), ..event(&team, "hello") };
-    stores.logs.append(sent.clone()).await.expect("stored");
+    stores.logs.append(sent).await.expect("stored");
     let (first, second) = (running(&team), running(&team));
     assert!(stores.answers.begin(&first, Some(&key)).await.expect("begun"));
     assert!(!stores.answers.begin(&second, Some(&key)).await.expect("asked"));
     assert!(stores.answers.begin(&first, Some(&key)).await.expect("begun"), "the same one may say so again");
+    let elsewhere = AnswerRecord { node: NodeId::random(), ..first };
+    assert!(!stores.answers.begin(&elsewhere, Some(&key)).await.expect("asked"), "another node may not");
     assert!(stores.answers.begin(&second, None).await.expect("begun"), "without an id nothing is once-only");
     assert!(stores.answers.begin(&running(&team), Some(&once("unknown", "f"))).await.expect("begun"));
-    let again = stores.logs.append(sent).await.expect("stored");
-    assert!(matches!(again, Appended::Again { answered: true, .. }), "{again:?}");
+}
+
+/// A question with an id, and the record of the answer that it is owed.
+async fn ask(stores: &Stores, team: &GroupName, id: &str) -> (Append, AnswerRecord) {
+    let message = MessageId::random(team);
+    let node = NodeId::random();
+    let asked = Append {
+        message: Some(message.clone()),
+        once: Some(once(id, "f")),
+        owes: Some(node.clone()),
+        ..event(team, "hello")
+    };
+    let Appended::New { seq, owed: true, .. } = stores.logs.append(asked.clone()).await.expect("stored") else {
+        panic!("a question is owed an answer");
+    };
+    let record = AnswerRecord { answer: AnswerId::owed_to(&message), message: message.at(seq), node, ..running(team) };
+    (asked, record)
+}
+
+async fn is_owed(stores: &Stores, asked: &Append) -> bool {
+    let once = asked.once.clone().expect("an id");
+    match stores.logs.recall(&once).await.expect("asked") {
+        Some(Appended::Again { owed, .. }) => owed,
+        other => panic!("not known: {other:?}"),
+    }
+}
+
+pub(super) async fn a_question_is_owed_its_answer_until_somebody_begins_it(stores: Stores) {
+    let team = group("team");
+    let (asked, record) = ask(&stores, &team, "c1").await;
+    assert!(is_owed(&stores, &asked).await);
+    assert_eq!(stores.answers.find(&record.answer).await.expect("read"), None, "nobody writes it");
+    assert!(stores.answers.begin(&record, asked.once.as_ref()).await.expect("begun"));
+    assert!(!is_owed(&stores, &asked).await);
+    let elsewhere = AnswerRecord { node: NodeId::random(), ..record.clone() };
+    assert!(!stores.answers.begin(&elsewhere, asked.once.as_ref()).await.expect("asked"), "it is begun once");
+    stores.answers.end(&record.answer, &team, "{}".into()).await.expect("ended");
+    assert!(!is_owed(&stores, &asked).await);
+    assert!(!stores.answers.begin(&record, asked.once.as_ref()).await.expect("asked"), "and ends once");
+    let said = Append { owes: None, message: Some(MessageId::random(&team)), once: Some(once("c2", "f")), ..asked };
+    let new = stores.logs.append(said.clone()).await.expect("stored");
+    assert!(matches!(new, Appended::New { owed: false, .. }), "{new:?}");
+    assert!(!is_owed(&stores, &said).await);
+}
+
+/// The orphan that is found next, with how long that took.
+async fn orphaned(stores: &Stores, alive: &AnswerRecord) -> (AnswerRecord, Duration) {
+    let start = Instant::now();
+    loop {
+        renew(stores, alive, "").await;
+        if let Some(orphan) = stores.answers.orphan().await.expect("asked") {
+            return (orphan, start.elapsed());
+        }
+        assert!(start.elapsed() < Duration::from_secs(14), "no orphan in time");
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+pub(super) async fn what_nobody_begins_is_an_orphan_too(stores: Stores) {
+    let alive = running(&group("other"));
+    assert!(stores.answers.begin(&alive, None).await.expect("begun"));
+    let (asked, record) = ask(&stores, &group("team"), "c1").await;
+    let (orphan, took) = orphaned(&stores, &alive).await;
+    assert!(took > Duration::from_secs(ANSWER_LEASE_SECONDS - 2), "too early: {took:?}");
+    assert_eq!(orphan, record);
+    let ended = stores.answers.end(&orphan.answer, &orphan.group, "{}".into()).await.expect("ended");
+    assert!(matches!(ended, Ended::Now { seq: 2, .. }), "{ended:?}");
+    assert!(!is_owed(&stores, &asked).await);
+    assert!(!stores.answers.begin(&record, asked.once.as_ref()).await.expect("asked"), "too late");
+}
+
+pub(super) async fn nothing_is_owed_where_the_assistant_is_off(stores: Stores) {
+    let team = group("team");
+    stores.groups.set_assistant(&team, false).await.expect("switched");
+    let (message, node) = (MessageId::random(&team), NodeId::random());
+    let asked =
+        Append { message: Some(message), once: Some(once("c1", "f")), owes: Some(node), ..event(&team, "hello") };
+    let new = stores.logs.append(asked.clone()).await.expect("stored");
+    assert!(matches!(new, Appended::New { owed: false, .. }), "{new:?}");
+    stores.groups.set_assistant(&team, true).await.expect("switched");
+    assert!(!is_owed(&stores, &asked).await);
+}
+
+pub(super) async fn a_message_tells_its_place_in_the_log(stores: Stores) {
+    let team = group("team");
+    append(&stores, &team, "before").await;
+    let message = MessageId::random(&team);
+    let sent = Append { message: Some(message.clone()), ..event(&team, &format!("{message} {message}")) };
+    stores.logs.append(sent.clone()).await.expect("stored");
+    let (logged, id) = sent.logged(2);
+    assert_eq!(id, Some(message.at(2)));
+    let page = stores.logs.read_after(&team, 1, EVERYTHING).await.expect("read");
+    assert_eq!(page.events, [logged], "the twins write what the caller delivers");
+    assert_eq!(&*page.events[0].body, format!("{{\"text\":\"{message}-2 {message}\"}}"));
 }
 
 pub(super) async fn an_answer_ends_once_however_many_try(stores: Stores) {
@@ -321,43 +435,67 @@ pub(super) async fn an_answer_ends_once_however_many_try(stores: Stores) {
 pub(super) async fn an_answer_that_ended_is_not_renewed(stores: Stores) {
     let record = running(&group("team"));
     assert!(stores.answers.begin(&record, None).await.expect("begun"));
-    assert!(stores.answers.renew(&record.answer, "some ").await.expect("renewed"));
+    renew(&stores, &record, "some ").await;
     stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("ended");
-    assert!(!stores.answers.renew(&record.answer, "more").await.expect("asked"));
+    assert_ne!(stores.answers.renew(&record.answer, "more").await.expect("asked"), Renewed::Held);
     assert!(!stores.answers.begin(&record, None).await.expect("asked"));
 }
 
-pub(super) async fn an_unknown_answer_may_be_renewed_and_ended(stores: Stores) {
+pub(super) async fn an_unknown_answer_is_neither_renewed_nor_ended(stores: Stores) {
     let record = running(&group("team"));
-    assert!(stores.answers.renew(&record.answer, "some").await.expect("renewed"));
-    let ended = stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("ended");
-    assert!(matches!(ended, Ended::Now { seq: 1, .. }));
-    let ended = stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("ended");
-    assert_eq!(ended, Ended::Before { seq: 1 });
+    assert_eq!(stores.answers.renew(&record.answer, "some").await.expect("asked"), Renewed::Unknown);
+    assert_eq!(stores.answers.end(&record.answer, &record.group, "{}".into()).await.expect("asked"), Ended::Unknown);
+    assert_eq!(stores.logs.read_after(&record.group, 0, EVERYTHING).await.expect("read").events, []);
+    // One that is owed is not yet anybody's to renew.
+    let (_, owed) = ask(&stores, &record.group, "c1").await;
+    assert_eq!(stores.answers.renew(&owed.answer, "some").await.expect("asked"), Renewed::Unknown);
+    let whole = AnswerRecord { text: "some".into(), ..owed };
+    assert!(stores.answers.begin(&whole, None).await.expect("begun"));
+    renew(&stores, &whole, " more").await;
+    let found = stores.answers.find(&whole.answer).await.expect("read").expect("being written");
+    assert_eq!(found.text, "some more");
 }
 
 pub(super) async fn an_answer_whose_writer_is_gone_is_an_orphan(stores: Stores) {
     let (gone, alive, ended) = (running(&group("a")), running(&group("b")), running(&group("c")));
     for record in [&gone, &alive, &ended] {
         assert!(stores.answers.begin(record, None).await.expect("begun"));
-        assert!(stores.answers.renew(&record.answer, "grüße ").await.expect("renewed"));
-        assert!(stores.answers.renew(&record.answer, "an alle").await.expect("renewed"));
+        renew(&stores, record, "grüße ").await;
+        renew(&stores, record, "an alle").await;
     }
     stores.answers.end(&ended.answer, &ended.group, "{}".into()).await.expect("ended");
-    let start = Instant::now();
-    let orphan = loop {
-        assert!(stores.answers.renew(&alive.answer, "").await.expect("renewed"));
-        if let Some(orphan) = stores.answers.orphans().await.expect("asked").pop() {
-            break orphan;
-        }
-        assert!(start.elapsed() < Duration::from_secs(14), "no orphan in time");
-        sleep(Duration::from_millis(500)).await;
-    };
-    assert!(start.elapsed() > Duration::from_secs(ANSWER_LEASE_SECONDS - 2), "too early: {:?}", start.elapsed());
+    let (orphan, took) = orphaned(&stores, &alive).await;
+    assert!(took > Duration::from_secs(ANSWER_LEASE_SECONDS - 2), "too early: {took:?}");
     assert_eq!(orphan, AnswerRecord { text: "grüße an alle".into(), ..gone });
-    assert_eq!(stores.answers.orphans().await.expect("asked").len(), 1, "it stays one until it is ended");
+    assert_eq!(orphaned(&stores, &alive).await.0, orphan, "it stays one until it is ended");
     stores.answers.end(&orphan.answer, &orphan.group, "{}".into()).await.expect("ended");
-    assert_eq!(stores.answers.orphans().await.expect("asked"), vec![]);
+    sleep(Duration::from_secs(CLAIM_SECONDS + 1)).await;
+    assert_eq!(stores.answers.orphan().await.expect("asked"), None);
+}
+
+pub(super) async fn a_long_text_is_read_whole_and_each_orphan_by_one_alone(stores: Stores) {
+    let (team, alive) = (group("team"), running(&group("other")));
+    assert!(stores.answers.begin(&alive, None).await.expect("begun"));
+    // Longer than any reply, and cut within a character wherever it is cut at an even place.
+    let text = format!("x{}", "é".repeat(200_000));
+    for _ in 0..3 {
+        let record = running(&team);
+        assert!(stores.answers.begin(&record, None).await.expect("begun"));
+        stores.answers.start(&begun(&record)).await.expect("started");
+        renew(&stores, &record, &text).await;
+        assert_eq!(stores.answers.find(&record.answer).await.expect("read").expect("known").text, text);
+    }
+    let running = stores.answers.running(std::slice::from_ref(&team)).await.expect("read");
+    assert!(running.len() == 3 && running.iter().all(|record| record.text == text), "all of all");
+    let mut given: Vec<(Instant, AnswerRecord)> = Vec::new();
+    while given.len() < 3 {
+        let (orphan, _) = orphaned(&stores, &alive).await;
+        assert_eq!(orphan.text, text);
+        let before = given.iter().rfind(|(_, other)| other.answer == orphan.answer);
+        let alone = Duration::from_secs(CLAIM_SECONDS - 1);
+        assert!(before.is_none_or(|(at, _)| at.elapsed() >= alone), "two were given the same");
+        given.push((Instant::now(), orphan));
+    }
 }
 
 pub(super) async fn groups_are_listed_by_prefix_and_cursor(stores: Stores) {

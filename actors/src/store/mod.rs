@@ -72,10 +72,27 @@ pub struct Append {
     pub group: GroupName,
     /// The event, encoded without its `seq`.
     pub body: ByteString,
-    /// The message's id, kept with `once` so that a repetition can be acknowledged alike.
+    /// The message's id. In the log it tells the message's place ([`MessageId::at`]); with `once` it is kept, so that a
+    /// repetition can be acknowledged alike.
     pub message: Option<MessageId>,
     /// Makes it once-only.
     pub once: Option<Once>,
+    /// The node that owes the message an answer, if it is a question. The debt is noted in the same step, unless the assistant is
+    /// off in this group: if no answer is begun within [`ANSWER_LEASE_SECONDS`], it is an orphan of the id
+    /// [`AnswerId::owed_to`].
+    pub owes: Option<NodeId>,
+}
+
+impl Append {
+    /// The event as it lies in the log at `seq`, and the message's id.
+    pub fn logged(&self, seq: u64) -> (StoredEvent, Option<MessageId>) {
+        let id = self.message.as_ref().map(|message| message.at(seq));
+        let body = match (&self.message, &id) {
+            (Some(message), Some(id)) => self.body.replacen(message.as_str(), id.as_str(), 1).into(),
+            _ => self.body.clone(),
+        };
+        (StoredEvent { seq, body }, id)
+    }
 }
 
 /// How an append went.
@@ -87,6 +104,8 @@ pub enum Appended {
         epoch: Epoch,
         /// Its place there.
         seq: u64,
+        /// Whether it is owed an answer.
+        owed: bool,
     },
     /// It was there already.
     Again {
@@ -94,8 +113,8 @@ pub enum Appended {
         seq: u64,
         /// The id that it was given.
         message: Option<MessageId>,
-        /// Whether its answer has been begun ([`AnswerRecords::begin`]).
-        answered: bool,
+        /// Whether its answer is still owed: nobody has begun it ([`AnswerRecords::begin`]).
+        owed: bool,
     },
     /// The id is known with another content.
     Conflict,
@@ -260,30 +279,49 @@ pub enum Ended {
         /// Its place there.
         seq: u64,
     },
+    /// The store knows nothing of it: it has lost the answer, or forgotten the end. The log tells which.
+    Unknown,
+}
+
+/// How renewing an answer's lease went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewed {
+    /// It is still this writer's.
+    Held,
+    /// Somebody else has ended the answer.
+    Ended,
+    /// As [`Ended::Unknown`], or less is known of its text than was saved.
+    Unknown,
 }
 
 /// How long an answer's lease lasts without renewal, in seconds. With one second between looks at the leases this
 /// keeps what is promised, 15 s from a writer's death to `interrupted`.
 pub const ANSWER_LEASE_SECONDS: u64 = 8;
 
+/// How long whoever was given an orphan has it for itself, in seconds: it is read and ended in much less.
+pub const CLAIM_SECONDS: u64 = 3;
+
 /// The leases of answers under way. An end exists only by one atomic step: running to ended, plus the append.
 #[async_trait]
 pub trait AnswerRecords: Send + Sync {
-    /// Notes that an answer is under way. `once` names the message's once-only key (scope, id): `false` means that its answer was begun before.
+    /// Notes that an answer is under way, with its text so far. `once` names the message's once-only key (scope, id): `false`
+    /// means that the answer has ended, or was begun before, by another node or under another id.
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool>;
-    /// Notes that the answer is being written, and tells the other nodes, unless somebody has ended it.
-    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()>;
-    /// Renews the lease, saves more text and tells it to the other nodes, in one step: what is saved is what was told. `false`: somebody else has ended the answer. After an error the same text
-    /// is to be given again, with what has followed it; it is not saved twice. Renew at least every 4 s.
-    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool>;
-    /// Ends the answer with `body` in its group's log. An answer that the store does not know (it came back empty) counts as running.
+    /// Notes that the answer is being written, as its `start` says, and tells the other nodes, unless somebody has ended it.
+    async fn start(&self, record: &AnswerRecord) -> StoreResult<()>;
+    /// Renews the lease, saves more text and tells it to the other nodes, in one step: what is saved is what was told. After an
+    /// error the same text is to be given again, with what has followed it; it is not saved twice. Renew at least every 4 s.
+    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed>;
+    /// Ends the answer with `body` in its group's log.
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended>;
-    /// The answers that are being written for these groups.
+    /// The answers that are being written for these groups, at most some hundreds of each: the others are found when they are
+    /// heard of.
     async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>>;
     /// One answer, unless it is not known or has ended.
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>>;
-    /// Answers whose lease has run out.
-    async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>>;
+    /// An answer whose lease has run out, or that is owed and was not begun, if there is one. Nobody else is given the same one
+    /// for [`CLAIM_SECONDS`].
+    async fn orphan(&self) -> StoreResult<Option<AnswerRecord>>;
 }
 
 /// What a heartbeat found.

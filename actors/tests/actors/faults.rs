@@ -168,8 +168,8 @@ impl AnswerRecords for Faulty {
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
         self.faults.on("begin", &record.answer, self.inner.answers.begin(record, once)).await
     }
-    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()> {
-        self.faults.on("start", answer, self.inner.answers.start(answer, start)).await
+    async fn start(&self, record: &AnswerRecord) -> StoreResult<()> {
+        self.faults.on("start", &record.answer, self.inner.answers.start(record)).await
     }
     async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>> {
         self.faults.on("running", names(groups), self.inner.answers.running(groups)).await
@@ -177,14 +177,14 @@ impl AnswerRecords for Faulty {
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
         self.faults.on("find", answer, self.inner.answers.find(answer)).await
     }
-    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {
+    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
         self.faults.on("renew", answer, self.inner.answers.renew(answer, more)).await
     }
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
         self.faults.on("end", answer, self.inner.answers.end(answer, group, body)).await
     }
-    async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>> {
-        self.faults.on("orphans", "", self.inner.answers.orphans()).await
+    async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
+        self.faults.on("orphan", "", self.inner.answers.orphan()).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::support::*;
 async fn elsewhere(world: &World, name: &str, text: &str) -> u64 {
     let name = group(name);
     let body = format!("{{\"type\":\"message\",\"group\":\"{name}\",\"message\":{{\"text\":\"{text}\"}}}}");
-    let append = Append { group: name, body: body.into(), message: None, once: None };
+    let append = Append { group: name, body: body.into(), message: None, once: None, owes: None };
     match world.stores.logs.append(append).await.expect("logged") {
         Appended::New { seq, .. } => seq,
         other => panic!("{other:?}"),

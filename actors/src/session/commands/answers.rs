@@ -9,10 +9,10 @@ use crate::orders::{self, Outcome};
 use crate::protocol::{ErrorCode, Logged, Refusal};
 use crate::services::PATIENCE;
 use crate::session::Reply;
-use crate::store::{Concerned, PageSize, Told};
+use crate::store::{AnswerRecord, Concerned, PageSize, Told};
 
-/// How a log is searched for the message of an `answer.retry`.
-const SEARCH: PageSize = PageSize { events: 200, bytes: 4 * 1024 * 1024 };
+/// The message of an `answer.retry`, and no more.
+const ONE: PageSize = PageSize { events: 1, bytes: 1 };
 
 impl Work {
     pub(super) async fn cancel(&self, answer: AnswerId, reply: Reply) {
@@ -51,47 +51,61 @@ impl Work {
 
     async fn try_retry(&self, message: MessageId) -> Result<Ask, Refusal> {
         let asked_at = Instant::now();
-        for group in self.services.roster.groups_of(&self.session) {
-            if !message.may_belong_to(&group) {
-                continue;
-            }
-            if let Some((seq, question)) = self.find(&group, &message).await? {
-                let admitted = self.admit(&group, &question, true).await?;
-                return Ok(Ask {
-                    user: self.socket.access.user().clone(),
-                    group,
-                    message,
-                    seq,
-                    question,
-                    context: self.socket.access.context().map(str::to_owned),
-                    once: None,
-                    past_cache: true,
-                    permit: admitted.permit,
-                    slot: admitted.slot,
-                    asked_at,
-                });
-            }
+        let Some((group, seq, question)) = self.find(&message).await? else {
+            return Err(Refusal::new(ErrorCode::NotFound, "no such message in your groups"));
+        };
+        let info = self.services.stores.groups.info(&group).await;
+        if info.map_err(|error| self.store_failed("read", &error))?.is_some_and(|group| !group.assistant) {
+            return Err(Refusal::new(ErrorCode::NotAllowed, "a person answers in this group; the assistant is off"));
         }
-        Err(Refusal::new(ErrorCode::NotFound, "no such message in your groups"))
+        let admitted = self.admit(&group, &question, true).await?;
+        let record = AnswerRecord {
+            answer: AnswerId::random(),
+            group,
+            message,
+            node: self.services.roster.node().clone(),
+            text: String::new(),
+            start: None,
+        };
+        // Before the acknowledgement: what was acknowledged ends, whatever becomes of this node.
+        if let Err(error) = self.services.stores.answers.begin(&record, None).await {
+            self.refund(admitted.permit).await;
+            return Err(self.store_failed("answer_begin", &error));
+        }
+        let AnswerRecord { answer, group, message, .. } = record;
+        Ok(Ask {
+            answer,
+            begun: true,
+            user: self.socket.access.user().clone(),
+            group,
+            message,
+            seq,
+            question,
+            context: self.socket.access.context().map(str::to_owned),
+            once: None,
+            past_cache: true,
+            permit: admitted.permit,
+            slot: admitted.slot,
+            asked_at,
+        })
     }
 
-    /// Looks for a message in a group's log, newest first.
-    async fn find(&self, group: &GroupName, wanted: &MessageId) -> Result<Option<(u64, String)>, Refusal> {
-        let mut before = None;
-        loop {
-            let page = self.services.stores.logs.read_before(group, before, SEARCH).await;
-            let page = page.map_err(|error| self.store_failed("read", &error))?;
-            for event in page.events.iter().rev().filter(|event| event.body.contains(wanted.as_str())) {
-                if let Ok(Logged::Message { message, .. }) = serde_json::from_str::<Logged>(&event.body)
-                    && message.id == *wanted
-                {
-                    return Ok(Some((event.seq, message.text)));
-                }
+    /// Looks a message up in the logs of the session's groups. Its id tells which group and where, so one event is read.
+    async fn find(&self, wanted: &MessageId) -> Result<Option<(GroupName, u64, String)>, Refusal> {
+        let Some(seq) = wanted.seq() else { return Ok(None) };
+        for group in self.services.roster.groups_of(&self.session) {
+            if !wanted.may_belong_to(&group) {
+                continue;
             }
-            match page.events.first() {
-                Some(first) if page.more => before = Some(first.seq),
-                _ => return Ok(None),
+            let page = self.services.stores.logs.read_after(&group, seq.saturating_sub(1), ONE).await;
+            let page = page.map_err(|error| self.store_failed("read", &error))?;
+            if let Some(event) = page.events.first().filter(|event| event.seq == seq)
+                && let Ok(Logged::Message { message, .. }) = serde_json::from_str::<Logged>(&event.body)
+                && message.id == *wanted
+            {
+                return Ok(Some((group, seq, message.text)));
             }
         }
+        Ok(None)
     }
 }

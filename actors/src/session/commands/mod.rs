@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::{Effect, Reply};
 use crate::answers::{Ask, Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
-use crate::limiter::{Admit, Caller, Permit, Refund};
+use crate::limiter::{Admit, Caller, Permit, Refund, Settle};
 use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;
@@ -101,6 +101,11 @@ impl Work {
         _ = self.services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
 
+    /// What was reserved for an answer that nobody is asked for is given back; the request counts.
+    async fn settle_unasked(&self, permit: Permit) {
+        _ = self.services.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
+    }
+
     async fn deliver(&self, deliver: Deliver) {
         if let Err(error) = self.services.deliver(deliver).await {
             // The next event of the group shows the gap.
@@ -121,6 +126,7 @@ impl Work {
 
     async fn ask(&self, ask: Ask) {
         if let Err(error) = self.services.answers.send(ask).timeout(PATIENCE).await {
+            // It is owed: whoever finds that nobody began it ends it.
             log::error!("question not taken session={} error={error}", self.session);
         }
     }

@@ -5,11 +5,11 @@ use tokio::time::Instant;
 
 use super::Work;
 use crate::answers::Ask;
-use crate::ids::{GroupName, MessageId};
+use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::messages::*;
 use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
 use crate::session::Reply;
-use crate::store::{Append, Appended, ONCE_SECONDS, Once, StoredEvent};
+use crate::store::{Append, Appended, ONCE_SECONDS, Once};
 
 struct Sent {
     group: GroupName,
@@ -75,15 +75,20 @@ impl Work {
         };
         let id = message.id.clone();
         let body = Logged::Message { group: group.clone(), message }.encode();
-        let append =
-            Append { group: group.clone(), body: body.clone(), message: Some(id.clone()), once: Some(once.clone()) };
-        let (seq, message, deliver, answered) = match self.services.stores.logs.append(append).await {
-            Ok(Appended::New { epoch, seq }) => {
+        let append = Append {
+            group: group.clone(),
+            body,
+            message: Some(id),
+            once: Some(once.clone()),
+            owes: assistant.then(|| self.services.roster.node().clone()),
+        };
+        let (seq, message, deliver, owed) = match self.services.stores.logs.append(append.clone()).await {
+            Ok(Appended::New { epoch, seq, owed }) => {
                 self.services.metrics.logged.inc();
-                let deliver = Deliver { group: group.clone(), epoch, event: StoredEvent { seq, body } };
-                (seq, Some(id), Some(deliver), false)
+                let (event, message) = append.logged(seq);
+                (seq, message, Some(Deliver { group: group.clone(), epoch, event }), owed)
             }
-            Ok(Appended::Again { seq, message, answered }) => (seq, message, None, answered),
+            Ok(Appended::Again { seq, message, owed }) => (seq, message, None, owed),
             Ok(Appended::Conflict) => {
                 self.refund(admitted.permit).await;
                 return Err(reused_id());
@@ -94,7 +99,9 @@ impl Work {
             }
         };
         let ask = match (admitted.slot, &message) {
-            (slot @ Some(_), Some(message)) if !answered => Some(Ask {
+            (slot @ Some(_), Some(message)) if owed => Some(Ask {
+                answer: AnswerId::owed_to(message),
+                begun: false,
                 user: self.socket.access.user().clone(),
                 group: group.clone(),
                 message: message.clone(),
@@ -115,7 +122,13 @@ impl Work {
                 self.refund(admitted.permit).await;
                 None
             }
-            false => admitted.permit.left().near_their_end(),
+            false => {
+                if assistant && ask.is_none() {
+                    // A person has taken over: nobody is asked.
+                    self.settle_unasked(admitted.permit.clone()).await;
+                }
+                admitted.permit.left().near_their_end()
+            }
         };
         Ok(Sent { group, seq, message, deliver, ask, limits })
     }

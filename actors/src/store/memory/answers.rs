@@ -1,3 +1,4 @@
+use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,11 +8,12 @@ use tokio::time::Instant;
 use super::state::{Answer, MemoryStore};
 use crate::ids::{AnswerId, GroupName};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
-    StoreResult,
+    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
+    Renewed, StoreResult,
 };
 
 const LEASE: Duration = Duration::from_secs(ANSWER_LEASE_SECONDS);
+const CLAIM: Duration = Duration::from_secs(CLAIM_SECONDS);
 const RUNNING: Duration = Duration::from_secs(RECORD_SECONDS);
 const ENDED: Duration = Duration::from_secs(ENDED_SECONDS);
 
@@ -20,8 +22,10 @@ impl AnswerRecords for MemoryStore {
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
         let mut state = self.lock();
         let now = Instant::now();
-        if let Some(Answer::Ended { .. }) = state.answers.get(&record.answer, now) {
-            return Ok(false);
+        match state.answers.get(&record.answer, now) {
+            Some(Answer::Ended { .. }) => return Ok(false),
+            Some(Answer::Running { record: other, .. }) if other.node != record.node => return Ok(false),
+            _ => {}
         }
         if let Some(known) = once.and_then(|once| state.known(once, now)) {
             if known.answered.as_ref().is_some_and(|answer| *answer != record.answer) {
@@ -34,31 +38,36 @@ impl AnswerRecords for MemoryStore {
         Ok(true)
     }
 
-    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()> {
-        if let Some(Answer::Running { record, .. }) = self.lock().answers.renew(answer, None, Instant::now()) {
-            record.start = Some(start.clone());
+    async fn start(&self, record: &AnswerRecord) -> StoreResult<()> {
+        match self.lock().answers.renew(&record.answer, None, Instant::now()) {
+            Some(Answer::Owed { record: known, .. } | Answer::Running { record: known, .. }) => {
+                known.start.clone_from(&record.start);
+            }
+            Some(Answer::Ended { .. }) | None => {}
         }
         Ok(())
     }
 
-    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {
+    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
         let now = Instant::now();
-        match self.lock().answers.renew(answer, None, now) {
+        Ok(match self.lock().answers.renew(answer, None, now) {
             Some(Answer::Running { record, lease }) => {
                 record.text.push_str(more);
                 *lease = now + LEASE;
-                Ok(true)
+                Renewed::Held
             }
-            Some(Answer::Ended { .. }) => Ok(false),
-            None => Ok(true),
-        }
+            Some(Answer::Ended { .. }) => Renewed::Ended,
+            Some(Answer::Owed { .. }) | None => Renewed::Unknown,
+        })
     }
 
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
         let mut state = self.lock();
         let now = Instant::now();
-        if let Some(Answer::Ended { seq }) = state.answers.get(answer, now) {
-            return Ok(Ended::Before { seq: *seq });
+        match state.answers.get(answer, now) {
+            Some(Answer::Ended { seq }) => return Ok(Ended::Before { seq: *seq }),
+            None => return Ok(Ended::Unknown),
+            Some(Answer::Owed { .. } | Answer::Running { .. }) => {}
         }
         let head = state.append(group, body, now);
         state.answers.put(answer.clone(), Answer::Ended { seq: head.seq }, now + ENDED, now);
@@ -73,7 +82,7 @@ impl AnswerRecords for MemoryStore {
             _ => None,
         };
         let state = self.lock();
-        Ok(state.answers.from::<str>(std::ops::Bound::Unbounded, Instant::now()).filter_map(started).collect())
+        Ok(state.answers.from::<str>(Bound::Unbounded, Instant::now()).filter_map(started).collect())
     }
 
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
@@ -83,13 +92,20 @@ impl AnswerRecords for MemoryStore {
         })
     }
 
-    async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>> {
+    async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
         let now = Instant::now();
-        let lapsed = |(_, answer, _): (&AnswerId, &Answer, Instant)| match answer {
-            Answer::Running { record, lease } if *lease <= now => Some(record.clone()),
+        let lapsed = |(id, answer, _): (&AnswerId, &Answer, Instant)| match answer {
+            Answer::Owed { lease, .. } | Answer::Running { lease, .. } if *lease <= now => Some(id.clone()),
             _ => None,
         };
-        let state = self.lock();
-        Ok(state.answers.from::<str>(std::ops::Bound::Unbounded, now).filter_map(lapsed).collect())
+        let mut state = self.lock();
+        let Some(id) = state.answers.from::<str>(Bound::Unbounded, now).find_map(lapsed) else { return Ok(None) };
+        Ok(match state.answers.renew(&id, None, now) {
+            Some(Answer::Owed { record, lease } | Answer::Running { record, lease }) => {
+                *lease = now + CLAIM;
+                Some(record.clone())
+            }
+            _ => None,
+        })
     }
 }

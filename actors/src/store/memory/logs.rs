@@ -18,25 +18,32 @@ impl Logs for MemoryStore {
         if let Some(once) = &append.once
             && let Some(known) = state.known(once, now)
         {
-            return Ok(again(known, once));
+            let again = again(known, once);
+            return Ok(state.with_debt(again, now));
         }
-        let head = state.append(&append.group, append.body, now);
+        let seq = state.group(&append.group, now).seq + 1;
+        let (event, message) = append.logged(seq);
+        let head = state.append(&append.group, event.body, now);
+        let owed = state.owe(&append, message.as_ref(), now);
         if let Some(once) = append.once {
             let known = Known {
                 fingerprint: once.fingerprint,
                 group: append.group,
                 epoch: head.epoch.clone(),
                 seq: head.seq,
-                message: append.message,
+                message,
                 answered: None,
+                owes: owed,
             };
             state.once.put((once.scope, once.id), known, now + std::time::Duration::from_secs(once.seconds), now);
         }
-        Ok(Appended::New { epoch: head.epoch, seq: head.seq })
+        Ok(Appended::New { epoch: head.epoch, seq: head.seq, owed })
     }
 
     async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
-        Ok(self.lock().known(once, Instant::now()).map(|known| again(known, once)))
+        let (mut state, now) = (self.lock(), Instant::now());
+        let known = state.known(once, now).map(|known| again(known, once));
+        Ok(known.map(|known| state.with_debt(known, now)))
     }
 
     async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {
@@ -66,7 +73,7 @@ fn again(known: &Known, once: &Once) -> Appended {
     if known.fingerprint != once.fingerprint {
         return Appended::Conflict;
     }
-    Appended::Again { seq: known.seq, message: known.message.clone(), answered: known.answered.is_some() }
+    Appended::Again { seq: known.seq, message: known.message.clone(), owed: known.owes }
 }
 
 /// The first events that fit, at least one, and whether there are more.

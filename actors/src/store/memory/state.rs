@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{Expiring, MemoryOptions};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId};
 use crate::protocol::{self, LogHead};
-use crate::store::{AnswerRecord, LogState, Once, StoredEvent};
+use crate::store::{ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, LogState, Once, RECORD_SECONDS, StoredEvent};
 
 /// Groups, logs, once-only ids and answers under one lock, since ending an answer touches all of them in one step.
 pub struct MemoryStore {
@@ -42,10 +42,14 @@ pub(super) struct Known {
     pub(super) seq: u64,
     pub(super) message: Option<MessageId>,
     pub(super) answered: Option<AnswerId>,
+    /// Its answer was owed when it was logged.
+    pub(super) owes: bool,
 }
 
 /// An answer's state.
 pub(super) enum Answer {
+    /// Owed, and to be begun until the lease ends.
+    Owed { record: AnswerRecord, lease: Instant },
     /// Under way until the lease ends.
     Running { record: AnswerRecord, lease: Instant },
     /// Ended, at this place in its group's log.
@@ -108,6 +112,38 @@ impl State {
             group.events.pop_front();
         }
         LogHead { epoch: group.epoch.clone(), seq: group.seq }
+    }
+
+    /// Notes the answer that a message is owed, if it is and the assistant is on. Whether it was.
+    pub(super) fn owe(&mut self, append: &Append, message: Option<&MessageId>, now: Instant) -> bool {
+        let (Some(node), Some(message)) = (&append.owes, message) else { return false };
+        if !self.groups.get(&append.group, now).is_some_and(|group| group.assistant) {
+            return false;
+        }
+        let answer = AnswerId::owed_to(message);
+        let record = AnswerRecord {
+            answer: answer.clone(),
+            group: append.group.clone(),
+            message: message.clone(),
+            node: node.clone(),
+            text: String::new(),
+            start: None,
+        };
+        let owed = Answer::Owed { record, lease: now + Duration::from_secs(ANSWER_LEASE_SECONDS) };
+        self.answers.put(answer, owed, now + Duration::from_secs(RECORD_SECONDS), now);
+        true
+    }
+
+    /// What is known of a message, with whether it is owed its answer still.
+    pub(super) fn with_debt(&self, known: Appended, now: Instant) -> Appended {
+        match known {
+            Appended::Again { seq, message: Some(message), owed: true } => {
+                let answer = self.answers.get(&AnswerId::owed_to(&message), now);
+                let owed = matches!(answer, Some(Answer::Owed { .. }));
+                Appended::Again { seq, message: Some(message), owed }
+            }
+            other => other,
+        }
     }
 
     /// The group as it is to be read; nothing is made or renewed.

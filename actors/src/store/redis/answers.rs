@@ -14,17 +14,22 @@ use crate::django::Kind;
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
 use crate::protocol::CacheStatus;
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
-    StoreResult, Told,
+    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once,
+    RECORD_SECONDS, Renewed, StoreResult, Told,
 };
 
-/// After Redis came back, its writers need a moment to renew their leases before anybody may call them dead. Together
+/// After Redis took writes again, its writers need a moment to renew their leases before anybody may call them dead. Together
 /// with the lease it stays below the protocol's 15 s.
 const GRACE: Duration = Duration::from_secs(5);
-/// Groups in one script run.
+/// Groups in one script run, answers of each that are read, and answers after which no other group is begun: a few
+/// milliseconds of the server's time.
 const GROUPS: usize = 500;
-/// Orphans that are given back at once; the rest comes the next time.
-const ORPHANS: usize = 100;
+const OF_A_GROUP: usize = 500;
+const ENOUGH: usize = 500;
+/// Bytes of text in one reply: far less than a call's budget carries, on a busy machine too.
+const PIECE: usize = 128 * 1024;
+/// Leases of answers that are no more, passed over in one run.
+const GONE: usize = 1_000;
 
 /// Leases of answers: a hash and a text for each, and a sorted set of all by the end of their leases.
 pub struct RedisAnswers {
@@ -37,23 +42,33 @@ pub struct RedisAnswers {
     renew: Script,
     running: Script,
     find: Script,
-    orphans: Script,
+    orphan: Script,
     /// What this node is writing, as far as it is saved. A renewal says by it where its text belongs, so that it may be
-    /// repeated, and rewrites the whole when Redis came back empty. What is no longer renewed leaves by itself.
+    /// repeated. What is no longer renewed leaves by itself.
     own: Cache<AnswerId, Arc<Own>>,
 }
 
 #[derive(Clone)]
 struct Own {
+    /// Without its text.
     record: AnswerRecord,
-    /// Unicode scalar values of its text.
+    /// Bytes of its text that are saved, and Unicode scalar values of them.
+    saved: usize,
     chars: usize,
     /// The store, and so the other nodes, know of its start.
     started: bool,
 }
 
-/// What the scripts tell of an answer: id, group, message, node, text, model, how it came about.
-type Row = (String, String, String, String, String, String, String);
+impl Own {
+    fn new(record: &AnswerRecord) -> Self {
+        let (saved, chars) = (record.text.len(), record.text.chars().count());
+        Self { record: AnswerRecord { text: String::new(), ..record.clone() }, saved, chars, started: false }
+    }
+}
+
+/// What the scripts tell of an answer: id, group, message, node, model, how it came about, bytes of its text, and those of
+/// them that came along.
+type Row = (String, String, String, String, String, String, usize, Vec<u8>);
 
 impl RedisAnswers {
     pub(super) fn new(database: Database, scripts: Arc<LogScripts>, options: &RedisOptions) -> Self {
@@ -66,31 +81,14 @@ impl RedisAnswers {
             renew: Script::new(include_str!("scripts/renew.lua")),
             running: Script::new(include_str!("scripts/running.lua")),
             find: Script::new(include_str!("scripts/find.lua")),
-            orphans: Script::new(include_str!("scripts/orphans.lua")),
+            orphan: Script::new(include_str!("scripts/orphan.lua")),
             own: Cache::builder().time_to_idle(Duration::from_secs(ENDED_SECONDS)).build(),
         }
     }
 
-    async fn write(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
-        let keys = &self.scripts.keys;
-        let mut call = self.begin.prepare_invoke();
-        call.key(keys.answer(&record.answer)).key(keys.answer_text(&record.answer)).key(keys.answers());
-        if let Some(once) = once {
-            call.key(keys.once(once));
-        }
-        call.arg(record.answer.as_str())
-            .arg(ANSWER_LEASE_SECONDS)
-            .arg(RECORD_SECONDS)
-            .arg(record.group.as_str())
-            .arg(record.message.as_str())
-            .arg(record.node.as_str())
-            .arg(&record.text);
-        self.database.script(&call).await
-    }
-
-    /// Tells that an answer of this node is being written. 1, 0 when it has ended, -1 when it is not known.
-    async fn write_start(&self, record: &AnswerRecord) -> StoreResult<i8> {
-        let AnswerRecord { answer, group, message, start: Some(start), .. } = record else { return Ok(1) };
+    /// Tells that an answer is being written. Whether it is, as far as the store knows.
+    async fn write_start(&self, record: &AnswerRecord) -> StoreResult<bool> {
+        let AnswerRecord { answer, group, message, start: Some(start), .. } = record else { return Ok(false) };
         let keys = &self.scripts.keys;
         let told = Told::Started {
             group: group.clone(),
@@ -102,7 +100,8 @@ impl RedisAnswers {
         call.key(keys.answering(group)).arg(answer.as_str()).arg(RECORD_SECONDS).arg(&start.model);
         call.arg(start.cache.as_str()).arg(&self.scripts.channel);
         self.add_told(&mut call, Some(&told));
-        self.database.script(&call).await
+        let state: i8 = self.database.script(&call).await?;
+        Ok(state > 0)
     }
 
     /// What the other nodes are told, the outbox, and what goes there.
@@ -122,106 +121,135 @@ impl RedisAnswers {
         };
     }
 
-    /// Makes the store know an answer of this node, and its start. `false`: it has ended.
-    async fn restore(&self, own: &mut Own) -> StoreResult<bool> {
-        if !self.write(&own.record, None).await? {
-            return Ok(false);
+    /// An answer that is being written, with a piece of its text.
+    async fn piece(&self, answer: &AnswerId, from: usize) -> StoreResult<Option<Row>> {
+        let keys = &self.scripts.keys;
+        let mut call = self.find.key(keys.answer(answer));
+        call.key(keys.answer_text(answer)).arg(answer.as_str()).arg(from).arg(PIECE);
+        self.database.script::<Option<Row>>(&call).await
+    }
+
+    /// The record that a row begins, with the rest of its text, one piece after the other. `None`: it has ended meanwhile, or
+    /// is no answer.
+    async fn whole(&self, row: Row) -> StoreResult<Option<AnswerRecord>> {
+        let (answer, group, message, node, model, cache, length, mut text) = row;
+        let answer = AnswerId::from(answer.as_str());
+        while text.len() < length {
+            let Some((.., more)) = self.piece(&answer, text.len()).await? else { return Ok(None) };
+            if more.is_empty() {
+                break;
+            }
+            text.extend(more);
         }
-        let state = self.write_start(&own.record).await?;
-        own.started = state > 0;
-        Ok(state != 0)
+        let Ok(group) = GroupName::parse(&group) else { return Ok(None) };
+        Ok(Some(AnswerRecord {
+            answer,
+            group,
+            message: MessageId::from(message.as_str()),
+            node: NodeId::from(node.as_str()),
+            text: as_far_as_whole(text),
+            start: CacheStatus::parse(&cache).map(|cache| AnswerStart { model, cache }),
+        }))
     }
 }
 
-fn record((answer, group, message, node, text, model, cache): Row) -> Option<AnswerRecord> {
-    let start = CacheStatus::parse(&cache).map(|cache| AnswerStart { model, cache });
-    Some(AnswerRecord {
-        answer: AnswerId::from(answer.as_str()),
-        group: GroupName::parse(&group).ok()?,
-        message: MessageId::from(message.as_str()),
-        node: NodeId::from(node.as_str()),
-        text,
-        start,
+/// A text that may have been read while it grew, and so end within a character.
+fn as_far_as_whole(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let whole = error.utf8_error().valid_up_to();
+        let mut bytes = error.into_bytes();
+        bytes.truncate(whole);
+        String::from_utf8(bytes).unwrap_or_default()
     })
 }
 
 #[async_trait]
 impl AnswerRecords for RedisAnswers {
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
-        let begun = self.write(record, once).await;
-        // Also what could not be written now: the first renewal that gets through writes it.
-        if !matches!(begun, Ok(false)) {
-            let own = Own { record: record.clone(), chars: record.text.chars().count(), started: false };
-            self.own.insert(record.answer.clone(), Arc::new(own));
+        let keys = &self.scripts.keys;
+        let mut call = self.begin.prepare_invoke();
+        call.key(keys.answer(&record.answer)).key(keys.answer_text(&record.answer)).key(keys.answers());
+        if let Some(once) = once {
+            call.key(keys.once(once));
         }
-        begun
+        call.arg(record.answer.as_str())
+            .arg(ANSWER_LEASE_SECONDS)
+            .arg(RECORD_SECONDS)
+            .arg(record.group.as_str())
+            .arg(record.message.as_str())
+            .arg(record.node.as_str())
+            .arg(&record.text);
+        let begun: bool = self.database.script(&call).await?;
+        if begun {
+            self.own.insert(record.answer.clone(), Arc::new(Own::new(record)));
+        }
+        Ok(begun)
     }
 
-    async fn start(&self, answer: &AnswerId, start: &AnswerStart) -> StoreResult<()> {
-        let Some(mut own) = self.own.get(answer) else { return Ok(()) };
-        let known = Arc::make_mut(&mut own);
-        known.record.start = Some(start.clone());
-        // Also what cannot be told now: the first renewal that gets through tells it.
-        self.own.insert(answer.clone(), Arc::new(known.clone()));
-        match self.write_start(&known.record).await? {
-            state if state < 0 => _ = self.restore(known).await?,
-            state => known.started = state > 0,
+    async fn start(&self, record: &AnswerRecord) -> StoreResult<()> {
+        let own = self.own.get(&record.answer).map(|mut own| {
+            Arc::make_mut(&mut own).record.start.clone_from(&record.start);
+            // Also what cannot be told now: the first renewal that gets through tells it.
+            self.own.insert(record.answer.clone(), own.clone());
+            own
+        });
+        let started = self.write_start(record).await?;
+        if let Some(mut own) = own {
+            Arc::make_mut(&mut own).started = started;
+            self.own.insert(record.answer.clone(), own);
         }
-        self.own.insert(answer.clone(), own);
         Ok(())
     }
 
-    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<bool> {
+    async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
+        // What was never begun here is not known there.
+        let Some(mut own) = self.own.get(answer) else { return Ok(Renewed::Unknown) };
         let keys = &self.scripts.keys;
-        let own = self.own.get(answer);
-        let saved = own.as_ref().map_or(0, |own| own.record.text.len());
         let mut call = self.renew.prepare_invoke();
         call.key(keys.answer(answer)).key(keys.answer_text(answer)).key(keys.answers());
-        call.arg(answer.as_str()).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS).arg(saved);
-        // Without knowing what was saved before, only the lease can be renewed.
-        call.arg(if own.is_some() { more } else { "" });
-        let told = own.as_ref().filter(|own| own.record.start.is_some() && !more.is_empty()).map(|own| {
+        call.arg(answer.as_str()).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS).arg(own.saved).arg(more);
+        let told = (own.record.start.is_some() && !more.is_empty()).then(|| {
             let (group, answer) = (own.record.group.clone(), answer.clone());
             Told::Grew { group, answer, offset: own.chars, text: more.into() }
         });
         call.arg(&self.scripts.channel);
         self.add_told(&mut call, told.as_ref());
         let state: i8 = self.database.script(&call).await?;
-        let Some(mut own) = own else { return Ok(state != 0) };
-        if state == 0 {
+        if state <= 0 {
             self.own.invalidate(answer);
-            return Ok(false);
+            return Ok(if state == 0 { Renewed::Ended } else { Renewed::Unknown });
         }
         let known = Arc::make_mut(&mut own);
-        known.record.text.push_str(more);
+        known.saved += more.len();
         known.chars += more.chars().count();
-        if (state < 0 || (known.record.start.is_some() && !known.started)) && !self.restore(known).await? {
-            self.own.invalidate(answer);
-            return Ok(false);
+        if known.record.start.is_some() && !known.started {
+            known.started = self.write_start(&known.record).await.unwrap_or(false);
         }
         self.own.insert(answer.clone(), own);
-        Ok(true)
+        Ok(Renewed::Held)
     }
 
     async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>> {
         let keys = &self.scripts.keys;
-        let mut found = Vec::new();
-        for groups in groups.chunks(GROUPS) {
+        let (mut found, mut left) = (Vec::new(), groups);
+        while !left.is_empty() {
             let mut call = self.running.prepare_invoke();
-            groups.iter().for_each(|group| _ = call.key(keys.answering(group)));
-            call.arg(keys.answer_prefix());
-            let rows: Vec<Row> = self.database.script(&call).await?;
-            found.extend(rows.into_iter().filter_map(record));
+            left.iter().take(GROUPS).for_each(|group| _ = call.key(keys.answering(group)));
+            call.arg(keys.answer_prefix()).arg(OF_A_GROUP).arg(ENOUGH).arg(PIECE);
+            let (looked_at, rows): (usize, Vec<Row>) = self.database.script(&call).await?;
+            left = left.get(looked_at.max(1)..).unwrap_or_default();
+            for row in rows {
+                found.extend(self.whole(row).await?);
+            }
         }
         Ok(found)
     }
 
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
-        let keys = &self.scripts.keys;
-        let mut call = self.find.key(keys.answer(answer));
-        call.key(keys.answer_text(answer)).arg(answer.as_str());
-        let rows: Vec<Row> = self.database.script(&call).await?;
-        Ok(rows.into_iter().find_map(record))
+        match self.piece(answer, 0).await? {
+            Some(row) => self.whole(row).await,
+            None => Ok(None),
+        }
     }
 
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
@@ -241,17 +269,20 @@ impl AnswerRecords for RedisAnswers {
         match reply.word.as_str() {
             "now" => Ok(Ended::Now { epoch: reply.take_epoch()?, seq: reply.take()? }),
             "before" => Ok(Ended::Before { seq: reply.take()? }),
+            "unknown" => Ok(Ended::Unknown),
             other => Err(wrong(other)),
         }
     }
 
-    async fn orphans(&self) -> StoreResult<Vec<AnswerRecord>> {
+    async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
         if self.database.available_for().is_some_and(|time| time < GRACE) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let mut call = self.orphans.key(self.scripts.keys.answers());
-        call.arg(self.scripts.keys.answer_prefix()).arg(ORPHANS);
-        let found: Vec<Row> = self.database.script(&call).await?;
-        Ok(found.into_iter().filter_map(record).collect())
+        let mut call = self.orphan.key(self.scripts.keys.answers());
+        call.arg(self.scripts.keys.answer_prefix()).arg(CLAIM_SECONDS).arg(GONE);
+        match self.database.script::<Option<Row>>(&call).await? {
+            Some(row) => self.whole(row).await,
+            None => Ok(None),
+        }
     }
 }

@@ -6,10 +6,13 @@ use redis::{Script, ScriptInvocation};
 use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
-use crate::ids::{Epoch, GroupName, MessageId};
+use crate::ids::{Epoch, GroupName, MessageId, NodeId};
 use crate::layer::NodeKey;
 use crate::protocol::LogHead;
-use crate::store::{Append, Appended, LogState, Logs, Once, Page, PageSize, StoreError, StoreResult, StoredEvent};
+use crate::store::{
+    ANSWER_LEASE_SECONDS, Append, Appended, LogState, Logs, Once, Page, PageSize, RECORD_SECONDS, StoreError,
+    StoreResult, StoredEvent,
+};
 
 /// Groups in one script run: a few milliseconds of the server's time.
 const BATCH: usize = 500;
@@ -138,12 +141,12 @@ pub(super) fn wrong(reason: &str) -> StoreError {
 fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
     let mut reply = Reply::read(reply)?;
     Ok(Some(match reply.word.as_str() {
-        "new" => Appended::New { epoch: reply.take_epoch()?, seq: reply.take()? },
+        "new" => Appended::New { epoch: reply.take_epoch()?, seq: reply.take()?, owed: reply.take()? },
         "again" => {
             let seq = reply.take()?;
             let message: String = reply.take()?;
             let message = (!message.is_empty()).then(|| MessageId::from(message.as_str()));
-            Appended::Again { seq, message, answered: reply.take()? }
+            Appended::Again { seq, message, owed: reply.take()? }
         }
         "conflict" => Appended::Conflict,
         "unknown" => return Ok(None),
@@ -157,11 +160,12 @@ impl Logs for RedisLogs {
         let scripts = &self.scripts;
         let mut call = scripts.call(&scripts.append);
         call.arg(append.group.as_str()).arg(&*append.body).arg(&scripts.channel).arg(scripts.node_key.as_str());
+        call.arg(append.message.as_ref().map_or("", MessageId::as_str));
+        // Without an id of the message, its answer would have none.
+        let owes = append.owes.as_ref().filter(|_| append.message.is_some());
+        call.arg(owes.map_or("", NodeId::as_str)).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS);
         if let Some(once) = &append.once {
-            call.key(scripts.keys.once(once))
-                .arg(&once.fingerprint)
-                .arg(append.message.as_ref().map_or("", MessageId::as_str))
-                .arg(once.seconds);
+            call.key(scripts.keys.once(once)).arg(&once.fingerprint).arg(once.seconds);
         }
         let reply = self.database.script_within(self.database.budgets().append, &call).await?;
         appended(reply)?.ok_or_else(|| wrong("an append is never unknown"))

@@ -12,10 +12,12 @@ use crate::ids::{AnswerId, GroupName, MessageId, SessionId, random_text};
 use crate::limiter::{Bucket, Limit, Verdict};
 use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
-use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises};
+use crate::store::contract::{
+    CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
+};
 use crate::store::{
     AnswerRecord, AnswerStart, Append, Appended, Beat, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Once,
-    Page, PageSize, Row, RowSocket, Spread, Standing, StoredEvent, Told,
+    Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,
 };
 
 /// Long enough for a busy machine: budgets have tests of their own.
@@ -191,7 +193,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     };
     let before = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert!(stores.answers.begin(&record, None).await.expect("begun"));
-    assert!(stores.answers.renew(&record.answer, "some ").await.expect("renewed"));
+    stores.answers.renew(&record.answer, "some ").await.expect("renewed");
     assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
     server.kill();
     until_available(&health, false).await;
@@ -201,8 +203,10 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     let after = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert_ne!(after.head.epoch, before.head.epoch);
     assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held, "the lease was lost");
-    // The writer lives: its next renewal makes the record whole again.
-    assert!(stores.answers.renew(&record.answer, "more").await.expect("renewed"));
+    // The writer lives: it hears that nothing is known, and tells all of it.
+    assert_eq!(stores.answers.renew(&record.answer, "more").await.expect("asked"), Renewed::Unknown);
+    let whole = AnswerRecord { text: "some more".into(), ..record };
+    assert!(stores.answers.begin(&whole, None).await.expect("begun"));
     let key = redis::cmd("KEYS").arg("*:text").query::<Vec<String>>(&mut server.connection(0)).expect("listed");
     let text: String = redis::cmd("GET").arg(&key).query(&mut server.connection(0)).expect("read");
     assert_eq!(text, "some more");
@@ -214,10 +218,12 @@ async fn a_flush_begins_a_new_epoch() {
     let server = TestServer::start();
     let (stores, _) = connect(options(&server, PATIENT)).await.expect("good options");
     let team = group("team");
-    let Ok(Appended::New { epoch, seq: 1 }) = stores.logs.append(event(&team, "x")).await else { panic!("stored") };
+    let Ok(Appended::New { epoch, seq: 1, .. }) = stores.logs.append(event(&team, "x")).await else { panic!("stored") };
     redis::cmd("FLUSHALL").query::<()>(&mut server.connection(0)).expect("flushed");
     assert_eq!(stores.logs.read_after(&team, 0, everything()).await.expect("read"), Page::none());
-    let Ok(Appended::New { epoch: fresh, seq: 1 }) = stores.logs.append(event(&team, "y")).await else { panic!("new") };
+    let Ok(Appended::New { epoch: fresh, seq: 1, .. }) = stores.logs.append(event(&team, "y")).await else {
+        panic!("new")
+    };
     assert_ne!(fresh, epoch);
 }
 
@@ -276,8 +282,9 @@ async fn every_append_is_heard_by_every_node_in_order() {
     for n in 0..20 {
         redis.stores.logs.append(event(&team, &format!("{n} ü"))).await.expect("stored");
     }
-    let answer = crate::ids::AnswerId::random();
-    redis.stores.answers.end(&answer, &team, "{\"end\":1}".into()).await.expect("ended");
+    let record = running(&team);
+    redis.stores.answers.begin(&record, None).await.expect("begun");
+    redis.stores.answers.end(&record.answer, &team, "{\"end\":1}".into()).await.expect("ended");
     for (heard, number) in hear(&redis.stores, 21).await.into_iter().zip(1..) {
         assert_eq!(heard, Heard::LoggedHere { group: team.clone(), seq: number });
     }
@@ -305,7 +312,7 @@ async fn an_answer_is_told_to_the_other_nodes_as_it_is_saved() {
     let (answer, answers) = (&record.answer, &redis.stores.answers);
     let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
     answers.begin(&record, None).await.expect("begun");
-    answers.start(answer, &start).await.expect("started");
+    answers.start(&AnswerRecord { start: Some(start.clone()), ..record.clone() }).await.expect("started");
     for more in ["hé", "llo"] {
         answers.renew(answer, more).await.expect("renewed");
     }
@@ -481,7 +488,8 @@ async fn an_answer_that_begins_while_redis_is_away_gets_its_lease_when_it_is_bac
     assert!(stores.answers.begin(&record, None).await.is_err());
     server.launch();
     until_available(&health, true).await;
-    assert!(stores.answers.renew(&record.answer, "half").await.expect("back"));
+    assert_eq!(stores.answers.renew(&record.answer, "half").await.expect("back"), Renewed::Unknown);
+    assert!(stores.answers.begin(&AnswerRecord { text: "half".into(), ..record }, None).await.expect("begun"));
     let mut connection = server.connection(0);
     let keys: Vec<String> = redis::cmd("KEYS").arg("*:answer:*").query(&mut connection).expect("listed");
     assert_eq!(keys.len(), 2, "the record and its text: {keys:?}");
@@ -500,12 +508,12 @@ async fn a_renewal_may_be_repeated() {
         start: None,
     };
     assert!(redis.stores.answers.begin(&record, None).await.expect("begun"));
-    assert!(redis.stores.answers.renew(&record.answer, "one ").await.expect("renewed"));
+    redis.stores.answers.renew(&record.answer, "one ").await.expect("renewed");
     // As if a renewal with "two " had been carried out, and its reply lost.
     let key = format!("{}:answer:{}:text", redis.options.prefix, record.answer);
     let mut connection = redis.server.connection(0);
     redis::cmd("APPEND").arg(&key).arg("two ").query::<()>(&mut connection).expect("written");
-    assert!(redis.stores.answers.renew(&record.answer, "two three").await.expect("renewed"));
+    assert_eq!(redis.stores.answers.renew(&record.answer, "two three").await.expect("renewed"), Renewed::Held);
     let text: String = redis::cmd("GET").arg(&key).query(&mut connection).expect("read");
     assert_eq!(text, "one two three");
 }
@@ -587,7 +595,7 @@ async fn what_happens_waits_for_the_worker_in_order_until_it_is_done() {
     stores.logs.append(event(&team, "one")).await.expect("stored");
     let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
     stores.answers.begin(&record, None).await.expect("begun");
-    stores.answers.start(&record.answer, &start).await.expect("started");
+    stores.answers.start(&AnswerRecord { start: Some(start), ..record.clone() }).await.expect("started");
     stores.answers.renew(&record.answer, "hi").await.expect("renewed");
     stores.answers.end(&record.answer, &team, "{\"end\":1}".into()).await.expect("ended");
     let waiting = beside(&redis).await.outbox.waiting().await.expect("read");
@@ -817,7 +825,9 @@ async fn what_could_not_be_told_is_in_the_log_once_however_often_it_is_tried() {
         let again = stores.logs.append(sent.clone()).await.expect("known");
         assert!(matches!(again, Appended::Again { seq: 1, .. }), "{again:?}");
     }
-    let answer = AnswerId::from("a1");
+    let record = running(&team);
+    let answer = record.answer.clone();
+    stores.answers.begin(&record, None).await.expect("begun");
     stores.answers.end(&answer, &team, "{}".into()).await.expect_err("nobody may be told");
     for _ in 0..3 {
         assert_eq!(stores.answers.end(&answer, &team, "{}".into()).await.expect("known"), Ended::Before { seq: 2 });

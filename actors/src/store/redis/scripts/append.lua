@@ -1,13 +1,28 @@
--- KEYS: the once-only key, or none. ARGV from 6: group, body, channel, node, and with a key: fingerprint, message, life
--- in s. -- Returns {'new', epoch, seq}, or as recall() does.
+-- KEYS: the once-only key, or none. ARGV from 6: group, body, channel, node, message (empty: it is none, or nobody asks
+-- for it by its id), the name of the node that owes an answer to it (empty: nobody does), for how long nobody else looks for
+-- the answer in s, its life in s, and with a key: fingerprint, life in s.
+-- Returns {'new', epoch, seq, 1 if an answer is owed}, or as recall() does.
+local group, message, owing = ARGV[6], ARGV[10], ARGV[11]
 local known, stale
 if KEYS[1] then
-  known, stale = recall(KEYS[1], ARGV[10])
+  known, stale = recall(KEYS[1], ARGV[14])
   if known then return known end
 end
-local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9], KEYS[1] and function(epoch, seq)
-  if stale then redis.call('DEL', KEYS[1]) end
-  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[10], 'group', ARGV[6], 'epoch', epoch, 'seq', int(seq), 'message', ARGV[11])
-  redis.call('EXPIRE', KEYS[1], ARGV[12])
+local owes = owing ~= '' and redis.call('HGET', group_key(group), 'assistant') ~= '0'
+local epoch, seq = append(group, ARGV[7], ARGV[8], ARGV[9], message, function(epoch, seq)
+  if KEYS[1] then
+    if stale then redis.call('DEL', KEYS[1]) end
+    local id = message == '' and '' or message .. '-' .. int(seq)
+    redis.call('HSET', KEYS[1], 'fingerprint', ARGV[14], 'group', group, 'epoch', epoch, 'seq', int(seq), 'message', id,
+      'owes', owes and 1 or 0)
+    redis.call('EXPIRE', KEYS[1], ARGV[15])
+  end
+  if owes then
+    local answer, leases = owed_answer(message), prefix .. ':answers'
+    redis.call('HSET', answer_key(answer), 'state', 'owed', 'group', group, 'message', message .. '-' .. int(seq), 'node', owing)
+    redis.call('EXPIRE', answer_key(answer), ARGV[13])
+    redis.call('ZADD', leases, tonumber(time[1]) + tonumber(ARGV[12]), answer)
+    redis.call('EXPIRE', leases, ARGV[13])
+  end
 end)
-return {'new', epoch, seq}
+return {'new', epoch, seq, owes and 1 or 0}

@@ -1,9 +1,10 @@
 -- KEYS: the answer, its text, the leases, the answers being written for the group. ARGV from 6: group, body, channel,
 -- node, answer, seconds for which the end is known.
--- Returns {'now', epoch, seq} or {'before', seq}. An answer that is not known counts as running.
+-- Returns {'now', epoch, seq}, {'before', seq}, or {'unknown'}: then whoever asks looks into the log.
 local known = redis.call('HMGET', KEYS[1], 'state', 'seq')
+if not known[1] then return {'unknown'} end
 if known[1] == 'ended' then return {'before', tonumber(known[2])} end
-local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9], function(_, seq)
+local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9], '', function(_, seq)
   redis.call('HSET', KEYS[1], 'state', 'ended', 'seq', int(seq))
   redis.call('EXPIRE', KEYS[1], ARGV[11])
   redis.call('DEL', KEYS[2])

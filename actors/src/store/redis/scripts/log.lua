@@ -82,11 +82,20 @@ local function trim(name)
   end
 end
 
--- Adds an event and tells the other nodes. `note(epoch, seq)`, if there is one, writes what makes it once-only: right behind
--- the event, before anything else that can fail, so that a call that is repeated finds it. Returns epoch and seq.
-local function append(name, body, channel, node, note)
+-- A message's id tells its place from here on, so that it is found without a search: ids.rs says the same.
+local function placed(body, message, seq)
+  local _, last = string.find(body, message, 1, true)
+  if not last then return body end
+  return string.sub(body, 1, last) .. '-' .. int(seq) .. string.sub(body, last + 1)
+end
+
+-- Adds an event, a message if it has the id of one, and tells the other nodes. `note(epoch, seq)`, if there is one, writes
+-- what makes it once-only: right behind the event, before anything else that can fail, so that a call that is repeated finds
+-- it. Returns epoch and seq.
+local function append(name, body, channel, node, message, note)
   local epoch, seq, last, kept = known_group(name)
   seq = seq + 1
+  if message ~= '' then body = placed(body, message, seq) end
   -- Times in one log never go back, whatever the clock does: trimming relies on it.
   local at = math.max(now, last)
   local key = log_key(name)
@@ -108,12 +117,21 @@ local function append(name, body, channel, node, note)
   return epoch, seq
 end
 
--- What is known of a once-only id, as {'conflict'} or {'again', seq, message, answered}; nil if nothing is, or if its log
--- is lost, and then whether there is something to be forgotten.
+-- The answer that a message is owed, and where it is noted: its id is the message's, but for the first letter and the place.
+local function owed_answer(message)
+  return 'a' .. string.match(message, '^.([^-]*)')
+end
+local function answer_key(answer) return prefix .. ':answer:' .. answer end
+
+-- What is known of a once-only id, as {'conflict'} or {'again', seq, message, 1 if its answer is still owed}; nil if nothing
+-- is, or if its log is lost, and then whether there is something to be forgotten.
 local function recall(once, fingerprint)
-  local known = redis.call('HMGET', once, 'fingerprint', 'group', 'epoch', 'seq', 'message', 'answered')
+  local known = redis.call('HMGET', once, 'fingerprint', 'group', 'epoch', 'seq', 'message', 'answered', 'owes')
   if not known[1] then return nil, false end
   if redis.call('HGET', group_key(known[2]), 'epoch') ~= known[3] then return nil, true end
   if known[1] ~= fingerprint then return {'conflict'} end
-  return {'again', tonumber(known[4]), known[5], known[6] and 1 or 0}
+  -- Nodes of the version before do not say whether a message owes; theirs does until its answer has begun.
+  local owed = known[7] == '1' or (not known[7] and not known[6])
+  if known[7] == '1' then owed = redis.call('HGET', answer_key(owed_answer(known[5])), 'state') == 'owed' end
+  return {'again', tonumber(known[4]), known[5], owed and 1 or 0}
 end

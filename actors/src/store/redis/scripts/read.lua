@@ -1,17 +1,18 @@
 -- ARGV from 6: group, 'after' or 'before', the seq to begin with (that one is read too; '+' is the newest), and how many
 -- events and bytes at most. Returns {epoch, 1 if there are more, {seq, body, seq, body, ...}} in the order of reading.
-local BATCH = 32
 local name, backwards, start = ARGV[6], ARGV[7] == 'before', ARGV[8]
 local most, most_bytes = tonumber(ARGV[9]), tonumber(ARGV[10])
+-- One beyond what is wanted tells whether there are more.
+local batch = math.min(32, most + 1)
 local epoch = redis.call('HGET', group_key(name), 'epoch')
 if not epoch then return {} end
 local events, bytes = {}, 0
 while true do
   local page
   if backwards then
-    page = redis.call('XREVRANGE', log_key(name), start, '-', 'COUNT', BATCH)
+    page = redis.call('XREVRANGE', log_key(name), start, '-', 'COUNT', batch)
   else
-    page = redis.call('XRANGE', log_key(name), start, '+', 'COUNT', BATCH)
+    page = redis.call('XRANGE', log_key(name), start, '+', 'COUNT', batch)
   end
   local seq, at
   for _, entry in ipairs(page) do
@@ -26,6 +27,6 @@ while true do
       return {epoch, 0, events}
     end
   end
-  if #page < BATCH then return {epoch, 0, events} end
+  if #page < batch then return {epoch, 0, events} end
   start = int(backwards and seq - 1 or seq + 1)
 end

@@ -6,9 +6,9 @@ if not state then return -1 end
 redis.call('HSET', KEYS[1], 'model', ARGV[3], 'cache', ARGV[4])
 redis.call('SADD', KEYS[2], ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[2])
-redis.call('PUBLISH', ARGV[5], ARGV[6])
 if ARGV[7] ~= '' then
   redis.call('XADD', ARGV[7], 'MAXLEN', '~', 1000000, '*', 't', ARGV[8])
   redis.call('EXPIRE', ARGV[7], ARGV[2])
 end
+redis.call('PUBLISH', ARGV[5], ARGV[6])
 return 1
