@@ -328,6 +328,103 @@ async fn an_answer_that_somebody_else_ended_ends_once_and_stops_asking() {
     assert_eq!(running(&world).await, 0);
 }
 
+/// Another node took an answer for dead, and ended it.
+async fn end_elsewhere(world: &World, start: &serde_json::Value) {
+    let (answer, message) = (&start["answer"], &start["message"]);
+    let body = json!({"type": "answer.error", "group": "chat_s", "answer": answer, "message": message, "text": "ha",
+        "code": "interrupted", "reason": "r"});
+    let answer = AnswerId::from(answer.as_str().expect("an id"));
+    world.stores.answers.end(&answer, &session("s").home(), body.to_string().into()).await.expect("ended");
+}
+
+#[actix::test]
+async fn a_writer_that_was_frozen_until_its_end_was_forgotten_does_not_end_again() {
+    frozen(|feed| feed.text(" and more")).await;
+}
+
+#[actix::test]
+async fn nor_does_one_that_was_through_just_then() {
+    frozen(|feed| feed.answer(" and whole")).await;
+}
+
+async fn frozen(meanwhile: impl Fn(&Feed)) {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("half");
+    let start = client.event_of("answer.start").await;
+    client.event_of("answer.delta").await;
+    sleep(Duration::from_secs(1)).await;
+    world.faults.set("renew", Fault::Hang);
+    meanwhile(&feed);
+    sleep(Duration::from_secs(1)).await;
+    end_elsewhere(&world, &start).await;
+    sleep(Duration::from_secs(700)).await;
+    world.faults.lift("renew");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(ends(&world, "s").await, [("answer.error".to_owned(), "ha".to_owned())]);
+    assert_eq!(running(&world).await, 0);
+}
+
+#[actix::test]
+async fn a_question_that_nobody_took_up_ends_once_after_its_start() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    // It is logged, and its node is gone before it asks.
+    world.faults.set("append", Fault::ReplyLost);
+    assert_eq!(client.question("1", "hello").await["code"], "store_unavailable");
+    world.faults.lift("append");
+    let start = client.event_of("answer.start").await;
+    let error = client.event_of("answer.error").await;
+    assert_eq!((&error["code"], &error["answer"]), (&json!("interrupted"), &start["answer"]));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(ends(&world, "s").await.len(), 1);
+    // Whoever insists learns where it stands, and asks anew if they like.
+    let ack = client.question("1", "hello").await;
+    assert_eq!((&ack["type"], &ack["message"]), (&json!("ack"), &start["message"]));
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(ends(&world, "s").await.len(), 1);
+    assert!(world.ai.is_idle().await);
+    client.ask("r", json!({"type": "answer.retry", "message": ack["message"]})).await;
+    world.ai.asked().await.answer("at last");
+    assert_eq!(client.event_of("answer.end").await["text"], "at last");
+}
+
+#[actix::test]
+async fn a_retry_that_was_acknowledged_ends_though_nobody_takes_it_up() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    let ack = client.question("1", "hello").await;
+    world.ai.asked().await.answer("fine");
+    client.event_of("answer.end").await;
+    // The answer's task fails before it has told anybody.
+    world.faults.set("read_before", Fault::Panic("chat_s"));
+    let retry = client.ask("r", json!({"type": "answer.retry", "message": ack["message"]})).await;
+    assert_eq!(retry["type"], "ack", "{retry}");
+    let start = client.event_of("answer.start").await;
+    assert_eq!(client.event_of("answer.error").await["answer"], start["answer"]);
+}
+
+#[actix::test]
+async fn an_answer_that_the_store_lost_goes_on_and_ends_once() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    // The store was away when it was begun: there it was never known.
+    world.faults.set("begin", Fault::Away);
+    client.question("1", "hello").await;
+    let feed = world.ai.asked().await;
+    feed.text("half");
+    client.event_of("answer.delta").await;
+    sleep(Duration::from_secs(3)).await;
+    world.faults.lift("begin");
+    sleep(Duration::from_secs(20)).await;
+    feed.answer(" and whole");
+    assert_eq!(client.event_of("answer.end").await["text"], "half and whole");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(ends(&world, "s").await.len(), 1);
+}
+
 #[actix::test]
 async fn an_answer_whose_writer_died_is_ended_as_interrupted_with_what_was_saved() {
     let world = World::start().await;
