@@ -134,6 +134,7 @@ impl Drop for Following {
 fn interrupted(detail: &str) -> BackendError {
     BackendError {
         code: ErrorCode::Interrupted,
+        retried: false,
         reason: "the answer was cut off; what was written is kept, try again".into(),
         retry_after_ms: None,
         detail: detail.into(),

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
+use super::tokens::is_plausible;
 use super::{Answers, Generated, Join, Parts};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
@@ -18,8 +19,8 @@ use crate::store::CachedAnswer;
 
 /// What the backend's own time-outs may be late by before it is given up from here.
 const SLACK: Duration = Duration::from_secs(5);
-/// The finish reason of an answer that the backend held back: another try may not be.
-const FILTERED: &str = "content_filter";
+/// How many bytes of data an answer may have for one of text: each piece of text has its wrapping.
+const DATA_PER_TEXT: usize = 16;
 
 /// Runs until the generation has ended and is cached, or everybody has left.
 pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: Arc<Generation>, join: Join) {
@@ -35,7 +36,7 @@ pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: A
 
 async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     let Join { digest, request, reuse, .. } = join;
-    let look = async || parts.cache.enabled && read_cache(parts, generation, digest).await;
+    let look = async || parts.cache.enabled && read_cache(parts, generation, digest, request.choices()).await;
     let mut lead = None;
     let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     if reuse.read {
@@ -54,7 +55,10 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     }
     generation.begin(Origin::Backend);
     generation.pay();
-    let reading = timeout(whole, read_backend(parts, generation, request));
+    // What is for nobody's log may be as long as the backend's data may.
+    let is_logged = join.asker.group.is_some();
+    let most = parts.options.max_answer_bytes.saturating_mul(if is_logged { 1 } else { DATA_PER_TEXT });
+    let reading = timeout(whole, read_backend(parts, generation, request, most));
     let read = match &mut lead {
         Some(lead) => tokio::select! {
             read = reading => read,
@@ -62,10 +66,13 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         },
         None => reading.await,
     };
-    let end = match read {
-        Ok(Ok(())) => prove(&generation.chunks()),
-        Ok(Err(error)) => End::Failed(error),
-        Err(_) => End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", "no end within ai.total_seconds")),
+    let (end, is_kept) = match read {
+        Ok(Ok(is_through)) => prove(&generation.chunks(), request.choices(), is_through),
+        Ok(Err(error)) => (End::Failed(error), false),
+        Err(_) => {
+            let detail = "no end within ai.total_seconds";
+            (End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", detail)), false)
+        }
     };
     if let End::Failed(error) = &end {
         log::warn!(
@@ -80,7 +87,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         _ = lead.try_to_land(&end).await;
     }
     generation.finish(end.clone());
-    if parts.cache.enabled {
+    if parts.cache.enabled && is_kept {
         write_cache(parts, generation, digest, request, end.clone()).await;
     }
     // After the cache: who comes too late to follow finds it there.
@@ -90,7 +97,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
 }
 
 /// Whether the cache had the answer.
-async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> bool {
+async fn read_cache(parts: &Parts, generation: &Generation, digest: &str, choices: u64) -> bool {
     let started = Instant::now();
     let entry = match parts.stores.cache.get(digest).await {
         Ok(entry) => {
@@ -114,7 +121,8 @@ async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> boo
             _ => None,
         })
         .collect();
-    if chunks.len() != entry.chunks.len() || !Completion::of(&chunks).is_finished() {
+    if chunks.len() != entry.chunks.len() || !Completion::of(&chunks).is_worth_keeping(choices) {
+        // Not whole, or from a time in which more was kept.
         log::warn!("cache entry not usable digest={digest}");
         return false;
     }
@@ -126,48 +134,55 @@ async fn read_cache(parts: &Parts, generation: &Generation, digest: &str) -> boo
     true
 }
 
-async fn read_backend(parts: &Parts, generation: &Generation, request: &ChatRequest) -> Result<(), BackendError> {
+/// Reads the backend's answer of at most so many bytes of text to its end. `false`: the backend did not say that it is through.
+async fn read_backend(
+    parts: &Parts,
+    generation: &Generation,
+    request: &ChatRequest,
+    most: usize,
+) -> Result<bool, BackendError> {
     let mut stream = parts.backend.stream(request).await?;
-    let mut bytes = 0;
+    let (mut bytes, mut data) = (0, 0);
     while let Some(item) = stream.next().await {
         match item? {
-            StreamItem::Chunk(chunk) => {
+            StreamItem::Chunk(mut chunk) => {
                 bytes += chunk.text.len();
-                if bytes > parts.options.max_answer_bytes {
+                data += chunk.raw.len();
+                if bytes > most {
                     let detail = "the answer passed ai.max_answer_bytes";
                     return Err(failure(ErrorCode::Interrupted, "the answer grew too long and was cut off", detail));
                 }
+                chunk.usage = chunk.usage.filter(|usage| is_plausible(*usage, request, data));
                 generation.push(chunk);
             }
-            StreamItem::Done => return Ok(()),
+            StreamItem::Done => return Ok(true),
         }
     }
-    let detail = "the stream ended without [DONE]";
-    Err(failure(ErrorCode::Interrupted, "the answer was cut off before its end; try again", detail))
+    Ok(false)
 }
 
-/// The end of a stream that said that it is through.
-fn prove(chunks: &[Arc<Chunk>]) -> End {
-    if !Completion::of(chunks.iter().map(Arc::as_ref)).is_finished() {
-        let detail = "[DONE] came before every choice had a finish_reason";
-        return End::Failed(failure(
-            ErrorCode::Interrupted,
-            "the answer was cut off before its end; try again",
-            detail,
-        ));
+/// The end of a stream of so many choices that was read to its end, and whether the answer may be kept. `is_through`: the backend said
+/// that this is all.
+fn prove(chunks: &[Arc<Chunk>], choices: u64, is_through: bool) -> (End, bool) {
+    let completion = Completion::of(chunks.iter().map(Arc::as_ref));
+    if !completion.has_finished(if is_through { 1 } else { choices }) {
+        let detail = match is_through {
+            true => "[DONE] came before every choice had a finish_reason",
+            false => "the stream ended before every choice had a finish_reason",
+        };
+        let reason = "the answer was cut off before its end; try again";
+        return (End::Failed(failure(ErrorCode::Interrupted, reason, detail)), false);
     }
     let finish_reason = chunks.iter().flat_map(|chunk| &chunk.finished).find(|(choice, _)| *choice == 0);
-    End::Complete {
+    let end = End::Complete {
         finish_reason: finish_reason.map_or_else(|| "stop".to_owned(), |(_, reason)| reason.clone()),
         usage: chunks.iter().rev().find_map(|chunk| chunk.usage),
-    }
+    };
+    (end, is_through && completion.is_worth_keeping(choices))
 }
 
 async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, end: End) {
     let (End::Complete { finish_reason, usage }, Some(ttl)) = (end, generation.keep()) else { return };
-    if finish_reason == FILTERED {
-        return;
-    }
     let chunks = generation.chunks();
     let entry = CachedAnswer {
         model: model_of(request),
@@ -189,7 +204,8 @@ fn model_of(request: &ChatRequest) -> String {
 }
 
 fn failure(code: ErrorCode, reason: &str, detail: &str) -> BackendError {
-    BackendError { code, reason: reason.into(), retry_after_ms: None, detail: detail.into(), refusal: None }
+    let (reason, detail) = (reason.into(), detail.into());
+    BackendError { code, retried: false, reason, retry_after_ms: None, detail, refusal: None }
 }
 
 /// A generation whose driver is gone has ended, whatever happened to the driver; equal questions must not find it.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::{Reuse, estimate_tokens};
-use crate::backend::{BackendError, Chunk};
+use crate::backend::{BackendError, Chunk, Halves, halves};
 use crate::ledger::{Account, Asker};
 use crate::protocol::Usage;
 
@@ -54,6 +54,8 @@ struct State {
     origin: Option<Origin>,
     /// Shared, as each is read by every follower.
     chunks: Vec<Arc<Chunk>>,
+    /// The first half of a character of the text whose other half has not come yet.
+    half: Option<u16>,
     end: Option<End>,
     followers: usize,
     /// Who may still read at other nodes: it is not abandoned before somebody has asked them.
@@ -65,6 +67,17 @@ struct State {
     paid: bool,
     /// How long the answer is to be kept in the cache, in seconds (`None`: as long as usual), if anybody wants it kept.
     keep: Option<Option<u64>>,
+}
+
+impl State {
+    /// Gives a chunk's text the whole of a character that was cut in two, where its second half is.
+    fn put_together(&mut self, chunk: &mut Chunk) {
+        let Halves { begins, ends } = chunk.halves;
+        if begins.is_some() || !chunk.text.is_empty() && self.half.is_some() {
+            chunk.text = halves::join(self.half.take(), begins, &chunk.text);
+        }
+        self.half = ends.or(self.half.take());
+    }
 }
 
 /// The list and its state.
@@ -99,8 +112,11 @@ impl Generation {
     }
 
     /// Adds a chunk.
-    pub fn push(&self, chunk: Chunk) {
-        self.state().chunks.push(Arc::new(chunk));
+    pub fn push(&self, mut chunk: Chunk) {
+        let mut state = self.state();
+        state.put_together(&mut chunk);
+        state.chunks.push(Arc::new(chunk));
+        drop(state);
         self.grew.notify_waiters();
     }
 
@@ -271,7 +287,16 @@ mod tests {
     use super::*;
 
     fn chunk(text: &str) -> Chunk {
-        Chunk { raw: "{}".into(), text: text.into(), finished: Vec::new(), choices: vec![0], usage: None }
+        Chunk {
+            raw: "{}".into(),
+            text: text.into(),
+            halves: Halves::default(),
+            finished: Vec::new(),
+            choices: vec![0],
+            filled: Vec::new(),
+            flawed: false,
+            usage: None,
+        }
     }
 
     fn chunks(texts: &[&str]) -> Next {
@@ -336,6 +361,19 @@ mod tests {
         assert_eq!(make(false, Origin::OtherNode, None), []);
     }
 
+    #[test]
+    fn a_character_that_was_cut_in_two_is_put_together() {
+        let generation = Generation::default();
+        let half = |begins, text: &str, ends| Chunk { halves: Halves { begins, ends }, ..chunk(text) };
+        generation.push(half(None, "a", Some(0xd83d)));
+        // A role, or another choice.
+        generation.push(chunk(""));
+        generation.push(half(Some(0xde00), "b", Some(0xd83d)));
+        generation.push(chunk("c"));
+        let texts: Vec<String> = generation.chunks().iter().map(|chunk| chunk.text.clone()).collect();
+        assert_eq!(texts, ["a", "", "😀b", "\u{fffd}c"]);
+    }
+
     #[tokio::test]
     async fn one_that_other_nodes_may_follow_is_abandoned_when_that_is_decided() {
         let generation = Arc::new(Generation::default());
@@ -355,6 +393,7 @@ mod tests {
         let mut early = failed.follow().expect("running");
         let error = BackendError {
             code: crate::protocol::ErrorCode::AiUnavailable,
+            retried: false,
             reason: "r".into(),
             retry_after_ms: None,
             detail: "d".into(),

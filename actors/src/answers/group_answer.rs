@@ -168,6 +168,7 @@ impl GroupAnswer {
             self.started().await;
             return Outcome::Generated(End::Failed(BackendError {
                 code: ErrorCode::Internal,
+                retried: false,
                 reason: "something went wrong on the server; try again".into(),
                 retry_after_ms: None,
                 detail: "the answers actor did not reply".into(),
@@ -442,6 +443,7 @@ impl GroupAnswer {
 fn interrupted() -> BackendError {
     BackendError {
         code: ErrorCode::Interrupted,
+        retried: false,
         reason: "the server was stopped before the answer was through; what was written is kept, try again".into(),
         retry_after_ms: None,
         detail: "the drain time was over".into(),

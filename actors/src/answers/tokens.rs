@@ -1,6 +1,7 @@
 //! About how many tokens a text or a request is, where nobody has counted them. Pure.
 
-use crate::backend::{Body, each_element, each_field};
+use crate::backend::{Body, ChatRequest, each_element, each_field};
+use crate::protocol::Usage;
 
 /// Characters in a token, as a rule of thumb for texts whose tokens nobody counted.
 const CHARS_PER_TOKEN: u64 = 4;
@@ -10,6 +11,14 @@ pub const TOKENS_PER_MESSAGE: u64 = 4;
 const TOKENS_PER_PART: u64 = 800;
 /// So many letters of base64 in a row are no text, in bytes: an image or a sound.
 const LONGEST_WORD: u64 = 2_048;
+
+/// Tokens that a backend may count without anything to see of them: it thinks, looks things up, reads files.
+const UNSEEN_TOKENS: u64 = 131_072;
+/// The longest answer that a model writes, in tokens, and the most choices of it (OpenAI's `n`).
+const LONGEST_ANSWER: u64 = 1_048_576;
+const MOST_CHOICES: u64 = 128;
+/// How far off the estimate of a request may be: a token is a byte at least, and images differ.
+const MOST_PER_ESTIMATED: u64 = 16;
 
 /// About how many tokens a text is.
 pub fn estimate_tokens(text: &str) -> u64 {
@@ -24,6 +33,20 @@ pub fn estimate_prompt_tokens(body: &Body) -> u64 {
     });
     let tools = ["tools", "functions", "response_format"].iter().filter_map(|name| body.get(name));
     spoken + tools.map(of_json).sum::<u64>()
+}
+
+/// Whether a request, and an answer of so many bytes of data, can have used what the backend counts. A count beyond that is a slip of
+/// its, and whoever believed it would have to pay for years.
+pub(super) fn is_plausible(usage: Usage, request: &ChatRequest, data: usize) -> bool {
+    let Usage { prompt_tokens, completion_tokens, total_tokens } = usage;
+    if [prompt_tokens, completion_tokens, total_tokens].iter().all(|count| *count <= UNSEEN_TOKENS) {
+        return true;
+    }
+    let field = |name: &str| request.body.get(name).and_then(|count| count.parse::<u64>().ok());
+    let asked = field("max_completion_tokens").or_else(|| field("max_tokens")).unwrap_or(0).min(LONGEST_ANSWER);
+    let read = estimate_prompt_tokens(&request.body).saturating_mul(MOST_PER_ESTIMATED).saturating_add(UNSEEN_TOKENS);
+    let written = asked.max(UNSEEN_TOKENS).saturating_mul(request.choices().min(MOST_CHOICES)).saturating_add(data as u64);
+    prompt_tokens <= read && completion_tokens <= written && total_tokens <= read.saturating_add(written)
 }
 
 fn of_message(message: &str) -> u64 {
@@ -127,6 +150,21 @@ mod tests {
 
     fn tokens(body: &str) -> u64 {
         estimate_prompt_tokens(&Body::parse(&body.to_owned().into()).expect("a body"))
+    }
+
+    #[test]
+    fn counts_are_believed_as_far_as_the_request_can_have_used_them() {
+        let body = r#"{"model":"m","max_tokens":200000,"messages":[{"role":"user","content":"Hi"}]}"#;
+        let request = ChatRequest { body: Body::parse(&body.into()).expect("a body") };
+        let plausible = |prompt_tokens, completion_tokens, total_tokens| {
+            is_plausible(Usage { prompt_tokens, completion_tokens, total_tokens }, &request, 1_000)
+        };
+        assert!(plausible(7, 5, 12) && plausible(100_000, 200_000, 300_000));
+        for (prompt, completion, total) in
+            [(u64::MAX, 5, 12), (7, u64::MAX, 12), (7, 5, u64::MAX), (1_000_000, 5, 1_000_005), (7, 300_000, 300_007)]
+        {
+            assert!(!plausible(prompt, completion, total), "{prompt} {completion} {total}");
+        }
     }
 
     #[test]

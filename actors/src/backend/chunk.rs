@@ -1,13 +1,14 @@
 //! The data lines of a chat completion stream: read with tolerance, kept as they came.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use bytestring::ByteString;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::halves::{self, Halves};
+use super::reported::ReportedError;
 use super::Chunk;
 use crate::ids::random_text;
 use crate::protocol::{Usage, unix_ms};
@@ -21,39 +22,6 @@ pub enum Parsed {
     Chunk(Chunk),
     /// An error that came in place of a chunk, inside a stream that had begun well.
     Error(ReportedError),
-}
-
-/// An error object as backends write it: `{"error":{"message","type","code"}}` or `{"error":"text"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ReportedError {
-    /// `type`, such as `invalid_request_error`; empty if it does not say.
-    pub kind: String,
-    /// `code`, such as `insufficient_quota`, or a number as text; empty if it does not say.
-    pub code: String,
-    /// The message, for the log.
-    pub message: String,
-    /// The error object as it came; null if it was not an object.
-    pub object: Value,
-}
-
-impl ReportedError {
-    /// The error that an object bears, if it bears one.
-    pub fn find(body: &Value) -> Option<Self> {
-        let text = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => String::new(),
-        };
-        match body.get("error")? {
-            Value::Object(error) => {
-                let field = |name: &str| error.get(name).map(text).unwrap_or_default();
-                let (kind, code, message) = (field("type"), field("code"), field("message"));
-                Some(Self { kind, code, message, object: Value::Object(error.clone()) })
-            }
-            Value::String(message) => Some(Self { message: message.clone(), ..Self::default() }),
-            _ => None,
-        }
-    }
 }
 
 /// The data line is neither `[DONE]` nor a JSON object.
@@ -73,32 +41,56 @@ impl Chunk {
         if let Some(chunk) = Line::read(&raw) {
             return Ok(Parsed::Chunk(chunk));
         }
-        let body: Value = serde_json::from_str(&raw).map_err(|_| BadChunk { bytes: raw.len() })?;
-        if !body.is_object() {
-            return Err(BadChunk { bytes: raw.len() });
-        }
-        match ReportedError::find(&body) {
+        let bad = || BadChunk { bytes: raw.len() };
+        let read = |text: &str| serde_json::from_str::<Value>(text).ok();
+        // A character whose halves are in two chunks is no JSON to serde.
+        let body = read(&raw).or_else(|| read(&halves::mend(&raw)?)).ok_or_else(bad)?;
+        match ReportedError::in_stream(&body) {
             Some(error) => Ok(Parsed::Error(error)),
+            None if !body.is_object() => Err(bad()),
             None => Ok(Parsed::Chunk(Self::read(raw, &body))),
         }
     }
 
     fn read(raw: ByteString, body: &Value) -> Self {
-        let mut chunk = Self { raw, text: String::new(), finished: vec![], choices: vec![], usage: usage_of(body) };
+        let mut chunk = Self::bare(raw, usage_of(body));
+        let mut text = String::new();
         let choices = body.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         for (place, choice) in (0_u64..).zip(choices) {
             let index = choice.get("index").and_then(Value::as_u64).unwrap_or(place);
             chunk.choices.push(index);
-            let content = choice.get("delta").and_then(|delta| delta.get("content")).and_then(Value::as_str);
-            if let (0, Some(content)) = (index, content) {
-                chunk.text.push_str(content);
+            let delta = choice.get("delta").unwrap_or(&Value::Null);
+            match &delta["content"] {
+                Value::String(content) if index == 0 => text.push_str(content),
+                Value::String(content) if content.trim().is_empty() => {}
+                Value::String(_) => chunk.filled.push(index),
+                Value::Array(parts) if !parts.is_empty() => chunk.filled.push(index),
+                _ => {}
             }
+            if ["tool_calls", "function_call"].iter().any(|name| calls(&delta[name])) {
+                chunk.filled.push(index);
+            }
+            chunk.flawed |= choice.get("error").is_some_and(|error| !error.is_null());
             // Some servers send "" where others send null.
             if let Some(reason) = choice.get("finish_reason").and_then(Value::as_str).filter(|it| !it.is_empty()) {
                 chunk.finished.push((index, reason.to_owned()));
             }
         }
+        (chunk.text, chunk.halves) = halves::split(text);
         chunk
+    }
+
+    fn bare(raw: ByteString, usage: Option<Usage>) -> Self {
+        Self {
+            raw,
+            text: String::new(),
+            halves: Halves::default(),
+            finished: vec![],
+            choices: vec![],
+            filled: vec![],
+            flawed: false,
+            usage,
+        }
     }
 
     /// A complete answer of one chunk: role, text and `finish_reason` at once. For an entry of which only the text is kept.
@@ -125,12 +117,18 @@ struct Choice<'a> {
     delta: Delta<'a>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct Delta<'a> {
     #[serde(borrow)]
     content: Option<Text<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<&'a RawValue>,
+    #[serde(borrow)]
+    function_call: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -154,12 +152,19 @@ impl Line<'_> {
             let Counts { prompt_tokens, completion_tokens, total_tokens } = counts;
             Usage { prompt_tokens, completion_tokens, total_tokens }
         });
-        let mut chunk = Chunk { raw: raw.clone(), text: String::new(), finished: vec![], choices: vec![], usage };
-        for Choice { index, delta, finish_reason } in line.choices {
+        let mut chunk = Chunk::bare(raw.clone(), usage);
+        for Choice { index, delta, finish_reason, error } in line.choices {
             chunk.choices.push(index);
-            if let (0, Some(Text(content))) = (index, delta.content) {
-                chunk.text.push_str(&content);
+            match delta.content {
+                Some(Text(content)) if index == 0 => chunk.text.push_str(&content),
+                Some(Text(content)) if !content.trim().is_empty() => chunk.filled.push(index),
+                _ => {}
             }
+            // Empty ones have no object in them.
+            if [delta.tool_calls, delta.function_call].into_iter().flatten().any(|calls| calls.get().contains('{')) {
+                chunk.filled.push(index);
+            }
+            chunk.flawed |= error.is_some();
             if let Some(Text(reason)) = finish_reason.filter(|reason| !reason.0.is_empty()) {
                 chunk.finished.push((index, reason.into_owned()));
             }
@@ -168,9 +173,17 @@ impl Line<'_> {
     }
 }
 
+fn calls(value: &Value) -> bool {
+    match value {
+        Value::Array(calls) => calls.iter().any(Value::is_object),
+        value => value.is_object(),
+    }
+}
+
+/// Counts of tokens, whatever numbers they are written as.
 fn usage_of(body: &Value) -> Option<Usage> {
     let usage = body.get("usage")?;
-    let count = |name: &str| usage.get(name).and_then(Value::as_u64);
+    let count = |name: &str| usage.get(name).and_then(whole);
     let (prompt, completion, total) = (count("prompt_tokens"), count("completion_tokens"), count("total_tokens"));
     if prompt.is_none() && completion.is_none() && total.is_none() {
         return None;
@@ -178,6 +191,12 @@ fn usage_of(body: &Value) -> Option<Usage> {
     let (prompt_tokens, completion_tokens) = (prompt.unwrap_or(0), completion.unwrap_or(0));
     let total_tokens = total.unwrap_or_else(|| prompt_tokens.saturating_add(completion_tokens));
     Some(Usage { prompt_tokens, completion_tokens, total_tokens })
+}
+
+/// A number as a count: whole, and not below zero.
+fn whole(number: &Value) -> Option<u64> {
+    // A float becomes the nearest number that fits.
+    number.as_u64().or_else(|| number.as_f64().map(|float| float.ceil() as u64))
 }
 
 /// Writes the chunks of one answer in OpenAI's shape, under one id.
@@ -228,34 +247,6 @@ impl ChunkWriter {
             "usage": usage,
         });
         Chunk::read(body.to_string().into(), &body)
-    }
-}
-
-/// Follows an answer's choices to their ends. With the backend's word that it is through, this proves the answer complete.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Completion {
-    open: BTreeSet<u64>,
-    ended: BTreeSet<u64>,
-}
-
-impl Completion {
-    /// Follows all of `chunks`.
-    pub fn of<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Self {
-        let mut all = Self::default();
-        chunks.into_iter().for_each(|chunk| all.follow(chunk));
-        all
-    }
-
-    /// Follows one more chunk.
-    pub fn follow(&mut self, chunk: &Chunk) {
-        self.ended.extend(chunk.finished.iter().map(|(index, _)| *index));
-        self.open.extend(&chunk.choices);
-        self.open.retain(|index| !self.ended.contains(index));
-    }
-
-    /// Whether every choice that was seen has ended, and at least one has.
-    pub fn is_finished(&self) -> bool {
-        self.open.is_empty() && !self.ended.is_empty()
     }
 }
 
@@ -380,8 +371,53 @@ mod tests {
         let full = error(r#"{"error":{"message":"no","type":"server_error","code":"overloaded"}}"#);
         assert_eq!((&*full.kind, &*full.code, &*full.message), ("server_error", "overloaded", "no"));
         assert_eq!(error(r#"{"error":{"message":"no","code":429}}"#).code, "429");
-        assert_eq!(error(r#"{"error":"no such model"}"#).message, "no such model");
         assert_eq!(error(r#"{"choices":[{"index":0,"delta":{}}],"error":{"message":"no"}}"#).message, "no");
+        for raw in [
+            r#"{"error":"no"}"#,
+            r#"[{"error":{"message":"no"}}]"#,
+            r#"{"object":"error","message":"no","type":"BadRequestError","code":400}"#,
+            r#"{"detail":"no"}"#,
+            r#"{"message":"no"}"#,
+            r#"{"choices":null,"message":"no"}"#,
+        ] {
+            assert_eq!(error(raw).message, "no", "{raw}");
+        }
+        chunk(r#"{"object":"chat.completion.chunk","message":"no error"}"#);
+        chunk(r#"{"message":{"content":"another protocol"}}"#);
+    }
+
+    #[test]
+    fn halves_of_a_character_stand_beside_the_text() {
+        let first = chunk(r#"{"choices":[{"index":0,"delta":{"content":"a\ud83d"}}]}"#);
+        let second = chunk(r#"{"choices":[{"index":0,"delta":{"content":"\ude00b"},"finish_reason":"stop"}]}"#);
+        assert_eq!((&*first.text, first.halves.ends), ("a", Some(0xd83d)));
+        assert_eq!((&*second.text, second.halves.begins), ("b", Some(0xde00)));
+        assert_eq!(second.finished, [(0, "stop".to_owned())]);
+        assert!(first.raw.contains(r"\ud83d"), "kept as it came");
+        assert_eq!(chunk(r#"{"choices":[{"index":0,"delta":{"content":"\ud83d\ude00"}}]}"#).text, "😀");
+    }
+
+    #[test]
+    fn what_a_choice_got_is_known_in_both_ways_of_reading() {
+        for tail in ["", r#","usage":{"total_tokens":1.0}"#] {
+            let raw = format!(
+                r#"{{"choices":[{{"index":0,"delta":{{"content":null,"tool_calls":[]}}}},{{"index":1,"delta":{{"tool_calls":[{{"index":0}}]}}}},
+                {{"index":2,"delta":{{"content":"x"}}}},{{"index":3,"delta":{{"content":" "}}}}]{tail}}}"#
+            );
+            let Ok(Parsed::Chunk(chunk)) = Chunk::parse(raw.into()) else { panic!("not a chunk") };
+            assert_eq!((chunk.filled, chunk.flawed), (vec![1, 2], false));
+            let raw = format!(r#"{{"choices":[{{"index":0,"delta":{{}},"error":{{"code":502}}}}]{tail}}}"#);
+            let Ok(Parsed::Chunk(chunk)) = Chunk::parse(raw.into()) else { panic!("not a chunk") };
+            assert!(chunk.flawed);
+        }
+    }
+
+    #[test]
+    fn counts_are_whole_numbers_however_they_are_written() {
+        let told = chunk(r#"{"usage":{"prompt_tokens":-3,"completion_tokens":4.0,"total_tokens":1e40}}"#);
+        let most = Usage { prompt_tokens: 0, completion_tokens: 4, total_tokens: u64::MAX };
+        assert_eq!(told.usage, Some(most));
+        assert_eq!(chunk(r#"{"usage":{"total_tokens":"7"}}"#).usage, None);
     }
 
     #[test]
@@ -393,19 +429,6 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_finished_when_every_choice_seen_has_ended() {
-        let a = chunk(r#"{"choices":[{"index":0,"delta":{"content":"a"}}]}"#);
-        let b = chunk(r#"{"choices":[{"index":1,"delta":{"content":"b"}}]}"#);
-        let end_a = chunk(r#"{"choices":[{"index":0,"finish_reason":"stop"}]}"#);
-        let end_b = chunk(r#"{"choices":[{"index":1,"finish_reason":"stop"}]}"#);
-        assert!(!Completion::of([]).is_finished());
-        assert!(!Completion::of([&a]).is_finished());
-        assert!(!Completion::of([&a, &b, &end_a]).is_finished());
-        assert!(Completion::of([&a, &b, &end_a, &end_b]).is_finished());
-        assert!(Completion::of([&a, &end_a, &a]).is_finished(), "what follows an end opens nothing anew");
-    }
-
-    #[test]
     fn written_chunks_read_back_as_what_they_were_written_as() {
         let writer = ChunkWriter::new("m");
         let usage = Usage { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 };
@@ -414,7 +437,6 @@ mod tests {
             assert_eq!(Chunk::parse(chunk.raw.clone()), Ok(Parsed::Chunk(chunk)));
         }
         assert_eq!(whole.text, "a \"b\"\n");
-        assert!(Completion::of([&whole]).is_finished());
         assert_eq!(writer.usage(usage).usage, Some(usage));
     }
 }

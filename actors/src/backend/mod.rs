@@ -2,7 +2,10 @@
 
 mod body;
 mod chunk;
+mod completion;
 mod demo;
+pub mod halves;
+mod reported;
 
 use std::pin::Pin;
 
@@ -13,8 +16,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use body::{BadBody, Body, MOST_DEPTH, each_element, each_field, quoted};
-pub use chunk::{BadChunk, ChunkWriter, Completion, Parsed, ReportedError};
+pub use chunk::{BadChunk, ChunkWriter, Parsed};
+pub use completion::Completion;
 pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
+pub use halves::Halves;
+pub use reported::ReportedError;
 
 use crate::protocol::{ErrorCode, Usage};
 
@@ -25,22 +31,35 @@ pub struct ChatRequest {
     pub body: Body,
 }
 
+impl ChatRequest {
+    /// How many choices are asked for (`n`).
+    pub fn choices(&self) -> u64 {
+        self.body.get("n").and_then(|count| count.parse().ok()).unwrap_or(1).max(1)
+    }
+}
+
 /// One `data:` line of a chat completion stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunk {
     /// The JSON text as it came.
     pub raw: ByteString,
-    /// What it adds to the answer's text (choice 0).
+    /// What it adds to the answer's text (choice 0), but for halves of characters at its ends.
     pub text: String,
+    /// Halves of characters at the ends of its text, whose other halves are in the chunks before and after.
+    pub halves: Halves,
     /// The choices that it ends, with their reason, as (index, finish_reason).
     pub finished: Vec<(u64, String)>,
     /// The choices that it speaks of.
     pub choices: Vec<u64>,
+    /// The choices that it gives something other than text of choice 0: text, or a tool call.
+    pub filled: Vec<u64>,
+    /// A choice of it bears an error.
+    pub flawed: bool,
     /// Tokens, if it tells.
     pub usage: Option<Usage>,
 }
 
-/// What a stream yields. The end of the stream without `Done` is a truncated answer.
+/// What a stream yields. After an end of the stream without `Done` the answer is whole only if every choice has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum StreamItem {
     /// A piece of the answer.
@@ -55,6 +74,9 @@ pub enum StreamItem {
 pub struct BackendError {
     /// `ai_unavailable`, `ai_timeout`, `ai_rejected` or `interrupted`.
     pub code: ErrorCode,
+    /// Whether the backend was asked again already, in vain: another try of the caller's would multiply that.
+    #[serde(default)]
+    pub retried: bool,
     /// One plain sentence for the client.
     pub reason: String,
     /// When trying again makes sense, in milliseconds.

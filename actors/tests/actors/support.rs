@@ -470,6 +470,7 @@ impl Feed {
         self.send(Some(Err(BackendError {
             code,
             reason,
+            retried: false,
             retry_after_ms: None,
             detail: "told to fail".into(),
             refusal: None,

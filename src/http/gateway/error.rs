@@ -146,6 +146,7 @@ impl Refused {
 impl From<BackendError> for Refused {
     fn from(error: BackendError) -> Self {
         let wait = error.retry_after_ms.map(|ms| ms.div_ceil(1_000));
+        let retried = error.retried;
         let refused = match error.refusal {
             // The backend's own words: who speaks its protocol knows what to make of them.
             Some(refusal) => {
@@ -166,6 +167,8 @@ impl From<BackendError> for Refused {
                 Self { hopeless: error.code == ErrorCode::AiUnavailable && wait.is_none(), ..refused }
             }
         };
+        // What was tried again here is not to be tried again there, each time as often as here.
+        let refused = Self { hopeless: refused.hopeless || retried, ..refused };
         match wait {
             Some(seconds) => refused.later(seconds),
             None => refused,
@@ -208,7 +211,8 @@ mod tests {
     use super::*;
 
     fn failed(code: ErrorCode, retry_after_ms: Option<u64>, refusal: Option<BackendRefusal>) -> HttpResponse {
-        let error = BackendError { code, reason: "why".into(), retry_after_ms, detail: "secret".into(), refusal };
+        let detail = "secret".into();
+        let error = BackendError { code, retried: false, reason: "why".into(), retry_after_ms, detail, refusal };
         let refused = Refused::from(error);
         assert!(!refused.body().to_string().contains("secret"));
         refused.error_response()
@@ -224,6 +228,15 @@ mod tests {
         assert_eq!(busy.headers().get("retry-after").unwrap(), "5");
         assert!(!busy.headers().contains_key("x-should-retry"));
         assert_eq!(failed(AiUnavailable, None, None).headers().get("x-should-retry").unwrap(), "false");
+        let told = BackendError {
+            code: AiUnavailable,
+            retried: true,
+            reason: "why".into(),
+            retry_after_ms: Some(1),
+            detail: String::new(),
+            refusal: None,
+        };
+        assert_eq!(Refused::from(told).error_response().headers().get("x-should-retry").unwrap(), "false");
     }
 
     #[test]
@@ -232,6 +245,7 @@ mod tests {
         let refusal = BackendRefusal { status: 422, error: error.clone() };
         let told = BackendError {
             code: ErrorCode::AiRejected,
+            retried: false,
             reason: "why".into(),
             retry_after_ms: None,
             detail: String::new(),

@@ -73,6 +73,7 @@ impl Drop for Reading {
 fn interrupted() -> BackendError {
     BackendError {
         code: ErrorCode::Interrupted,
+        retried: false,
         reason: "the server was stopped before the answer was through; try again".into(),
         retry_after_ms: Some(1_000),
         detail: "the drain time was over".into(),
