@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How many bytes of data an answer may have for one of its text. A streamed token of four bytes comes in a chunk of some 250; so an
+/// answer of tokens alone ends by its data, at some 65,000 tokens with the default, which is more than models write.
+pub const DATA_PER_TEXT: usize = 16;
+
 /// `[session]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

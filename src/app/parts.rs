@@ -7,6 +7,7 @@ use sophie_actors::ids::NodeId;
 use sophie_actors::layer::{self, LayerOptions, NodeKey};
 use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
+use sophie_actors::options::DATA_PER_TEXT;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::redis::{self, Budgets, RedisHealth, RedisOptions};
@@ -15,10 +16,6 @@ use super::AppError;
 use crate::auth::patterns::Pattern;
 use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, PriceSettings, Secret, Settings};
 use crate::upstream::{ApiKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
-
-/// How many bytes of data an answer may have for one of its text. A streamed token of four bytes comes in a chunk of some 250; so an
-/// answer of tokens alone ends by its data, at some 65,000 tokens with the default, which is more than models write.
-const DATA_PER_TEXT: usize = 16;
 
 /// Whoever answers, and the same as a router if it is one.
 type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
@@ -68,6 +65,7 @@ fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
         total_seconds: ai.answers.total_seconds,
         retries: of.retries.unwrap_or(ai.retries),
         max_answer_bytes: ai.answers.max_answer_bytes.saturating_mul(DATA_PER_TEXT),
+        max_event_bytes: ai.max_event_bytes,
     };
     MemberOptions { name: of.name.clone(), models: of.models.clone(), url, reach }
 }

@@ -172,6 +172,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("ai.system_prompt", Rule::Text("any text", |_| true)),
     ("ai.history_tokens", Rule::Whole(0, 10_000_000)),
     ("ai.max_answer_bytes", BYTES),
+    ("ai.max_event_bytes", BYTES),
     ("ai.connect_seconds", SECONDS),
     ("ai.first_chunk_seconds", SECONDS),
     ("ai.idle_seconds", SECONDS),

@@ -178,6 +178,7 @@ pub struct AiSettings {
     pub connect_seconds: u64,
     pub first_chunk_seconds: u64,
     pub idle_seconds: u64,
+    pub max_event_bytes: usize,
     pub retries: u32,
     pub backends: Vec<BackendSettings>,
     pub currency: String,

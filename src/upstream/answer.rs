@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use sophie_actors::backend::{Chunk, Parsed, ReportedError, StreamItem};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
+use super::clock::Clock;
 use super::errors::{Fault, Stage};
 use super::sse::{SseEvent, SseEvents, SseFault};
 
@@ -38,10 +39,10 @@ pub struct Answer {
 impl Answer {
     /// Waits for the first item, so that whatever fails before it can still be tried elsewhere. `None`: the stream ended
     /// without a word.
-    pub async fn begin(mut events: SseEvents, mut bounds: Bounds) -> Result<Self, Fault> {
-        let first = match events.next().await {
+    pub async fn begin(mut events: SseEvents, mut bounds: Bounds, clock: &mut Clock) -> Result<Self, Fault> {
+        let first = match next(&mut events, clock).await? {
             None => None,
-            Some(Ok(event)) => Some(item(event, &mut bounds.bytes)?),
+            Some(Ok(event)) => item(event, &mut bounds.bytes)?,
             Some(Err(SseFault::Connection { cause, begun: false })) => return Err(Fault::Connection(cause)),
             Some(Err(fault @ SseFault::Connection { .. })) => return Err(broken(&fault)),
             Some(Err(fault)) => return Err(Fault::Unreadable(fault.to_string())),
@@ -75,17 +76,11 @@ impl Answer {
     }
 
     async fn read(&mut self) -> Result<Option<StreamItem>, Fault> {
-        let now = Instant::now();
-        let (limit, stage) = sooner((now + self.bounds.idle, Stage::Idle), (self.bounds.deadline, Stage::Whole));
-        // A backend that is always ready would never let the timer have its turn.
-        if now >= limit {
-            return Err(Fault::Timeout(stage));
-        }
-        match timeout_at(limit, self.events.next()).await {
-            Err(_) => Err(Fault::Timeout(stage)),
-            Ok(None) => Ok(None),
-            Ok(Some(Err(fault))) => Err(broken(&fault)),
-            Ok(Some(Ok(event))) => item(event, &mut self.bounds.bytes).map(Some).map_err(|fault| match fault {
+        let mut clock = Clock::new(self.bounds.idle, Stage::Idle, self.bounds.deadline);
+        match next(&mut self.events, &mut clock).await? {
+            None => Ok(None),
+            Some(Err(fault)) => Err(broken(&fault)),
+            Some(Ok(event)) => item(event, &mut self.bounds.bytes).map_err(|fault| match fault {
                 Fault::Unreadable(cause) => Fault::Broken(cause),
                 fault => fault,
             }),
@@ -93,29 +88,32 @@ impl Answer {
     }
 }
 
-/// The earlier of two time limits.
-pub fn sooner(a: (Instant, Stage), b: (Instant, Stage)) -> (Instant, Stage) {
-    if b.0 < a.0 { b } else { a }
+/// The next event. Whatever comes on the way, a comment or a part of it, is a sign of life.
+async fn next(events: &mut SseEvents, clock: &mut Clock) -> Result<Option<Result<SseEvent, SseFault>>, Fault> {
+    let heard = events.pulse();
+    clock.wait_hearing(events.next(), || heard.last()).await
 }
 
 fn broken(fault: &SseFault) -> Fault {
     Fault::Broken(fault.to_string())
 }
 
-fn item(event: SseEvent, bytes_left: &mut usize) -> Result<StreamItem, Fault> {
+/// What an event says; nothing if it is a part of one that never came.
+fn item(event: SseEvent, bytes_left: &mut usize) -> Result<Option<StreamItem>, Fault> {
     let Some(left) = bytes_left.checked_sub(event.data.len()) else {
         return Err(Fault::Overlong);
     };
     *bytes_left = left;
     if event.is_error {
-        let named = serde_json::from_str(&event.data).ok().and_then(|body| ReportedError::find(&body));
+        let named = serde_json::from_str(&event.data).ok().and_then(|body| ReportedError::in_words(&body));
         let bare = || ReportedError { message: event.data.clone(), ..ReportedError::default() };
         return Err(Fault::Reported(named.unwrap_or_else(bare)));
     }
     match Chunk::parse(event.data.into()) {
-        Ok(Parsed::Chunk(chunk)) => Ok(StreamItem::Chunk(chunk)),
-        Ok(Parsed::Done) => Ok(StreamItem::Done),
+        Ok(Parsed::Chunk(chunk)) => Ok(Some(StreamItem::Chunk(chunk))),
+        Ok(Parsed::Done) => Ok(Some(StreamItem::Done)),
         Ok(Parsed::Error(error)) => Err(Fault::Reported(error)),
+        Err(_) if event.is_cut => Ok(None),
         Err(bad) => Err(Fault::Unreadable(bad.to_string())),
     }
 }
@@ -130,7 +128,8 @@ mod tests {
         let busy = stream::repeat_with(|| Ok(Bytes::from_static(b"data: {\"choices\":[]}\n\n")));
         let second = Duration::from_secs(1);
         let bounds = Bounds { idle: second, deadline: Instant::now() + second, bytes: 1_000 };
-        let answer = Answer::begin(SseEvents::new(busy), bounds).await.expect("a first chunk");
+        let mut clock = Clock::new(second, Stage::FirstChunk, bounds.deadline);
+        let answer = Answer::begin(SseEvents::new(busy, 1_000), bounds, &mut clock).await.expect("a first chunk");
         let mut items = answer.into_stream();
         for _ in 0..3 {
             assert!(matches!(items.next().await, Some(Ok(StreamItem::Chunk(_)))));

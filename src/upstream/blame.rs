@@ -13,6 +13,8 @@ pub enum Blame {
     Account,
     /// Too many requests, to this backend.
     Limit,
+    /// The address's: somebody else is there.
+    Address,
     /// Too slow.
     Time,
     /// Not to be reached.
@@ -39,6 +41,7 @@ impl Blame {
             Self::Model => "no_model",
             Self::Account => "account",
             Self::Limit => "limited",
+            Self::Address => "address",
             Self::Time => "timeout",
             Self::Network => "unreachable",
             Self::Backend => "failed",
@@ -60,6 +63,7 @@ impl Fault {
                 Meaning::NoModel => Blame::Model,
                 Meaning::Slow => Blame::Time,
                 Meaning::Limited => Blame::Limit,
+                Meaning::Elsewhere => Blame::Address,
                 Meaning::Down => Blame::Backend,
             },
         }
@@ -75,7 +79,9 @@ mod tests {
     #[test]
     fn who_is_at_fault_is_known_by_status_and_code() {
         let status = |status, code: &str| {
-            Fault::Status(status, ReportedError { code: code.into(), ..ReportedError::default() }).blame()
+            let object = serde_json::json!({ "message": "m" });
+            let error = ReportedError { code: code.into(), message: "m".into(), object, ..ReportedError::default() };
+            Fault::Status(status, error).blame()
         };
         for code in [400, 404, 413, 422] {
             assert_eq!(status(code, ""), Blame::Request, "{code}");
@@ -87,6 +93,11 @@ mod tests {
         assert_eq!((status(401, ""), status(403, "")), (Blame::Account, Blame::Account));
         assert_eq!((status(408, ""), status(409, ""), status(503, "")), (Blame::Time, Blame::Backend, Blame::Backend));
         assert_eq!(status(400, "content_filter"), Blame::Request);
+        assert_eq!(
+            (status(405, ""), status(307, ""), status(404, "unknown_url")),
+            (Blame::Address, Blame::Address, Blame::Address)
+        );
+        assert!(Blame::Address.counts() && Blame::Address.passes_on());
         assert!(!Blame::Model.counts() && Blame::Model.passes_on() && !Blame::Request.passes_on());
     }
 }

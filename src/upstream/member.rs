@@ -261,7 +261,7 @@ impl Call {
             // What a broken account says of a time to come back is no promise.
             record.breaker.failed(self.entry, wait.filter(|_| matches!(blame, Blame::Limit | Blame::Backend)), now);
         });
-        told.detail = format!("backend={} {}", self.member.name, told.detail);
+        told.detail = format!("backend={} url={} {}", self.member.name, self.member.client.place(), told.detail);
         told
     }
 

@@ -2,11 +2,15 @@
 
 mod answer;
 mod blame;
+mod body;
 mod breaker;
+mod clock;
 mod errors;
+mod form;
 mod member;
 mod models;
 mod openai;
+mod pooled;
 mod refusal;
 mod request;
 mod retry;
@@ -14,6 +18,7 @@ mod router;
 mod secrets;
 mod shown;
 mod sse;
+mod utf8;
 mod whole;
 
 pub use breaker::Patience;

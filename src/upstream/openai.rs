@@ -1,17 +1,23 @@
 //! One backend: asks it, and asks it again where that may help.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
-use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, ChunkStream, ReportedError, StreamItem};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, ChunkStream, StreamItem};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::answer::{Answer, Bounds, Items, sooner};
-use super::errors::{Fault, Stage};
+use super::answer::{Answer, Bounds, Items};
+use super::body::{self, pieces};
+use super::clock::Clock;
+use super::errors::{Fault, Stage, chain};
+use super::form::{self, Form};
+use super::pooled;
+use super::refusal;
 use super::retry::{Advice, LONGEST_OBEYED};
 use super::secrets::{ApiKey, Secrets};
 use super::sse::SseEvents;
@@ -29,6 +35,9 @@ const LONGEST_SECONDS: u64 = 24 * 60 * 60;
 /// How much of a list of models is read, in bytes, and how long it is waited for.
 const MODELS_BYTES: usize = 1024 * 1024;
 const MODELS_WAIT: Duration = Duration::from_secs(2);
+
+/// A field that some backends refuse.
+const STREAM_OPTIONS: &str = "stream_options";
 
 /// How a backend is reached: one of `[[ai.backends]]`, or the rest of `[ai]`.
 #[derive(Debug, Clone, Default)]
@@ -55,6 +64,8 @@ pub struct OpenAiOptions {
     pub retries: u32,
     /// The most data that an answer may have, in bytes.
     pub max_answer_bytes: usize,
+    /// The most data that one event of a stream may have, in bytes.
+    pub max_event_bytes: usize,
 }
 
 /// Options with which no backend can be made.
@@ -81,6 +92,10 @@ pub struct OpenAi {
     url: Url,
     options: OpenAiOptions,
     secrets: Secrets,
+    /// Where it is, for the log.
+    place: String,
+    /// It has refused `stream_options`, and answered without.
+    refuses_stream_options: AtomicBool,
 }
 
 /// Why a backend does not answer, after all that was tried.
@@ -90,6 +105,8 @@ pub struct Refused {
     pub fault: Fault,
     /// The backend's own word on when to come back.
     pub wait: Option<Duration>,
+    /// Whether it was asked more than once.
+    pub retried: bool,
 }
 
 /// An attempt that failed.
@@ -114,7 +131,13 @@ impl OpenAi {
         let connect = span(options.connect_seconds);
         let client = request::client(&url, options.api_key.as_ref(), &options.headers, connect)?;
         let secrets = Secrets::of(&url, options.api_key.as_ref(), options.headers.iter().map(|(_, value)| value));
-        Ok(Self { client, url, options, secrets })
+        let place = request::place(&url);
+        Ok(Self { client, url, options, secrets, place, refuses_stream_options: AtomicBool::new(false) })
+    }
+
+    /// Where it is asked, for the log: without credentials and query.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 
     /// What must be kept out of every text about it.
@@ -129,17 +152,28 @@ impl OpenAi {
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
     pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, Refused> {
-        let (body, streams) = request::body(asked, &self.options.model);
-        let mut attempt = 0;
+        let (mut body, streams) = request::body(asked, &self.options.model);
+        if self.refuses_stream_options.load(Ordering::Relaxed) {
+            body.remove(STREAM_OPTIONS);
+        }
+        let (mut attempt, mut is_stripped) = (0, false);
         loop {
             let failed = match self.attempt(&body, streams, deadline).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    self.refuses_stream_options.fetch_or(is_stripped, Ordering::Relaxed);
+                    return Ok(answer);
+                }
                 Err(failed) => failed,
             };
+            if failed.fault.refuses(STREAM_OPTIONS) && body.remove(STREAM_OPTIONS) {
+                log::info!("ai request repeated without stream_options: backend={}", self.options.name);
+                is_stripped = true;
+                continue;
+            }
             let pause = failed.advice.pause(attempt);
             let worthwhile = pause <= LONGEST_OBEYED && Instant::now() + pause < deadline;
             if attempt >= self.options.retries || !failed.passing || !worthwhile {
-                return Err(Refused { fault: failed.fault, wait: failed.advice.wait });
+                return Err(Refused { fault: failed.fault, wait: failed.advice.wait, retried: attempt > 0 });
             }
             attempt += 1;
             log::warn!(
@@ -154,10 +188,14 @@ impl OpenAi {
 
     /// The models that it lists itself, as it describes them; `None` if it does not say within two seconds.
     pub async fn models(&self) -> Option<Vec<Value>> {
+        let deadline = Instant::now() + MODELS_WAIT;
         let asked = async {
             let response = self.client.get(request::models(&self.url)?).send().await.ok()?;
-            let body =
-                if response.status().is_success() { read(response, MODELS_BYTES).await.ok()? } else { return None };
+            if !response.status().is_success() {
+                return None;
+            }
+            let mut clock = Clock::new(MODELS_WAIT, Stage::Whole, deadline);
+            let body = body::read(pieces(response).ok()?, MODELS_BYTES, &mut clock).await.ok()?;
             let mut list: Value = serde_json::from_slice(&body).ok()?;
             match list.get_mut("data").map(Value::take) {
                 Some(Value::Array(models)) => Some(models),
@@ -168,37 +206,53 @@ impl OpenAi {
     }
 
     async fn attempt(&self, body: &Body, streams: bool, deadline: Instant) -> Result<Items, Failed> {
-        let first = Instant::now() + span(self.options.first_chunk_seconds);
-        let whole = (deadline, Stage::Whole);
         // A body that comes whole comes when all of it is written.
-        let (limit, stage) = if streams { sooner((first, Stage::FirstChunk), whole) } else { whole };
-        match timeout_at(limit, self.begin(body, streams, deadline)).await {
-            Ok(begun) => begun,
-            Err(_) => Err(Fault::Timeout(stage).into()),
-        }
-    }
-
-    async fn begin(&self, body: &Body, streams: bool, deadline: Instant) -> Result<Items, Failed> {
-        let (accept, kind) = request::accept(streams);
-        let request = self.client.post(self.url.clone()).header(accept, kind);
-        let response = request::with_body(request, body).send().await.map_err(unsent)?;
+        let patience = if streams { self.options.first_chunk_seconds } else { LONGEST_SECONDS };
+        let mut clock = Clock::new(span(patience), Stage::FirstChunk, deadline);
+        let response = clock.wait(self.send(body, streams)).await??;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        match kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "text/event-stream" => {
-                let body = response.bytes_stream().map_err(chain);
+        let declared = declared(&response);
+        let (form, pieces) = form::of(pieces(response)?, &declared, &mut clock).await?;
+        match form {
+            Form::Events => {
                 let idle = span(self.options.idle_seconds);
                 let bounds = Bounds { idle, deadline, bytes: self.options.max_answer_bytes };
-                Ok(Answer::begin(SseEvents::new(body), bounds).await?.into_stream())
+                let events = SseEvents::new(pieces, self.options.max_event_bytes);
+                Ok(Answer::begin(events, bounds, &mut clock).await?.into_stream())
             }
-            "application/json" => {
-                let bytes = read(response, self.options.max_answer_bytes).await?;
+            Form::Json => {
+                let bytes = body::read(pieces, self.options.max_answer_bytes, &mut clock).await?;
                 let chunk = whole::chunk(&bytes)?;
                 Ok(stream::iter([Ok(StreamItem::Chunk(chunk)), Ok(StreamItem::Done)]).boxed())
             }
-            other => Err(Fault::Unreadable(format!("content type {other:?}")).into()),
+            Form::Page => {
+                let page = body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await;
+                Err(Fault::Status(200, refusal::reported(&page)).into())
+            }
+            Form::Other => Err(Fault::Unreadable(format!("content type {declared:?}")).into()),
+        }
+    }
+
+    /// Sends a request. A connection that was kept may have been closed by the backend just then; before a byte of a response this says
+    /// nothing of the backend, and another connection is taken at once.
+    async fn send(&self, body: &Body, streams: bool) -> Result<Response, Fault> {
+        let (accept, kind) = request::accept(streams);
+        let mut kept = 0;
+        loop {
+            let request = self.client.post(self.url.clone()).header(&accept, &kind);
+            match pooled::noted(request::with_body(request, body).send()).await {
+                (Ok(response), _) => return Ok(response),
+                (Err(error), is_new) if is_new || error.is_timeout() || error.is_connect() => {
+                    return Err(unsent(error));
+                }
+                (Err(error), _) if kept >= request::KEPT_CONNECTIONS => return Err(unsent(error)),
+                (Err(error), _) => {
+                    kept += 1;
+                    log::debug!("a kept connection was closed: backend={} cause={}", self.options.name, chain(error));
+                }
+            }
         }
     }
 }
@@ -228,40 +282,20 @@ fn unsent(error: reqwest::Error) -> Fault {
     if error.is_timeout() { Fault::Timeout(Stage::Connect) } else { Fault::Connection(chain(error)) }
 }
 
+/// The content type, without its parameters.
+fn declared(response: &Response) -> String {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
 async fn refused(response: Response) -> Failed {
     let status = response.status().as_u16();
     let advice = Advice::read(response.headers(), SystemTime::now());
-    // A refusal is one with or without its explanation.
-    let body = match timeout(REFUSAL_WAIT, read(response, REFUSAL_BYTES)).await {
-        Ok(Ok(body)) => body,
-        _ => vec![],
+    let body = match pieces(response) {
+        Ok(pieces) => body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await,
+        Err(_) => Vec::new(),
     };
-    let error = serde_json::from_slice(&body).ok().and_then(|body| ReportedError::find(&body)).unwrap_or_default();
-    let fault = Fault::Status(status, error);
+    let fault = Fault::Status(status, refusal::reported(&body));
     let passing = advice.allows(status) && !fault.is_account();
     Failed { fault, advice, passing }
-}
-
-async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| Fault::Broken(chain(error)))? {
-        if bytes.len().saturating_add(piece.len()) > most {
-            return Err(Fault::Broken(format!("the body is longer than {most} bytes")));
-        }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(bytes)
-}
-
-/// An error and what it stems from, without the address.
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -11,12 +11,21 @@ use super::secrets::Secrets;
 const TEXT_CHARS: usize = 2_000;
 /// The most bytes of it as JSON. A larger one is cut down to its four usual fields.
 const MOST_BYTES: usize = 16 * 1024;
+/// How much of a refusal's body goes to the log, in characters.
+const BEGINNING_CHARS: usize = 300;
+/// Stands for a body that breaks off: what was asked may be in it.
+const TORN: &str = "JSON that breaks off";
+/// The code of a limit that is the backend's, not one of this service.
+const BACKEND_LIMIT: &str = "backend_rate_limited";
 
 /// The refusal to show, if it is one about the request. `status` is that of the response; an error inside a stream has none.
 pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets: &Secrets) -> Option<BackendRefusal> {
-    let told = status.or_else(|| error.code.parse().ok()).filter(|status| matches!(status, 400 | 404 | 413 | 422));
+    let told = status
+        .or_else(|| error.code.parse().ok())
+        .filter(|status| matches!(status, 400 | 404 | 406 | 410..=426 | 431 | 451));
     let status = match meaning {
         Meaning::NoModel => 404,
+        Meaning::Limited => 429,
         Meaning::Filtered | Meaning::TooLong => told.unwrap_or(400),
         Meaning::Rejected if status.is_some() => told?,
         Meaning::Rejected => told.unwrap_or(400),
@@ -34,10 +43,68 @@ pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets:
         message => text(message, secrets),
     };
     object.entry("message").or_insert(message.into());
-    object.entry("type").or_insert("invalid_request_error".into());
+    if meaning == Meaning::Limited {
+        // Not one of ours: who asks for less here is not helped.
+        object.insert("code".into(), BACKEND_LIMIT.into());
+    }
+    let kind = if meaning == Meaning::Limited { "rate_limit_error" } else { "invalid_request_error" };
+    object.entry("type").or_insert(kind.into());
     object.entry("param").or_insert(Value::Null);
     object.entry("code").or_insert(Value::Null);
     Some(BackendRefusal { status, error: Value::Object(object) })
+}
+
+/// What is said while every backend is left out because it has too many requests.
+pub fn limited() -> BackendRefusal {
+    let message = Meaning::Limited.words().1;
+    let error = json!({ "message": message, "type": "rate_limit_error", "param": null, "code": BACKEND_LIMIT });
+    BackendRefusal { status: 429, error }
+}
+
+/// The beginning of a refusal's body, for the log. What was asked is not repeated: FastAPI likes to send it back.
+pub fn beginning(body: &[u8]) -> String {
+    const ASKED: [&str; 8] = ["input", "messages", "content", "prompt", "ctx", "body", "request", "choices"];
+    fn without_question(value: &mut Value) {
+        match value {
+            Value::Array(values) => values.iter_mut().for_each(without_question),
+            Value::Object(fields) => {
+                fields.retain(|name, _| !ASKED.contains(&name.as_str()));
+                fields.values_mut().for_each(without_question);
+            }
+            _ => {}
+        }
+    }
+    let cut = |text: &str| text.chars().take(BEGINNING_CHARS).collect();
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            without_question(&mut value);
+            cut(&value.to_string())
+        }
+        Err(_) if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") => {
+            TORN.to_owned()
+        }
+        Err(_) => cut(String::from_utf8_lossy(body).trim_start_matches('\u{feff}').trim_start()),
+    }
+}
+
+/// What a refusal's body says: an error in any shape, plain text, a web page's title.
+pub fn reported(body: &[u8]) -> ReportedError {
+    let beginning = beginning(body);
+    let parsed = serde_json::from_slice::<Value>(body).ok();
+    let text = String::from_utf8_lossy(body);
+    let words = |message: &str| ReportedError { message: message.trim().to_owned(), ..ReportedError::default() };
+    let found = match &parsed {
+        Some(body) => ReportedError::in_words(body).or_else(|| ReportedError::find(body)).unwrap_or_default(),
+        None if is_page(&beginning) => words(title(&text)),
+        None if beginning == TORN => ReportedError::default(),
+        None => words(&text),
+    };
+    ReportedError { beginning, ..found }
+}
+
+/// Whether a text is a web page.
+pub fn is_page(text: &str) -> bool {
+    text.trim_start().starts_with('<')
 }
 
 /// What is said where no backend has the model at all, as OpenAI says it.
@@ -48,6 +115,14 @@ pub fn no_such_model(model: &str) -> BackendRefusal {
         "type": "invalid_request_error", "param": null, "code": "model_not_found",
     });
     BackendRefusal { status: 404, error }
+}
+
+/// A web page's title; empty if it has none.
+fn title(page: &str) -> &str {
+    let lower = page.to_ascii_lowercase();
+    let begin = lower.find("<title").and_then(|at| Some(at + lower[at..].find('>')? + 1));
+    let end = lower.find("</title");
+    begin.zip(end).and_then(|(begin, end)| page.get(begin..end)).unwrap_or_default()
 }
 
 fn clean(value: &Value, secrets: &Secrets) -> Value {
@@ -113,16 +188,43 @@ mod tests {
 
     #[test]
     fn what_is_not_about_the_request_is_not_told() {
-        for (status, code) in [
-            (401, ""),
-            (403, ""),
-            (429, "insufficient_quota"),
-            (400, "invalid_api_key"),
-            (429, ""),
-            (500, ""),
-            (405, ""),
-        ] {
+        for (status, code) in
+            [(401, ""), (403, ""), (429, "insufficient_quota"), (400, "invalid_api_key"), (500, ""), (405, "")]
+        {
             assert_eq!(refusal(Some(status), json!({ "message": "m", "code": code })), None, "{status} {code}");
         }
+    }
+
+    #[test]
+    fn a_backends_limit_is_told_as_the_backends() {
+        let told = refusal(
+            Some(429),
+            json!({ "message": "slow down, org-abc", "type": "tokens", "code": "rate_limit_exceeded" }),
+        );
+        let told = told.expect("a refusal");
+        assert_eq!(told.status, 429);
+        assert_eq!(
+            told.error,
+            json!({ "message": "slow down, [account]", "type": "tokens", "param": null, "code": "backend_rate_limited" })
+        );
+        assert_eq!(refusal(None, json!({ "message": "slow", "code": 429 })).map(|it| it.status), Some(429));
+    }
+
+    #[test]
+    fn words_are_found_in_json_in_text_and_in_pages() {
+        for (body, words) in [
+            (r#"{"detail":[{"loc":["body","n"],"msg":"too many","input":"secret"}]}"#, "body.n: too many"),
+            ("\"no\"", "no"),
+            (" no such thing \n", "no such thing"),
+            ("<html><head><title>404 Not Found</title></head><body>nginx</body></html>", "404 Not Found"),
+            ("<html></html>", ""),
+            ("", ""),
+            (r#"{"detail":"breaks o"#, ""),
+        ] {
+            let found = reported(body.as_bytes());
+            assert_eq!(found.message, words, "{body}");
+            assert!(!found.beginning.contains("secret"));
+        }
+        assert_eq!(reported(b"<html>x").beginning, "<html>x");
     }
 }

@@ -4,15 +4,21 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use futures_util::stream;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use reqwest::{Client, RequestBuilder, Url, redirect};
 use serde_json::json;
 use sophie_actors::backend::Body;
 
+use super::pooled::Noting;
 use super::{ApiKey, BadOptions};
 
 /// OpenAI's own address, for when none is set.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
+
+/// How many connections that nobody needs at the moment are kept.
+pub const KEPT_CONNECTIONS: usize = 64;
 
 /// Where chat completions are asked for, under a base address with or without a slash at its end. A query
 /// (Azure's `?api-version=`) stays.
@@ -34,6 +40,12 @@ pub fn models(endpoint: &Url) -> Option<Url> {
     Some(url)
 }
 
+/// An address for the log: without user, password and query, each of which may be a secret.
+pub fn place(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+}
+
 /// A client without a total time-out, since an answer may be long, and without redirects, since they would carry
 /// questions and the key to where nobody meant them to go.
 pub fn client(
@@ -46,6 +58,8 @@ pub fn client(
         return Err(BadOptions::Client("no TLS crypto provider is installed".into()));
     }
     let mut headers = HeaderMap::new();
+    // Pieces of an answer are to come one by one.
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(key) = key {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| BadOptions::ApiKey)?;
         bearer.set_sensitive(true);
@@ -62,6 +76,8 @@ pub fn client(
         .default_headers(headers)
         .user_agent(concat!("sophie/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
+        .pool_max_idle_per_host(KEPT_CONNECTIONS)
+        .connector_layer(Noting)
         .connect_timeout(connect);
     if url.scheme() == "http" {
         // A model next door needs no certificates, and an image without any must do.
@@ -159,6 +175,12 @@ mod tests {
         ] {
             assert_eq!(endpoint(base).expect("an address").as_str(), url);
         }
+    }
+
+    #[test]
+    fn an_address_is_logged_without_its_secrets() {
+        let url = endpoint("https://user:word@h:8443/v1?key=secret").expect("an address");
+        assert_eq!(place(&url), "https://h:8443/v1/chat/completions");
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, Chunk, ChunkStream, StreamItem};
+use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, Chunk, ChunkStream, Completion, StreamItem};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::answer::Items;
 use super::blame::Blame;
@@ -18,7 +18,7 @@ use super::breaker::Patience;
 use super::errors::{Fault, Meaning};
 use super::member::{BackendView, Call, Fleet, Member, MemberOptions};
 use super::models::ModelList;
-use super::openai::{BadOptions, span};
+use super::openai::{BadOptions, Refused, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
 use super::shown::shows;
@@ -27,6 +27,8 @@ use super::shown::shows;
 /// answer of a kind that we do not know.
 const HELD_CHUNKS: usize = 32;
 const HELD_BYTES: usize = 256 * 1024;
+/// How long the count of tokens and `[DONE]` are waited for once every choice has ended. They come at once, or never.
+const AFTER_END: Duration = Duration::from_secs(10);
 
 /// What the backends have in common.
 #[derive(Debug, Clone)]
@@ -76,7 +78,7 @@ impl Router {
         (self.members.len(), self.members.iter().filter(|member| member.is_available()).count())
     }
 
-    async fn route(&self, body: &Body) -> Result<ChunkStream, BackendError> {
+    async fn route(&self, body: &Body, choices: u64) -> Result<ChunkStream, BackendError> {
         let deadline = Instant::now() + self.total;
         let model = body.text("model").unwrap_or_default();
         let model = model.as_str();
@@ -84,6 +86,7 @@ impl Router {
         if serving.is_empty() {
             return Err(no_such_model(model));
         }
+        let mut retried = false;
         let (mut told, mut soonest) = (None::<(BackendError, Blame)>, None::<(Duration, Option<Blame>)>);
         for (place, member) in serving.iter().enumerate() {
             let call = match member.enter(serving.len() == 1) {
@@ -94,10 +97,12 @@ impl Router {
                 }
             };
             let rest = &serving[place + 1..];
-            let (error, blame) = match begin(call, body, deadline, rest).await {
+            let (mut error, blame) = match begin(call, body, choices, deadline, rest).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
+            retried |= error.retried;
+            error.retried = retried;
             if !blame.passes_on() || Instant::now() >= deadline {
                 return Err(error);
             }
@@ -113,7 +118,7 @@ impl Router {
         match (told, soonest) {
             // One that has the model may be among those that were left out.
             (Some((_, Blame::Model)) | None, Some((wait, blame))) => Err(left_out(wait, blame)),
-            (Some((error, _)), _) => Err(error),
+            (Some((error, _)), _) => Err(BackendError { retried, ..error }),
             (None, None) => Err(no_such_model(model)),
         }
     }
@@ -123,7 +128,7 @@ impl Router {
 impl Backend for Router {
     /// Returns with what is shown first at hand if another backend could take over until then.
     async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
-        self.route(&request.body).await
+        self.route(&request.body, request.choices()).await
     }
 
     async fn models(&self) -> Vec<Value> {
@@ -139,13 +144,17 @@ impl Backend for Router {
 async fn begin(
     mut call: Call,
     body: &Body,
+    choices: u64,
     deadline: Instant,
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {
     let asked = call.member().client.ask(body, deadline).await;
-    let items = asked.map_err(|refused| (call.failed(&refused.fault, refused.wait), refused.fault.blame()))?;
+    let items = asked.map_err(|Refused { fault, wait, retried }| {
+        (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
+    })?;
     call.began();
-    let mut answer = Routed { call, items, held: VecDeque::new(), shown: false };
+    let completion = Completion::default();
+    let mut answer = Routed { call, items, held: VecDeque::new(), shown: false, completion, choices };
     if rest.iter().any(|member| member.is_usable()) {
         answer.hold().await.map_err(|fault| (answer.call.failed(&fault, None), fault.blame()))?;
     }
@@ -158,6 +167,9 @@ struct Routed {
     items: Items,
     held: VecDeque<Chunk>,
     shown: bool,
+    completion: Completion,
+    /// How many choices were asked for.
+    choices: u64,
 }
 
 impl Routed {
@@ -193,36 +205,45 @@ impl Routed {
         Box::pin(items.fuse())
     }
 
+    /// What comes next. Once every choice has ended the answer is whole, whatever becomes of the rest: `None` then, if it is not `[DONE]`.
     async fn next(&mut self) -> Option<Result<StreamItem, BackendError>> {
+        let is_whole = self.completion.has_finished(self.choices);
         let item = match self.held.pop_front() {
             Some(chunk) => Some(Ok(StreamItem::Chunk(chunk))),
+            None if is_whole => timeout(AFTER_END, self.items.next()).await.unwrap_or(None),
             None => self.items.next().await,
         };
-        Some(match item {
+        match item {
             Some(Ok(StreamItem::Chunk(chunk))) => {
                 if !self.shown && shows(&chunk) {
                     self.shown = true;
                     self.call.shown();
                 }
-                Ok(StreamItem::Chunk(chunk))
+                self.completion.follow(&chunk);
+                Some(Ok(StreamItem::Chunk(chunk)))
             }
             Some(Ok(StreamItem::Done)) => {
                 self.call.completed();
-                Ok(StreamItem::Done)
+                Some(Ok(StreamItem::Done))
             }
-            Some(Err(fault)) => Err(self.call.failed(&fault, None)),
+            None | Some(Err(Fault::Broken(_) | Fault::Timeout(_))) if is_whole => {
+                self.call.completed();
+                None
+            }
+            Some(Err(fault)) => Some(Err(self.call.failed(&fault, None))),
             None => {
                 // The end of the stream says it already.
-                self.call.failed(&Fault::Broken("the stream ended without [DONE]".into()), None);
-                return None;
+                self.call.failed(&Fault::Broken("the stream ended before the answer did".into()), None);
+                None
             }
-        })
+        }
     }
 }
 
 fn no_such_model(model: &str) -> BackendError {
     BackendError {
         code: ErrorCode::AiRejected,
+        retried: false,
         reason: "no such model here".to_owned(),
         retry_after_ms: None,
         detail: "no backend is asked for this model".to_owned(),
@@ -235,15 +256,17 @@ fn left_out(wait: Duration, blame: Option<Blame>) -> BackendError {
     let meaning = match blame {
         Some(Blame::Account) => Meaning::Account,
         Some(Blame::Limit) => Meaning::Limited,
+        Some(Blame::Address) => Meaning::Elsewhere,
         _ => Meaning::Down,
     };
     let (code, reason, _) = meaning.words();
     let wait = wait.clamp(Duration::from_secs(1), LONGEST_TOLD);
     BackendError {
         code,
+        retried: false,
         reason: reason.to_owned(),
         retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         detail: format!("every backend for this model is left out wait_ms={}", wait.as_millis()),
-        refusal: None,
+        refusal: (meaning == Meaning::Limited).then(refusal::limited),
     }
 }

@@ -1,16 +1,16 @@
 //! An answer that came as one JSON body, turned into the one chunk that says the same.
 
 use serde_json::{Map, Value, json};
-use sophie_actors::backend::{Chunk, Parsed, ReportedError};
+use sophie_actors::backend::{Chunk, Parsed, ReportedError, halves};
 
 use super::errors::Fault;
+use super::refusal;
 
 /// Reads a whole body. Messages become deltas; every other field stays as it came.
 pub fn chunk(bytes: &[u8]) -> Result<Chunk, Fault> {
-    let mut body: Value =
-        serde_json::from_slice(bytes).map_err(|_| Fault::Unreadable("the body is not JSON".into()))?;
-    if let Some(error) = ReportedError::find(&body) {
-        return Err(Fault::Reported(error));
+    let mut body = read(bytes).ok_or_else(|| Fault::Unreadable("the body is not JSON".into()))?;
+    if let Some(error) = ReportedError::in_stream(&body) {
+        return Err(Fault::Reported(ReportedError { beginning: refusal::beginning(bytes), ..error }));
     }
     match body.get_mut("choices").and_then(Value::as_array_mut) {
         Some(choices) if !choices.is_empty() => {
@@ -23,6 +23,17 @@ pub fn chunk(bytes: &[u8]) -> Result<Chunk, Fault> {
         Ok(Parsed::Chunk(chunk)) => Ok(chunk),
         _ => Err(Fault::Unreadable("the body is not an answer".into())),
     }
+}
+
+fn read(bytes: &[u8]) -> Option<Value> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if let Ok(body) = serde_json::from_slice(bytes) {
+        return Some(body);
+    }
+    // Half a character without its other half, as a model may end with, is no JSON to serde.
+    let mut body = serde_json::from_str(&halves::mend(std::str::from_utf8(bytes).ok()?)?).ok()?;
+    halves::join_all(&mut body);
+    Some(body)
 }
 
 fn turn(place: u64, choice: &mut Map<String, Value>) {
@@ -79,9 +90,18 @@ mod tests {
 
     #[test]
     fn a_body_without_an_answer_is_none() {
-        for body in ["", "[]", "7", "{}", r#"{"choices":[]}"#, "<html>"] {
+        for body in ["", "[]", "7", "{}", r#"{"choices":[]}"#, r#"{"message":{"content":"of another protocol"}}"#] {
             assert!(matches!(chunk(body.as_bytes()), Err(Fault::Unreadable(_))), "{body}");
         }
-        assert!(matches!(chunk(br#"{"error":{"message":"no"}}"#), Err(Fault::Reported(_))));
+        for body in [r#"{"error":{"message":"no"}}"#, r#"{"detail":"no"}"#, r#"[{"error":{"message":"no"}}]"#] {
+            let Err(Fault::Reported(error)) = chunk(body.as_bytes()) else { panic!("an answer: {body}") };
+            assert_eq!((&*error.message, &*error.beginning), ("no", body));
+        }
+    }
+
+    #[test]
+    fn half_a_character_at_the_end_does_not_spoil_an_answer() {
+        let body = br#"{"choices":[{"message":{"content":"a\ud83d"}}]}"#;
+        assert_eq!(chunk(body).expect("an answer").text, "a\u{fffd}");
     }
 }

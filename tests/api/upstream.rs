@@ -29,6 +29,7 @@ fn options(base_url: String) -> OpenAiOptions {
         total_seconds: 30,
         retries: 2,
         max_answer_bytes: 32 * 1024 * 1024,
+        max_event_bytes: 16 * 1024 * 1024,
         ..OpenAiOptions::default()
     }
 }
@@ -331,7 +332,7 @@ async fn a_line_without_end_is_given_up() {
         .fold(Script::stream().event(&word("a")).piece("data: "), |script, _| script.piece(vec![b'x'; 1024 * 1024]));
     let ai = AiServer::start().await;
     ai.push(script.hang());
-    let got = ask(&backend(&ai)).await;
+    let got = ask(&client(OpenAiOptions { max_event_bytes: 8 * 1024 * 1024, ..options(ai.base_url()) })).await;
     assert_eq!((got.text().as_str(), got.code()), ("a", Some(ErrorCode::Interrupted)));
     ai.wait_cancelled(0, SOON).await;
 }
@@ -350,8 +351,8 @@ async fn an_answer_without_end_is_given_up() {
 
 #[tokio::test]
 async fn a_web_page_is_no_answer() {
-    for kind in ["text/html", "text/plain", "application/x-ndjson"] {
-        let got = play(Script::respond(200, &[("content-type", kind)], "data: [DONE]\n\n")).await;
+    for (kind, body) in [("text/html", "<html>hi"), ("text/plain", "Hello"), ("", "<!doctype html>"), ("", "")] {
+        let got = play(Script::respond(200, &[("content-type", kind)], body)).await;
         assert_eq!(got.code(), Some(ErrorCode::AiUnavailable), "{kind}");
         assert_plain(&got.error.expect("an error"));
     }
@@ -534,18 +535,17 @@ async fn a_backend_that_does_not_begin_times_out_and_is_let_go() {
 }
 
 #[tokio::test]
-async fn comments_are_no_piece_of_an_answer() {
+async fn comments_are_no_piece_of_an_answer_but_a_sign_of_life() {
     let ai = AiServer::start().await;
-    let comments = |script: Script, _| script.pause(Duration::from_millis(100)).piece(": processing\n\n");
-    ai.push((0..100).fold(Script::stream(), comments).done());
-    let error = ask(&client(OpenAiOptions { first_chunk_seconds: 1, ..options(ai.base_url()) })).await.error;
-    assert_eq!(error.expect("an error").code, ErrorCode::AiTimeout);
-    ai.wait_cancelled(0, SOON).await;
-    ai.push(
-        (0..3).fold(Script::stream(), comments).event(&word("a")).piece(": ping\n\n").event(&finish("stop")).done(),
-    );
-    let got = ask(&backend(&ai)).await;
+    let backend = client(OpenAiOptions { first_chunk_seconds: 1, idle_seconds: 1, ..options(ai.base_url()) });
+    let comments = |script: Script, _| script.pause(Duration::from_millis(300)).piece(": processing\n\n");
+    let script = (0..6).fold((0..6).fold(Script::stream(), comments).event(&word("a")), comments);
+    ai.push(script.event(&finish("stop")).done());
+    let got = ask(&backend).await;
     assert_eq!((got.text().as_str(), got.is_proven()), ("a", true));
+    ai.push((0..3).fold(Script::stream(), comments).hang());
+    assert_eq!(ask(&backend).await.code(), Some(ErrorCode::AiTimeout));
+    ai.wait_cancelled(1, SOON).await;
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ async fn ask(base_url: String) -> BackendError {
         idle_seconds: 20,
         total_seconds: 30,
         max_answer_bytes: 1_000_000,
+        max_event_bytes: 16 * 1024 * 1024,
         ..OpenAiOptions::default()
     };
     let backend = OpenAi::new(options).expect("good options");

@@ -14,13 +14,12 @@ use super::generation::{End, Generation, Origin};
 use super::tokens::is_plausible;
 use super::{Answers, Generated, Join, Parts};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
+use crate::options::DATA_PER_TEXT;
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
 
 /// What the backend's own time-outs may be late by before it is given up from here.
 const SLACK: Duration = Duration::from_secs(5);
-/// How many bytes of data an answer may have for one of text: each piece of text has its wrapping.
-const DATA_PER_TEXT: usize = 16;
 
 /// Runs until the generation has ended and is cached, or everybody has left.
 pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: Arc<Generation>, join: Join) {

@@ -45,7 +45,8 @@ pub(super) fn is_plausible(usage: Usage, request: &ChatRequest, data: usize) -> 
     let field = |name: &str| request.body.get(name).and_then(|count| count.parse::<u64>().ok());
     let asked = field("max_completion_tokens").or_else(|| field("max_tokens")).unwrap_or(0).min(LONGEST_ANSWER);
     let read = estimate_prompt_tokens(&request.body).saturating_mul(MOST_PER_ESTIMATED).saturating_add(UNSEEN_TOKENS);
-    let written = asked.max(UNSEEN_TOKENS).saturating_mul(request.choices().min(MOST_CHOICES)).saturating_add(data as u64);
+    let written =
+        asked.max(UNSEEN_TOKENS).saturating_mul(request.choices().min(MOST_CHOICES)).saturating_add(data as u64);
     prompt_tokens <= read && completion_tokens <= written && total_tokens <= read.saturating_add(written)
 }
 

@@ -90,6 +90,13 @@ impl Body {
         }
     }
 
+    /// Takes a field out. Whether it was there.
+    pub fn remove(&mut self, name: &str) -> bool {
+        let before = self.fields.len();
+        self.fields.retain(|(known, _)| *known != name);
+        self.fields.len() < before
+    }
+
     /// The JSON text in pieces: the values are shared, what is between them is new.
     pub fn pieces(&self) -> Vec<ByteString> {
         let mut pieces = Vec::with_capacity(self.fields.len() * 2 + 1);

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::Chunk;
 use super::halves::{self, Halves};
 use super::reported::ReportedError;
-use super::Chunk;
 use crate::ids::random_text;
 use crate::protocol::{Usage, unix_ms};
 

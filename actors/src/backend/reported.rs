@@ -157,7 +157,8 @@ mod tests {
         ] {
             assert_eq!(ReportedError::in_words(&body).expect("words").message, "no", "{body}");
         }
-        for body in [json!({}), json!([]), json!(7), json!({ "detail": [] }), json!({ "message": { "content": "x" } })] {
+        for body in [json!({}), json!([]), json!(7), json!({ "detail": [] }), json!({ "message": { "content": "x" } })]
+        {
             assert_eq!(ReportedError::in_words(&body), None, "{body}");
         }
     }

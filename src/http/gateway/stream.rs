@@ -9,7 +9,7 @@ use actix_web::web::{Bytes, BytesMut};
 use bytestring::ByteString;
 use futures_util::stream;
 use sophie_actors::answers::{End, Next};
-use sophie_actors::backend::Chunk;
+use sophie_actors::backend::{Body, Chunk};
 
 use super::Refused;
 use super::reading::Reading;
@@ -65,8 +65,8 @@ impl Telling {
     fn take(&mut self, next: Next) {
         match next {
             Next::Chunks(chunks) => {
-                let wanted = chunks.iter().filter(|chunk| self.wants_usage || !is_count(chunk));
-                self.ready.extend(wanted.map(|chunk| chunk.raw.clone()));
+                let wants_usage = self.wants_usage;
+                self.ready.extend(chunks.iter().filter_map(|chunk| told(chunk, wants_usage)));
             }
             Next::End(end) => {
                 self.reading = None;
@@ -80,9 +80,21 @@ impl Telling {
     }
 }
 
-/// Whether a chunk counts tokens and says nothing else: the one that the gateway asks for where the caller did not.
-fn is_count(chunk: &Chunk) -> bool {
-    chunk.choices.is_empty() && chunk.usage.is_some()
+/// What every chunk has, and what says nothing without the rest.
+const USUAL: [&str; 9] =
+    ["id", "object", "created", "model", "choices", "system_fingerprint", "service_tier", "provider", "obfuscation"];
+
+/// What a caller is told of a chunk. The count of tokens is asked for by the gateway also where the caller did not: it is left out there,
+/// and with it the chunk, if nothing else (such as llama.cpp's `timings`) is in it.
+fn told(chunk: &Chunk, wants_usage: bool) -> Option<ByteString> {
+    if wants_usage || !chunk.choices.is_empty() {
+        return Some(chunk.raw.clone());
+    }
+    let body = Body::parse(&chunk.raw).ok().filter(|body| body.says("usage"));
+    let Some(mut body) = body else { return Some(chunk.raw.clone()) };
+    body.remove("usage");
+    let says_more = body.iter().any(|(name, value)| !USUAL.contains(&name) && value != "null");
+    says_more.then(|| body.to_string().into())
 }
 
 /// One event. Between its tokens JSON may have line ends, which mean the same as spaces and would end the event's line.
@@ -100,6 +112,32 @@ fn write(piece: &mut BytesMut, data: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parsed(raw: &'static str) -> Chunk {
+        match Chunk::parse(raw.into()) {
+            Ok(sophie_actors::backend::Parsed::Chunk(chunk)) => chunk,
+            other => panic!("not a chunk: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_count_alone_is_left_out_for_who_did_not_ask() {
+        let count = r#"{"id":"c","choices":[],"usage":{"total_tokens":3}}"#;
+        assert_eq!(told(&parsed(count), true).as_deref(), Some(count));
+        assert_eq!(told(&parsed(count), false), None);
+        let odd = r#"{"choices":[],"usage":{"total_tokens":18446744073709551615}}"#;
+        assert_eq!(told(&Chunk { usage: None, ..parsed(odd) }, false), None, "also one that nobody believes");
+        let timed = r#"{"z":1.50,"choices":[],"usage":{"total_tokens":3},"timings":{"b":1,"a":2.0}}"#;
+        let rest = r#"{"z":1.50,"choices":[],"timings":{"b":1,"a":2.0}}"#;
+        assert_eq!(told(&parsed(timed), false).as_deref(), Some(rest));
+        for raw in [
+            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"total_tokens":3}}"#,
+            r#"{"choices":[],"prompt_filter_results":[]}"#,
+            r#"{"choices":[],"usage":null}"#,
+        ] {
+            assert_eq!(told(&parsed(raw), false).as_deref(), Some(raw));
+        }
+    }
 
     #[test]
     fn an_event_is_one_line() {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use bytestring::ByteString;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use sophie_actors::backend::halves;
 
 /// Fields whose pieces make one text.
-const TEXTS: [&str; 5] = ["content", "refusal", "reasoning", "reasoning_content", "thinking"];
+const TEXTS: [&str; 4] = ["refusal", "reasoning", "reasoning_content", "thinking"];
 /// Fields that the first chunk which has something to say decides: some servers send empty ones before and after.
 const NAMES: [&str; 5] = ["id", "model", "created", "role", "type"];
 
@@ -16,8 +17,15 @@ pub fn join(chunks: &[ByteString]) -> Value {
     let mut choices: BTreeMap<u64, Map<String, Value>> = BTreeMap::new();
     // A body that came whole says already all that it has to say.
     let in_pieces = chunks.len() > 1;
+    let mut is_mended = false;
     for chunk in chunks {
-        let Ok(Value::Object(chunk)) = serde_json::from_str(chunk) else { continue };
+        let mut parsed = serde_json::from_str(chunk);
+        if let (Err(_), Some(mended)) = (&parsed, halves::mend(chunk)) {
+            // A character that was cut in two: its other half is in another chunk.
+            is_mended = true;
+            parsed = serde_json::from_str(&mended);
+        }
+        let Ok(Value::Object(chunk)) = parsed else { continue };
         for (name, value) in chunk {
             match (name.as_str(), value) {
                 ("choices", Value::Array(pieces)) => {
@@ -34,7 +42,11 @@ pub fn join(chunks: &[ByteString]) -> Value {
     let choices = choices.into_iter().map(|(index, choice)| finish(index, choice, in_pieces)).collect();
     body.insert("object".into(), "chat.completion".into());
     body.insert("choices".into(), Value::Array(choices));
-    Value::Object(body)
+    let mut body = Value::Object(body);
+    if is_mended {
+        halves::join_all(&mut body);
+    }
+    body
 }
 
 fn add_choice(choices: &mut BTreeMap<u64, Map<String, Value>>, place: u64, piece: Value) {
@@ -77,6 +89,7 @@ fn add_delta(message: &mut Map<String, Value>, delta: Map<String, Value>) {
             ("audio", Value::Object(more)) => {
                 add_texts(message.entry("audio").or_insert(Value::Null), more, &["data", "transcript"]);
             }
+            ("content", value) => add_content(message.entry("content").or_insert(Value::Null), value),
             (text, value) if TEXTS.contains(&text) => append(message, name, value),
             (_, Value::Array(more)) => append(message, name, Value::Array(more)),
             (_, value) => put(message, name, value),
@@ -84,13 +97,43 @@ fn add_delta(message: &mut Map<String, Value>, delta: Map<String, Value>) {
     }
 }
 
+/// Puts content together: texts are a text, and once there is a list, it stays one, with later texts as parts of it.
+fn add_content(known: &mut Value, more: Value) {
+    let part = |text: String| json!({"type": "text", "text": text});
+    match (&mut *known, more) {
+        (Value::String(known), Value::String(more)) => known.push_str(&more),
+        (Value::Array(known), Value::Array(more)) => known.extend(more),
+        (Value::Array(_), Value::String(more)) if more.is_empty() => {}
+        (Value::Array(known), Value::String(more)) => match known.last_mut() {
+            Some(Value::Object(last)) if last.get("type").is_some_and(|kind| kind == "text") => {
+                append(last, "text".into(), more.into());
+            }
+            _ => known.push(part(more)),
+        },
+        (Value::String(text), Value::Array(mut more)) if !text.is_empty() => {
+            more.insert(0, part(std::mem::take(text)));
+            *known = Value::Array(more);
+        }
+        (Value::Null, more) => *known = more,
+        (_, Value::Null) => {}
+        (_, more) => *known = more,
+    }
+}
+
 /// A piece of a tool call: to the one of its number, else of its id, else to the last one. The number stays with it until the end.
+/// Some servers give all calls the same number: a piece with another id begins another call.
 fn add_call(calls: &mut Vec<Value>, piece: Value) {
     let Value::Object(piece) = piece else { return };
     let number = piece.get("index").filter(|number| !number.is_null());
     let id = piece.get("id").filter(|id| id.as_str().is_some_and(|id| !id.is_empty()));
     let found = match (number, id) {
-        (Some(number), _) => calls.iter().position(|call| call.get("index") == Some(number)),
+        (Some(number), Some(id)) => {
+            let same = |call: &Value| call.get("index") == Some(number);
+            let nameless = |call: &Value| call.get("id").is_none_or(|id| id.is_null() || *id == "");
+            let named = calls.iter().position(|call| same(call) && call.get("id") == Some(id));
+            named.or_else(|| calls.iter().rposition(|call| same(call) && nameless(call)))
+        }
+        (Some(number), None) => calls.iter().rposition(|call| call.get("index") == Some(number)),
         (None, Some(id)) => calls.iter().position(|call| call.get("id") == Some(id)),
         (None, None) => calls.len().checked_sub(1),
     };

@@ -133,3 +133,46 @@ fn the_old_form_of_calls_and_spoken_answers_are_joined_too() {
     assert_eq!(message["function_call"], json!({"name": "f", "arguments": "{}"}));
     assert_eq!(message["audio"], json!({"id": "x", "transcript": "Hello", "expires_at": 9}));
 }
+
+#[test]
+fn a_piece_with_another_id_begins_another_call_whatever_its_number() {
+    let call = |index: Value, id: Value, arguments: &str| json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": {"name": "f", "arguments": arguments}}]});
+    let whole = message(&[
+        call(json!(0), json!("a"), ""),
+        call(json!(0), json!(null), "1"),
+        call(json!(0), json!("a"), "2"),
+        call(json!(0), json!("b"), "3"),
+        call(json!(0), json!(""), "4"),
+        call(json!(1), json!(null), "5"),
+        call(json!(1), json!("c"), "6"),
+    ]);
+    let told: Vec<(&str, &str)> = whole["tool_calls"]
+        .as_array()
+        .expect("calls")
+        .iter()
+        .map(|call| (call["id"].as_str().expect("an id"), call["function"]["arguments"].as_str().expect("a text")))
+        .collect();
+    assert_eq!(told, [("a", "12"), ("b", "34"), ("c", "56")]);
+}
+
+#[test]
+fn a_list_as_content_stays_a_list() {
+    let thinking = json!({"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]});
+    let pieces = [
+        json!({"content": ""}),
+        json!({"content": [thinking]}),
+        json!({"content": ""}),
+        json!({"content": "a"}),
+        json!({"content": "b"}),
+    ];
+    assert_eq!(message(&pieces)["content"], json!([thinking, {"type": "text", "text": "ab"}]));
+    let pieces = [json!({"content": "a"}), json!({"content": [thinking]}), json!({"content": null})];
+    assert_eq!(message(&pieces)["content"], json!([{"type": "text", "text": "a"}, thinking]));
+}
+
+#[test]
+fn a_character_that_was_cut_in_two_is_put_together() {
+    let piece = |text: &str| format!(r#"{{"id":"c","choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#).into();
+    let whole = join(&[piece("a\\ud83d"), piece("\\ude00b"), piece("\\ud83d")]);
+    assert_eq!(whole["choices"][0]["message"]["content"], "a😀b\u{fffd}");
+}

@@ -143,6 +143,13 @@ impl TestApp {
         TestSocket::open(self.address, session, query).await
     }
 
+    /// A figure as Prometheus reads it, 0 if it is not there.
+    pub fn figure(&self, series: &str) -> f64 {
+        let text = self.services().metrics.render();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().expect("a number"))
+    }
+
     /// Where the program listens.
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -51,6 +51,7 @@ pub fn member(name: &str, ai: &AiServer) -> MemberOptions {
             idle_seconds: 1,
             total_seconds: 30,
             max_answer_bytes: 32 * 1024 * 1024,
+            max_event_bytes: 16 * 1024 * 1024,
             ..OpenAiOptions::default()
         },
     }

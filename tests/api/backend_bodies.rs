@@ -1,0 +1,148 @@
+//! Bodies of backends as they come: compressed, without a label, huge; and connections that close.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+
+use crate::ai_server::{Script, finish, word};
+use crate::support::{Answer, Mode, Reply, question, start_with_ai, streamed};
+
+fn head(headers: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n{headers}\r\n")
+}
+
+/// Each part compressed and flushed, as a proxy does that wants its client to see it.
+fn gzipped(parts: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let mut pieces: Vec<Vec<u8>> = parts
+        .iter()
+        .map(|part| {
+            encoder.write_all(part).and_then(|()| encoder.flush()).expect("memory");
+            std::mem::take(encoder.get_mut())
+        })
+        .collect();
+    pieces.push(encoder.finish().expect("memory"));
+    pieces
+}
+
+fn lines() -> [String; 3] {
+    [format!("data: {}\n\n", word("all of it")), format!("data: {}\n\n", finish("stop")), "data: [DONE]\n\n".to_owned()]
+}
+
+#[tokio::test]
+async fn a_body_that_was_compressed_unasked_is_read() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    let lines = lines();
+    let stream = gzipped(&lines.each_ref().map(String::as_bytes));
+    let headers = head("content-type: text/event-stream\r\ncontent-encoding: gzip\r\n");
+    ai.push(stream.iter().fold(Script::raw([headers]), Script::piece).end());
+    assert_eq!(Reply::ask(&app, &streamed("?")).await.answer(), "all of it");
+    assert_eq!(ai.call(0).headers["accept-encoding"], "identity", "nobody asked for it");
+
+    let body = json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "whole"}, "finish_reason": "stop"}]});
+    let headers = || head("content-type: application/json\r\ncontent-encoding: GZIP\r\n");
+    let whole = gzipped(&[body.to_string().as_bytes()]);
+    ai.push(whole.iter().fold(Script::raw([headers()]), Script::piece).end());
+    assert_eq!(Reply::ask(&app, &question("whole?")).await.answer(), "whole");
+
+    let refusal = gzipped(&[br#"{"error":{"message":"n is too large","type":"invalid_request_error"}}"#]);
+    let headers = "HTTP/1.1 400 Bad\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n";
+    ai.push(refusal.iter().fold(Script::raw([headers]), Script::piece).end());
+    assert_eq!(Reply::ask(&app, &question("refused?")).await.error()["message"], "n is too large");
+}
+
+#[tokio::test]
+async fn a_bomb_is_given_up_within_its_bound() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    let bomb = gzipped(&[&vec![b' '; 300 * 1024 * 1024]]);
+    for kind in ["text/event-stream", "application/json"] {
+        let headers = head(&format!("content-type: {kind}\r\ncontent-encoding: gzip\r\n"));
+        let begun = gzipped(&[b"data: "]);
+        let start = if kind == "text/event-stream" { begun[0].clone() } else { Vec::new() };
+        let script = if start.is_empty() { Script::raw([headers]) } else { Script::raw([headers]).piece(start) };
+        ai.push(bomb.iter().fold(script, Script::piece).end());
+        let reply = Reply::ask(&app, &streamed("?")).await;
+        assert!(matches!(reply.status, 502 | 503), "{kind}: {reply:?}");
+    }
+    let memory = std::fs::read_to_string("/proc/self/status").expect("the kernel's word");
+    let peak: u64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok())
+        .expect("a peak");
+    // This test's own bomb is 300 MiB of it; other tests share the process.
+    assert!(peak < 2 * 1024 * 1024, "{peak} KiB");
+}
+
+#[tokio::test]
+async fn a_body_is_read_by_what_it_looks_like_whatever_it_is_called() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    let lines = lines().concat();
+    let whole = json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "all of it"}, "finish_reason": "stop"}]}).to_string();
+    for (n, kind) in [
+        "content-type: text/plain\r\n",
+        "",
+        "content-type: application/octet-stream\r\n",
+        "content-type: application/json\r\n",
+    ]
+    .iter()
+    .enumerate()
+    {
+        ai.push(lines.bytes().fold(Script::raw([head(kind)]), |script, byte| script.piece([byte])).end());
+        assert_eq!(Reply::ask(&app, &streamed(&format!("stream {n}?"))).await.answer(), "all of it", "{kind}");
+        ai.push(Script::raw([head(kind)]).piece(&whole).end());
+        assert_eq!(Reply::ask(&app, &question(&format!("whole {n}?"))).await.answer(), "all of it", "{kind}");
+    }
+    ai.push(Script::raw([head("content-type: text/event-stream\r\n")]).piece(&whole).end());
+    assert_eq!(Reply::ask(&app, &streamed("whole in place of a stream?")).await.answer(), "all of it");
+    ai.push(Script::raw([head("content-type: text/plain\r\n")]).piece("Hello there.").end());
+    assert_eq!(Reply::ask(&app, &question("text?")).await.error()["code"], "ai_unavailable");
+}
+
+#[tokio::test]
+async fn one_event_of_9_mb_passes_and_a_longer_one_than_is_set_does_not() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    ai.push(Script::huge(9_000_000));
+    let reply = Reply::ask(&app, &streamed("?")).await;
+    assert_eq!(reply.answer().len(), 9_000_000);
+    let image = json!({"choices": [{"index": 0, "delta": {"content": "an image", "images": ["x".repeat(9_000_000)]}}]});
+    ai.push(Script::stream().event(&image.to_string()).event(&finish("stop")).done());
+    let mut socket = app.open("s").await;
+    assert_eq!(Answer::to(&mut socket, "1", "?").await.text, "an image");
+
+    let (ai, app) = start_with_ai(Mode::Memory, &[("SOPHIE__AI__MAX_EVENT_BYTES", "1000000")]).await;
+    ai.push(Script::huge(1_100_000));
+    assert_eq!(Reply::ask(&app, &streamed("?")).await.status, 503);
+    ai.push(Script::huge(900_000));
+    assert_eq!(Reply::ask(&app, &streamed("shorter?")).await.answer().len(), 900_000);
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_backend_closes_costs_nothing() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    for n in 0..4 {
+        // The response is over with its last byte: the connection is kept, and closed under the next request.
+        ai.push(Script::answer("all of it"));
+        ai.push(Script::hang_up());
+        ai.push(Script::answer("all of it"));
+        assert_eq!(Reply::ask(&app, &streamed(&format!("first {n}?"))).await.answer(), "all of it");
+        ai.wait_finished(n * 3, crate::support::SOON).await;
+        let reply = Reply::ask(&app, &streamed(&format!("second {n}?"))).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        assert_eq!(reply.answer(), "all of it");
+        let (first, closed, second) = (ai.call(n * 3), ai.call(n * 3 + 1), ai.call(n * 3 + 2));
+        assert_eq!(first.connection, closed.connection);
+        assert_ne!(closed.connection, second.connection);
+    }
+    assert_eq!(app.figure("sophie_backend_requests_total{backend=\"openai\",outcome=\"answered\"}"), 8.0);
+    assert_eq!(app.figure("sophie_backend_requests_total{backend=\"openai\",outcome=\"unreachable\"}"), 0.0);
+}
+
+#[tokio::test]
+async fn a_new_connection_that_the_backend_closes_is_its_fault() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    ai.push(Script::hang_up());
+    let reply = Reply::ask(&app, &streamed("?")).await;
+    assert_eq!((reply.status, ai.calls()), (503, 1), "{reply:?}");
+}
