@@ -220,6 +220,7 @@ async fn counts_that_cannot_be_are_not_believed() {
         ("SOPHIE__LIMITS__ENABLED", "true"),
         ("SOPHIE__AUTH__API_KEYS", "ours:key-of-the-test"),
         ("SOPHIE__LIMITS__USER_TOKENS_PER_HOUR", "100000"),
+        ("SOPHIE__LIMITS__USER_BURST", "100"),
     ];
     let (ai, app) = start_with_ai(Mode::Memory, &limits).await;
     for (n, count) in ["18446744073709551615", "-5", "1e300", "12.0", "36893488147419103232"].iter().enumerate() {
