@@ -240,7 +240,7 @@ impl Fault {
         let clean = |text: &str| clean(text, secrets);
         let reported = |error: &ReportedError| {
             let (kind, code, message) = (clean(&error.kind), clean(&error.code), clean(&error.message));
-            let beginning = match error.beginning.as_str() {
+            let beginning = match &*error.beginning {
                 "" => String::new(),
                 beginning => format!(" body={:?}", clean(beginning)),
             };

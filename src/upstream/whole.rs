@@ -10,7 +10,7 @@ use super::refusal;
 pub fn chunk(bytes: &[u8]) -> Result<Chunk, Fault> {
     let mut body = read(bytes).ok_or_else(|| Fault::Unreadable("the body is not JSON".into()))?;
     if let Some(error) = ReportedError::in_stream(&body) {
-        return Err(Fault::Reported(ReportedError { beginning: refusal::beginning(bytes), ..error }));
+        return Err(Fault::Reported(ReportedError { beginning: refusal::beginning(bytes).into(), ..error }));
     }
     match body.get_mut("choices").and_then(Value::as_array_mut) {
         Some(choices) if !choices.is_empty() => {

@@ -14,7 +14,7 @@ pub struct ReportedError {
     /// The error object as it came, if it has OpenAI's shape; else null.
     pub object: Value,
     /// The beginning of the response that it came in, for the log.
-    pub beginning: String,
+    pub beginning: Box<str>,
 }
 
 /// Where the words may stand beside OpenAI's `error`: FastAPI, Azure, AWS, Cloudflare, gateways.
