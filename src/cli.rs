@@ -150,7 +150,7 @@ fn token(settings: &Settings, arguments: TokenArguments) -> Result<String, Box<d
         return Err("auth.jwt_secret (SOPHIE__AUTH__JWT_SECRET) must be set: tokens are signed with it".into());
     }
     let TokenArguments { user, groups, sessions, ttl } = arguments;
-    let claims = Claims { sub: user, exp: unix_now().saturating_add(ttl.as_secs()), groups, sessions };
+    let claims = Claims { sub: user, exp: unix_now().saturating_add(ttl.as_secs()), iat: None, groups, sessions };
     Ok(jwt::mint(secret.expose(), &claims)?)
 }
 
@@ -226,7 +226,8 @@ mod tests {
         };
         let token = token(&settings, arguments).unwrap();
         let key = jsonwebtoken::DecodingKey::from_secret(b"a secret of tests");
-        let claims = jwt::verify(&token, &key, jsonwebtoken::Algorithm::HS256, unix_now()).unwrap();
+        let claims =
+            jwt::verify(&token, &key, jsonwebtoken::Algorithm::HS256, &jwt::Expected::default(), unix_now()).unwrap();
         assert_eq!((claims.sub.as_str(), claims.groups), ("alice", Some(vec!["team-*".to_owned()])));
         assert_eq!(claims.sessions, None);
         assert!(claims.exp <= unix_now() + 60);

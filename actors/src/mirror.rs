@@ -17,6 +17,7 @@ use crate::ids::GroupName;
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};
 use crate::relay;
+use crate::rights::Shown;
 use crate::store::{Beat, StoreResult, Stores};
 
 /// How often the node's lease is renewed, and a store that lost its data is noticed.
@@ -221,6 +222,15 @@ impl Desk {
             let home = session.home();
             for group in groups.iter().filter(|group| **group != home) {
                 self.stores.sessions.add_group(&session, group).await?;
+            }
+            for socket in self.roster.sockets(&session) {
+                if let Some(shown) = socket.access.rights() {
+                    let again = Shown { issued: shown.issued.again(), ..shown.clone() };
+                    self.stores.sessions.grant(&session, &again).await?;
+                }
+                if socket.access.owns() {
+                    self.stores.sessions.claim(&session, socket.access.user()).await?;
+                }
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ use crate::messages::*;
 use crate::orders::OrderDesk;
 use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
+use crate::session::leave_lost;
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 
 /// Gaps that may wait; a group has at most one at a time, and an answer.
@@ -148,11 +149,26 @@ where
     }
 }
 
+/// After something may have been missed: sessions of this node may have lost rights by what was shown at another one.
+async fn look_at_rights(services: &Services) -> StoreResult<()> {
+    for (session, _) in services.roster.memberships() {
+        let sockets = services.roster.sockets(&session);
+        let Some(socket) = sockets.iter().find(|socket| socket.access.rights().is_some()) else { continue };
+        let record = services.stores.sessions.load(&session).await?;
+        leave_lost(services, &session, socket.access.user(), &record).await?;
+    }
+    Ok(())
+}
+
 /// After something may have been missed: looks at every log and answer of this node's groups.
 fn look_again(services: Arc<Services>) {
     actix::spawn(async move {
         while let Err(error) = resync(&services.stores, &services.registry, &services.roster.groups()).await {
             log::debug!("logs not looked at again error={error}");
+            tokio::time::sleep(RETRY).await;
+        }
+        while let Err(error) = look_at_rights(&services).await {
+            log::debug!("rights not looked at again error={error}");
             tokio::time::sleep(RETRY).await;
         }
     });

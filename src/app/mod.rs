@@ -10,8 +10,8 @@ use std::future::Future;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -39,6 +39,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
+use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
 use crate::http::{ConnectionCaps, Gateway, Places, Running, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
@@ -223,9 +224,11 @@ impl Application {
             services,
             authenticator: Arc::new(authenticator),
             origins: OriginRule::from(&settings.server.allowed_origins),
+            doors: Doors::from(&settings),
+            warned: Mutex::default(),
             admin,
             api_keys: ApiKeys::from(&settings),
-            open_to_applications: settings.auth.mode == AuthMode::None && settings.server.bind.ip().is_loopback(),
+            open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: Places::new(settings.server.max_connections),
             commands_limited: settings.limits.enabled,

@@ -9,7 +9,6 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use reqwest::header;
 use reqwest::redirect::Policy;
-use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sophie_actors::ids::SessionId;
@@ -17,17 +16,13 @@ use sophie_actors::metrics::Metrics;
 use sophie_actors::store::GeneralCache;
 use tokio::time::{Instant, timeout};
 
-use super::unix_now;
+use super::grant::{Grant, Kept};
 use crate::settings::{ServiceUrl, Settings, SettingsError};
 
 /// How long the application has for its whole answer, a second try on a connection that it had closed included.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Bytes of the largest answer.
 const MAX_BYTES: usize = 64 * 1024;
-/// Characters of the longest context: what is more is cut. It goes with every question.
-const MAX_CONTEXT_CHARS: usize = 8_000;
-/// Characters of the longest user: it becomes part of Redis keys.
-const MAX_USER_CHARS: usize = 256;
 
 /// What a caller's browser sent.
 #[derive(Debug, Clone, Default)]
@@ -60,69 +55,6 @@ impl CallerHeaders {
     }
 }
 
-/// What the application says of a caller. Also the form of an entry of the cache, where `expires_at` stands for `expires_in`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// Who it is.
-    #[serde(deserialize_with = "user")]
-    pub user: String,
-    /// Patterns of groups that may be joined; none: home groups only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub groups: Option<Vec<String>>,
-    /// Patterns of sessions that may be used; none: any that nobody else owns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sessions: Option<Vec<String>>,
-    /// What the model is told of the caller.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub context: Option<String>,
-    /// Seconds from the answer on that it holds.
-    #[serde(default, skip_serializing)]
-    expires_in: Option<u64>,
-    /// When it ends, in Unix seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<u64>,
-}
-
-/// A user is a text, or a number as Django's primary keys are.
-fn user<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum User {
-        Text(String),
-        Number(u64),
-    }
-    let user = match User::deserialize(from)? {
-        User::Text(text) => text,
-        User::Number(number) => number.to_string(),
-    };
-    let legal = !user.trim().is_empty() && user.chars().count() <= MAX_USER_CHARS;
-    if legal { Ok(user) } else { Err(serde::de::Error::custom("user must be 1 to 256 characters")) }
-}
-
-impl Grant {
-    fn read(json: &[u8]) -> Result<Self, String> {
-        let mut grant: Self =
-            serde_json::from_slice(json).map_err(|error| format!("not the JSON it must be: {error}"))?;
-        grant.settle();
-        Ok(grant)
-    }
-
-    /// Gives it its end as a point in time, and its context a length that a model can be told.
-    fn settle(&mut self) {
-        if let Some(seconds) = self.expires_in.take() {
-            self.expires_at = Some(unix_now().saturating_add(seconds));
-        }
-        if let Some((cut, _)) = self.context.as_deref().and_then(|text| text.char_indices().nth(MAX_CONTEXT_CHARS)) {
-            log::warn!("event=hook_context_cut user={:?} limit_chars={MAX_CONTEXT_CHARS}", self.user);
-            self.context.as_mut().into_iter().for_each(|text| text.truncate(cut));
-        }
-    }
-
-    fn seconds_left(&self) -> Option<u64> {
-        self.expires_at.map(|at| at.saturating_sub(unix_now()))
-    }
-}
-
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -143,8 +75,7 @@ pub struct Hook {
     client: reqwest::Client,
     cache: Arc<dyn GeneralCache>,
     keep_seconds: u64,
-    /// Who is being asked about: equal questions at once are asked once.
-    asking: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    asking: Asking,
     metrics: Metrics,
 }
 
@@ -160,25 +91,26 @@ impl Hook {
         let keep_seconds = settings.general_cache.ttl_seconds;
         metrics.dependencies.hook.in_use();
         let (url, cookies) = (settings.auth.hook_url.clone(), settings.auth.hook_cookies.clone());
-        Ok(Self { url, cookies, client, cache, keep_seconds, asking: Mutex::default(), metrics })
+        Ok(Self { url, cookies, client, cache, keep_seconds, asking: Asking::default(), metrics })
     }
 
-    /// What the application says of a caller, or said a short while ago.
+    /// Its address; prints without credentials.
+    pub fn url(&self) -> &ServiceUrl {
+        &self.url
+    }
+
+    /// What the application says of a caller in a session, or said a short while ago.
     pub async fn ask(&self, session: &SessionId, address: IpAddr, headers: &CallerHeaders) -> Verdict {
         let Some(entry) = headers.entry(&self.cookies) else { return self.request(session, address, headers).await };
-        if let Some(kept) = self.kept(&entry).await {
-            return Verdict::Granted(kept);
+        if let Some(grant) = self.kept_grant(&entry, session).await {
+            return Verdict::Granted(grant);
         }
-        let turn = self.turn(&entry);
-        let verdict = {
-            let _turn = turn.lock().await;
-            match self.kept(&entry).await {
-                Some(kept) => Verdict::Granted(kept),
-                None => self.ask_and_keep(&entry, session, address, headers).await,
-            }
-        };
-        self.end_turn(&entry, turn);
-        verdict
+        let turn = self.asking.turn(&entry, session);
+        let _turn = turn.wait().await;
+        match self.kept_grant(&entry, session).await {
+            Some(grant) => Verdict::Granted(grant),
+            None => self.ask_and_keep(&entry, session, address, headers).await,
+        }
     }
 
     /// What the application says now, whatever it said before.
@@ -197,50 +129,53 @@ impl Hook {
         headers: &CallerHeaders,
     ) -> Verdict {
         let verdict = self.request(session, address, headers).await;
-        if let Verdict::Granted(grant) = &verdict {
-            let seconds = grant.seconds_left().map_or(self.keep_seconds, |left| left.min(self.keep_seconds));
-            if seconds > 0
-                && let Err(error) = self.cache.set(entry, &json!(grant), seconds).await
-            {
-                log::debug!("hook answer not kept error={error}");
+        match &verdict {
+            Verdict::Granted(grant) => {
+                // Another session's answer that is kept in the same moment may get lost: that one is asked for again.
+                let mut kept = self.kept(entry).await;
+                kept.take_in(session, grant, self.keep_seconds);
+                self.keep(entry, &kept).await;
             }
+            // Who has logged out must not come in by what was said before.
+            Verdict::Unknown | Verdict::Forbidden => {
+                let mut kept = self.kept(entry).await;
+                let known = kept.clone();
+                kept.forget(session, verdict == Verdict::Unknown);
+                if kept != known {
+                    self.keep(entry, &kept).await;
+                }
+            }
+            Verdict::Unavailable => {}
         }
         verdict
     }
 
-    async fn kept(&self, entry: &str) -> Option<Grant> {
+    async fn keep(&self, entry: &str, kept: &Kept) {
+        // An entry that is over at once takes the place of the one before.
+        if let Err(error) = self.cache.set(entry, &json!(kept), kept.seconds_left().max(1)).await {
+            log::debug!("hook answer not kept error={error}");
+        }
+    }
+
+    async fn kept_grant(&self, entry: &str, session: &SessionId) -> Option<Grant> {
+        let grant = self.kept(entry).await.grant_of(session).cloned()?;
+        self.count("cached");
+        Some(grant)
+    }
+
+    /// What is kept of a caller.
+    async fn kept(&self, entry: &str) -> Kept {
         let (started, general) = (Instant::now(), &self.metrics.dependencies.general);
-        let value = match self.cache.get(entry).await {
+        match self.cache.get(entry).await {
             Ok(value) => {
                 general.worked();
-                value?
+                value.map(Kept::read).unwrap_or_default()
             }
             Err(error) => {
                 log::debug!("general cache not read error={error}");
                 general.failed(started, &error.to_string());
-                return None;
+                Kept::default()
             }
-        };
-        // The application may have written it itself: what is not a grant is no answer.
-        let mut grant: Grant = serde_json::from_value(value).ok()?;
-        grant.settle();
-        let good = grant.seconds_left() != Some(0);
-        good.then(|| {
-            self.count("cached");
-            grant
-        })
-    }
-
-    fn turn(&self, entry: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        asking.entry(entry.to_owned()).or_default().clone()
-    }
-
-    fn end_turn(&self, entry: &str, turn: Arc<tokio::sync::Mutex<()>>) {
-        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        // The map's and ours: nobody else waits.
-        if Arc::strong_count(&turn) <= 2 {
-            asking.remove(entry);
         }
     }
 
@@ -250,7 +185,10 @@ impl Hook {
         let verdict = asked.unwrap_or_else(|_| Err(format!("no answer within {} s", TIMEOUT.as_secs())));
         match &verdict {
             Ok(_) => self.metrics.dependencies.hook.worked(),
-            Err(reason) => self.metrics.dependencies.hook.failed(started, reason),
+            Err(reason) => {
+                let reason = format!("POST {}: {reason}", self.url);
+                self.metrics.dependencies.hook.failed(started, &reason);
+            }
         }
         let verdict = verdict.unwrap_or(Verdict::Unavailable);
         self.count(match verdict {
@@ -262,7 +200,12 @@ impl Hook {
     }
 
     async fn exchange(&self, session: &SessionId, address: IpAddr, headers: &CallerHeaders) -> Result<Verdict, String> {
-        let said = |error: reqwest::Error| error.without_url().to_string();
+        // With its causes: "error sending request" alone helps nobody. The address stands before it.
+        let said = |error: reqwest::Error| {
+            let error = error.without_url();
+            let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
+            causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
+        };
         let body = json!({"session": session, "address": address, "origin": headers.origin});
         let send = || {
             let mut request = self.client.post(self.url.as_str()).json(&body);
@@ -299,37 +242,66 @@ impl Hook {
     }
 }
 
+/// Who is being asked about: equal questions at once are asked once.
+#[derive(Default)]
+struct Asking(Mutex<HashMap<(String, SessionId), Arc<tokio::sync::Mutex<()>>>>);
+
+impl Asking {
+    fn turn(&self, entry: &str, session: &SessionId) -> Turn<'_> {
+        let key = (entry.to_owned(), session.clone());
+        let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = asking.entry(key.clone()).or_default().clone();
+        Turn { asking: self, key, lock }
+    }
+}
+
+/// A place among those who ask the same. Given up also by whoever goes away while they wait.
+struct Turn<'a> {
+    asking: &'a Asking,
+    key: (String, SessionId),
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Turn<'_> {
+    async fn wait(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.lock.lock().await
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut asking = self.asking.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's and ours: nobody else waits.
+        if Arc::strong_count(&self.lock) <= 2 {
+            asking.remove(&self.key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn answers_are_read_as_django_writes_them() {
-        let grant = |json: &str| Grant::read(json.as_bytes());
-        assert_eq!(grant(r#"{"user": 7}"#).unwrap().user, "7");
-        let full = grant(r#"{"user":"a","groups":["team-*"],"sessions":[],"context":"c","expires_in":60,"more":1}"#);
-        let full = full.unwrap();
-        assert_eq!((full.groups, full.sessions), (Some(vec!["team-*".to_owned()]), Some(vec![])));
-        assert!(full.expires_at.is_some_and(|at| at >= unix_now() + 59));
-        for wrong in ["", "[]", "{}", r#"{"user":""}"#, r#"{"user":null}"#, r#"{"user":"a","groups":"x"}"#] {
-            assert!(grant(wrong).is_err(), "{wrong}");
+    #[tokio::test]
+    async fn who_goes_away_while_they_wait_leaves_nothing_behind() {
+        let asking = Asking::default();
+        let session = SessionId::parse("s1").unwrap();
+        let held = || asking.0.lock().unwrap().len();
+        let first = asking.turn("entry", &session);
+        let working = first.wait().await;
+        {
+            let second = asking.turn("entry", &session);
+            let waiting = timeout(Duration::from_millis(10), second.wait());
+            assert!(waiting.await.is_err(), "the first is still asking");
         }
-        assert!(grant(&format!(r#"{{"user":"{}"}}"#, "u".repeat(257))).is_err());
-    }
-
-    #[test]
-    fn a_long_context_is_cut_between_characters() {
-        let json = json!({"user": "a", "context": "ä".repeat(MAX_CONTEXT_CHARS + 1)}).to_string();
-        let grant = Grant::read(json.as_bytes()).unwrap();
-        assert_eq!(grant.context.map(|text| text.chars().count()), Some(MAX_CONTEXT_CHARS));
-    }
-
-    #[test]
-    fn what_is_kept_has_its_end_as_a_point_in_time() {
-        let grant = Grant::read(br#"{"user":"a","expires_in":60}"#).unwrap();
-        let kept = json!(grant);
-        assert!(kept.get("expires_in").is_none() && kept["expires_at"].is_u64(), "{kept}");
-        assert_eq!(serde_json::from_value::<Grant>(kept).unwrap(), grant);
+        assert_eq!(held(), 1, "the first is still there");
+        drop(working);
+        drop(first);
+        assert_eq!(held(), 0);
+        let alone = asking.turn("entry", &session);
+        _ = timeout(Duration::ZERO, alone.wait()).await;
+        drop(alone);
+        assert_eq!(held(), 0);
     }
 
     #[test]

@@ -153,7 +153,7 @@ async fn a_secret_and_public_keys_may_be_used_side_by_side() {
         ("SOPHIE__AUTH__JWT_SECRET", "shared"),
     ];
     let authenticator = authenticator(&load(&environment).unwrap().settings);
-    let claims = Claims { sub: "bob".into(), exp: unix_now() + 60, groups: None, sessions: None };
+    let claims = Claims { sub: "bob".into(), exp: unix_now() + 60, iat: None, groups: None, sessions: None };
     assert!(ask(&authenticator, jwt::mint("shared", &claims).unwrap()).await.is_ok());
     assert_eq!(issuer.asked(), 0);
     assert!(ask(&authenticator, signed(Some("r"), Algorithm::RS256)).await.is_ok());

@@ -3,11 +3,12 @@
 pub mod address;
 pub mod bearer;
 pub mod credentials;
+pub mod doors;
+pub mod grant;
 pub mod hook;
 pub mod jwks;
 pub mod jwt;
 pub mod origin;
-pub mod patterns;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,13 +17,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{Algorithm, DecodingKey};
 use sophie_actors::ids::{GroupName, SessionId, UserId};
 use sophie_actors::metrics::Metrics;
+pub use sophie_actors::patterns;
+use sophie_actors::patterns::Pattern;
+use sophie_actors::repeated::Repeated;
+use sophie_actors::rights::{Issued, Rights, Shown};
 use sophie_actors::store::GeneralCache;
 
 use crate::settings::{AuthMode, Settings, SettingsError};
-use hook::{CallerHeaders, Grant, Hook, Verdict};
+use grant::Grant;
+use hook::{CallerHeaders, Hook, Verdict};
 use jwks::Jwks;
-use jwt::Claims;
-use patterns::Pattern;
+use jwt::{Claims, Expected};
 
 /// What a caller shows.
 #[derive(Clone)]
@@ -80,15 +85,30 @@ impl AuthError {
             _ => 401,
         }
     }
+
+    /// In the words of the log.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "no token",
+            Self::Invalid(why) => why,
+            Self::Expired => "it has expired",
+            Self::Unknown => "the application does not know the caller",
+            Self::Forbidden => "the application does not let the caller in",
+            Self::Unavailable => "it cannot be checked at the moment",
+        }
+    }
 }
+
+/// Anybody may be refused as often as they like.
+static REFUSED: Repeated = Repeated::at(log::Level::Info);
 
 /// A caller who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// Who they are.
     pub user: UserId,
-    /// What their token lets them join; `None` is their home groups only. Without meaning for a guest.
-    pub groups: Option<Vec<Pattern>>,
+    /// What they have shown of what they may join; `None` for a guest.
+    pub shown: Option<Shown>,
     /// The sessions that their token lets them use; `None` is any that nobody else owns. Without meaning for a guest.
     pub sessions: Option<Vec<Pattern>>,
     /// When that ends, in Unix seconds: from this second on it is over.
@@ -112,20 +132,16 @@ pub enum SessionRule {
 
 impl Identity {
     fn guest(session: &SessionId) -> Self {
-        Self {
-            user: UserId::guest(session),
-            groups: None,
-            sessions: None,
-            expires_at: None,
-            context: None,
-            guest: true,
-        }
+        Self { user: UserId::guest(session), shown: None, sessions: None, expires_at: None, context: None, guest: true }
     }
 
     fn from_claims(claims: Claims, context: Option<String>) -> Self {
         Self {
             user: UserId::from(claims.sub.as_str()),
-            groups: claims.groups.map(patterns),
+            shown: Some(Shown {
+                rights: Rights::to(&claims.groups.unwrap_or_default()),
+                issued: claims.iat.map_or_else(|| Issued::Now(unix_now()), Issued::At),
+            }),
             sessions: claims.sessions.map(patterns),
             expires_at: Some(claims.exp),
             context,
@@ -134,9 +150,10 @@ impl Identity {
     }
 
     fn from_grant(grant: Grant) -> Self {
+        let issued = grant.issued();
         Self {
             user: UserId::from(grant.user.as_str()),
-            groups: grant.groups.map(patterns),
+            shown: Some(Shown { rights: Rights::to(&grant.groups.unwrap_or_default()), issued }),
             sessions: grant.sessions.map(patterns),
             expires_at: grant.expires_at,
             context: grant.context,
@@ -144,16 +161,13 @@ impl Identity {
         }
     }
 
-    /// Whether a session `own` of this caller may join a group: its home group always. A guest joins any but other sessions' home
-    /// groups; a token what its patterns match, home groups included.
+    /// Whether a session `own` of this caller may join a group by what this caller has shown: its home group always. A guest joins any
+    /// but other sessions' home groups; a token what its patterns match.
     pub fn may_join(&self, group: &GroupName, own: &SessionId) -> bool {
         if group == &own.home() {
             return true;
         }
-        if self.guest {
-            return group.home_of().is_none();
-        }
-        self.groups.iter().flatten().any(|pattern| pattern.matches(group.as_str()))
+        self.shown.as_ref().map_or(group.home_of().is_none(), |shown| shown.rights.allow(group, own))
     }
 
     /// Whether this caller may use a session.
@@ -184,6 +198,7 @@ enum By {
 }
 
 struct TokenKeys {
+    expected: Expected,
     secret: Option<DecodingKey>,
     jwks: Option<Jwks>,
 }
@@ -211,7 +226,14 @@ impl Authenticator {
                     .then(|| DecodingKey::from_secret(auth.jwt_secret.expose().as_bytes()));
                 let jwks = if auth.jwks_url.is_empty() { None } else { Some(Jwks::at(&auth.jwks_url)?) };
                 let hook = if auth.hook_url.is_empty() { None } else { Some(hook()?) };
-                By::Tokens(Box::new(TokenKeys { secret, jwks }), hook)
+                let expected = Expected { audience: auth.audience.clone(), issuer: auth.issuer.clone() };
+                if jwks.is_some() && expected.audience.is_empty() {
+                    log::warn!(
+                        "auth.jwks_url stands without auth.audience: tokens that its issuer made for other \
+                         applications come in here too"
+                    );
+                }
+                By::Tokens(Box::new(TokenKeys { expected, secret, jwks }), hook)
             }
         }))
     }
@@ -219,6 +241,22 @@ impl Authenticator {
     /// Who the caller is. Also for a caller who is already in and shows something new: whether its user is still the same is for
     /// the session to compare.
     pub async fn authenticate(&self, credentials: Credentials, ask: Ask) -> Result<Identity, AuthError> {
+        let identity = self.identify(&credentials, ask).await;
+        if let Err(error) = &identity {
+            let Credentials { session, address, .. } = &credentials;
+            REFUSED.log(error.reason(), || {
+                let asked = match &self.0 {
+                    By::Application(hook) => format!(" hook={}", hook.url()),
+                    _ => String::new(),
+                };
+                let reason = error.reason();
+                format!("event=caller_refused reason=\"{reason}\" address={address} session={session}{asked}")
+            });
+        }
+        identity
+    }
+
+    async fn identify(&self, credentials: &Credentials, ask: Ask) -> Result<Identity, AuthError> {
         match &self.0 {
             By::Nothing => Ok(Identity::guest(&credentials.session)),
             By::Tokens(keys, hook) => {
@@ -226,7 +264,7 @@ impl Authenticator {
                 let claims = keys.verify(token).await?;
                 // A token is enough to come in: an application that does not answer only goes unheard.
                 let context = match hook {
-                    Some(hook) => match ask_application(hook, &credentials, ask).await {
+                    Some(hook) => match ask_application(hook, credentials, ask).await {
                         Verdict::Granted(grant) => grant.context,
                         _ => None,
                     },
@@ -234,7 +272,7 @@ impl Authenticator {
                 };
                 Ok(Identity::from_claims(claims, context))
             }
-            By::Application(hook) => match ask_application(hook, &credentials, ask).await {
+            By::Application(hook) => match ask_application(hook, credentials, ask).await {
                 Verdict::Granted(grant) => Ok(Identity::from_grant(grant)),
                 Verdict::Unknown => Err(AuthError::Unknown),
                 Verdict::Forbidden => Err(AuthError::Forbidden),
@@ -257,7 +295,7 @@ impl TokenKeys {
         let header = jwt::header(token)?;
         // The kind of key follows from where it came from, never from the token: a public key is no HMAC secret.
         match (header.alg, &self.secret, &self.jwks) {
-            (Algorithm::HS256, Some(secret), _) => jwt::verify(token, secret, header.alg, unix_now()),
+            (Algorithm::HS256, Some(secret), _) => jwt::verify(token, secret, header.alg, &self.expected, unix_now()),
             (Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512, ..) | (_, _, None) => {
                 Err(AuthError::Invalid("its algorithm is not accepted here"))
             }
@@ -265,8 +303,8 @@ impl TokenKeys {
                 let keys = jwks.keys(header.kid.as_deref(), algorithm).await?;
                 let mut outcome = Err(AuthError::Invalid("it is not signed by a known key"));
                 for key in keys {
-                    outcome = jwt::verify(token, key.decoding(), algorithm, unix_now());
-                    if !matches!(outcome, Err(AuthError::Invalid(_))) {
+                    outcome = jwt::verify(token, key.decoding(), algorithm, &self.expected, unix_now());
+                    if !matches!(outcome, Err(jwt::WRONG_SIGNATURE)) {
                         break;
                     }
                 }
@@ -323,6 +361,7 @@ pub(crate) mod tests {
         let claims = Claims {
             sub: "alice".into(),
             exp: unix_now() + 60,
+            iat: None,
             groups: groups.map(texts),
             sessions: sessions.map(texts),
         };
@@ -350,6 +389,9 @@ pub(crate) mod tests {
         assert!(alice.may_join(&group("chat_s9"), &session("s1")), "the token says so");
         assert!(!alice.may_join(&group("chat_s2"), &session("s1")));
         assert!(!alice.may_join(&group("other"), &session("s1")));
+        let all = ask(JWT, Some(&token(Some(&["*"]), None))).await.unwrap();
+        assert!(all.may_join(&group("other"), &session("s1")));
+        assert!(!all.may_join(&group("chat_s9"), &session("s1")), "a star opens no home group");
         assert_eq!(alice.session_rule(&session("s1")), SessionRule::Allowed);
         assert_eq!(alice.session_rule(&session("s10")), SessionRule::Refused);
     }
@@ -369,7 +411,7 @@ pub(crate) mod tests {
         assert_eq!(ask(JWT, None).await, Err(AuthError::Missing));
         assert_eq!(ask(JWT, Some("")).await, Err(AuthError::Missing));
         assert!(matches!(ask(JWT, Some("rubbish")).await, Err(AuthError::Invalid(_))));
-        let claims = Claims { sub: "a".into(), exp: unix_now() + 60, groups: None, sessions: None };
+        let claims = Claims { sub: "a".into(), exp: unix_now() + 60, iat: None, groups: None, sessions: None };
         let foreign = jwt::mint("another secret", &claims).unwrap();
         assert!(matches!(ask(JWT, Some(&foreign)).await, Err(AuthError::Invalid(_))));
         assert_eq!(AuthError::Unavailable.status(), 503);

@@ -29,14 +29,21 @@ impl AllowedOrigin {
         }
     }
 
+    /// Whether its pages are at this host, whatever the port; `*` names none.
+    pub fn is_at(&self, host: &str) -> bool {
+        match self {
+            Self::Any => false,
+            Self::Exact(origin) => origin.host == host,
+            Self::Below(domain) => is_below(host, &domain.host),
+        }
+    }
+
     fn admits(&self, origin: &Origin) -> bool {
         match self {
             Self::Any => true,
             Self::Exact(allowed) => allowed == origin,
             Self::Below(domain) => {
-                let below = origin.host.strip_suffix(domain.host.as_str()).and_then(|name| name.strip_suffix('.'));
-                below.is_some_and(|name| !name.is_empty())
-                    && (&domain.scheme, domain.port) == (&origin.scheme, origin.port)
+                is_below(&origin.host, &domain.host) && (&domain.scheme, domain.port) == (&origin.scheme, origin.port)
             }
         }
     }
@@ -77,6 +84,18 @@ impl OriginRule {
         self.allows(text(header::ORIGIN), text(header::HOST))
     }
 
+    /// Whether the list has this origin, and if so, whether it is named there in full.
+    pub fn listed(&self, origin: &str) -> Option<bool> {
+        let parsed = Origin::parse(origin);
+        let admits = |allowed: &AllowedOrigin| match &parsed {
+            Some(origin) => allowed.admits(origin),
+            None => *allowed == AllowedOrigin::Any,
+        };
+        let mut found = self.0.iter().filter(|allowed| admits(allowed)).peekable();
+        found.peek()?;
+        Some(found.any(|allowed| matches!(allowed, AllowedOrigin::Exact(_))))
+    }
+
     /// Whether a request with these headers may connect. No `Origin` means no browser, and passes. Without a list the page must come
     /// from the host that it connects to.
     pub fn allows(&self, origin: Option<&str>, host: Option<&str>) -> bool {
@@ -91,6 +110,10 @@ impl OriginRule {
     }
 }
 
+fn is_below(host: &str, domain: &str) -> bool {
+    host.strip_suffix(domain).and_then(|name| name.strip_suffix('.')).is_some_and(|name| !name.is_empty())
+}
+
 fn default_port(scheme: &str) -> Option<u16> {
     match scheme {
         "http" | "ws" => Some(80),
@@ -99,7 +122,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
+pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
     let end_of_host = if text.starts_with('[') { text.find(']')? + 1 } else { text.find(':').unwrap_or(text.len()) };
     let (host, rest) = text.split_at(end_of_host);
     let port = match rest.strip_prefix(':') {
@@ -158,6 +181,17 @@ mod tests {
         assert!(!allows("http://a.shop.com"));
         assert!(!allows("https://chat.example.com"), "the own host is not in the list");
         assert!(rule(&["*"]).allows(Some("null"), None));
+    }
+
+    #[test]
+    fn an_origin_may_be_named_in_full_or_by_a_pattern() {
+        let listed = rule(&["*", "https://app.example.com", "https://*.shop.com"]);
+        assert_eq!(listed.listed("https://app.example.com"), Some(true));
+        assert_eq!(listed.listed("https://a.shop.com"), Some(false));
+        assert_eq!(listed.listed("null"), Some(false));
+        assert_eq!(rule(&["https://app.example.com"]).listed("https://evil.com"), None);
+        assert_eq!(rule(&["https://app.example.com"]).listed("null"), None);
+        assert_eq!(rule(&[]).listed("https://app.example.com"), None);
     }
 
     #[test]

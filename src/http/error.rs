@@ -7,6 +7,8 @@ use serde_json::json;
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::StoreError;
 
+use crate::auth::doors::Shut;
+
 /// One error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{code}: {message}")]
@@ -74,6 +76,12 @@ impl ResponseError for ApiError {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         response.json(Self::body(self.code, &self.message))
+    }
+}
+
+impl From<Shut> for ApiError {
+    fn from(shut: Shut) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not_allowed", shut.to_string())
     }
 }
 

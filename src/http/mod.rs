@@ -1,6 +1,7 @@
 //! HTTP: the whole routing table, and what its handlers share.
 
 mod admin;
+mod cors;
 mod error;
 mod gateway;
 mod health;
@@ -11,9 +12,10 @@ mod publish;
 mod redis;
 mod wrap;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -31,6 +33,7 @@ pub use wrap::wrap;
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
 use crate::auth::credentials::bearer;
+use crate::auth::doors::{Doors, Knock, Shut, client_of};
 use crate::auth::origin::OriginRule;
 use crate::upstream::Router;
 use crate::ws;
@@ -43,6 +46,8 @@ pub struct State {
     pub authenticator: Arc<Authenticator>,
     /// Which pages may connect.
     pub origins: OriginRule,
+    /// What stands open, and to whom.
+    pub doors: Doors,
     /// The operators' token.
     pub admin: AdminToken,
     /// The applications' keys.
@@ -51,6 +56,8 @@ pub struct State {
     pub open_to_applications: bool,
     /// The proxies whose word on addresses is taken.
     pub trusted_proxies: Vec<ipnet::IpNet>,
+    /// Peers of which it was said that what they forward is not believed.
+    pub warned: Mutex<HashSet<IpAddr>>,
     /// Places for connections.
     pub connections: Places,
     /// Whether a connection's commands are limited.
@@ -75,17 +82,50 @@ impl State {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The application that asks, by its API key; anybody where no key is needed, but for pages of other origins, which any browser on
-    /// this machine may show.
-    pub fn application(&self, request: &HttpRequest) -> Option<&KeyHolder> {
+    /// The application that asks, by its API key; anybody where no key is needed, but for those who are not of this machine or come
+    /// from a page of another origin, which any browser on this machine may show.
+    ///
+    /// # Errors
+    /// It has no good key, and needs one.
+    pub fn application(&self, request: &HttpRequest) -> Result<&KeyHolder, Outsider> {
         let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        match authorization.and_then(bearer).and_then(|key| self.api_keys.holder_of(key)) {
-            None if self.api_keys.is_empty() && self.open_to_applications && self.origins.admits(request.headers()) => {
-                Some(self.api_keys.anybody())
-            }
-            holder => holder,
+        if let Some(holder) = authorization.and_then(bearer).and_then(|key| self.api_keys.holder_of(key)) {
+            return Ok(holder);
         }
+        if !self.api_keys.is_empty() || !self.open_to_applications {
+            return Err(Outsider::NoKey);
+        }
+        self.doors.to_applications(&knock(request)).map_err(Outsider::Shut)?;
+        if self.origins.admits(request.headers()) { Ok(self.api_keys.anybody()) } else { Err(Outsider::ForeignPage) }
     }
+
+    /// Whether a request may come to the chat and its page, where those stand open.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn check_chat_door(&self, request: &HttpRequest) -> Result<(), ApiError> {
+        Ok(self.doors.to_chat(&knock(request))?)
+    }
+}
+
+/// Why somebody is not taken for an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outsider {
+    /// No key, or a wrong one.
+    NoKey,
+    /// No key is needed, but this is a page of another origin.
+    ForeignPage,
+    /// No key is needed, but this request may not be from this machine.
+    Shut(Shut),
+}
+
+/// A request as doors see it.
+fn knock(request: &HttpRequest) -> Knock<'_> {
+    Knock { headers: request.headers(), target: request.uri(), peer: peer(request) }
+}
+
+fn peer(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
 }
 
 /// What a listener serves.
@@ -162,8 +202,5 @@ fn only(methods: &'static str) -> actix_web::Route {
 
 /// Where a request comes from, behind trusted proxies too.
 pub fn client_address(request: &HttpRequest, state: &Data<State>) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip());
-    let forwarded: Vec<&str> =
-        request.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok()).collect();
-    crate::auth::address::client_address(peer, forwarded.into_iter(), &state.trusted_proxies)
+    client_of(&knock(request), &state.trusted_proxies).address
 }

@@ -1,13 +1,15 @@
 //! The chat page.
 
 use actix_web::http::header;
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::ApiError;
+use super::{ApiError, State};
 use crate::ui;
 
 /// One of the page's files.
-pub async fn page(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+pub async fn page(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    state.check_chat_door(&request)?;
     let asset = ui::asset(request.path()).ok_or_else(|| ApiError::not_found("there is nothing at this address"))?;
     let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     let is_known = known.flat_map(|tags| tags.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == asset.etag);

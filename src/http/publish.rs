@@ -15,7 +15,7 @@ use sophie_actors::services::{PATIENCE, Services};
 use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;
 
-use super::{ApiError, State, client_address, json};
+use super::{ApiError, Outsider, State, client_address, json};
 use crate::auth::bearer::KeyHolder;
 
 /// The longest `Idempotency-Key`, in bytes.
@@ -98,8 +98,16 @@ pub async fn by_application(
 
 /// The application whose key was shown.
 fn application(request: &HttpRequest, state: &State) -> Result<Application, ApiError> {
-    let message = "an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys";
-    state.application(request).map(KeyHolder::application).ok_or_else(|| ApiError::unauthorized(message))
+    state.application(request).map(KeyHolder::application).map_err(|outsider| match outsider {
+        Outsider::NoKey => {
+            ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys")
+        }
+        Outsider::ForeignPage => {
+            let message = "pages of this origin may not ask: see server.allowed_origins, or set API keys";
+            ApiError::new(StatusCode::FORBIDDEN, "not_allowed", message)
+        }
+        Outsider::Shut(shut) => shut.into(),
+    })
 }
 
 /// The once-only key of a request, in the scope of who sent it.

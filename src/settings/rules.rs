@@ -66,6 +66,12 @@ pub const RULES: &[(&str, Rule)] = &[
         })),
     ),
     (
+        "server.hosts",
+        Rule::List(&Rule::Text("a host name without a port, such as chat.example.com", |t| {
+            is_host(t) && !t.contains(['*', ':', '/', '@', '['])
+        })),
+    ),
+    (
         "server.trusted_proxies",
         Rule::List(&Rule::Text("a network such as 10.0.0.0/8, or an address", |t| network(t).is_some())),
     ),
@@ -79,6 +85,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("auth.jwt_secret", ANY_SECRET),
     ("auth.jwks_url", HTTP),
     ("auth.hook_url", HTTP),
+    ("auth.audience", Rule::List(&Rule::Text("an audience (aud) of tokens", |t| !t.trim().is_empty()))),
+    ("auth.issuer", Rule::Text("any text", |_| true)),
     (
         "auth.hook_cookies",
         Rule::List(&Rule::Text("the name of a cookie", |t| {

@@ -41,6 +41,7 @@ pub struct ServerSettings {
     pub max_connections: usize,
     pub max_body_bytes: usize,
     pub allowed_origins: Vec<String>,
+    pub hosts: Vec<String>,
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
     pub node: String,
@@ -62,6 +63,10 @@ pub struct AuthSettings {
     pub mode: AuthMode,
     pub jwt_secret: Secret,
     pub jwks_url: ServiceUrl,
+    /// Whom tokens must be meant for; empty: not asked.
+    pub audience: Vec<String>,
+    /// Who must have issued them; empty: not asked.
+    pub issuer: String,
     pub hook_url: ServiceUrl,
     /// Names of the cookies that say who a caller is; empty: all of them.
     pub hook_cookies: Vec<String>,

@@ -5,23 +5,51 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sophie_actors::access::Access;
-use sophie_actors::ids::{GroupName, UserId};
+use sophie_actors::ids::{GroupName, SessionId, UserId};
 use sophie_actors::protocol::{ErrorCode, Refusal};
+use sophie_actors::rights::Shown;
+use sophie_actors::store::{SessionRecords, StoreResult};
 
-use crate::auth::{Ask, AuthError, Authenticator, Credentials, Identity};
+use crate::auth::{Ask, AuthError, Authenticator, Credentials, Identity, SessionRule};
 
-/// Who is connected, and who can say more.
-pub(super) struct CallerAccess {
-    identity: Identity,
-    /// What was shown at the handshake.
-    shown: Credentials,
-    authenticator: Arc<Authenticator>,
+/// How a caller has a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// It is theirs.
+    Owned,
+    /// What they have shown names it, or nobody owns anything here.
+    Named,
+    /// Not at all.
+    Refused,
 }
 
-impl CallerAccess {
-    pub(super) fn new(identity: Identity, shown: Credentials, by: Arc<Authenticator>) -> Self {
-        Self { identity, shown, authenticator: by }
+/// Whether a caller may have a session; the first user of a session owns it.
+pub(super) async fn claim(
+    sessions: &dyn SessionRecords,
+    identity: &Identity,
+    session: &SessionId,
+) -> StoreResult<Claim> {
+    match identity.session_rule(session) {
+        SessionRule::Allowed => Ok(Claim::Named),
+        SessionRule::Refused => Ok(Claim::Refused),
+        SessionRule::IfUnowned => {
+            let is_theirs = sessions.claim(session, &identity.user).await? == identity.user;
+            Ok(if is_theirs { Claim::Owned } else { Claim::Refused })
+        }
     }
+}
+
+/// Who is connected, and who can say more.
+#[derive(Clone)]
+pub(super) struct CallerAccess {
+    pub(super) identity: Identity,
+    /// What was shown at the handshake.
+    pub(super) shown: Credentials,
+    pub(super) claim: Claim,
+    /// What the session has lost by that.
+    pub(super) lost: Vec<GroupName>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) sessions: Arc<dyn SessionRecords>,
 }
 
 impl std::fmt::Debug for CallerAccess {
@@ -38,6 +66,18 @@ impl Access for CallerAccess {
 
     fn may_join(&self, group: &GroupName) -> bool {
         self.identity.may_join(group, &self.shown.session)
+    }
+
+    fn rights(&self) -> Option<&Shown> {
+        self.identity.shown.as_ref()
+    }
+
+    fn owns(&self) -> bool {
+        self.claim == Claim::Owned
+    }
+
+    fn lost(&self) -> &[GroupName] {
+        &self.lost
     }
 
     fn context(&self) -> Option<&str> {
@@ -72,6 +112,14 @@ impl Access for CallerAccess {
         if identity.user != self.identity.user {
             return Err(Refusal::new(ErrorCode::NotAllowed, "this is for another user; connect anew with it"));
         }
-        Ok(Arc::new(Self { identity, shown, authenticator: self.authenticator.clone() }))
+        // Whether they may have this session is asked as at a connect: what is new may say less.
+        let claim = claim(self.sessions.as_ref(), &identity, &shown.session).await.map_err(|error| {
+            log::debug!("ownership not read session={} error={error}", shown.session);
+            Refusal::store_unavailable()
+        })?;
+        if claim == Claim::Refused {
+            return Err(Refusal::new(ErrorCode::NotAllowed, "this session is not open to you by that"));
+        }
+        Ok(Arc::new(Self { identity, shown, claim, lost: Vec::new(), ..self.clone() }))
     }
 }

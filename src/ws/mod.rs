@@ -12,7 +12,7 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use sophie_actors::access::Access;
-use sophie_actors::ids::{Epoch, SessionId};
+use sophie_actors::ids::{Epoch, GroupName, SessionId};
 use sophie_actors::limiter::AdmitConnect;
 use sophie_actors::messages::{Attached, AwaitLoaded, Open};
 use sophie_actors::outbox::{OutboxLimits, SocketHandle};
@@ -23,9 +23,9 @@ use sophie_actors::session::Session;
 pub use connection::Connection;
 
 use crate::auth::hook::CallerHeaders;
-use crate::auth::{Ask, AuthError, Credentials, Identity, SessionRule, credentials};
+use crate::auth::{Ask, AuthError, Credentials, Identity, credentials};
 use crate::http::{ApiError, State, client_address};
-use access::CallerAccess;
+use access::{CallerAccess, Claim};
 use socket::Socket;
 
 /// How long a client is asked to stay away while the service is full or its store is away, in seconds.
@@ -69,6 +69,7 @@ async fn upgrade(
     let place = state.connections.take().ok_or_else(|| {
         ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
     })?;
+    state.check_chat_door(request)?;
     if !state.origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
         return Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"));
     }
@@ -90,7 +91,8 @@ async fn upgrade(
     }
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
     socket::check_handshake(request)?;
-    claim(state, &identity, &session).await?;
+    let claim = claim_session(state, &identity, &session).await?;
+    let lost = hold(state, &identity, &session).await?;
     let actor = open(state, &session).await?;
 
     let options = &state.services.options;
@@ -100,7 +102,14 @@ async fn upgrade(
         age: std::time::Duration::from_secs(options.outbox_seconds),
     };
     let handle = SocketHandle::new(limits, Connection::cutter(request));
-    let access: Arc<dyn Access> = Arc::new(CallerAccess::new(identity, shown, state.authenticator.clone()));
+    let access: Arc<dyn Access> = Arc::new(CallerAccess {
+        identity,
+        shown,
+        claim,
+        lost,
+        authenticator: state.authenticator.clone(),
+        sessions: state.services.stores.sessions.clone(),
+    });
     let socket = Attached { handle: handle.clone(), access, address, since_ms: unix_ms() };
     let opened = match actor {
         Ok(actor) => Some((actor, socket, resume)),
@@ -133,20 +142,27 @@ fn refused(error: AuthError) -> ApiError {
 }
 
 /// Whether this caller may have the session; the first user of a session owns it.
-async fn claim(state: &State, identity: &Identity, session: &SessionId) -> Result<(), ApiError> {
-    let forbidden = || ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you");
-    match identity.session_rule(session) {
-        SessionRule::Allowed => Ok(()),
-        SessionRule::Refused => Err(forbidden()),
-        SessionRule::IfUnowned => match state.services.stores.sessions.claim(session, &identity.user).await {
-            Ok(owner) if owner == identity.user => Ok(()),
-            Ok(_) => Err(forbidden()),
-            Err(error) => {
-                log::debug!("ownership not read session={session} error={error}");
-                Err(store_away())
-            }
-        },
+async fn claim_session(state: &State, identity: &Identity, session: &SessionId) -> Result<Claim, ApiError> {
+    match access::claim(state.services.stores.sessions.as_ref(), identity, session).await {
+        Ok(Claim::Refused) => {
+            Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
+        }
+        Ok(claim) => Ok(claim),
+        Err(error) => {
+            log::debug!("ownership not read session={session} error={error}");
+            Err(store_away())
+        }
     }
+}
+
+/// Holds the session to what this caller has shown, if that is the newest; returns the groups that it has lost by that. Also for a
+/// caller who does not stay: the sockets that are there are held to it.
+async fn hold(state: &State, identity: &Identity, session: &SessionId) -> Result<Vec<GroupName>, ApiError> {
+    let Some(shown) = &identity.shown else { return Ok(Vec::new()) };
+    sophie_actors::session::hold_to(&state.services, session, &identity.user, shown).await.map_err(|error| {
+        log::debug!("rights not noted session={session} error={error}");
+        store_away()
+    })
 }
 
 fn store_away() -> ApiError {

@@ -6,6 +6,7 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
+mod lost;
 mod promise;
 mod replay;
 mod reply;
@@ -19,15 +20,19 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+pub use lost::hold_to;
+pub(crate) use lost::leave_lost;
 pub use promise::Promise;
 pub use reply::Reply;
 
 use crate::access::Access;
 use crate::exit::ExitGuard;
-use crate::ids::{SessionId, SocketId, UserId};
+use crate::ids::{GroupName, SessionId, SocketId, UserId};
 use crate::messages::*;
-use crate::protocol::{CloseCode, CommandBody, Refusal};
+use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
+use crate::repeated::Repeated;
 use crate::services::{PATIENCE, Services};
+use crate::store::StoreError;
 use typing::Typing;
 
 /// Messages that may wait for a session.
@@ -36,6 +41,9 @@ const MAILBOX: usize = 1_024;
 const TICK: Duration = Duration::from_secs(1);
 /// How often the record of a connected session, which lives for 24 h, is renewed.
 const RENEW_RECORD: Duration = Duration::from_secs(3_600);
+
+/// Every tab of every client comes again while the store is away.
+static NOT_OPENED: Repeated = Repeated::at(log::Level::Warn);
 
 struct Socket {
     attached: Attached,
@@ -162,7 +170,7 @@ impl Actor for Session {
             // Nothing else is handled before the session knows its groups.
             ctx.wait(load.into_actor(self).map(|loaded, session, ctx| {
                 if !loaded {
-                    log::warn!("session not opened, the store is away session={}", session.id);
+                    NOT_OPENED.log("store", || format!("session not opened, the store is away session={}", session.id));
                     ctx.stop();
                 }
             }));
@@ -201,6 +209,19 @@ async fn load(services: Arc<Services>, session: SessionId) -> bool {
     services.registry.send(enter).timeout(PATIENCE).await.is_ok()
 }
 
+/// Groups that were loaded, or joined by another socket, while this one was on its way with fewer rights.
+async fn lost_meanwhile(
+    services: &Services,
+    session: &SessionId,
+    socket: &Attached,
+) -> Result<Vec<GroupName>, StoreError> {
+    if socket.access.rights().is_none() {
+        return Ok(Vec::new());
+    }
+    let record = services.stores.sessions.load(session).await?;
+    leave_lost(services, session, socket.access.user(), &record).await
+}
+
 impl Handler<AwaitLoaded> for Session {
     type Result = bool;
 
@@ -231,9 +252,22 @@ impl Handler<AttachSocket> for Session {
                 None => None,
             };
             let (handle, comes_back) = (socket.handle.clone(), resume.is_some());
-            match services.registry.send(Attach { session, socket, resume, first }).timeout(PATIENCE).await {
+            let Ok(lost) = lost_meanwhile(&services, &session, &socket).await else {
+                handle.close(CloseCode::Overloaded);
+                return Effect::None;
+            };
+            let access = socket.access.clone();
+            match services
+                .registry
+                .send(Attach { session: session.clone(), socket, resume, first })
+                .timeout(PATIENCE)
+                .await
+            {
                 Ok(replay) => {
                     promise.kept();
+                    for group in access.lost().iter().chain(&lost) {
+                        handle.push(Event::Left { group, session: &session, user: access.user() }.encode());
+                    }
                     if comes_back {
                         // Outlives this actor, as every replay does.
                         actix::spawn(replay::release_withheld(services.stores.clone(), handle));

@@ -28,6 +28,7 @@ use bytestring::ByteString;
 
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 use crate::protocol::{CacheStatus, LogHead, Logged};
+use crate::rights::{Rights, Shown};
 
 /// Why the store could not do as asked. Clients see `store_unavailable`; the log sees this.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -216,13 +217,16 @@ pub trait GroupIndex: Send + Sync {
     async fn delete(&self, group: &GroupName) -> StoreResult<bool>;
 }
 
-/// What a session is, beyond its actor's life; kept for 24 h after its last use.
+/// What a session is, beyond its actor's life; kept for 24 h after its last use, and as long as its home group is: whoever
+/// comes after the owner must not find the owner's log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionRecord {
     /// The user who had it first, where users are known.
     pub owner: Option<UserId>,
     /// The groups it joined, its home group not among them, in the order of joining.
     pub groups: Vec<GroupName>,
+    /// What it may join, where users are known: the newest that was shown.
+    pub rights: Option<Rights>,
 }
 
 /// The sessions' records.
@@ -232,6 +236,8 @@ pub trait SessionRecords: Send + Sync {
     async fn claim(&self, session: &SessionId, user: &UserId) -> StoreResult<UserId>;
     /// The record (empty if there is none), its life renewed.
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord>;
+    /// Notes what a user may join if it is newer than what is known, atomically; returns the record as it is then.
+    async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord>;
     /// Adds a group.
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;
     /// Takes a group away.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId, UserId};
 use sophie_actors::limiter::{Bucket, Correction, Limits, Quota, Verdict};
+use sophie_actors::rights::Shown;
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::*;
 use tokio::sync::Notify;
@@ -154,6 +155,9 @@ impl SessionRecords for Faulty {
     }
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord> {
         self.faults.on("load", session, self.inner.sessions.load(session)).await
+    }
+    async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord> {
+        self.faults.on("grant", session, self.inner.sessions.grant(session, shown)).await
     }
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
         self.faults.on("add_group", group, self.inner.sessions.add_group(session, group)).await

@@ -7,6 +7,7 @@ use sophie_actors::options::CacheScope;
 
 use super::{Refused, State};
 use crate::auth::bearer::KeyHolder;
+use crate::http::Outsider;
 
 /// The caller of a request.
 ///
@@ -16,16 +17,15 @@ pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, 
     if state.is_draining() {
         return Err(Refused::draining());
     }
-    state.application(request).ok_or_else(|| {
-        let no_keys = state.api_keys.is_empty();
-        if no_keys && state.open_to_applications {
-            return Refused::foreign_page();
+    state.application(request).map_err(|outsider| match outsider {
+        Outsider::ForeignPage => Refused::foreign_page(),
+        Outsider::Shut(shut) => Refused::shut(shut),
+        Outsider::NoKey if state.api_keys.is_empty() => {
+            Refused::no_key("This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings.")
         }
-        Refused::no_key(if no_keys {
-            "This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings."
-        } else {
-            "An API key is needed: `Authorization: Bearer KEY`, with a key of auth.api_keys or [[auth.key]]."
-        })
+        Outsider::NoKey => Refused::no_key(
+            "An API key is needed: `Authorization: Bearer KEY`, with a key of auth.api_keys or [[auth.key]].",
+        ),
     })
 }
 

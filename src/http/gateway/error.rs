@@ -9,6 +9,7 @@ use sophie_actors::limiter::{Left, Refused as OverLimit};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 
 use super::headers;
+use crate::auth::doors::Shut;
 
 /// Tells SDKs whether trying again makes sense, whatever the status says.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -53,6 +54,11 @@ impl Refused {
     pub fn foreign_page() -> Self {
         let message = "Pages of this origin may not ask: see server.allowed_origins, or set API keys.";
         Self::new(StatusCode::FORBIDDEN, INVALID, Some("origin_not_allowed"), message)
+    }
+
+    /// 403: a door that stands open to this machine, and not to this request.
+    pub fn shut(shut: Shut) -> Self {
+        Self::new(StatusCode::FORBIDDEN, INVALID, Some("not_allowed"), &format!("Not allowed: {shut}."))
     }
 
     /// 404: a model that there is not, or not for this key.

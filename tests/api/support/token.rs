@@ -14,12 +14,18 @@ pub struct Token(Claims);
 impl Token {
     /// A user's token for a minute, without patterns.
     pub fn of(user: &str) -> Self {
-        Self(Claims { sub: user.to_owned(), exp: unix_now() + 60, groups: None, sessions: None })
+        Self(Claims { sub: user.to_owned(), exp: unix_now() + 60, iat: None, groups: None, sessions: None })
     }
 
     /// Ends so many seconds from now, or has ended before now.
     pub fn ends_in(mut self, seconds: i64) -> Self {
         self.0.exp = unix_now().saturating_add_signed(seconds);
+        self
+    }
+
+    /// Issued so many seconds from now, or before now.
+    pub fn issued_in(mut self, seconds: i64) -> Self {
+        self.0.iat = Some(unix_now().saturating_add_signed(seconds));
         self
     }
 

@@ -7,7 +7,7 @@ use crate::messages::*;
 use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
 use crate::services::PATIENCE;
-use crate::session::{Effect, Promise, Reply};
+use crate::session::{Effect, Promise, Reply, leave_lost};
 use crate::store::{AnswerRecord, Concerned, LogState, Told};
 
 /// Members that one `group.members` reply lists; `total` counts them all.
@@ -54,6 +54,9 @@ impl Work {
         match self.services.registry.send(enter).timeout(PATIENCE).await {
             Ok(replay) => {
                 promise.kept();
+                if !is_member {
+                    self.leave_what_was_lost_meanwhile().await;
+                }
                 replay.map_or(Effect::None, Effect::Replay)
             }
             Err(error) => {
@@ -67,9 +70,7 @@ impl Work {
         let roster = &self.services.roster;
         let is_member = roster.is_member(&self.session, group);
         if !is_member {
-            if !self.socket.access.may_join(group) {
-                return Err(Refusal::new(ErrorCode::NotAllowed, "this group is not open to you"));
-            }
+            self.check_rights(group).await?;
             let max = self.services.options.max_groups;
             // The home group is no choice of the client's and does not count.
             if roster.groups_of(&self.session).len() > max {
@@ -89,6 +90,45 @@ impl Work {
         let answers = answers.map_err(|error| self.store_failed("running", &error))?;
         let state = states.into_iter().next().ok_or_else(Refusal::internal)?;
         Ok(Prepared { state, answers, is_member })
+    }
+
+    /// Whether the session may join a group: by the newest that any of its sockets has shown, wherever that is.
+    async fn check_rights(&self, group: &GroupName) -> Result<(), Refusal> {
+        let Some(shown) = self.socket.access.rights() else {
+            let open = self.socket.access.may_join(group);
+            return if open {
+                Ok(())
+            } else {
+                Err(Refusal::new(ErrorCode::NotAllowed, "this group is not open to you"))
+            };
+        };
+        let record = self.services.stores.sessions.load(&self.session).await;
+        let record = record.map_err(|error| self.store_failed("load", &error))?;
+        // None are known where the store came back empty a moment ago.
+        let rights = record.rights.as_ref().unwrap_or(&shown.rights);
+        if rights.allow(group, &self.session) {
+            return Ok(());
+        }
+        let message = match rights.match_unmeant(group) {
+            true => "a pattern such as * opens no home group of another session: the token must name it, as chat_…",
+            false => "this group is not open to you",
+        };
+        Err(Refusal::new(ErrorCode::NotAllowed, message))
+    }
+
+    /// Rights may have been taken away, here or at another node, between the look at them and the entry.
+    async fn leave_what_was_lost_meanwhile(&self) {
+        if self.socket.access.rights().is_none() {
+            return;
+        }
+        let left = match self.services.stores.sessions.load(&self.session).await {
+            Ok(record) => leave_lost(&self.services, &self.session, self.socket.access.user(), &record).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = left {
+            // The next connect or refresh asks again.
+            log::debug!("rights not looked at after a join session={} error={error}", self.session);
+        }
     }
 
     pub(super) async fn leave(&self, group: GroupName, reply: Reply) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
-use super::{Effect, Reply};
+use super::{Effect, Reply, hold_to};
 use crate::answers::{Ask, Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
 use crate::limiter::{Admit, Caller, Permit, Refund, Settle};
@@ -134,6 +134,14 @@ impl Work {
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {
         match self.socket.access.refresh(token).await {
             Ok(access) => {
+                if let Some(shown) = access.rights() {
+                    // Before the reply: once it is there, what was lost is left.
+                    let held = hold_to(&self.services, &self.session, access.user(), shown).await;
+                    if let Err(error) = held {
+                        reply.refuse(&self.store_failed("grant", &error));
+                        return Effect::None;
+                    }
+                }
                 let (session, socket) = (self.session.clone(), self.socket.handle.id());
                 let refreshed = Refreshed { session, socket, access: access.clone() };
                 if let Err(error) = self.services.registry.send(refreshed).timeout(PATIENCE).await {

@@ -26,7 +26,6 @@ use self::feed::MemoryFeed;
 use self::general::MemoryGeneralCache;
 use self::membership::MemoryMembership;
 use self::outbox::Alone;
-use self::sessions::MemorySessions;
 use self::slots::MemorySlots;
 use self::state::MemoryStore;
 use self::usage::MemoryUsage;
@@ -57,7 +56,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
     Stores {
         logs: store.clone(),
         groups: store.clone(),
-        sessions: Arc::new(MemorySessions::new()),
+        sessions: store.clone(),
         answers: store.clone(),
         membership: Arc::new(MemoryMembership::new(store)),
         cache: Arc::new(MemoryCache::new(

@@ -1,52 +1,52 @@
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::Expiring;
+use super::state::{MemoryStore, Session};
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::store::{RECORD_SECONDS, SessionRecord, SessionRecords, StoreResult};
+use crate::protocol::unix_ms;
+use crate::rights::Shown;
+use crate::store::{SessionRecord, SessionRecords, StoreResult};
 
-/// Session records in memory.
-pub struct MemorySessions {
-    records: Mutex<Expiring<SessionId, SessionRecord>>,
-}
-
-impl MemorySessions {
-    pub(super) fn new() -> Self {
-        Self { records: Mutex::new(Expiring::new()) }
-    }
-
+impl MemoryStore {
     /// Changes a record, which is made if there is none, and renews its life.
-    fn change<T>(&self, session: &SessionId, change: impl FnOnce(&mut SessionRecord) -> T) -> T {
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+    fn change<T>(&self, session: &SessionId, change: impl FnOnce(&mut Session) -> T) -> T {
+        let mut state = self.lock();
         let now = Instant::now();
-        let until = now + Duration::from_secs(RECORD_SECONDS);
-        if let Some(record) = records.renew(session, Some(until), now) {
-            return change(record);
+        let until = now + state.record_life();
+        if let Some(known) = state.sessions.renew(session, Some(until), now) {
+            return change(known);
         }
-        let mut record = SessionRecord::default();
-        let result = change(&mut record);
-        if record != SessionRecord::default() {
-            records.put(session.clone(), record, until, now);
+        let mut made = Session::default();
+        let result = change(&mut made);
+        if made != Session::default() {
+            state.sessions.put(session.clone(), made, until, now);
         }
         result
     }
 }
 
 #[async_trait]
-impl SessionRecords for MemorySessions {
+impl SessionRecords for MemoryStore {
     async fn claim(&self, session: &SessionId, user: &UserId) -> StoreResult<UserId> {
-        Ok(self.change(session, |record| record.owner.get_or_insert_with(|| user.clone()).clone()))
+        Ok(self.change(session, |known| known.record.owner.get_or_insert_with(|| user.clone()).clone()))
     }
 
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord> {
-        Ok(self.change(session, |record| record.clone()))
+        Ok(self.change(session, |known| known.record.clone()))
+    }
+
+    async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord> {
+        Ok(self.change(session, |known| {
+            if let Some(since) = shown.issued.beside(known.granted, unix_ms() / 1_000) {
+                known.granted = Some(since);
+                known.record.rights = Some(shown.rights.clone());
+            }
+            known.record.clone()
+        }))
     }
 
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
-        self.change(session, |record| {
+        self.change(session, |Session { record, .. }| {
             if !record.groups.contains(group) {
                 record.groups.push(group.clone());
             }
@@ -55,7 +55,7 @@ impl SessionRecords for MemorySessions {
     }
 
     async fn remove_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
-        self.change(session, |record| record.groups.retain(|known| known != group));
+        self.change(session, |known| known.record.groups.retain(|joined| joined != group));
         Ok(())
     }
 }

@@ -6,11 +6,14 @@ use bytestring::ByteString;
 use tokio::time::Instant;
 
 use super::{Expiring, MemoryOptions};
-use crate::ids::{AnswerId, Epoch, GroupName, MessageId};
+use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId};
 use crate::protocol::{self, LogHead};
-use crate::store::{ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, LogState, Once, RECORD_SECONDS, StoredEvent};
+use crate::store::{
+    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, LogState, Once, RECORD_SECONDS, SessionRecord, StoredEvent,
+};
 
-/// Groups, logs, once-only ids and answers under one lock, since ending an answer touches all of them in one step.
+/// Groups, logs, once-only ids, answers and sessions under one lock, since ending an answer touches the first of them in one
+/// step, and a session lives as long as its home group.
 pub struct MemoryStore {
     state: Mutex<State>,
 }
@@ -20,6 +23,7 @@ pub(super) struct State {
     pub(super) groups: Expiring<GroupName, Group>,
     pub(super) once: Expiring<(String, String), Known>,
     pub(super) answers: Expiring<AnswerId, Answer>,
+    pub(super) sessions: Expiring<SessionId, Session>,
     log_events: usize,
     log_age: Duration,
     group_life: Duration,
@@ -32,6 +36,13 @@ pub(super) struct Group {
     pub(super) created_at_ms: u64,
     pub(super) assistant: bool,
     events: VecDeque<(Instant, ByteString)>,
+}
+
+/// A session's record, and since when its rights count, in Unix seconds.
+#[derive(Default, PartialEq)]
+pub(super) struct Session {
+    pub(super) record: SessionRecord,
+    pub(super) granted: Option<u64>,
 }
 
 /// What is remembered of a once-only id.
@@ -63,6 +74,7 @@ impl MemoryStore {
             groups: Expiring::new(),
             once: Expiring::new(),
             answers: Expiring::new(),
+            sessions: Expiring::new(),
             log_events: options.log_events.max(1),
             log_age,
             group_life: log_age.max(Duration::from_secs(options.group_expiry_seconds)),
@@ -76,9 +88,23 @@ impl MemoryStore {
 }
 
 impl State {
+    /// How long a session's record lives: never shorter than its home group.
+    pub(super) fn record_life(&self) -> Duration {
+        self.group_life.max(Duration::from_secs(RECORD_SECONDS))
+    }
+
+    /// The record of the session whose home group this is lives as long as the group.
+    fn keep_owner(&mut self, name: &GroupName, now: Instant) {
+        if let Some(session) = name.home_of() {
+            let until = now + self.record_life();
+            self.sessions.renew(&session, Some(until), now);
+        }
+    }
+
     /// The group, made if there is none, its life renewed and what is too old in its log dropped.
     pub(super) fn group(&mut self, name: &GroupName, now: Instant) -> &mut Group {
         let until = now + self.group_life;
+        self.keep_owner(name, now);
         if self.groups.get(name, now).is_none() {
             let group = Group {
                 epoch: Epoch::random(),
@@ -98,7 +124,9 @@ impl State {
     /// Renews the life of groups, as far as they are there.
     pub(super) fn renew(&mut self, names: &[GroupName], now: Instant) {
         for name in names {
-            self.groups.renew(name, Some(now + self.group_life), now);
+            if self.groups.renew(name, Some(now + self.group_life), now).is_some() {
+                self.keep_owner(name, now);
+            }
         }
     }
 

@@ -138,7 +138,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
     let stores = Stores {
         logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone())),
         groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
-        sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone())),
+        sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone(), &options)),
         answers: Arc::new(RedisAnswers::new(main.clone(), scripts, &options)),
         membership: Arc::new(RedisMembership::new(main.clone(), &options, keys.clone())),
         cache: Arc::new(RedisCache::new(

@@ -3,21 +3,34 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use redis::{Pipeline, Script};
 
+use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
+use super::logs::wrong;
 use crate::ids::{GroupName, SessionId, UserId};
+use crate::rights::{Issued, Shown};
 use crate::store::{RECORD_SECONDS, SessionRecord, SessionRecords, StoreResult};
 
-/// Session records, one hash each: `owner`, and a field `g:{group}` with its place in the order of joining.
+/// Session records, one hash each: `owner`, a field `g:{group}` with its place in the order of joining, and what may be
+/// joined, `rights`, with since when, `granted`. Whatever renews a home group renews its session's record (`scripts/log.lua`).
 pub struct RedisSessions {
     database: Database,
     keys: Keys,
+    /// Seconds that a record lives without use.
+    life: u64,
     join: Script,
+    grant: Script,
 }
 
 impl RedisSessions {
-    pub(super) fn new(database: Database, keys: Keys) -> Self {
-        Self { database, keys, join: Script::new(include_str!("scripts/session_join.lua")) }
+    pub(super) fn new(database: Database, keys: Keys, options: &RedisOptions) -> Self {
+        Self {
+            database,
+            keys,
+            life: RECORD_SECONDS.max(options.group_life_seconds()),
+            join: Script::new(include_str!("scripts/session_join.lua")),
+            grant: Script::new(include_str!("scripts/session_grant.lua")),
+        }
     }
 
     async fn run<T: redis::FromRedisValue + Send>(&self, commands: Pipeline) -> StoreResult<T> {
@@ -29,13 +42,26 @@ fn field(group: &GroupName) -> String {
     format!("g:{group}")
 }
 
+fn read(fields: &HashMap<String, String>) -> SessionRecord {
+    let mut groups: Vec<(u64, GroupName)> = fields
+        .iter()
+        .filter_map(|(field, place)| Some((place.parse().ok()?, GroupName::parse(field.strip_prefix("g:")?).ok()?)))
+        .collect();
+    groups.sort();
+    SessionRecord {
+        owner: fields.get("owner").map(|owner| UserId::from(owner.as_str())),
+        groups: groups.into_iter().map(|(_, group)| group).collect(),
+        rights: fields.get("rights").and_then(|rights| serde_json::from_str(rights).ok()),
+    }
+}
+
 #[async_trait]
 impl SessionRecords for RedisSessions {
     async fn claim(&self, session: &SessionId, user: &UserId) -> StoreResult<UserId> {
         let key = self.keys.session(session);
         let mut commands = redis::pipe();
         commands.atomic().cmd("HSETNX").arg(&key).arg("owner").arg(user.as_str()).ignore();
-        commands.cmd("EXPIRE").arg(&key).arg(RECORD_SECONDS).ignore().cmd("HGET").arg(&key).arg("owner");
+        commands.cmd("EXPIRE").arg(&key).arg(self.life).ignore().cmd("HGET").arg(&key).arg("owner");
         let (owner,): (String,) = self.run(commands).await?;
         Ok(UserId::from(owner.as_str()))
     }
@@ -43,22 +69,27 @@ impl SessionRecords for RedisSessions {
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord> {
         let key = self.keys.session(session);
         let mut commands = redis::pipe();
-        commands.atomic().cmd("EXPIRE").arg(&key).arg(RECORD_SECONDS).ignore().cmd("HGETALL").arg(&key);
+        commands.atomic().cmd("EXPIRE").arg(&key).arg(self.life).ignore().cmd("HGETALL").arg(&key);
         let (fields,): (HashMap<String, String>,) = self.run(commands).await?;
-        let mut groups: Vec<(u64, GroupName)> = fields
-            .iter()
-            .filter_map(|(field, place)| Some((place.parse().ok()?, GroupName::parse(field.strip_prefix("g:")?).ok()?)))
-            .collect();
-        groups.sort();
-        Ok(SessionRecord {
-            owner: fields.get("owner").map(|owner| UserId::from(owner.as_str())),
-            groups: groups.into_iter().map(|(_, group)| group).collect(),
-        })
+        Ok(read(&fields))
+    }
+
+    async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord> {
+        let (how, at) = match shown.issued {
+            Issued::At(at) => ("at", at),
+            Issued::Now(at) => ("now", at),
+            Issued::Again(at) => ("again", at),
+        };
+        let rights = serde_json::to_string(&shown.rights).map_err(|error| wrong(&error.to_string()))?;
+        let mut call = self.grant.key(self.keys.session(session));
+        call.arg(rights).arg(how).arg(at).arg(self.life);
+        let fields: HashMap<String, String> = self.database.script(&call).await?;
+        Ok(read(&fields))
     }
 
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
         let mut call = self.join.prepare_invoke();
-        call.key(self.keys.session(session)).arg(field(group)).arg(RECORD_SECONDS);
+        call.key(self.keys.session(session)).arg(field(group)).arg(self.life);
         self.database.script(&call).await
     }
 
@@ -66,7 +97,7 @@ impl SessionRecords for RedisSessions {
         let key = self.keys.session(session);
         let mut commands = redis::pipe();
         commands.atomic().cmd("HDEL").arg(&key).arg(field(group)).ignore();
-        commands.cmd("EXPIRE").arg(&key).arg(RECORD_SECONDS).ignore();
+        commands.cmd("EXPIRE").arg(&key).arg(self.life).ignore();
         self.run(commands).await
     }
 }

@@ -3,7 +3,13 @@ redis.call('SADD', KEYS[1], unpack(ARGV, 4))
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 -- A group that somebody is in does not expire, however silent it is.
 local index = ARGV[2] .. ':groups'
+local record_life = string.format('%.0f', math.max(86400, tonumber(ARGV[3])))
 for i = 4, #ARGV do
-  if redis.call('EXPIRE', ARGV[2] .. ':head:' .. ARGV[i], ARGV[3]) == 1 then redis.call('ZADD', index, 0, ARGV[i]) end
+  if redis.call('EXPIRE', ARGV[2] .. ':head:' .. ARGV[i], ARGV[3]) == 1 then
+    redis.call('ZADD', index, 0, ARGV[i])
+    -- As in log.lua: the owner lives as long as the log.
+    local session = string.match(ARGV[i], '^chat_([%w_-]+)$')
+    if session then redis.call('EXPIRE', ARGV[2] .. ':session:' .. session, record_life) end
+  end
 end
 redis.call('EXPIRE', index, ARGV[3])

@@ -30,7 +30,12 @@ local function sweep_index()
   end
 end
 
+-- The session's record has the owner: it lives at least as long as the home group's log, for as long as this renews either.
+local record_life = math.max(86400, tonumber(group_life))
+
 local function keep(name)
+  local session = string.match(name, '^chat_([%w_-]+)$')
+  if session then redis.call('EXPIRE', prefix .. ':session:' .. session, int(record_life)) end
   redis.call('EXPIRE', group_key(name), group_life)
   redis.call('ZADD', index, 0, name)
   redis.call('EXPIRE', index, group_life)

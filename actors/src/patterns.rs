@@ -2,27 +2,35 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// One pattern of a token's `groups` or `sessions`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Pattern(Box<[u8]>);
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Pattern(Box<str>);
 
 impl From<&str> for Pattern {
     fn from(text: &str) -> Self {
-        Self(text.as_bytes().into())
+        Self(text.into())
     }
 }
 
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", String::from_utf8_lossy(&self.0))
+        write!(f, "{:?}", self.0)
     }
 }
 
 impl Pattern {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the whole name matches. Names are ASCII, so a byte is a character. Only the last `*` is ever tried anew: the time is at
     /// most the product of both lengths, whatever a token says.
     pub fn matches(&self, name: &str) -> bool {
-        let (pattern, name) = (&self.0, name.as_bytes());
+        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
         let (mut at, mut read) = (0, 0);
         let mut star: Option<(usize, usize)> = None;
         while read < name.len() {

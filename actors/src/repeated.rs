@@ -1,0 +1,100 @@
+//! Log lines that come in crowds: the first of a kind at once, then one line with a count in ten seconds.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use log::Level;
+use tokio::time::{Instant, sleep_until};
+
+/// How long lines of one kind are counted before they are told.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// The lines of one place, by their kinds; a kind is a fixed text of the code. Made to be a `static`.
+pub struct Repeated {
+    level: Level,
+    kinds: Mutex<BTreeMap<&'static str, Window>>,
+}
+
+/// From a line on: what came after it.
+struct Window {
+    until: Instant,
+    more: u64,
+    last: String,
+}
+
+impl Repeated {
+    /// Lines of this level.
+    pub const fn at(level: Level) -> Self {
+        Self { level, kinds: Mutex::new(BTreeMap::new()) }
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, BTreeMap<&'static str, Window>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs a line, or counts it.
+    pub fn log(&'static self, kind: &'static str, line: impl FnOnce() -> String) {
+        if self.level > log::max_level() {
+            return;
+        }
+        let now = Instant::now();
+        let mut kinds = self.kinds();
+        match kinds.get_mut(kind).filter(|window| window.until > now) {
+            None => {
+                let line = line();
+                log::log!(self.level, "{line}");
+                kinds.insert(kind, Window { until: now + WINDOW, more: 0, last: String::new() });
+            }
+            Some(window) => {
+                window.more += 1;
+                window.last = line();
+                if window.more == 1
+                    && let Ok(runtime) = tokio::runtime::Handle::try_current()
+                {
+                    runtime.spawn(self.tell_later(kind, window.until));
+                }
+            }
+        }
+    }
+
+    async fn tell_later(&'static self, kind: &'static str, at: Instant) {
+        sleep_until(at).await;
+        let mut kinds = self.kinds();
+        let Some(window) = kinds.get_mut(kind).filter(|window| window.more > 0) else { return };
+        let (seconds, more) = (WINDOW.as_secs(), std::mem::take(&mut window.more));
+        let last = std::mem::take(&mut window.last);
+        // The next ones are counted again: a crowd is one line in each window.
+        window.until = Instant::now() + WINDOW;
+        log::log!(self.level, "{last} more={more} within_seconds={seconds}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static LINES: Repeated = Repeated::at(Level::Error);
+
+    fn said(kind: &'static str) -> bool {
+        let more = LINES.kinds().get(kind).map(|window| window.more);
+        LINES.log(kind, || kind.to_owned());
+        LINES.kinds().get(kind).map(|window| window.more) == Some(0) || more.is_none()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_line_is_said_and_the_others_are_counted_in_one() {
+        log::set_max_level(log::LevelFilter::Error);
+        assert!(said("a"));
+        for _ in 0..277 {
+            assert!(!said("a"));
+        }
+        assert!(said("b"), "another kind has a line of its own");
+        assert_eq!(LINES.kinds()["a"].more, 277);
+        tokio::time::sleep(WINDOW + Duration::from_millis(10)).await;
+        assert_eq!(LINES.kinds()["a"].more, 0, "told");
+        assert!(!said("a"), "the crowd has not gone: it is counted on");
+        tokio::time::sleep(WINDOW * 3).await;
+        assert!(said("a"), "said at once after a silence");
+    }
+}

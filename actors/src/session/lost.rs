@@ -1,0 +1,66 @@
+//! Leaving what a session may no longer be in: asked at every connect, load and refresh, for the sockets of every node.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+
+use crate::ids::{GroupName, SessionId, UserId};
+use crate::messages::Leave;
+use crate::orders;
+use crate::rights::Shown;
+use crate::services::{PATIENCE, Services};
+use crate::store::{Concerned, Given, SessionRecord, StoreResult, Told};
+
+/// Notes what a client has shown, and makes its session leave what the newest that was shown does not allow. Returns what
+/// was left.
+///
+/// # Errors
+/// The store is away. What could be left is left; the next connect or refresh does the rest.
+pub async fn hold_to(
+    services: &Services,
+    session: &SessionId,
+    user: &UserId,
+    shown: &Shown,
+) -> StoreResult<Vec<GroupName>> {
+    let record = services.stores.sessions.grant(session, shown).await?;
+    leave_lost(services, session, user, &record).await
+}
+
+/// Makes a session leave what its record does not allow, wherever its sockets are. Returns what was left.
+///
+/// # Errors
+/// As for [`hold_to`].
+pub(crate) async fn leave_lost(
+    services: &Services,
+    session: &SessionId,
+    user: &UserId,
+    record: &SessionRecord,
+) -> StoreResult<Vec<GroupName>> {
+    let Some(rights) = &record.rights else { return Ok(Vec::new()) };
+    let mut lost: BTreeSet<GroupName> = services.roster.groups_of(session).into_iter().collect();
+    lost.extend(record.groups.iter().cloned());
+    lost.retain(|group| !rights.allow(group, session));
+    let (mut outcome, mut given) = (Ok(()), Vec::new());
+    for group in &lost {
+        log::info!("event=group_lost session={session} group={group}");
+        // First whatever shows events here, then what is remembered: the store may be too late.
+        let leave = Leave { session: session.clone(), user: user.clone(), group: group.clone() };
+        if let Err(error) = services.registry.send(leave).timeout(PATIENCE).await {
+            log::error!("registry did not take a lost membership error={error}");
+        }
+        match remove(services, session, user, group).await {
+            Ok(order) => given.push(order),
+            Err(error) => outcome = Err(error),
+        }
+    }
+    // With the reply it is done at the other nodes too, as far as they live.
+    join_all(given.iter().map(|order| orders::confirmed(services, order, u64::MAX))).await;
+    outcome.map(|()| lost.into_iter().collect())
+}
+
+/// Out of the record, and then by an order, which asks the record where it comes late.
+async fn remove(services: &Services, session: &SessionId, user: &UserId, group: &GroupName) -> StoreResult<Given> {
+    services.stores.sessions.remove_group(session, group).await?;
+    let told = Told::Left { group: group.clone(), session: session.clone(), user: user.clone() };
+    services.stores.orders.give(&told, Concerned::With(session)).await
+}

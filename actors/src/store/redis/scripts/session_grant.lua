@@ -1,0 +1,13 @@
+-- KEYS: the session. ARGV: what may be joined (JSON), 'at', 'now' or 'again', since when in Unix seconds, life in s.
+-- Notes it if it is newer than what is known; see rights.rs, whose rule this is. Returns the whole record.
+local key, rights, how = KEYS[1], ARGV[1], ARGV[2]
+local now = tonumber(redis.call('TIME')[1])
+local at = math.min(tonumber(ARGV[3]), now)
+local known = tonumber(redis.call('HGET', key, 'granted') or '')
+-- A clock that was set back must not keep what is known for ever.
+known = known and math.min(known, now)
+if how == 'now' then at = now end
+local newer = not known or at > known or (at == known and how ~= 'again')
+if newer then redis.call('HSET', key, 'rights', rights, 'granted', string.format('%.0f', at)) end
+redis.call('EXPIRE', key, ARGV[4])
+return redis.call('HGETALL', key)
