@@ -57,6 +57,9 @@ in_both_modes!(
     without_a_good_answer_nobody_comes_in_and_all_come_in_again_afterwards,
     its_answer_is_kept_for_each_caller_until_it_ends,
     equal_questions_at_once_are_asked_once,
+    an_answer_counts_for_its_session_or_for_those_that_it_names,
+    who_is_refused_anew_does_not_come_in_by_what_was_said_before,
+    fewer_groups_in_a_newer_answer_are_left,
     a_grant_that_ends_ends_the_connection_unless_it_is_renewed,
     its_context_is_told_to_the_model_and_shared_with_nobody_else,
     beside_tokens_it_gives_context_alone,
@@ -91,6 +94,7 @@ async fn what_it_grants_is_what_the_caller_may_do(mode: Mode) {
     let join = |group: &str| json!({"type": "group.join", "group": group});
     assert_eq!(socket.ask("1", join("team-1")).await["type"], "ack");
     assert_eq!(socket.ask("2", join("other")).await["code"], "not_allowed");
+    application.push(says(&json!({"user": 7, "sessions": ["s*"]})));
     assert_eq!(connect(&app, "t1", &[COOKIE]).await.refusal(), (403, "not_allowed".into(), false));
     // Without patterns the first user owns a session.
     open(&app, "t2", &[("cookie", "sessionid=alice")]).await;
@@ -173,12 +177,57 @@ async fn its_answer_is_kept_for_each_caller_until_it_ends(mode: Mode) {
     }
 }
 
+async fn an_answer_counts_for_its_session_or_for_those_that_it_names(mode: Mode) {
+    let (application, app) = start(mode, &[]).await;
+    application.push(refuses(403));
+    assert_eq!(connect(&app, "ticket-7", &[COOKIE]).await.refusal().0, 403);
+    open(&app, "own1", &[COOKIE]).await;
+    application.push(refuses(403));
+    assert_eq!(connect(&app, "ticket-7", &[COOKIE]).await.refusal().0, 403, "own1 was asked about, not this one");
+    assert_eq!(application.calls(), 3);
+    open(&app, "own1", &[COOKIE]).await;
+    assert_eq!(application.calls(), 3, "what was said of a session is kept");
+
+    application.push(says(&json!({"user": "alice", "sessions": ["desk-*"]})));
+    open(&app, "desk-1", &[COOKIE]).await;
+    open(&app, "desk-2", &[COOKIE]).await;
+    assert_eq!(application.calls(), 4, "one that names sessions counts for those");
+    application.push(refuses(403));
+    assert_eq!(connect(&app, "ticket-7", &[COOKIE]).await.refusal().0, 403, "and for no others");
+    open(&app, "own1", &[COOKIE]).await;
+    assert_eq!(application.calls(), 5);
+}
+
+async fn who_is_refused_anew_does_not_come_in_by_what_was_said_before(mode: Mode) {
+    let (application, app) = start(mode, &[]).await;
+    let mut socket = open(&app, "s1", &[COOKIE]).await;
+    open(&app, "s2", &[COOKIE]).await;
+    application.set_default(|| refuses(401));
+    let refused = socket.ask("1", json!({"type": "auth.refresh", "token": ""})).await;
+    assert_eq!(refused["code"], "not_allowed", "{refused}");
+    for session in ["s1", "s2"] {
+        assert_eq!(connect(&app, session, &[COOKIE]).await.refusal().0, 401, "logged out is out: {session}");
+    }
+}
+
+async fn fewer_groups_in_a_newer_answer_are_left(mode: Mode) {
+    let (application, app) = start(mode, &[]).await;
+    application.push(says(&json!({"user": "alice", "groups": ["board"]})));
+    let mut socket = open(&app, "s1", &[COOKIE]).await;
+    assert_eq!(socket.ask("1", json!({"type": "group.join", "group": "board"})).await["type"], "ack");
+    // Another login of the same user, asked about later and told less; then what was kept of the first one.
+    let _other = open(&app, "s1", &[("cookie", "sessionid=other")]).await;
+    assert_eq!(socket.event_of("group.left").await["group"], "board");
+    let mut third = open(&app, "s1", &[COOKIE]).await;
+    assert_eq!(application.calls(), 2);
+    assert_eq!(third.ask("1", json!({"type": "group.join", "group": "board"})).await["code"], "not_allowed");
+}
+
 async fn equal_questions_at_once_are_asked_once(mode: Mode) {
     let (application, app) = start(mode, &[]).await;
     let slow = || Script::stream().pause(Duration::from_millis(300)).piece(json!({"user": "alice"}).to_string()).end();
     application.set_default(slow);
-    let names: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
-    let all = futures_util::future::join_all(names.iter().map(|name| open(&app, name, &[COOKIE]))).await;
+    let all = futures_util::future::join_all((0..20).map(|_| open(&app, "s1", &[COOKIE]))).await;
     assert!(all.iter().all(|socket| socket.ready["user"] == "alice"));
     assert_eq!(application.calls(), 1);
 }
@@ -269,6 +318,7 @@ async fn answers_are_shared_with_django_in_its_own_keys_and_form() {
     let key = ":1:sophie:hook:c35dceab5cf5e94f4657efd0edc0e36a8fda11a74eb15fe0da1d089590389137";
     let kept: String = redis::cmd("GET").arg(key).query(&mut redis).expect("an entry under this key");
     let kept: Value = serde_json::from_str(&kept).expect("JSON");
+    let kept = &kept["asked"]["s1"];
     assert_eq!((&kept["user"], &kept["groups"]), (&json!("alice"), &json!(["team-*"])));
     assert!(kept["expires_at"].is_u64() && kept.get("expires_in").is_none(), "{kept}");
     let ttl: i64 = redis::cmd("TTL").arg(key).query(&mut redis).unwrap();
@@ -280,12 +330,23 @@ async fn answers_are_shared_with_django_in_its_own_keys_and_form() {
     assert_eq!(application.calls(), 2);
     let ttl: i64 = redis::cmd("TTL").arg(key).query(&mut redis).unwrap();
     assert!((290..=300).contains(&ttl), "{ttl}");
-    let _: () = redis::cmd("SET").arg(key).arg(r#"{"user": "alice", "groups": ["ops"]}"#).query(&mut redis).unwrap();
+    let _: () = redis::cmd("SET")
+        .arg(key)
+        .arg(r#"{"user": "alice", "groups": ["ops"], "sessions": ["s1"]}"#)
+        .query(&mut redis)
+        .unwrap();
     let mut socket = open(&app, "s1", &[COOKIE]).await;
     assert_eq!(socket.ask("1", json!({"type": "group.join", "group": "ops"})).await["type"], "ack");
-    for junk in ["\u{80}\u{4}K\u{1}.", "5", "[]", r#"{"user": ""}"#, r#"{"user": "mallory", "expires_at": 1}"#] {
+    for junk in [
+        "\u{80}\u{4}K\u{1}.",
+        "5",
+        "[]",
+        r#"{"user": ""}"#,
+        r#"{"user": "mallory", "sessions": ["*"], "expires_at": 1}"#,
+        r#"{"user": "mallory"}"#,
+    ] {
         let _: () = redis::cmd("SET").arg(key).arg(junk).query(&mut redis).unwrap();
         assert_eq!(open(&app, "s1", &[COOKIE]).await.ready["user"], "alice", "{junk:?}");
     }
-    assert_eq!(application.calls(), 7);
+    assert_eq!(application.calls(), 8);
 }

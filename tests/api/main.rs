@@ -49,6 +49,10 @@ mod closing;
 mod commands;
 mod connecting;
 mod costs;
+mod doors_cors;
+mod doors_log;
+mod doors_open;
+mod doors_rights;
 mod drain;
 mod essential;
 #[allow(dead_code, reason = "the core's own tests use all of it")]

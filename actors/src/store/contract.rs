@@ -47,6 +47,7 @@ macro_rules! promises {
             a_group_is_described_switched_and_deleted
             a_general_entry_is_kept_for_its_time
             a_session_has_one_owner_and_its_groups_in_order
+            the_newest_rights_of_a_session_count
             a_cached_answer_comes_back_whole
             entries_are_counted_and_purged_by_model
             too_large_an_answer_is_not_cached
@@ -566,6 +567,32 @@ pub(super) async fn a_session_has_one_owner_and_its_groups_in_order(stores: Stor
     let record = stores.sessions.load(&session).await.expect("loaded");
     assert_eq!(record.owner, owners.into_iter().next());
     assert_eq!(record.groups, ["zebra", "owner", "joined", "ape"].map(group));
+}
+
+pub(super) async fn the_newest_rights_of_a_session_count(stores: Stores) {
+    use crate::protocol::unix_ms;
+    use crate::rights::{Issued, Rights, Shown};
+    let session = SessionId::parse(&random_text(12)).expect("legal");
+    let rights = |name: &str| Rights::to(&[name.to_owned()]);
+    let now = unix_ms() / 1_000;
+    let grant = async |name: &str, issued: Issued| {
+        let record = stores.sessions.grant(&session, &Shown { rights: rights(name), issued }).await.expect("granted");
+        assert_eq!(stores.sessions.load(&session).await.expect("loaded"), record);
+        record.rights.expect("rights")
+    };
+    assert_eq!(grant("a", Issued::At(now - 50)).await, rights("a"));
+    assert_eq!(grant("b", Issued::At(now - 60)).await, rights("a"), "an older token");
+    assert_eq!(grant("b", Issued::Again(now - 50)).await, rights("a"), "what is as new is not told again");
+    assert_eq!(grant("b", Issued::At(now - 50)).await, rights("b"), "of one second, the later");
+    assert_eq!(grant("c", Issued::Again(now - 40)).await, rights("c"));
+    assert_eq!(grant("d", Issued::At(now + 5_000)).await, rights("d"));
+    assert_eq!(grant("e", Issued::Now(0)).await, rights("e"), "nothing is newer than what comes now");
+    assert_eq!(grant("f", Issued::At(now - 1)).await, rights("e"));
+    stores.sessions.add_group(&session, &group("g")).await.expect("added");
+    stores.sessions.claim(&session, &UserId::from("u")).await.expect("claimed");
+    let record = stores.sessions.grant(&session, &Shown { rights: rights("x"), issued: Issued::At(1) }).await;
+    let record = record.expect("granted");
+    assert_eq!((record.owner, record.groups), (Some(UserId::from("u")), vec![group("g")]));
 }
 
 fn answer(text: &str) -> CachedAnswer {

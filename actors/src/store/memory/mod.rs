@@ -107,6 +107,34 @@ mod tests {
     promises!(tokio::test(start_paused = true), in_memory);
 
     #[tokio::test(start_paused = true)]
+    async fn the_owner_lives_as_long_as_the_home_groups_log() {
+        use crate::ids::{SessionId, UserId};
+        const HOUR: Duration = Duration::from_secs(3_600);
+        let day = MemoryOptions {
+            log_events: LOG_EVENTS,
+            log_seconds: 86_400,
+            cache_bytes: 1_000,
+            cache_ttl_seconds: 60,
+            cache_max_entry_bytes: 100,
+            group_expiry_seconds: 86_400,
+        };
+        let stores = stores(day);
+        let session = SessionId::parse("s1").expect("legal");
+        let owner = async |user: &str| stores.sessions.claim(&session, &UserId::from(user)).await.expect("claimed");
+        assert_eq!(owner("alice").await.as_str(), "alice");
+        tokio::time::advance(23 * HOUR).await;
+        stores.logs.append(event(&session.home(), "from the site")).await.expect("stored");
+        tokio::time::advance(23 * HOUR).await;
+        stores.membership.join(&[session.home()]).await.expect("joined");
+        tokio::time::advance(23 * HOUR).await;
+        assert!(stores.groups.info(&session.home()).await.expect("asked").is_some());
+        assert_eq!(owner("bob").await.as_str(), "alice");
+        tokio::time::advance(25 * HOUR).await;
+        assert!(stores.groups.info(&session.home()).await.expect("asked").is_none());
+        assert_eq!(owner("bob").await.as_str(), "bob", "the log is gone: a new owner may come");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_unused_group_is_forgotten() {
         let stores = InMemory.stores();
         let team = group("team");
