@@ -244,7 +244,10 @@ impl Hook {
 
 /// Who is being asked about: equal questions at once are asked once.
 #[derive(Default)]
-struct Asking(Mutex<HashMap<(String, SessionId), Arc<tokio::sync::Mutex<()>>>>);
+struct Asking(Mutex<HashMap<Question, Arc<tokio::sync::Mutex<()>>>>);
+
+/// A caller's entry, and the session that is asked about.
+type Question = (String, SessionId);
 
 impl Asking {
     fn turn(&self, entry: &str, session: &SessionId) -> Turn<'_> {
@@ -258,7 +261,7 @@ impl Asking {
 /// A place among those who ask the same. Given up also by whoever goes away while they wait.
 struct Turn<'a> {
     asking: &'a Asking,
-    key: (String, SessionId),
+    key: Question,
     lock: Arc<tokio::sync::Mutex<()>>,
 }
 
