@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use actix::Addr;
 use serde::Serialize;
@@ -177,19 +178,19 @@ fn view(session: SessionId, mut rows: Vec<Row>) -> Option<SessionView> {
 /// The store is away.
 pub async fn nodes(services: &Services) -> StoreResult<Vec<NodeInfo>> {
     let mut nodes = services.stores.presence.nodes().await?;
-    nodes.push(describe(&services.roster, &services.registry).await);
+    nodes.push(describe(&services.roster, &services.registry, PATIENCE).await);
     nodes.sort_by(|one, other| (&one.node, &one.since).cmp(&(&other.node, &other.since)));
     Ok(nodes)
 }
 
-/// What this node tells of itself.
-pub async fn describe(roster: &Roster, registry: &Addr<GroupRegistry>) -> NodeInfo {
+/// What this node tells of itself; the registry has `patience` to show how long a message waits for it.
+pub async fn describe(roster: &Roster, registry: &Addr<GroupRegistry>, patience: Duration) -> NodeInfo {
     let asked = Instant::now();
-    _ = registry.send(Prepare(Vec::new())).timeout(PATIENCE).await;
+    _ = registry.send(Prepare(Vec::new())).timeout(patience).await;
     let waited = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
     let count = roster.count();
     NodeInfo {
-        node: roster.node().clone(),
+        node: roster.node(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         since: roster.since().to_owned(),
         sockets: count.sockets,

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod answers;
+mod aside;
 pub mod backend;
 pub mod dependencies;
 pub mod directory;

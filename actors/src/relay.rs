@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::aside::{in_parts, set_aside};
 use crate::django::{self, Courier, Kind};
 use crate::exit::ExitGuard;
-use crate::ids::GroupName;
+use crate::ids::{GroupName, SessionId};
 use crate::messages::*;
 use crate::orders::OrderDesk;
 use crate::registry::GroupRegistry;
@@ -23,7 +24,7 @@ const MAILBOX: usize = 16_384;
 /// What is read of a gap at once; the registry asks again for the rest.
 const PAGE: PageSize = PageSize { events: 500, bytes: 4 * 1024 * 1024 };
 /// Groups that are looked at in one round trip.
-const BATCH: usize = 500;
+const BATCH: usize = 100;
 /// How soon the logs are looked at again when that failed.
 const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 
@@ -151,13 +152,17 @@ where
 
 /// After something may have been missed: sessions of this node may have lost rights by what was shown at another one.
 async fn look_at_rights(services: &Services) -> StoreResult<()> {
-    for (session, _) in services.roster.memberships() {
-        let sockets = services.roster.sockets(&session);
-        let Some(socket) = sockets.iter().find(|socket| socket.access.rights().is_some()) else { continue };
-        let record = services.stores.sessions.load(&session).await?;
-        leave_lost(services, &session, socket.access.user(), &record).await?;
-    }
-    Ok(())
+    let look = async |part: &[(SessionId, Vec<GroupName>)]| {
+        for (session, _) in part {
+            let sockets = services.roster.sockets(session);
+            let Some(socket) = sockets.iter().find(|socket| socket.access.rights().is_some()) else { continue };
+            let record = services.stores.sessions.load(session).await?;
+            leave_lost(services, session, socket.access.user(), &record).await?;
+        }
+        Ok(())
+    };
+    let sessions = services.roster.memberships();
+    in_parts(&sessions, 1, look, |(session, _), error| set_aside("session", session, error)).await
 }
 
 /// After something may have been missed: looks at every log and answer of this node's groups.
@@ -180,13 +185,14 @@ fn look_again(services: Arc<Services>) {
 /// # Errors
 /// The store is away: some of them may have been looked at.
 pub async fn resync(stores: &Stores, registry: &Addr<GroupRegistry>, groups: &[GroupName]) -> StoreResult<()> {
-    for batch in groups.chunks(BATCH) {
+    let look = async |batch: &[GroupName]| {
         let states = stores.logs.open(batch).await?;
         let answers = stores.answers.running(batch).await?;
         let logs = batch.iter().cloned().zip(states).collect();
         if let Err(error) = registry.send(Resynced { logs, answers }).timeout(PATIENCE).await {
             log::error!("registry did not take where the logs stand error={error}");
         }
-    }
-    Ok(())
+        Ok(())
+    };
+    in_parts(groups, BATCH, look, |group, error| set_aside("group", group, error)).await
 }

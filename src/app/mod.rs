@@ -130,7 +130,7 @@ impl Application {
         };
         let (stores, redis) = match replacements.stores {
             Some(stores) => (stores, None),
-            None => parts::stores(&settings, &node, replacements.budgets.unwrap_or_default(), &metrics).await?,
+            None => parts::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
         };
         let authenticator = Authenticator::from(&settings, stores.general.clone(), metrics.clone())
             .map_err(|error| AppError::Settings(error.to_string()))?;

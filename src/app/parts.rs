@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use sophie_actors::backend::{Backend, Demo};
-use sophie_actors::ids::NodeId;
 use sophie_actors::layer::{self, LayerOptions, NodeKey};
 use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
@@ -82,7 +81,6 @@ pub(super) fn prices(settings: &Settings) -> Prices {
 
 pub(super) async fn stores(
     settings: &Settings,
-    node: &NodeId,
     budgets: Budgets,
     metrics: &Metrics,
 ) -> Result<(Stores, Option<RedisHealth>), AppError> {
@@ -110,7 +108,6 @@ pub(super) async fn stores(
         cache_url: settings.cache_redis_url().as_str().to_owned(),
         prefix: settings.redis.prefix.clone(),
         channel_prefix: settings.channel.prefix.clone(),
-        node: node.clone(),
         node_key: node_key.clone(),
         log_events: session.log_events,
         log_seconds: session.log_seconds,

@@ -75,6 +75,7 @@ mod listeners;
 mod many;
 mod nodes;
 mod nodes_answers;
+mod nodes_care;
 mod nodes_faults;
 mod nodes_flights;
 mod nodes_limits;

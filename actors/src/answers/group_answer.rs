@@ -106,7 +106,7 @@ impl GroupAnswer {
             answer: self.answer.clone(),
             group: self.ask.group.clone(),
             message: self.ask.message.clone(),
-            node: self.parts.roster.node().clone(),
+            node: self.parts.roster.node(),
             text: self.text.clone(),
             start: self.start.clone(),
         }

@@ -8,19 +8,20 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use super::{SESSION_CHANNEL, session_channel};
+use crate::aside::set_aside;
 use crate::ids::{GroupName, MessageId, SessionId};
 use crate::layer::{Fields, Inbound, Recipient, local_name};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, Message, Role, timestamp};
 use crate::services::{PATIENCE, Services};
-use crate::store::{Append, Appended, Once};
+use crate::store::{Append, Appended, Once, StoreError, StoreResult};
 
 /// Who speaks when a message names nobody.
 const AUTHOR: &str = "application";
 /// How long a copy of a message is known as such, in seconds.
 const COPIES_SECONDS: u64 = 60;
-/// How long one node alone logs what every node of a group hears (pubsub), unless it renews that, in seconds.
-const INGEST_SECONDS: u64 = 10;
+/// Within how many seconds of each other equal messages are told apart by their number (pubsub).
+const EQUAL_SECONDS: u64 = 10;
 /// A store that is away is tried again after this: messages wait meanwhile, in order.
 const RETRY: Duration = Duration::from_millis(250);
 /// How long a message waits for a store that is away. Beyond, it would have expired in the channel layer.
@@ -137,11 +138,18 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
     let id = message.id.clone();
     let body = Logged::Message { group: group.clone(), message }.encode();
     let once = sent_at.map(|sent_at| copy_of(&group, sent_at, fields));
-    let append = Append { group: group.clone(), body, message: Some(id), once, owes: None };
+    let hearing = id.to_string();
+    let mut append = Append { group: group.clone(), body, message: Some(id), once, owes: None };
     let since = Instant::now();
     let logged = loop {
-        match try_append(services, &append).await {
+        match try_append(services, &mut append, &hearing, fields).await {
             Ok(logged) => break logged,
+            // Waiting mends nothing, and the messages for other groups wait behind it.
+            Err(error @ StoreError::Corrupt(_)) => {
+                set_aside("group", &group, &error);
+                services.metrics.from_django.with_label_values(&["lost"]).inc();
+                return;
+            }
             Err(error) if since.elapsed() < GIVE_UP => log::debug!("message of django not logged yet error={error}"),
             Err(error) => {
                 log::error!("message of django lost, the store was away for too long group={group} error={error}");
@@ -152,13 +160,13 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
         sleep(RETRY).await;
     };
     let told = match logged {
-        Some(Appended::New { epoch, seq, .. }) => {
+        Appended::New { epoch, seq, .. } => {
             services.metrics.logged.inc();
             let deliver = Deliver { group, epoch, event: append.logged(seq).0 };
             services.registry.send(deliver).timeout(PATIENCE).await
         }
-        Some(Appended::Again { seq, .. }) => services.registry.send(Reached { group, seq }).timeout(PATIENCE).await,
-        Some(Appended::Conflict) | None => return,
+        Appended::Again { seq, .. } => services.registry.send(Reached { group, seq }).timeout(PATIENCE).await,
+        Appended::Conflict => return,
     };
     if let Err(error) = told {
         // The next event of the group shows the gap.
@@ -166,29 +174,15 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
     }
 }
 
-/// `None`: another node logs it.
-async fn try_append(services: &Services, append: &Append) -> crate::store::StoreResult<Option<Appended>> {
-    let stores = &services.stores;
-    if append.once.is_some() {
-        return stores.logs.append(append.clone()).await.map(Some);
+/// Every node of the group tries it, and the first one logs it: so it is logged also when another node did not hear it.
+async fn try_append(services: &Services, append: &mut Append, hearing: &str, fields: &Fields) -> StoreResult<Appended> {
+    if append.once.is_none() {
+        // Where nothing tells a message from an equal one, its number among those that came with it does.
+        let heard = format!("{}:{}", append.group, copy_of(&append.group, "", fields).id);
+        let number = services.stores.leases.number(&heard, hearing, EQUAL_SECONDS).await?;
+        append.once = Some(copy_of(&append.group, &number, fields));
     }
-    let turn = ingest_turn(&append.group);
-    if !stores.leases.hold(&turn, INGEST_SECONDS).await? {
-        return Ok(None);
-    }
-    let appended = stores.logs.append(append.clone()).await?;
-    if !services.roster.has_members(&append.group) {
-        // The last one left while this was on its way: the mirror may have given the turn up before it was taken.
-        if let Err(error) = stores.leases.release(&[turn]).await {
-            log::debug!("turn not given up, it runs out by itself error={error}");
-        }
-    }
-    Ok(Some(appended))
-}
-
-/// What the turn to log a group's messages is called.
-pub(crate) fn ingest_turn(group: &GroupName) -> String {
-    format!("ingest:{group}")
+    services.stores.logs.append(append.clone()).await
 }
 
 /// Every node of a group gets a copy of a message: they are one by the moment of sending and the content.

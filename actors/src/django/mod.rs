@@ -6,7 +6,7 @@ mod worker;
 
 pub use outbound::{Courier, Kind, Notifier};
 
-pub(crate) use inbound::{ingest_turn, listen};
+pub(crate) use inbound::listen;
 pub(crate) use worker::supply;
 
 use crate::ids::SessionId;

@@ -81,6 +81,10 @@ pub trait ChannelLayer: Send + Sync {
     }
     /// Makes this node a member of groups, or renews that.
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
+    /// Those of `groups` that this node was made a member of and is no longer.
+    async fn missing(&self, _groups: &[GroupName]) -> StoreResult<Vec<GroupName>> {
+        Ok(Vec::new())
+    }
     /// Takes this node out of groups.
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()>;
     /// Takes out the memberships that a dead node (its key in the layer, `!` included) has left.

@@ -16,10 +16,11 @@ use super::intake::{CHANNEL, Intake};
 use super::names::queue;
 use super::plain::PlainChannels;
 use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, local_name, ring};
+use crate::aside::set_aside;
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
-use crate::store::StoreResult;
 use crate::store::redis::Database;
+use crate::store::{StoreError, StoreResult};
 
 /// Groups or queues in one script run: a few milliseconds of the server's time.
 const CHUNK: usize = 500;
@@ -40,6 +41,7 @@ struct CoreLayer {
 
 struct Scripts {
     join: Script,
+    missing: Script,
     leave: Script,
     members: Script,
     tell: Script,
@@ -60,6 +62,7 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
     let hosts = hosts::open(&options, &intake.metrics.dependencies).await?;
     let scripts = Scripts {
         join: Script::new(include_str!("scripts/join.lua")),
+        missing: Script::new(include_str!("scripts/missing.lua")),
         leave: Script::new(include_str!("scripts/leave.lua")),
         members: Script::new(include_str!("scripts/members.lua")),
         tell: Script::new(include_str!("scripts/tell.lua")),
@@ -148,9 +151,30 @@ impl ChannelLayer for CoreLayer {
             for group in groups {
                 call.key(self.group_key(group)).arg(self.options.node_key.member(group));
             }
-            outcome = outcome.and(self.hosts[host].script(&call).await);
+            let bad: StoreResult<Vec<String>> = self.hosts[host].script(&call).await;
+            outcome = outcome.and(bad.map(|bad| {
+                bad.iter()
+                    .for_each(|key| set_aside("channel_layer_key", key, &StoreError::Corrupt("wrong type".into())));
+            }));
         }
         outcome
+    }
+
+    async fn missing(&self, groups: &[GroupName]) -> StoreResult<Vec<GroupName>> {
+        let (mut missing, mut outcome) = (Vec::new(), Ok(()));
+        for (host, groups) in self.portions(groups) {
+            let mut call = self.scripts.missing.prepare_invoke();
+            for group in &groups {
+                call.key(self.group_key(group)).arg(self.options.node_key.member(group));
+            }
+            match self.hosts[host].script::<Vec<usize>>(&call).await {
+                Ok(places) => missing
+                    .extend(places.into_iter().filter_map(|place| Some((*groups.get(place.checked_sub(1)?)?).clone()))),
+                // One that is away says nothing of the others.
+                Err(error) => outcome = Err(error),
+            }
+        }
+        if missing.is_empty() { outcome.map(|()| missing) } else { Ok(missing) }
     }
 
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {

@@ -255,10 +255,11 @@ impl Handler<Attach> for GroupRegistry {
                 logs.insert(name, LogHead { epoch: epoch.clone(), seq });
             }
         }
+        let node = self.roster.node();
         let ready = Event::Ready {
             session: &session,
             user: socket.access.user(),
-            node: self.roster.node(),
+            node: &node,
             epoch,
             seq,
             recovered: replay.is_some(),

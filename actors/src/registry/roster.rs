@@ -48,7 +48,7 @@ pub struct Count {
 /// The table.
 #[derive(Debug)]
 pub struct Roster {
-    node: NodeId,
+    node: Mutex<NodeId>,
     /// What this node's channels in Django's layer begin with.
     channels: Option<NodeKey>,
     since: String,
@@ -59,12 +59,20 @@ pub struct Roster {
 impl Roster {
     /// An empty table.
     pub fn new(node: NodeId, channels: Option<NodeKey>) -> Self {
-        Self { node, channels, since: timestamp(), tables: Mutex::default(), changed: Notify::new() }
+        Self { node: Mutex::new(node), channels, since: timestamp(), tables: Mutex::default(), changed: Notify::new() }
     }
 
-    /// This node.
-    pub fn node(&self) -> &NodeId {
-        &self.node
+    /// What this node is called.
+    pub fn node(&self) -> NodeId {
+        self.node.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// This node is called otherwise from now on.
+    pub fn rename(&self, name: NodeId) {
+        if self.node() != name {
+            *self.node.lock().unwrap_or_else(PoisonError::into_inner) = name;
+            self.mark_all_sessions();
+        }
     }
 
     /// When it began; RFC 3339.
@@ -286,7 +294,7 @@ impl Roster {
             queued_bytes: socket.handle.queued_bytes(),
         });
         store::Row {
-            node: self.node.clone(),
+            node: self.node(),
             channel: self.channels.as_ref().map(|channels| session_channel(channels, session)),
             user: row.user.clone(),
             groups: row.groups.iter().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),

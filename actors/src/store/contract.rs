@@ -61,7 +61,7 @@ macro_rules! promises {
             exactly_as_many_slots_are_given_as_there_are
             a_full_room_leaves_the_others_alone
             a_slot_that_is_not_renewed_is_free_again
-            the_first_heartbeat_tells_that_there_was_no_lease
+            the_first_heartbeat_tells_that_the_node_was_not_known
         }
     };
     (@each $attributes:meta, $fixture:path, $($promise:ident)*) => {$(
@@ -688,15 +688,15 @@ pub(super) fn node_info() -> NodeInfo {
     }
 }
 
-pub(super) async fn the_first_heartbeat_tells_that_there_was_no_lease(stores: Stores) {
+pub(super) async fn the_first_heartbeat_tells_that_the_node_was_not_known(stores: Stores) {
     let groups = [group("team"), group(&"g".repeat(99))];
     stores.membership.join(&groups).await.expect("joined");
     stores.membership.join(&groups).await.expect("renewed");
-    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
-    assert!(stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").known);
+    assert!(stores.membership.heartbeat(&node_info()).await.expect("beaten").known);
     stores.membership.leave(&groups).await.expect("left");
     stores.membership.resign().await.expect("resigned");
-    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").known);
 }
 
 fn room(name: &str, slots: usize) -> Room {

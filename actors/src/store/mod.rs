@@ -19,7 +19,7 @@ pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
-pub use presence::{NodeInfo, Presence, Row, RowSocket, Rows, Spread};
+pub use presence::{ChangedRow, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
 
@@ -240,6 +240,15 @@ pub trait SessionRecords: Send + Sync {
     async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord>;
     /// Adds a group.
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;
+    /// Adds groups to records, after the store has lost its data.
+    async fn restore(&self, records: &[(SessionId, Vec<GroupName>)]) -> StoreResult<()> {
+        for (session, groups) in records {
+            for group in groups {
+                self.add_group(session, group).await?;
+            }
+        }
+        Ok(())
+    }
     /// Takes a group away.
     async fn remove_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;
 }
@@ -330,11 +339,25 @@ pub trait AnswerRecords: Send + Sync {
     async fn orphan(&self) -> StoreResult<Option<AnswerRecord>>;
 }
 
+/// Another process that has this node's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Namesake {
+    /// Its key.
+    pub key: String,
+    /// When its lease was renewed last, by the server's clock in Unix milliseconds.
+    pub renewed_ms: u64,
+}
+
 /// What a heartbeat found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Beat {
-    /// The lease was held. `false`: the store has lost its data, or this is the first time.
-    pub held: bool,
+    /// This node was known, though its lease may have run out. `false`: it was cleaned up after, the store has lost its data,
+    /// or this is the first time.
+    pub known: bool,
+    /// Another one than before: the store has lost its data.
+    pub life: String,
+    /// Who has this node's name. `None`: this node.
+    pub namesake: Option<Namesake>,
     /// The keys of nodes whose lease has run out, for whoever is alive to clean up after.
     pub dead: Vec<String>,
 }
@@ -347,7 +370,8 @@ pub trait Membership: Send + Sync {
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()>;
     /// Notes groups that this node is no longer in.
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()>;
-    /// Renews this node's lease and tells the others of it.
+    /// Renews this node's lease and tells the others of it. The name in `info` becomes this node's unless another process
+    /// has renewed its lease on it in the last few seconds.
     async fn heartbeat(&self, info: &NodeInfo) -> StoreResult<Beat>;
     /// Some of the groups that a dead node was in.
     async fn left_by(&self, dead: &str) -> StoreResult<Vec<GroupName>>;

@@ -32,11 +32,13 @@ pub trait Outbox: Send + Sync {
     async fn done(&self, id: &str) -> StoreResult<()>;
 }
 
-/// Turns: what one node of the cluster does at a time.
+/// Turns: what one node of the cluster does at a time; and what several hear at once.
 #[async_trait]
 pub trait Leases: Send + Sync {
     /// Takes a turn, or renews it, for so many seconds. `false`: another node has it.
     async fn hold(&self, name: &str, seconds: u64) -> StoreResult<bool>;
-    /// Gives turns up that this node may have, so that nobody waits for them to run out.
-    async fn release(&self, names: &[String]) -> StoreResult<()>;
+    /// This node has heard something that has no name of its own (`heard` says what): which one of equal ones it is, among those that
+    /// came within so many seconds of each other. The same for every node that hears it. `hearing` names this node's hearing
+    /// of it, so that the call may be repeated.
+    async fn number(&self, heard: &str, hearing: &str, seconds: u64) -> StoreResult<String>;
 }

@@ -39,6 +39,9 @@ pub struct Row {
 /// A session's rows at the other nodes.
 pub type Rows = (SessionId, Vec<Row>);
 
+/// A session of this node, and its row if it still has one.
+pub type ChangedRow = (SessionId, Option<Row>);
+
 /// What a node tells of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeInfo {
@@ -71,9 +74,12 @@ pub struct Spread {
 #[async_trait]
 pub trait Presence: Send + Sync {
     /// Writes this node's rows: what is new, what has changed, what is gone.
-    async fn write(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()>;
+    async fn write(&self, rows: &[ChangedRow]) -> StoreResult<()>;
     /// The same with rows that may not have changed, so that they and all that follows from them live on, or are there again.
-    async fn renew(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()>;
+    async fn renew(&self, rows: &[ChangedRow]) -> StoreResult<()>;
+    /// Those of this node's `sessions` whose rows were written and are gone. Looks at some members of `groups` as well, and
+    /// removes those that no node has a row for.
+    async fn missing(&self, sessions: &[SessionId], groups: &[GroupName]) -> StoreResult<Vec<SessionId>>;
     /// The sessions of a group at other nodes, at most `limit` of them.
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>>;
     /// How many are in groups, in their order.

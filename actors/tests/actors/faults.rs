@@ -23,6 +23,8 @@ pub enum Fault {
     Hang,
     /// Panics if what it is about contains this text.
     Panic(&'static str),
+    /// Cannot do it if what it is about contains this text.
+    Corrupt(&'static str),
 }
 
 /// The faults of one set of stores, by call (`append`, `renew`, …), and what was called.
@@ -83,7 +85,10 @@ impl Faults {
                 Some(Fault::ReplyLost) => return work.await.and(Err(away())),
                 Some(Fault::Hang) => lifted.await,
                 Some(Fault::Panic(text)) if about.contains(text) => panic!("{call} was told to panic"),
-                Some(Fault::Panic(_)) | None => return work.await,
+                Some(Fault::Corrupt(text)) if about.contains(text) => {
+                    return Err(StoreError::Corrupt("told to refuse it".into()));
+                }
+                Some(Fault::Panic(_) | Fault::Corrupt(_)) | None => return work.await,
             }
         }
     }

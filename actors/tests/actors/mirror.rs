@@ -99,7 +99,7 @@ async fn a_store_that_lost_its_data_is_given_every_membership_and_its_logs_are_l
 }
 
 #[actix::test]
-async fn after_a_heartbeat_that_failed_everything_is_mirrored_anew() {
+async fn after_a_heartbeat_that_failed_the_logs_are_looked_at_and_memberships_that_are_there_left_alone() {
     let world = World::start().await;
     mirror(&world, DAY);
     let _client = world.connect("s").await;
@@ -110,8 +110,57 @@ async fn after_a_heartbeat_that_failed_everything_is_mirrored_anew() {
     world.faults.set("open", Fault::Away);
     world.faults.lift("heartbeat");
     sleep(Duration::from_secs(5)).await;
+    let looked = world.faults.calls("open").len();
     world.faults.lift("open");
-    until("it is written anew", || written(&world, "join", "chat_s") > before).await;
+    until("they are looked at", || world.faults.calls("open").len() > looked).await;
+    assert_eq!(written(&world, "join", "chat_s"), before);
+}
+
+#[actix::test]
+async fn the_beat_waits_for_nothing() {
+    let world = World::start().await;
+    mirror(&world, DAY);
+    let client = world.connect("s").await;
+    client.ask("1", json!({"type": "group.join", "group": "team"})).await;
+    sleep(Duration::from_secs(3)).await;
+    // Everything is to be written anew, and nothing of it gets on.
+    for call in ["join", "open", "add_group"] {
+        world.faults.set(call, Fault::Hang);
+    }
+    world.stores.membership.resign().await.expect("resigned");
+    sleep(Duration::from_secs(3)).await;
+    let before = world.faults.calls("heartbeat").len();
+    sleep(Duration::from_secs(20)).await;
+    let beats = world.faults.calls("heartbeat").len() - before;
+    assert!((19..=21).contains(&beats), "{beats} beats in 20 s");
+    let looked = world.faults.calls("open").len();
+    for call in ["join", "open", "add_group"] {
+        world.faults.lift(call);
+    }
+    until("it is written", || written(&world, "join", "team") > 1).await;
+    assert_eq!(world.faults.calls("open").len(), looked, "each was asked once");
+}
+
+#[actix::test]
+async fn one_group_that_cannot_be_written_holds_no_other_up() {
+    let world = World::start().await;
+    mirror(&world, DAY);
+    let client = world.connect("s").await;
+    sleep(Duration::from_secs(3)).await;
+    world.faults.set("join", Fault::Corrupt("bad"));
+    for name in ["bad", "good", "better"] {
+        assert_eq!(client.ask(name, json!({"type": "group.join", "group": name})).await["type"], "ack");
+    }
+    let alone = |name: &'static str| {
+        let calls = world.faults.calls("join");
+        move || calls.iter().any(|about| about.contains(name) && !about.contains("bad"))
+    };
+    for name in ["good", "better"] {
+        until("it is written without the bad one", || alone(name)()).await;
+    }
+    let tries = written(&world, "join", "bad");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(written(&world, "join", "bad"), tries, "it is left alone until something changes");
 }
 
 #[actix::test]

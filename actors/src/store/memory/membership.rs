@@ -32,7 +32,7 @@ impl Membership for MemoryMembership {
     }
 
     async fn heartbeat(&self, _: &NodeInfo) -> StoreResult<Beat> {
-        Ok(Beat { held: self.alive.swap(true, Ordering::Relaxed), dead: Vec::new() })
+        Ok(Beat { known: self.alive.swap(true, Ordering::Relaxed), ..Beat::default() })
     }
 
     async fn left_by(&self, _: &str) -> StoreResult<Vec<GroupName>> {

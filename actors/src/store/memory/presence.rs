@@ -14,6 +14,10 @@ impl Presence for Alone {
         Ok(())
     }
 
+    async fn missing(&self, _: &[SessionId], _: &[GroupName]) -> StoreResult<Vec<SessionId>> {
+        Ok(Vec::new())
+    }
+
     async fn members(&self, _: &GroupName, _: usize) -> StoreResult<Vec<Rows>> {
         Ok(Vec::new())
     }

@@ -96,12 +96,22 @@ impl Keys {
         format!("{}:turn:{name}", self.prefix)
     }
 
+    /// How often each node has heard something that has no name of its own.
+    pub(super) fn heard(&self, digest: &str) -> String {
+        format!("{}:heard:{digest}", self.prefix)
+    }
+
     pub(super) fn node(&self, node: &NodeId) -> String {
         format!("{}:node:{node}", self.prefix)
     }
 
     pub(super) fn nodes(&self) -> String {
         format!("{}:nodes", self.prefix)
+    }
+
+    /// Which life of the data this is.
+    pub(super) fn life(&self) -> String {
+        format!("{}:life", self.prefix)
     }
 
     /// The rows of a session.

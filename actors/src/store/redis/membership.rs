@@ -1,3 +1,5 @@
+use std::sync::{Mutex, PoisonError};
+
 use async_trait::async_trait;
 use redis::Script;
 
@@ -5,12 +7,15 @@ use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
-use crate::ids::{GroupName, NodeId};
+use crate::ids::{GroupName, NodeId, random_text};
 use crate::layer::NodeKey;
-use crate::store::{Beat, Membership, NodeInfo, StoreResult};
+use crate::store::{Beat, Membership, Namesake, NodeInfo, StoreResult};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.
 const LEASE_SECONDS: u64 = 10;
+/// How long after its last heartbeat a node that was started under a name is taken for gone by another one of that name, in
+/// seconds: three of its beats.
+const SILENT_SECONDS: u64 = 3;
 /// Groups in one script run: a few milliseconds of the server's time.
 const BATCH: usize = 500;
 
@@ -20,11 +25,13 @@ pub struct RedisMembership {
     keys: Keys,
     expiry: u64,
     group_life: u64,
-    node: NodeId,
+    /// The name in use, to be given up.
+    name: Mutex<Option<NodeId>>,
     node_key: NodeKey,
     join: Script,
     heartbeat: Script,
     resign: Script,
+    cleared: Script,
 }
 
 impl RedisMembership {
@@ -34,11 +41,12 @@ impl RedisMembership {
             keys,
             expiry: options.group_expiry_seconds.max(1),
             group_life: options.group_life_seconds(),
-            node: options.node.clone(),
+            name: Mutex::default(),
             node_key: options.node_key.clone(),
             join: Script::new(include_str!("scripts/join.lua")),
             heartbeat: Script::new(include_str!("scripts/heartbeat.lua")),
             resign: Script::new(include_str!("scripts/resign.lua")),
+            cleared: Script::new(include_str!("scripts/cleared.lua")),
         }
     }
 
@@ -65,27 +73,42 @@ impl Membership for RedisMembership {
 
     async fn heartbeat(&self, info: &NodeInfo) -> StoreResult<Beat> {
         let own = self.node_key.as_str();
-        let mut call = self.heartbeat.key(self.keys.node(&self.node));
-        call.key(self.keys.nodes()).key(self.keys.info(own)).arg(own).arg(LEASE_SECONDS).arg(self.expiry);
+        let mut call = self.heartbeat.key(self.keys.node(&info.node));
+        call.key(self.keys.nodes()).key(self.keys.info(own)).key(self.keys.life());
+        call.arg(own).arg(LEASE_SECONDS).arg(self.expiry.max(2 * LEASE_SECONDS));
         call.arg(serde_json::to_string(info).map_err(|error| wrong(&error.to_string()))?);
-        let (held, dead) = self.database.script(&call).await?;
-        Ok(Beat { held, dead })
+        call.arg(SILENT_SECONDS).arg(random_text(16));
+        let (known, life, key, renewed_ms, dead): (_, _, String, _, _) = self.database.script(&call).await?;
+        let namesake = (!key.is_empty()).then_some(Namesake { key, renewed_ms });
+        if namesake.is_none() {
+            *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.node.clone());
+        }
+        Ok(Beat { known, life, namesake, dead })
     }
 
     async fn left_by(&self, dead: &str) -> StoreResult<Vec<GroupName>> {
-        let mut some = redis::cmd("SRANDMEMBER");
-        some.arg(self.joined(dead)).arg(BATCH);
-        let names: Vec<String> =
-            self.database.call(async |mut connection| some.query_async(&mut connection).await).await?;
-        Ok(names.iter().filter_map(|name| GroupName::parse(name).ok()).collect())
+        loop {
+            let mut some = redis::cmd("SRANDMEMBER");
+            some.arg(self.joined(dead)).arg(BATCH);
+            let names: Vec<String> =
+                self.database.call(async |mut connection| some.query_async(&mut connection).await).await?;
+            let groups: Vec<GroupName> = names.iter().filter_map(|name| GroupName::parse(name).ok()).collect();
+            if !groups.is_empty() || names.is_empty() {
+                return Ok(groups);
+            }
+            // Nothing but junk, which would hide what comes behind it.
+            let mut remove = redis::cmd("SREM");
+            remove.arg(self.joined(dead)).arg(&names);
+            let () = self.database.call(async |mut connection| remove.query_async(&mut connection).await).await?;
+        }
     }
 
     async fn cleared(&self, dead: &str, groups: &[GroupName]) -> StoreResult<()> {
         for groups in groups.chunks(BATCH) {
-            let mut remove = redis::cmd("SREM");
-            remove.arg(self.joined(dead));
-            groups.iter().for_each(|group| _ = remove.arg(group.as_str()));
-            let () = self.database.call(async |mut connection| remove.query_async(&mut connection).await).await?;
+            let mut call = self.cleared.key(self.joined(dead));
+            call.arg(self.keys.prefix()).arg(dead);
+            groups.iter().for_each(|group| _ = call.arg(group.as_str()));
+            let () = self.database.script(&call).await?;
         }
         Ok(())
     }
@@ -98,7 +121,9 @@ impl Membership for RedisMembership {
 
     async fn resign(&self) -> StoreResult<()> {
         let own = self.node_key.as_str();
-        let mut call = self.resign.key(self.keys.node(&self.node));
+        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Without one, a key that holds nothing of this node.
+        let mut call = self.resign.key(name.map_or_else(|| self.keys.info(own), |name| self.keys.node(&name)));
         call.key(self.keys.nodes())
             .key(self.keys.info(own))
             .key(self.joined(own))

@@ -25,6 +25,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod written;
 
 use std::fmt;
 use std::sync::Arc;
@@ -54,7 +55,6 @@ use self::usage::RedisUsage;
 use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
 use crate::django::Kind;
-use crate::ids::NodeId;
 use crate::layer::{NoLayer, NodeKey};
 use crate::limiter::redis::RedisLimits;
 
@@ -71,8 +71,6 @@ pub struct RedisOptions {
     pub prefix: String,
     /// What the channel layer's keys begin with.
     pub channel_prefix: String,
-    /// This node.
-    pub node: NodeId,
     /// This node's key in the channel layer, new at every start.
     pub node_key: NodeKey,
     /// Events kept of each group.
@@ -106,7 +104,7 @@ impl fmt::Debug for RedisOptions {
             .field("general_url", &Source::shown(&self.general_url))
             .field("prefix", &self.prefix)
             .field("channel_prefix", &self.channel_prefix)
-            .field("node", &self.node)
+            .field("node_key", &self.node_key)
             .field("log_events", &self.log_events)
             .field("log_seconds", &self.log_seconds)
             .field("group_expiry_seconds", &self.group_expiry_seconds)

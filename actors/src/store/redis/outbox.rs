@@ -9,8 +9,6 @@ use crate::store::{Happened, Leases, Outbox, OutboxEntry, StoreResult, StoredEve
 
 /// Entries that are read at once.
 const BATCH: usize = 100;
-/// Turns that are given up in one script run.
-const TURNS: usize = 500;
 
 /// The outbox: one stream for the cluster.
 pub struct RedisOutbox {
@@ -66,13 +64,13 @@ pub struct RedisLeases {
     keys: Keys,
     node_key: NodeKey,
     hold: Script,
-    release: Script,
+    number: Script,
 }
 
 impl RedisLeases {
     pub(super) fn new(database: Database, keys: Keys, node_key: NodeKey) -> Self {
         let hold = Script::new(include_str!("scripts/hold.lua"));
-        Self { database, keys, node_key, hold, release: Script::new(include_str!("scripts/release.lua")) }
+        Self { database, keys, node_key, hold, number: Script::new(include_str!("scripts/number.lua")) }
     }
 }
 
@@ -84,13 +82,9 @@ impl Leases for RedisLeases {
         self.database.script(&call).await
     }
 
-    async fn release(&self, names: &[String]) -> StoreResult<()> {
-        for names in names.chunks(TURNS) {
-            let mut call = self.release.prepare_invoke();
-            names.iter().for_each(|name| _ = call.key(self.keys.turn(name)));
-            call.arg(self.node_key.as_str());
-            let () = self.database.script(&call).await?;
-        }
-        Ok(())
+    async fn number(&self, digest: &str, hearing: &str, seconds: u64) -> StoreResult<String> {
+        let mut call = self.number.key(self.keys.heard(digest));
+        call.arg(self.node_key.as_str()).arg(hearing).arg(seconds);
+        self.database.script(&call).await
     }
 }

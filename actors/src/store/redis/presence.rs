@@ -1,3 +1,5 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use async_trait::async_trait;
 use redis::Script;
 
@@ -5,12 +7,13 @@ use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
+use super::written::{Along, Written};
 use crate::ids::{GroupName, SessionId};
 use crate::layer::NodeKey;
-use crate::store::{NodeInfo, Presence, Row, Rows, Spread, StoreResult};
+use crate::store::{ChangedRow, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
 /// Memberships in one script run (of one session, if it has more): a few milliseconds of the server's time.
-const BATCH: usize = 1_000;
+const BATCH: usize = 400;
 /// Rows of a dead node that are removed at once.
 const FORGET: usize = 100;
 
@@ -26,7 +29,9 @@ pub struct RedisPresence {
     keys: Keys,
     node_key: NodeKey,
     life: u64,
+    written: Mutex<Written>,
     rows: Script,
+    missing: Script,
     forget: Script,
     members: Script,
 }
@@ -38,14 +43,20 @@ impl RedisPresence {
             keys,
             node_key: options.node_key.clone(),
             life: options.group_expiry_seconds.max(1),
+            written: Mutex::default(),
             rows: presence_script!("rows.lua"),
+            missing: Script::new(include_str!("scripts/missing.lua")),
             forget: presence_script!("forget.lua"),
             members: Script::new(include_str!("scripts/members.lua")),
         }
     }
 
-    async fn put(&self, rows: &[(SessionId, Option<Row>)], renew: bool) -> StoreResult<()> {
-        let size = |(_, row): &(SessionId, Option<Row>)| 1 + row.as_ref().map_or(0, |row| row.groups.len());
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn put(&self, rows: &[ChangedRow], renew: bool) -> StoreResult<()> {
+        let size = |(_, row): &ChangedRow| 1 + row.as_ref().map_or(0, |row| row.groups.len());
         let mut rest = rows;
         while let Some(first) = rest.first() {
             let mut taken = size(first);
@@ -57,12 +68,17 @@ impl RedisPresence {
             rest = later;
             let mut call = self.rows.prepare_invoke();
             call.arg(self.keys.prefix()).arg(self.life).arg(self.node_key.as_str()).arg(i32::from(renew));
-            for (session, row) in batch {
+            let Along { counts, left } = self.written().write(batch, renew);
+            call.arg(counts.len());
+            counts.iter().for_each(|(group, count)| _ = call.arg(group.as_str()).arg(*count));
+            for ((session, row), left) in batch.iter().zip(left) {
                 let json = row.as_ref().map(serde_json::to_string).transpose();
                 let json = json.map_err(|error| wrong(&error.to_string()))?;
-                call.arg(session.as_str()).arg(json.unwrap_or_default());
+                let left: Vec<&str> = left.iter().map(GroupName::as_str).collect();
+                call.arg(session.as_str()).arg(json.unwrap_or_default()).arg(left.join(" "));
             }
             let () = self.database.script(&call).await?;
+            self.written().confirm(batch);
         }
         Ok(())
     }
@@ -75,12 +91,31 @@ impl RedisPresence {
 
 #[async_trait]
 impl Presence for RedisPresence {
-    async fn write(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
+    async fn write(&self, rows: &[ChangedRow]) -> StoreResult<()> {
         self.put(rows, false).await
     }
 
-    async fn renew(&self, rows: &[(SessionId, Option<Row>)]) -> StoreResult<()> {
+    async fn renew(&self, rows: &[ChangedRow]) -> StoreResult<()> {
         self.put(rows, true).await
+    }
+
+    async fn missing(&self, sessions: &[SessionId], groups: &[GroupName]) -> StoreResult<Vec<SessionId>> {
+        let known: Vec<&SessionId> = {
+            let written = self.written();
+            sessions.iter().filter(|session| written.has(session)).collect()
+        };
+        let mut call = self.missing.prepare_invoke();
+        known.iter().for_each(|session| _ = call.key(self.keys.here(session)));
+        call.arg(self.node_key.as_str()).arg(self.keys.prefix());
+        groups.iter().for_each(|group| _ = call.arg(group.as_str()));
+        let places: Vec<usize> = self.database.script(&call).await?;
+        let mut written = self.written();
+        let gone = places.into_iter().filter_map(|place| known.get(place.checked_sub(1)?));
+        // It may have gone meanwhile, as it should.
+        let gone: Vec<SessionId> =
+            gone.filter(|session| written.has(session)).map(|session| (*session).clone()).collect();
+        gone.iter().for_each(|session| written.lost(session));
+        Ok(gone)
     }
 
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>> {
@@ -94,6 +129,7 @@ impl Presence for RedisPresence {
 
     async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>> {
         let mut pipe = redis::pipe();
+        pipe.cmd("ZRANGE").arg(self.keys.nodes()).arg(0).arg(-1);
         for group in groups {
             pipe.cmd("ZCARD").arg(self.keys.members(group)).cmd("HKEYS").arg(self.keys.at(group));
         }
@@ -101,11 +137,17 @@ impl Presence for RedisPresence {
             return Ok(Vec::new());
         }
         let call = async |mut connection| pipe.query_async::<Vec<redis::Value>>(&mut connection).await;
-        let replies = self.database.call(call).await?;
+        let mut replies = self.database.call(call).await?;
+        // What a node left behind that nobody knows any more counts for nothing.
+        let known: Vec<String> = match replies.is_empty() {
+            true => Vec::new(),
+            false => redis::from_redis_value(replies.remove(0)).map_err(|error| wrong(&error.to_string()))?,
+        };
         let read = |pair: &[redis::Value]| {
             let members: usize = redis::from_redis_value(pair[0].clone()).ok()?;
             let nodes: Vec<String> = redis::from_redis_value(pair[1].clone()).ok()?;
-            let other_nodes = nodes.iter().filter(|node| *node != self.node_key.as_str()).count();
+            let other = |node: &&String| *node != self.node_key.as_str() && known.contains(node);
+            let other_nodes = nodes.iter().filter(other).count();
             Some(Spread { members, other_nodes })
         };
         replies.chunks_exact(2).map(|pair| read(pair).ok_or_else(|| wrong("not a count"))).collect()

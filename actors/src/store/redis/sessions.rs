@@ -20,6 +20,7 @@ pub struct RedisSessions {
     life: u64,
     join: Script,
     grant: Script,
+    restore: Script,
 }
 
 impl RedisSessions {
@@ -30,6 +31,7 @@ impl RedisSessions {
             life: RECORD_SECONDS.max(options.group_life_seconds()),
             join: Script::new(include_str!("scripts/session_join.lua")),
             grant: Script::new(include_str!("scripts/session_grant.lua")),
+            restore: Script::new(include_str!("scripts/sessions_restore.lua")),
         }
     }
 
@@ -90,6 +92,16 @@ impl SessionRecords for RedisSessions {
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()> {
         let mut call = self.join.prepare_invoke();
         call.key(self.keys.session(session)).arg(field(group)).arg(self.life);
+        self.database.script(&call).await
+    }
+
+    async fn restore(&self, records: &[(SessionId, Vec<GroupName>)]) -> StoreResult<()> {
+        let mut call = self.restore.prepare_invoke();
+        call.arg(self.life);
+        for (session, groups) in records {
+            let fields: Vec<String> = groups.iter().map(field).collect();
+            call.key(self.keys.session(session)).arg(fields.join(" "));
+        }
         self.database.script(&call).await
     }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::server::TestServer;
 use super::*;
-use crate::ids::{AnswerId, GroupName, MessageId, SessionId, random_text};
+use crate::ids::{AnswerId, GroupName, MessageId, NodeId, SessionId, random_text};
 use crate::limiter::{Bucket, Limit, Verdict};
 use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
@@ -16,7 +16,7 @@ use crate::store::contract::{
     CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
 };
 use crate::store::{
-    AnswerRecord, AnswerStart, Append, Appended, Beat, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Once,
+    AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Leases, Once,
     Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,
 };
 
@@ -36,7 +36,6 @@ fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
         general_url: server.url(1),
         prefix: format!("test-{}", random_text(8)),
         channel_prefix: format!("asgi-{}", random_text(8)),
-        node: NodeId::random(),
         node_key: NodeKey::random(),
         log_events: LOG_EVENTS,
         log_seconds: LOG_SECONDS,
@@ -194,7 +193,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     let before = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert!(stores.answers.begin(&record, None).await.expect("begun"));
     stores.answers.renew(&record.answer, "some ").await.expect("renewed");
-    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held);
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").known);
     server.kill();
     until_available(&health, false).await;
     assert!(stores.logs.open(std::slice::from_ref(&team)).await.is_err());
@@ -202,7 +201,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     until_available(&health, true).await;
     let after = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
     assert_ne!(after.head.epoch, before.head.epoch);
-    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").held, "the lease was lost");
+    assert!(!stores.membership.heartbeat(&node_info()).await.expect("beaten").known, "the data was lost");
     // The writer lives: it hears that nothing is known, and tells all of it.
     assert_eq!(stores.answers.renew(&record.answer, "more").await.expect("asked"), Renewed::Unknown);
     let whole = AnswerRecord { text: "some more".into(), ..record };
@@ -259,7 +258,7 @@ async fn a_service_starts_without_its_redis_and_finds_it_later() {
 
 /// The stores of another node on the same Redis.
 async fn beside(redis: &InRedis) -> Stores {
-    let options = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..redis.options.clone() };
+    let options = RedisOptions { node_key: NodeKey::random(), ..redis.options.clone() };
     connect(options).await.expect("good options").0
 }
 
@@ -372,13 +371,17 @@ fn session(name: &str) -> SessionId {
 #[tokio::test]
 async fn sessions_are_seen_from_other_nodes_once_wherever_they_are() {
     let redis = in_redis().await;
-    let (here, there) = (redis.stores.presence.clone(), beside(&redis).await.presence);
-    let third = beside(&redis).await.presence;
+    let (beside_two, beside_three) = (beside(&redis).await, beside(&redis).await);
+    let (here, there, third) =
+        (redis.stores.presence.clone(), beside_two.presence.clone(), beside_three.presence.clone());
     let (a, b) = (session("a"), session("b"));
     here.write(&[(a.clone(), Some(row("n1", 1, &["team", "chat_a"]))), (b.clone(), Some(row("n1", 2, &["team"])))])
         .await
         .expect("written");
     there.write(&[(a.clone(), Some(row("n2", 3, &["team"])))]).await.expect("written");
+    for stores in [&redis.stores, &beside_two, &beside_three] {
+        stores.membership.heartbeat(&node_info()).await.expect("beaten");
+    }
     let (team, home) = (group("team"), group("chat_a"));
     let spread = |members, other_nodes| Spread { members, other_nodes };
     let both = [team.clone(), home.clone()];
@@ -441,13 +444,89 @@ async fn what_a_dead_node_left_is_found_and_removed_by_the_others() {
 }
 
 #[tokio::test]
-async fn who_takes_a_nodes_name_takes_its_place() {
+async fn who_takes_the_name_of_a_node_that_has_stopped_takes_its_place_and_of_no_other() {
     let redis = in_redis().await;
     let options = RedisOptions { node_key: NodeKey::random(), ..redis.options.clone() };
     let (again, _) = connect(options).await.expect("good options");
+    let first = redis.stores.membership.heartbeat(&node_info()).await.expect("beaten");
+    assert_eq!((first.known, first.namesake), (false, None));
+    let beat = again.membership.heartbeat(&node_info()).await.expect("beaten");
+    let holder = redis.options.node_key.as_str().to_owned();
+    let namesake = beat.namesake.expect("the first one");
+    assert_eq!((beat.known, namesake.key, beat.dead), (false, holder.clone(), vec![]));
+    assert_eq!(first.life, beat.life);
+    // The first one lives, and shows it.
     redis.stores.membership.heartbeat(&node_info()).await.expect("beaten");
     let beat = again.membership.heartbeat(&node_info()).await.expect("beaten");
-    assert_eq!(beat, Beat { held: false, dead: vec![redis.options.node_key.as_str().to_owned()] });
+    assert!(beat.namesake.is_some_and(|now| now.renewed_ms > namesake.renewed_ms));
+    // It stops.
+    let until = Instant::now() + DEADLINE;
+    loop {
+        let beat = again.membership.heartbeat(&node_info()).await.expect("beaten");
+        if beat.namesake.is_none() {
+            break assert_eq!((beat.known, beat.dead), (true, vec![holder]));
+        }
+        assert_eq!(beat.dead, Vec::<String>::new(), "nobody is buried before that");
+        assert!(Instant::now() < until, "never free");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(!redis.stores.membership.heartbeat(&node_info()).await.expect("beaten").known, "it was buried");
+}
+
+#[tokio::test]
+async fn a_row_that_redis_lost_is_noticed_and_counts_for_nothing() {
+    let redis = in_redis().await;
+    let (here, third) = (redis.stores.presence.clone(), beside(&redis).await);
+    redis.stores.membership.heartbeat(&node_info()).await.expect("beaten");
+    let (a, b, team) = (session("a"), session("b"), group("team"));
+    let rows = [(a.clone(), Some(row("n1", 1, &["team"]))), (b.clone(), Some(row("n1", 2, &["team"])))];
+    here.write(&rows).await.expect("written");
+    let spread = async || third.presence.spread(std::slice::from_ref(&team)).await.expect("read")[0];
+    assert_eq!(spread().await, Spread { members: 2, other_nodes: 1 });
+    let lose = |session: &str| {
+        let key = format!("{}:here:{session}", redis.options.prefix);
+        redis::cmd("DEL").arg(key).query::<()>(&mut redis.server.connection(0)).expect("deleted");
+    };
+    // It is noticed, and written anew.
+    lose("a");
+    assert_eq!(here.missing(&[a.clone(), b.clone()], &[]).await.expect("looked at"), [a.clone()]);
+    here.write(&rows[..1]).await.expect("written");
+    assert_eq!(here.missing(&[a.clone(), b.clone()], &[]).await.expect("looked at"), []);
+    // Both go, one before it was noticed.
+    lose("a");
+    here.write(&[(a, None), (b.clone(), None)]).await.expect("written");
+    assert_eq!(spread().await, Spread::default());
+    // Of a node that died, another one notices.
+    here.write(&rows[1..]).await.expect("written");
+    lose("b");
+    for _ in 0..3 {
+        third.presence.missing(&[], std::slice::from_ref(&team)).await.expect("looked at");
+    }
+    assert_eq!(spread().await.members, 0);
+    let dead = redis.options.node_key.as_str();
+    redis.stores.membership.join(std::slice::from_ref(&team)).await.expect("joined");
+    third.membership.cleared(dead, std::slice::from_ref(&team)).await.expect("cleared");
+    third.membership.bury(dead).await.expect("buried");
+    assert_eq!(spread().await, Spread::default());
+    redis.finish();
+}
+
+#[tokio::test]
+async fn one_key_of_a_wrong_type_keeps_no_other_row_from_being_written_or_removed() {
+    let redis = in_redis().await;
+    let (here, other) = (redis.stores.presence.clone(), beside(&redis).await);
+    let key = |name: &str| format!("{}:{name}", redis.options.prefix);
+    let rows: Vec<_> = ["a", "b", "c"].map(|name| (session(name), Some(row("n1", 1, &["team"])))).into();
+    here.write(&rows).await.expect("written");
+    let mut connection = redis.server.connection(0);
+    for (key, value) in [(key("here:b"), "junk"), (key("members:bad"), "junk")] {
+        redis::cmd("SET").arg(key).arg(value).arg("EX").arg(60).query::<()>(&mut connection).expect("set");
+    }
+    assert!(matches!(here.write(&rows[1..2]).await, Err(StoreError::Corrupt(_))));
+    let dead = redis.options.node_key.as_str();
+    while !other.presence.forget(dead).await.expect("removed") {}
+    let members = other.presence.members(&group("team"), 10).await.expect("read");
+    assert_eq!(members, [], "{members:?}");
 }
 
 #[tokio::test]
@@ -622,12 +701,30 @@ async fn one_node_at_a_time_has_a_turn() {
         assert!(Instant::now() < until, "a turn that is not renewed ends");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let name = ["t".to_owned()];
-    redis.stores.leases.release(&name).await.expect("asked");
-    assert!(!redis.stores.leases.hold("t", 9).await.expect("asked"), "nobody gives up another's turn");
-    assert!(other.leases.hold("t", 9).await.expect("renewed"));
-    other.leases.release(&name).await.expect("given up");
-    assert!(redis.stores.leases.hold("t", 9).await.expect("asked"), "a turn that was given up is free at once");
+    redis.finish();
+}
+
+#[tokio::test]
+async fn equal_ones_have_the_same_numbers_at_every_node_that_hears_them() {
+    let redis = in_redis().await;
+    let (one, other) = (redis.stores.leases.clone(), beside(&redis).await.leases);
+    let number =
+        async |node: &Arc<dyn Leases>, hearing: &str| node.number("team d", hearing, 1).await.expect("numbered");
+    let first = number(&one, "a1").await;
+    assert_eq!(first, number(&one, "a1").await, "asked again, since the reply was lost");
+    assert_eq!(first, number(&other, "b1").await);
+    let second = number(&other, "b2").await;
+    assert_ne!(first, second);
+    assert_eq!(second, number(&one, "a2").await);
+    // Much later an equal one is another one.
+    let until = Instant::now() + DEADLINE;
+    let key = format!("{}:heard:team d", redis.options.prefix);
+    while redis::cmd("EXISTS").arg(&key).query::<bool>(&mut redis.server.connection(0)).expect("asked") {
+        assert!(Instant::now() < until, "never forgotten");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let third = number(&one, "a3").await;
+    assert!(third != first && third != second);
     redis.finish();
 }
 

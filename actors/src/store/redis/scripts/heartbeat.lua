@@ -1,11 +1,25 @@
--- KEYS: the lease of this node's name, the nodes, what this node tells of itself. ARGV: this node's key, lease in s, life
--- of the nodes' set in s, what it tells. Returns {whether the lease was held, the keys of dead nodes}.
-local holder = redis.call('GET', KEYS[1])
-local now = tonumber(redis.call('TIME')[1])
--- Another process had this name: this one takes its place, so that one is gone.
-if holder and holder ~= ARGV[1] then redis.call('ZADD', KEYS[2], 'XX', 0, holder) end
-redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+-- KEYS: the lease of this node's name, the nodes, what this node tells of itself, the life of the data. ARGV: this node's
+-- key, lease in s, life of the nodes' set in s, what it tells, seconds without a beat after which a name is free, a life.
+-- Returns {whether this node was known, the life of the data, the key of another that has the name or '', when its lease was
+-- renewed in Unix ms, the keys of dead nodes}.
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local lease = tonumber(ARGV[2])
+local holder, renewed = redis.call('GET', KEYS[1]) or ARGV[1], 0
+if holder ~= ARGV[1] then
+  renewed = (tonumber(redis.call('ZSCORE', KEYS[2], holder)) or 0) - lease
+  if now - renewed >= tonumber(ARGV[5]) then
+    -- It has stopped, and this one takes its place: what it left is removed at once.
+    redis.call('ZADD', KEYS[2], 'XX', 0, holder)
+    holder = ARGV[1]
+  end
+end
+if holder == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+local known = (tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1])) or 0) > 0
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
-redis.call('ZADD', KEYS[2], now + tonumber(ARGV[2]), ARGV[1])
+redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-return {holder == ARGV[1] and 1 or 0, redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 1)}
+redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[3], 'NX')
+redis.call('EXPIRE', KEYS[4], ARGV[3])
+local dead = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 1)
+return {known and 1 or 0, redis.call('GET', KEYS[4]), holder ~= ARGV[1] and holder or '', math.floor(renewed * 1000), dead}

@@ -1,5 +1,5 @@
 -- KEYS: the sessions, as a sorted set. ARGV: prefix of rows, 'rank' or 'lex', where to begin and to end, how many at
--- most. Returns {session, {node, row, ...}} of each.
+-- most. Returns {session, {node, row, ...}} of each. One that no node has a row for is removed.
 local names
 if ARGV[2] == 'lex' then
   names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[3], ARGV[4], 'LIMIT', 0, ARGV[5])
@@ -7,5 +7,9 @@ else
   names = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[5]) - 1)
 end
 local found = {}
-for i, name in ipairs(names) do found[i] = {name, redis.call('HGETALL', ARGV[1] .. name)} end
+for i, name in ipairs(names) do
+  local rows = redis.pcall('HGETALL', ARGV[1] .. name)
+  if rows.err then rows = {} elseif #rows == 0 then redis.call('ZREM', KEYS[1], name) end
+  found[i] = {name, rows}
+end
 return found

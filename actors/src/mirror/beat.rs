@@ -1,0 +1,112 @@
+//! The beat: this node lives, and is called so. And who has stopped beating.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::naming::{Known, Naming};
+use super::{Desk, lock};
+use crate::directory::describe;
+use crate::store::{Beat, StoreResult};
+
+/// How often the node's lease is renewed, and a store that lost its data is noticed.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// The same while it is open whether another process has this node's name.
+const UNSURE: Duration = Duration::from_millis(300);
+/// How long a beat waits for the registry, whose delay it tells.
+const DESCRIBE: Duration = Duration::from_millis(250);
+/// How long cleaning up after dead nodes may go on before their number is looked at again.
+const CLEAN_UP: Duration = Duration::from_secs(1);
+
+impl Desk {
+    /// Beats for ever. What it finds is for the other tasks: nothing delays it.
+    pub(super) async fn beat(self) {
+        let mut naming = Naming::new(self.roster.node());
+        // The life of the data that the store had.
+        let mut life: Option<String> = None;
+        let mut failed = false;
+        let mut beat_at = Instant::now();
+        loop {
+            tokio::select! {
+                () = sleep_until(beat_at) => {}
+                // What was appended while nobody heard of it is in the logs.
+                () = self.stores.membership.returned() => failed = true,
+            }
+            beat_at = Instant::now() + HEARTBEAT;
+            let mut info = describe(&self.roster, &self.registry, DESCRIBE).await;
+            info.node = naming.name();
+            match self.stores.membership.heartbeat(&info).await {
+                Ok(Beat { known, life: now, namesake, dead }) => {
+                    let lost = life.as_ref().is_some_and(|life| *life != now);
+                    // At the first beat nobody knows this node, and nothing of it has been lost.
+                    let forgotten = lost || (!known && life.is_some());
+                    let groups = self.roster.count().groups;
+                    if forgotten && groups > 0 {
+                        log::info!("memberships mirrored anew groups={groups}");
+                    }
+                    {
+                        let mut due = lock(&self.shared.due);
+                        due.records |= lost;
+                        due.logs |= forgotten || failed;
+                        due.everything |= forgotten;
+                    }
+                    life = Some(now);
+                    failed = false;
+                    match naming.heard(namesake) {
+                        Known::Ours => self.roster.rename(naming.name()),
+                        Known::Unsure => beat_at = Instant::now() + UNSURE,
+                        Known::Taken => {
+                            let (base, name) = (naming.base(), naming.name());
+                            log::error!(
+                                "another living process has this name, each needs its own: server.node={base} name={name}"
+                            );
+                            beat_at = Instant::now();
+                        }
+                    }
+                    *lock(&self.shared.dead) = dead;
+                    self.shared.died.notify_one();
+                    self.shared.restore.notify_one();
+                    self.shared.write.notify_one();
+                }
+                Err(_) => failed = true,
+            }
+        }
+    }
+
+    /// Cleans up after dead nodes, for ever.
+    pub(super) async fn clean_up(self) {
+        loop {
+            self.shared.died.notified().await;
+            let dead = std::mem::take(&mut *lock(&self.shared.dead));
+            let until = Instant::now() + CLEAN_UP;
+            for node in dead {
+                loop {
+                    match self.clean_up_after(&node).await {
+                        Ok(true) => log::info!("a node is gone, what it left is removed node={node}"),
+                        Ok(false) if Instant::now() < until => continue,
+                        // The next beat goes on.
+                        Ok(false) => {}
+                        Err(error) => log::debug!("not cleaned up after a dead node={node} error={error}"),
+                    }
+                    break;
+                }
+            }
+        }
+    }
+
+    /// A share of it. Whether that was all.
+    async fn clean_up_after(&self, dead: &str) -> StoreResult<bool> {
+        let (presence, membership) = (&self.stores.presence, &self.stores.membership);
+        let no_more_rows = presence.forget(dead).await?;
+        let left = membership.left_by(dead).await?;
+        if !left.is_empty() {
+            self.stores.layer.expel(dead, &left).await?;
+            membership.cleared(dead, &left).await?;
+        }
+        let all = no_more_rows && left.is_empty();
+        if all {
+            membership.bury(dead).await?;
+        }
+        Ok(all)
+    }
+}
