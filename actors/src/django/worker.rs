@@ -19,8 +19,10 @@ const LOOK: Duration = Duration::from_millis(100);
 const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
 /// How often what waits in the channel is kept from expiring.
 const FRESHEN: Duration = Duration::from_secs(1);
-/// How soon a full channel is tried again.
+/// How soon it is tried again after a failure.
 const RETRY: Duration = Duration::from_millis(500);
+/// How long a channel may be full before anything is said of it.
+const PATIENT: Duration = Duration::from_secs(5);
 /// At most one line in this time about a channel that nobody empties.
 const COMPLAIN: Duration = Duration::from_secs(60);
 
@@ -28,24 +30,32 @@ const COMPLAIN: Duration = Duration::from_secs(60);
 pub(crate) async fn supply(services: &Services, channel: &str, kinds: &[Kind]) {
     let mut complained: Option<Instant> = None;
     let mut freshened = Instant::now();
+    let mut full_since: Option<Instant> = None;
     loop {
         let supplied = empty_outbox(services, channel, kinds).await;
+        if !matches!(supplied, Ok(Supplied::NotOurTurn))
+            && let Err(error) = services.stores.layer.spread(channel).await
+        {
+            log::debug!("worker channel not spread over its hosts error={error}");
+        }
         if !matches!(supplied, Ok(Supplied::NotOurTurn)) && freshened.elapsed() >= FRESHEN {
             freshened = Instant::now();
             if let Err(error) = services.stores.layer.keep_fresh(channel).await {
                 log::debug!("worker channel not kept fresh error={error}");
             }
         }
+        let full = matches!(supplied, Ok(Supplied::Full));
         let pause = match supplied {
             Ok(Supplied::All) => LOOK,
             Ok(Supplied::NotOurTurn) => LOOK_FOR_TURN,
             Ok(Supplied::Full) => {
                 services.metrics.to_worker.with_label_values(&["full"]).inc();
-                if complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
+                let since = *full_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= PATIENT && complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
                     complained = Some(Instant::now());
                     log::warn!("worker channel is full, does the worker run? channel={channel}");
                 }
-                RETRY
+                LOOK
             }
             Err(error) => {
                 log::debug!("worker not supplied error={error}");
@@ -53,6 +63,9 @@ pub(crate) async fn supply(services: &Services, channel: &str, kinds: &[Kind]) {
                 RETRY
             }
         };
+        if !full {
+            full_since = None;
+        }
         sleep(pause).await;
     }
 }

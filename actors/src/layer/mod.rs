@@ -6,6 +6,7 @@ mod drain;
 mod fernet;
 mod hosts;
 mod intake;
+mod moving;
 pub mod names;
 mod options;
 mod plain;
@@ -99,6 +100,11 @@ pub trait ChannelLayer: Send + Sync {
     async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool>;
     /// Keeps what waits in a plain channel from expiring. To be called once a second or so by whoever supplies it.
     async fn keep_fresh(&self, _channel: &str) -> StoreResult<()> {
+        Ok(())
+    }
+    /// Sees that the reader of a plain channel finds what waits there, at whichever host it reads. To be called many times a
+    /// second by whoever supplies it.
+    async fn spread(&self, _channel: &str) -> StoreResult<()> {
         Ok(())
     }
     /// The members of a group that are not Sophie nodes, at most `limit` of them. The pubsub layer cannot know any.

@@ -1,5 +1,6 @@
 //! Plain channels of the core layer, as a worker reads them: what waits there waits for its reader, however long that
-//! takes. channels_redis itself lets messages expire there, and cannot decrypt old ones; so they are kept fresh.
+//! takes. channels_redis itself lets messages expire there, and cannot decrypt old ones; so what is encrypted is kept fresh,
+//! and few of it wait at once. No call reads more of a channel than a few messages.
 
 use redis::Script;
 use sha2::{Digest, Sha256};
@@ -10,9 +11,13 @@ use crate::store::StoreResult;
 use crate::store::redis::Database;
 
 /// How long a channel is kept that nobody reads and nobody keeps fresh, in seconds: as long as its messages' outbox.
-const KEPT_SECONDS: u64 = 86_400;
-/// Messages that are made fresh in one script run.
-const CHUNK: usize = 250;
+pub(super) const KEPT_SECONDS: u64 = 86_400;
+/// Encrypted messages that wait in a channel at most; the others wait in the outbox. Each is made anew again and again.
+const SEALED: u64 = 100;
+/// Tokens that are remembered of each channel and host, so that nothing is told twice.
+const TOKENS: u64 = 4_096;
+/// Messages that are made fresh in one step.
+const CHUNK: usize = 10;
 
 /// The scripts.
 pub(super) struct PlainChannels {
@@ -30,7 +35,7 @@ impl PlainChannels {
         }
     }
 
-    /// Writes a message unless one of the same `token` waits. `false`: there is no room for it.
+    /// Writes a message unless its `token` was told already. `false`: there is no room for it.
     pub(super) async fn tell(
         &self,
         hosts: &[Database],
@@ -41,7 +46,7 @@ impl PlainChannels {
     ) -> StoreResult<bool> {
         let name = &Sha256::digest(token.as_bytes())[..PREFIX];
         let mut host = 0;
-        // Where its reader turns next, on a ring.
+        // Where its reader turns next, on a ring, if it is where it should be.
         let turn = format!("{key}$turn");
         if hosts.len() > 1 {
             match self.next_host(hosts, key, &turn, name).await? {
@@ -50,8 +55,9 @@ impl PlainChannels {
             }
         }
         let stored = [name, &codec.seal(fields)].concat();
+        let room = if codec.encrypts() { capacity.min(SEALED) } else { capacity };
         let mut call = self.tell.key(key);
-        call.arg(score).arg(KEPT_SECONDS).arg(capacity).arg(stored).arg(PREFIX);
+        call.key(told(key)).arg(score).arg(KEPT_SECONDS).arg(room).arg(stored).arg(name).arg(TOKENS);
         let written: bool = hosts[host].script(&call).await?;
         if written && hosts.len() > 1 {
             let mut set = redis::cmd("SET");
@@ -61,9 +67,9 @@ impl PlainChannels {
         Ok(written)
     }
 
-    /// The host on which the message is read soonest; `None`: it waits already. A reader takes one message from each host
-    /// in turn and stays at an empty one until something comes there: so the one with the fewest gets it, and among equals
-    /// the one whose turn it is.
+    /// The host on which the message is likely to be read soonest; `None`: it was told already. A reader takes one message
+    /// from each host in turn and stays at an empty one until something comes there: so the one with the fewest gets it, and
+    /// among equals the one whose turn it should be. Where that turns out wrong, [`super::moving`] helps.
     async fn next_host(&self, hosts: &[Database], key: &str, turn: &str, name: &[u8]) -> StoreResult<Option<usize>> {
         let mut get = redis::cmd("GET");
         get.arg(turn);
@@ -73,9 +79,9 @@ impl PlainChannels {
         for step in 0..hosts.len() {
             let host = (turn + step) % hosts.len();
             let mut call = self.survey.key(key);
-            call.arg(name);
-            let (waiting, is_there): (usize, bool) = hosts[host].script(&call).await?;
-            if is_there {
+            call.key(told(key)).arg(name);
+            let (waiting, was_told): (usize, bool) = hosts[host].script(&call).await?;
+            if was_told {
                 return Ok(None);
             }
             if waiting < best.0 {
@@ -95,20 +101,28 @@ impl PlainChannels {
         codec: &Codec,
         score: impl Fn() -> String,
     ) -> StoreResult<()> {
-        let range = async |last: isize| -> StoreResult<Vec<(Vec<u8>, f64)>> {
-            let mut range = redis::cmd("ZRANGE");
-            range.arg(key).arg(0).arg(last).arg("WITHSCORES");
-            host.call(async |mut connection| range.query_async(&mut connection).await).await
-        };
-        if range(0).await?.first().is_none_or(|(_, oldest)| *oldest > stale) {
+        let mut oldest = redis::cmd("ZRANGE");
+        oldest.arg(key).arg(0).arg(0).arg("WITHSCORES");
+        let oldest: Vec<(Vec<u8>, f64)> =
+            host.call(async |mut connection| oldest.query_async(&mut connection).await).await?;
+        if oldest.first().is_none_or(|(_, oldest)| *oldest > stale) {
             return Ok(());
         }
-        let waiting: Vec<(Vec<u8>, String)> = range(-1).await?.into_iter().map(|(it, _)| (it, score())).collect();
-        // The newest first: who reads in the middle of it finds the oldest before them all the same.
-        for chunk in waiting.rchunks(CHUNK) {
+        let mut count = redis::cmd("ZCARD");
+        count.arg(key);
+        let count: usize = host.call(async |mut connection| count.query_async(&mut connection).await).await?;
+        let scores: Vec<String> = (0..count).map(|_| score()).collect();
+        // The newest first: who reads in the middle of it finds the oldest before them all the same. Counted from the end,
+        // where nothing changes meanwhile.
+        for (at, scores) in scores.rchunks(CHUNK).enumerate() {
+            let newest = isize::try_from(at * CHUNK).unwrap_or(isize::MAX);
+            let mut range = redis::cmd("ZRANGE");
+            range.arg(key).arg(-newest - scores.len().cast_signed()).arg(-newest - 1);
+            let part: Vec<Vec<u8>> = host.call(async |mut connection| range.query_async(&mut connection).await).await?;
             let mut call = self.refresh.key(key);
             call.arg(KEPT_SECONDS);
-            for (stored, score) in chunk {
+            // Fewer than expected: the oldest of them have been read.
+            for (stored, score) in part.iter().rev().zip(scores.iter().rev()) {
                 let Some((name, body)) = stored.split_at_checked(PREFIX) else { continue };
                 // What cannot be read is somebody else's affair, and stays as it is.
                 let Ok(fields) = codec.open(body, None) else { continue };
@@ -119,4 +133,9 @@ impl PlainChannels {
         }
         Ok(())
     }
+}
+
+/// The tokens that were told on a host.
+fn told(key: &str) -> String {
+    format!("{key}$told")
 }

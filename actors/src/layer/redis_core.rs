@@ -13,8 +13,9 @@ use super::codec::{Codec, PREFIX, now_micros};
 use super::drain::drain;
 use super::hosts::{self, Task};
 use super::intake::{CHANNEL, Intake};
+use super::moving::Moving;
 use super::names::queue;
-use super::plain::PlainChannels;
+use super::plain::{KEPT_SECONDS, PlainChannels};
 use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, local_name, ring};
 use crate::aside::set_aside;
 use crate::ids::GroupName;
@@ -36,6 +37,7 @@ struct CoreLayer {
     last_score: AtomicU64,
     scripts: Scripts,
     plain: PlainChannels,
+    moving: Moving,
     _drains: Vec<Task>,
 }
 
@@ -45,6 +47,11 @@ struct Scripts {
     leave: Script,
     members: Script,
     tell: Script,
+}
+
+/// Microseconds as seconds.
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 /// Joins the core layer. Hosts that are away are tried for ever; only options that cannot be right are an error. Must
@@ -68,8 +75,8 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
         tell: Script::new(include_str!("scripts/tell.lua")),
     };
     let (inbox, last_score) = (Mutex::new(inbox), AtomicU64::new(0));
-    let plain = PlainChannels::new();
-    Ok(Arc::new(CoreLayer { hosts, options, intake, inbox, last_score, scripts, plain, _drains: drains }))
+    let (plain, moving) = (PlainChannels::new(), Moving::new());
+    Ok(Arc::new(CoreLayer { hosts, options, intake, inbox, last_score, scripts, plain, moving, _drains: drains }))
 }
 
 impl CoreLayer {
@@ -87,7 +94,14 @@ impl CoreLayer {
         let next = |last: u64| Some(now.max(last + 1));
         let last = self.last_score.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).unwrap_or(now);
         let score = now.max(last + 1);
-        (score, format!("{}.{:06}", score / 1_000_000, score % 1_000_000))
+        (score, seconds(score))
+    }
+
+    /// A score for a plain channel. In clear it is one of tomorrow: nobody who purges what is old takes the message for that, and
+    /// so it need not be touched again. A token of Fernet's has its own time, and is made anew anyway.
+    fn plain_score(&self) -> String {
+        let (now, text) = self.score();
+        if self.intake.codec.encrypts() { text } else { seconds(now + KEPT_SECONDS * 1_000_000) }
     }
 
     /// Groups by the host that has them, in portions.
@@ -233,7 +247,7 @@ impl ChannelLayer for CoreLayer {
 
     async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool> {
         let key = format!("{}{channel}", self.options.prefix);
-        let (_, score) = self.score();
+        let score = self.plain_score();
         let message = (score.as_str(), fields, token);
         let written = self.plain.tell(&self.hosts, &key, message, &self.intake.codec, self.options.capacity).await?;
         self.intake.count(if written { "told" } else { "full" }, 1);
@@ -246,10 +260,17 @@ impl ChannelLayer for CoreLayer {
         let stale = (now_micros() / 1_000_000).saturating_sub(self.options.expiry_seconds.div_ceil(2)) as f64;
         let mut outcome = Ok(());
         for host in &self.hosts {
-            let fresh = self.plain.refresh(host, &key, stale, &self.intake.codec, || self.score().1).await;
+            let fresh = self.plain.refresh(host, &key, stale, &self.intake.codec, || self.plain_score()).await;
             outcome = outcome.and(fresh);
         }
         outcome
+    }
+
+    async fn spread(&self, channel: &str) -> StoreResult<()> {
+        match self.hosts.len() {
+            1 => Ok(()),
+            _ => self.moving.spread(&self.hosts, &format!("{}{channel}", self.options.prefix)).await,
+        }
     }
 
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<DjangoMember>> {

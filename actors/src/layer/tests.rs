@@ -1,5 +1,6 @@
 //! The promises of both twins, on a Redis of the tests' own, with Django's part played by plain Redis commands.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -298,6 +299,73 @@ async fn who_reads_the_hosts_of_a_ring_in_turn_gets_every_message_at_once_whiche
             assert_eq!(wire::decode(&stored[12..], Serializer::Msgpack).expect("a message")["n"], json!(read));
             read += 1;
         }
+    }
+}
+
+#[tokio::test]
+async fn what_lies_unread_on_a_ring_comes_to_where_its_reader_sits() {
+    let site = Site::new(Twin::Core, 3, &[], Serializer::Msgpack).await;
+    for n in 0..2 {
+        let message = fields(json!({"type": "job", "n": n}));
+        assert!(site.layer.tell_channel("worker", &message, &format!("t{n}")).await.expect("told"));
+    }
+    // It waits at one host until something comes there, whatever is at the others.
+    let until = tokio::time::Instant::now() + DEADLINE;
+    let mut read = BTreeSet::new();
+    while read.len() < 2 {
+        assert!(tokio::time::Instant::now() < until, "nothing comes to it");
+        site.layer.spread("worker").await.expect("spread");
+        let popped: Vec<(Vec<u8>, f64)> =
+            redis::cmd("ZPOPMIN").arg("asgiworker").query(&mut site.redis(2)).expect("popped");
+        read.extend(popped.iter().map(|(stored, _)| {
+            wire::decode(&stored[12..], Serializer::Msgpack).expect("a message")["n"].as_u64().expect("a number")
+        }));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(read, BTreeSet::from([0, 1]));
+    let waiting =
+        (0..3).map(|at| redis::cmd("ZCARD").arg("asgiworker").query::<usize>(&mut site.redis(at)).expect("n"));
+    assert_eq!(waiting.sum::<usize>(), 0, "nothing was doubled");
+}
+
+#[tokio::test]
+async fn a_move_that_a_node_began_is_brought_to_its_end_once() {
+    let site = Site::new(Twin::Core, 2, &[], Serializer::Msgpack).await;
+    for (at, placed) in [false, true].into_iter().enumerate() {
+        let moving = format!("move{at} 1 {}.5 aaaaaaaaaaaabody{at}", now_seconds());
+        redis::cmd("SET").arg("asgiworker$moving").arg(moving).arg("EX").arg(60).exec(&mut site.redis(0)).expect("set");
+        if placed {
+            let mut redis = site.redis(1);
+            redis::cmd("SET").arg("asgiworker$placed").arg("move1").arg("EX").arg(60).exec(&mut redis).expect("set");
+        }
+        site.layer.spread("worker").await.expect("spread");
+        let waiting: Vec<String> =
+            redis::cmd("ZRANGE").arg("asgiworker").arg(0).arg(-1).query(&mut site.redis(1)).expect("listed");
+        assert_eq!(waiting, ["aaaaaaaaaaaabody0"], "what was put down is not put down again");
+        let left: bool = redis::cmd("EXISTS").arg("asgiworker$moving").query(&mut site.redis(0)).expect("asked");
+        assert!(!left);
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_worker_is_never_read_as_a_whole() {
+    const MESSAGES: usize = 400;
+    for keys in [&[][..], &["k"]] {
+        let mut site = Site::new(Twin::Core, 1, keys, Serializer::Msgpack).await;
+        site.options.capacity = 1_000;
+        site.layer = join_layer(Twin::Core, &site.options, &site.metrics).await;
+        let message = fields(json!({"type": "job", "text": "x".repeat(4_000)}));
+        let mut told = 0;
+        for n in 0..MESSAGES {
+            told += usize::from(site.layer.tell_channel("worker", &message, &format!("t{n}")).await.expect("told"));
+        }
+        assert_eq!(told, if keys.is_empty() { MESSAGES } else { 100 });
+        redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut site.redis(0)).expect("reset");
+        site.layer.tell_channel("worker", &message, "more").await.expect("told");
+        site.layer.keep_fresh("worker").await.expect("kept fresh");
+        let stats: String = redis::cmd("INFO").arg("stats").query(&mut site.redis(0)).expect("told");
+        let sent = stats.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:")).expect("a line");
+        assert!(sent.trim().parse::<usize>().expect("a number") < 20_000, "{sent} bytes for one message");
     }
 }
 
