@@ -16,8 +16,8 @@ use crate::store::contract::{
     CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
 };
 use crate::store::{
-    AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Leases, Once,
-    Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,
+    AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Leases,
+    Once, Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,
 };
 
 /// Long enough for a busy machine: budgets have tests of their own.
