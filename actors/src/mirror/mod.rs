@@ -240,10 +240,11 @@ impl Desk {
                 let groups = self.roster.groups();
                 let logs = if due.logs { relay::resync(&self.stores, &self.registry, &groups).await } else { Ok(()) };
                 if records.is_err() || logs.is_err() {
-                    let mut again = lock(&self.shared.due);
-                    again.records |= records.is_err();
-                    again.logs |= logs.is_err();
-                    drop(again);
+                    {
+                        let mut again = lock(&self.shared.due);
+                        again.records |= records.is_err();
+                        again.logs |= logs.is_err();
+                    }
                     sleep(RETRY).await;
                 }
             }
