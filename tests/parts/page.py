@@ -16,6 +16,11 @@ class Page:
         self.driver.switch_to.window(self.handle)
         return self.driver.execute_script(text, *arguments)
 
+    def asynchronous(self, text, *arguments):
+        """A script that says when it is done: what it calls its last argument with."""
+        self.driver.switch_to.window(self.handle)
+        return self.driver.execute_async_script(text, *arguments)
+
     def find(self, selector):
         self.driver.switch_to.window(self.handle)
         return self.driver.find_element(By.CSS_SELECTOR, selector)
