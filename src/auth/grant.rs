@@ -57,8 +57,10 @@ fn user<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
         User::Text(text) => text,
         User::Number(number) => number.to_string(),
     };
-    let legal = !user.trim().is_empty() && user.chars().count() <= MAX_USER_CHARS;
-    if legal { Ok(user) } else { Err(serde::de::Error::custom("user must be 1 to 256 characters")) }
+    let is_short = !user.trim().is_empty() && user.chars().count() <= MAX_USER_CHARS;
+    // As of a token's `sub`: what would break a log line names nobody.
+    let legal = is_short && !user.chars().any(char::is_control);
+    if legal { Ok(user) } else { Err(serde::de::Error::custom("user must be 1 to 256 characters, none of control")) }
 }
 
 impl Grant {
@@ -94,14 +96,20 @@ impl Grant {
         self.expires_at.unwrap_or(u64::MAX).min(self.kept_until.unwrap_or(u64::MAX))
     }
 
-    /// Whether it is an answer about a session that it was not asked for: then it must name it.
+    /// Whether it counts for a session where it stands as it is.
+    fn counts_for(&self, session: &SessionId) -> bool {
+        self.sessions.is_none() || self.names(session)
+    }
+
+    /// Whether it names a session.
     fn names(&self, session: &SessionId) -> bool {
         self.sessions.iter().flatten().any(|text| Pattern::from(text.as_str()).matches(session.as_str()))
     }
 }
 
 /// The entry of a caller's credentials in the general cache: an answer that names `sessions` as it is, which counts for those; and
-/// the others by the session that each was asked for, and counts for alone.
+/// the others by the session that each was asked for, and counts for alone. What stands there as it is and names none was put there by
+/// the application itself, which means all of its caller's sessions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     #[serde(flatten)]
@@ -123,7 +131,7 @@ impl Kept {
 
     /// The answer that counts for a session.
     pub fn grant_of(&self, session: &SessionId) -> Option<&Grant> {
-        self.asked.get(session.as_str()).or_else(|| self.naming.as_ref().filter(|grant| grant.names(session)))
+        self.asked.get(session.as_str()).or_else(|| self.naming.as_ref().filter(|grant| grant.counts_for(session)))
     }
 
     /// Takes an answer in that was given about a session just now, to be kept for at most so many seconds.
@@ -150,7 +158,7 @@ impl Kept {
         if everything {
             self.asked.clear();
         }
-        if everything || self.naming.as_ref().is_some_and(|grant| grant.names(session)) {
+        if everything || self.naming.as_ref().is_some_and(|grant| grant.counts_for(session)) {
             self.naming = None;
         }
     }
@@ -180,7 +188,9 @@ mod tests {
         let full = full.unwrap();
         assert_eq!((full.groups, full.sessions), (Some(vec!["team-*".to_owned()]), Some(vec![])));
         assert!(full.expires_at.is_some_and(|at| at >= unix_now() + 59));
-        for wrong in ["", "[]", "{}", r#"{"user":""}"#, r#"{"user":null}"#, r#"{"user":"a","groups":"x"}"#] {
+        for wrong in
+            ["", "[]", "{}", r#"{"user":""}"#, r#"{"user":"a\nb"}"#, r#"{"user":null}"#, r#"{"user":"a","groups":"x"}"#]
+        {
             assert!(grant(wrong).is_err(), "{wrong}");
         }
         assert!(grant(&format!(r#"{{"user":"{}"}}"#, "u".repeat(257))).is_err());
@@ -215,9 +225,9 @@ mod tests {
         assert_eq!((user(&left, "own7"), user(&left, "s1").is_some()), (None, true));
         left.forget(&session("s9"), true);
         assert_eq!((user(&left, "s1"), left.seconds_left()), (None, 0));
-        // What an application, or an older node, has put there without naming sessions is about none.
+        // What the application has put there itself.
         let written = Kept::read(json!({"user": "a", "groups": ["*"]}));
-        assert_eq!(user(&written, "s1"), None);
+        assert_eq!(user(&written, "s1").as_deref(), Some("a"));
         let written = Kept::read(json!({"user": "a", "sessions": ["s1"]}));
         assert_eq!(user(&written, "s1").as_deref(), Some("a"));
         assert!(matches!(written.grant_of(&session("s1")).map(Grant::issued), Some(Issued::Now(_))));
