@@ -7,6 +7,7 @@ mod limiter;
 mod mirror;
 mod registry;
 mod relay;
+mod rights;
 mod session;
 mod slots;
 mod support;

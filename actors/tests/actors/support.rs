@@ -27,6 +27,7 @@ use sophie_actors::outbox::{OutboxLimits, Outgoing, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Refusal};
 use sophie_actors::registry::{GroupRegistry, Roster};
 use sophie_actors::relay::{Listen, Relay};
+use sophie_actors::rights::Shown;
 use sophie_actors::services::Services;
 use sophie_actors::session::{Reply, Session};
 use sophie_actors::store::Stores;
@@ -263,11 +264,13 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
 pub struct Guest {
     pub user: UserId,
     pub expires_at: Option<Instant>,
+    /// As of a user with a token.
+    pub shown: Option<Shown>,
 }
 
 impl Guest {
     pub fn new(user: &str) -> Self {
-        Self { user: UserId::from(user), expires_at: None }
+        Self { user: UserId::from(user), expires_at: None, shown: None }
     }
 
     pub fn until(user: &str, within: Duration) -> Self {
@@ -282,6 +285,9 @@ impl Access for Guest {
     }
     fn may_join(&self, group: &GroupName) -> bool {
         !group.as_str().starts_with("secret")
+    }
+    fn rights(&self) -> Option<&Shown> {
+        self.shown.as_ref()
     }
     fn expires_in(&self) -> Option<Duration> {
         self.expires_at.map(|at| at.saturating_duration_since(Instant::now()))
