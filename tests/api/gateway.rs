@@ -259,6 +259,13 @@ async fn a_long_answer_is_not_cut_for_the_json_around_its_words() {
     let text = "word ".repeat(6_000);
     ai.push(Script::answer(&text));
     assert_eq!(Reply::ask(&app, &streamed("much?")).await.answer(), text);
+    // Whoever is told by HTTP gets as much as the data may be: an image may be in it.
     ai.push(Script::huge(150_000));
+    assert_eq!(Reply::ask(&app, &streamed("more?")).await.answer().len(), 150_000);
+    ai.push(Script::huge(1_700_000));
     assert!(Reply::ask(&app, &streamed("too much?")).await.text.contains("\"code\":\"interrupted\""));
+    // What goes into a group's log is bounded by its text.
+    ai.push(Script::huge(150_000));
+    let mut socket = app.open("s").await;
+    assert_eq!(Answer::to(&mut socket, "1", "in a chat?").await.end["code"], "interrupted");
 }

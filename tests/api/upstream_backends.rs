@@ -135,7 +135,6 @@ async fn once_something_was_shown_nobody_takes_over() {
         (begun().event(&word("a")).close(), ErrorCode::Interrupted),
         (begun().event(tool).close(), ErrorCode::Interrupted),
         (begun().event(reasoning).close(), ErrorCode::Interrupted),
-        (begun().event(&finish("stop")).close(), ErrorCode::Interrupted),
         (begun().event(&word("a")).event(&error_event("")).end(), ErrorCode::AiUnavailable),
         (begun().event(&word("a")).hang(), ErrorCode::AiTimeout),
     ] {
