@@ -186,9 +186,11 @@ fn is_elsewhere(status: Option<u16>, error: &ReportedError) -> bool {
 impl Fault {
     /// Whether it is a field of the request that the backend does not take.
     pub fn refuses(&self, field: &str) -> bool {
-        let Self::Status(400..=499, error) = self else { return false };
+        let Self::Status(400.., error) = self else { return false };
         let param = error.object.get("param").and_then(|param| param.as_str()).unwrap_or_default();
-        self.meaning() == Meaning::Rejected && (error.message.contains(field) || param.contains(field))
+        // Some fall over it.
+        let refuses = matches!(self.meaning(), Meaning::Rejected | Meaning::Down);
+        refuses && (error.message.contains(field) || param.contains(field))
     }
 
     /// Whether the account itself is the trouble, which no repetition mends.

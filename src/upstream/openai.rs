@@ -36,8 +36,9 @@ const LONGEST_SECONDS: u64 = 24 * 60 * 60;
 const MODELS_BYTES: usize = 1024 * 1024;
 const MODELS_WAIT: Duration = Duration::from_secs(2);
 
-/// A field that some backends refuse.
+/// A field that some backends refuse, and what stands in it.
 const STREAM_OPTIONS: &str = "stream_options";
+const INCLUDE_USAGE: &str = "include_usage";
 
 /// How a backend is reached: one of `[[ai.backends]]`, or the rest of `[ai]`.
 #[derive(Debug, Clone, Default)]
@@ -165,7 +166,8 @@ impl OpenAi {
                 }
                 Err(failed) => failed,
             };
-            if failed.fault.refuses(STREAM_OPTIONS) && body.remove(STREAM_OPTIONS) {
+            let refuses = failed.fault.refuses(STREAM_OPTIONS) || failed.fault.refuses(INCLUDE_USAGE);
+            if refuses && body.remove(STREAM_OPTIONS) {
                 log::info!("ai request repeated without stream_options: backend={}", self.options.name);
                 is_stripped = true;
                 continue;

@@ -21,7 +21,7 @@ use super::models::ModelList;
 use super::openai::{BadOptions, Refused, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
-use super::shown::shows;
+use super::shown::{failure, shows};
 
 /// How much that shows nothing is held back, in chunks and bytes. A role and a frame or two come first; what goes on for longer is an
 /// answer of a kind that we do not know.
@@ -101,7 +101,7 @@ impl Router {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            retried |= error.retried;
+            retried |= error.retried || told.is_some();
             error.retried = retried;
             if !blame.passes_on() || Instant::now() >= deadline {
                 return Err(error);
@@ -179,6 +179,9 @@ impl Routed {
         loop {
             match self.items.next().await {
                 Some(Ok(StreamItem::Chunk(chunk))) => {
+                    if let Some(error) = failure(&chunk) {
+                        return Err(Fault::Reported(error));
+                    }
                     bytes += chunk.raw.len();
                     let full = self.held.len() + 1 >= HELD_CHUNKS || bytes >= HELD_BYTES;
                     let shown = shows(&chunk);
@@ -205,6 +208,15 @@ impl Routed {
         Box::pin(items.fuse())
     }
 
+    /// The answer is whole, or what the backend calls so.
+    fn end(&mut self) {
+        if self.completion.is_flawed() {
+            self.call.failed(&Fault::Broken("a choice ended with an error".into()), None);
+        } else {
+            self.call.completed();
+        }
+    }
+
     /// What comes next. Once every choice has ended the answer is whole, whatever becomes of the rest: `None` then, if it is not `[DONE]`.
     async fn next(&mut self) -> Option<Result<StreamItem, BackendError>> {
         let is_whole = self.completion.has_finished(self.choices);
@@ -223,11 +235,11 @@ impl Routed {
                 Some(Ok(StreamItem::Chunk(chunk)))
             }
             Some(Ok(StreamItem::Done)) => {
-                self.call.completed();
+                self.end();
                 Some(Ok(StreamItem::Done))
             }
             None | Some(Err(Fault::Broken(_) | Fault::Timeout(_))) if is_whole => {
-                self.call.completed();
+                self.end();
                 None
             }
             Some(Err(fault)) => Some(Err(self.call.failed(&fault, None))),
@@ -241,14 +253,8 @@ impl Routed {
 }
 
 fn no_such_model(model: &str) -> BackendError {
-    BackendError {
-        code: ErrorCode::AiRejected,
-        retried: false,
-        reason: "no such model here".to_owned(),
-        retry_after_ms: None,
-        detail: "no backend is asked for this model".to_owned(),
-        refusal: Some(refusal::no_such_model(model)),
-    }
+    let error = BackendError::new(ErrorCode::AiRejected, "no such model here", "no backend is asked for this model");
+    BackendError { refusal: Some(refusal::no_such_model(model)), ..error }
 }
 
 /// All that have the model are left out: told at once, since each of them has just failed, and a caller can wait better than we.

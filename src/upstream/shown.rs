@@ -1,7 +1,7 @@
 //! Whether a chunk shows anything. Until one has, another backend can take over and nobody would know.
 
 use serde_json::Value;
-use sophie_actors::backend::Chunk;
+use sophie_actors::backend::{Chunk, ReportedError};
 
 /// Whether a client sees anything of this chunk: text, a tool call, reasoning, a refusal, an end. Not the role, and not a frame without
 /// choices (Azure's first one, the usage). What we do not know counts as seen, unless it is empty.
@@ -15,6 +15,17 @@ pub fn shows(chunk: &Chunk) -> bool {
         Some(Value::Object(delta)) => delta.iter().any(|(name, value)| name != "role" && !is_empty(value)),
         _ => choice.get("text").is_some_and(|text| !is_empty(text)),
     })
+}
+
+/// The error that a chunk's choice bears or ends with, as OpenRouter tells that a model failed.
+pub fn failure(chunk: &Chunk) -> Option<ReportedError> {
+    if !chunk.flawed && !chunk.finished.iter().any(|(_, reason)| reason == "error") {
+        return None;
+    }
+    let body: Value = serde_json::from_str(&chunk.raw).unwrap_or_default();
+    let choices = body.get("choices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let bare = || ReportedError { message: "a choice ended with an error".to_owned(), ..ReportedError::default() };
+    Some(choices.iter().find_map(ReportedError::find).unwrap_or_else(bare))
 }
 
 fn is_empty(value: &Value) -> bool {

@@ -30,8 +30,9 @@ fn read(bytes: &[u8]) -> Option<Value> {
     if let Ok(body) = serde_json::from_slice(bytes) {
         return Some(body);
     }
-    // Half a character without its other half, as a model may end with, is no JSON to serde.
-    let mut body = serde_json::from_str(&halves::mend(std::str::from_utf8(bytes).ok()?)?).ok()?;
+    // Half a character without its other half, as a model may end with, is no JSON to serde, however it is written.
+    let text = String::from_utf8_lossy(bytes);
+    let mut body = serde_json::from_str(&halves::mend(&text).unwrap_or(text.into_owned())).ok()?;
     halves::join_all(&mut body);
     Some(body)
 }
@@ -101,7 +102,12 @@ mod tests {
 
     #[test]
     fn half_a_character_at_the_end_does_not_spoil_an_answer() {
-        let body = br#"{"choices":[{"message":{"content":"a\ud83d"}}]}"#;
-        assert_eq!(chunk(body).expect("an answer").text, "a\u{fffd}");
+        let bodies: [&[u8]; 2] = [
+            br#"{"choices":[{"message":{"content":"a\ud83d"}}]}"#,
+            b"{\"choices\":[{\"message\":{\"content\":\"a\xf0\x9f\"}}]}",
+        ];
+        for body in bodies {
+            assert_eq!(chunk(body).expect("an answer").text, "a\u{fffd}");
+        }
     }
 }

@@ -235,3 +235,31 @@ async fn counts_that_cannot_be_are_not_believed() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_choice_that_ends_with_an_error_is_an_error_to_people_and_the_backends_fault() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    let broken = json!([{"index": 0, "delta": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "no"}}]);
+    ai.set_default(move || Script::stream().event(&word("half ")).event(&chunk(broken.clone())).done());
+    let mut socket = app.open("s").await;
+    for n in 0..5 {
+        let told = Answer::to(&mut socket, &n.to_string(), &format!("{n}?")).await;
+        assert_eq!((&told.end["type"], &told.end["code"]), (&json!("answer.error"), &json!("ai_unavailable")));
+        assert_eq!(told.text, "half ");
+    }
+    assert_eq!(app.figure("sophie_backend_available{backend=\"openai\"}"), 0.0);
+    // Who speaks the protocol gets it as it came.
+    assert_eq!(Reply::ask(&app, &streamed("?")).await.chunks()[1]["choices"][0]["finish_reason"], "error");
+}
+
+#[tokio::test]
+async fn a_choice_that_begins_with_an_error_is_answered_by_the_next_backend() {
+    let (first, second) = (AiServer::start().await, AiServer::start().await);
+    let broken = json!([{"index": 0, "delta": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "no"}}]);
+    first.set_default(move || Script::stream().event(&role()).event(&chunk(broken.clone())).done());
+    second.set_default(|| Script::answer("the second"));
+    let table =
+        json!([{"name": "a", "base_url": first.base_url()}, {"name": "b", "base_url": second.base_url()}]).to_string();
+    let (_, app) = start_with_ai(Mode::Memory, &[("SOPHIE__AI__BACKENDS", &table)]).await;
+    assert_eq!(Reply::ask(&app, &streamed("?")).await.answer(), "the second");
+}

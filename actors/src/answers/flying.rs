@@ -132,14 +132,8 @@ impl Drop for Following {
 
 /// What another generation would continue differently.
 fn interrupted(detail: &str) -> BackendError {
-    BackendError {
-        code: ErrorCode::Interrupted,
-        retried: false,
-        reason: "the answer was cut off; what was written is kept, try again".into(),
-        retry_after_ms: None,
-        detail: detail.into(),
-        refusal: None,
-    }
+    let reason = "the answer was cut off; what was written is kept, try again";
+    BackendError::new(ErrorCode::Interrupted, reason, detail)
 }
 
 /// This node's lead of a flight. Given up when it is dropped before it has landed.

@@ -47,7 +47,11 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
             Ok(Boarded::Ended) => return,
             Err(_) => {
                 let detail = "another node's answer did not end within ai.total_seconds";
-                return generation.finish(End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", detail)));
+                return generation.finish(End::Failed(BackendError::new(
+                    ErrorCode::AiTimeout,
+                    "the AI took too long",
+                    detail,
+                )));
             }
         };
         lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
@@ -70,7 +74,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         Ok(Err(error)) => (End::Failed(error), false),
         Err(_) => {
             let detail = "no end within ai.total_seconds";
-            (End::Failed(failure(ErrorCode::AiTimeout, "the AI took too long", detail)), false)
+            (End::Failed(BackendError::new(ErrorCode::AiTimeout, "the AI took too long", detail)), false)
         }
     };
     if let End::Failed(error) = &end {
@@ -149,7 +153,11 @@ async fn read_backend(
                 data += chunk.raw.len();
                 if bytes > most {
                     let detail = "the answer passed ai.max_answer_bytes";
-                    return Err(failure(ErrorCode::Interrupted, "the answer grew too long and was cut off", detail));
+                    return Err(BackendError::new(
+                        ErrorCode::Interrupted,
+                        "the answer grew too long and was cut off",
+                        detail,
+                    ));
                 }
                 chunk.usage = chunk.usage.filter(|usage| is_plausible(*usage, request, data));
                 generation.push(chunk);
@@ -170,7 +178,7 @@ fn prove(chunks: &[Arc<Chunk>], choices: u64, is_through: bool) -> (End, bool) {
             false => "the stream ended before every choice had a finish_reason",
         };
         let reason = "the answer was cut off before its end; try again";
-        return (End::Failed(failure(ErrorCode::Interrupted, reason, detail)), false);
+        return (End::Failed(BackendError::new(ErrorCode::Interrupted, reason, detail)), false);
     }
     let finish_reason = chunks.iter().flat_map(|chunk| &chunk.finished).find(|(choice, _)| *choice == 0);
     let end = End::Complete {
@@ -202,11 +210,6 @@ fn model_of(request: &ChatRequest) -> String {
     request.body.text("model").unwrap_or_default()
 }
 
-fn failure(code: ErrorCode, reason: &str, detail: &str) -> BackendError {
-    let (reason, detail) = (reason.into(), detail.into());
-    BackendError { code, retried: false, reason, retry_after_ms: None, detail, refusal: None }
-}
-
 /// A generation whose driver is gone has ended, whatever happened to the driver; equal questions must not find it.
 struct EndOnDrop {
     answers: Addr<Answers>,
@@ -216,7 +219,7 @@ struct EndOnDrop {
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.generation.finish(End::Failed(failure(
+        self.generation.finish(End::Failed(BackendError::new(
             ErrorCode::Interrupted,
             "the answer was cut off; try again",
             "driver ended",

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Reuse, estimate_tokens};
 use crate::backend::{BackendError, Chunk, Halves, halves};
 use crate::ledger::{Account, Asker};
-use crate::protocol::Usage;
+use crate::protocol::{ErrorCode, Usage};
 
 /// Where a generation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,20 @@ pub enum End {
     },
     /// Not complete.
     Failed(BackendError),
+}
+
+impl End {
+    /// The same for people, who see no finish reason: that the backend broke an answer off is an error.
+    pub fn for_people(self) -> Self {
+        match self {
+            Self::Complete { finish_reason, .. } if finish_reason == "error" => Self::Failed(BackendError::new(
+                ErrorCode::AiUnavailable,
+                "the AI service had trouble in the middle of the answer; try again",
+                "finish_reason=error",
+            )),
+            end => end,
+        }
+    }
 }
 
 /// What a follower finds.
@@ -391,14 +405,7 @@ mod tests {
     async fn a_failed_generation_is_followed_by_nobody_else_and_a_complete_one_is() {
         let (failed, whole) = (Arc::new(Generation::default()), Arc::new(Generation::default()));
         let mut early = failed.follow().expect("running");
-        let error = BackendError {
-            code: crate::protocol::ErrorCode::AiUnavailable,
-            retried: false,
-            reason: "r".into(),
-            retry_after_ms: None,
-            detail: "d".into(),
-            refusal: None,
-        };
+        let error = BackendError::new(ErrorCode::AiUnavailable, "r", "d");
         failed.finish(End::Failed(error.clone()));
         assert!(failed.follow().is_none());
         assert_eq!(early.next().await, Next::End(End::Failed(error)));

@@ -166,14 +166,9 @@ impl GroupAnswer {
     async fn follow(&mut self, cancel: &Notify, mut closing: watch::Receiver<bool>) -> Outcome {
         let Some(Joined { mut follower, coalesced }) = self.join().await else {
             self.started().await;
-            return Outcome::Generated(End::Failed(BackendError {
-                code: ErrorCode::Internal,
-                retried: false,
-                reason: "something went wrong on the server; try again".into(),
-                retry_after_ms: None,
-                detail: "the answers actor did not reply".into(),
-                refusal: None,
-            }));
+            let reason = "something went wrong on the server; try again";
+            let error = BackendError::new(ErrorCode::Internal, reason, "the answers actor did not reply");
+            return Outcome::Generated(End::Failed(error));
         };
         let mut watch = Watch::new(Duration::from_secs(self.parts.options.abandon_seconds));
         // Not at once: the lease is new, and the first piece is to go out when it comes.
@@ -253,7 +248,7 @@ impl GroupAnswer {
     async fn take(&mut self, next: Next) -> Option<End> {
         let chunks = match next {
             Next::Chunks(chunks) => chunks,
-            Next::End(end) => return Some(end),
+            Next::End(end) => return Some(end.for_people()),
         };
         let text: String = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
         if !text.is_empty() {
@@ -441,14 +436,8 @@ impl GroupAnswer {
 
 /// The node goes before the answer is through.
 fn interrupted() -> BackendError {
-    BackendError {
-        code: ErrorCode::Interrupted,
-        retried: false,
-        reason: "the server was stopped before the answer was through; what was written is kept, try again".into(),
-        retry_after_ms: None,
-        detail: "the drain time was over".into(),
-        refusal: None,
-    }
+    let reason = "the server was stopped before the answer was through; what was written is kept, try again";
+    BackendError::new(ErrorCode::Interrupted, reason, "the drain time was over")
 }
 
 /// Notices that nobody has listened for a while.

@@ -27,6 +27,7 @@ impl Completion {
     pub fn follow(&mut self, chunk: &Chunk) {
         for (index, reason) in &chunk.finished {
             *self.ended.entry(*index).or_insert(true) &= is_by_itself(reason);
+            self.flawed |= reason == "error";
         }
         self.open.extend(&chunk.choices);
         self.open.retain(|index| !self.ended.contains_key(index));
@@ -45,6 +46,11 @@ impl Completion {
     /// The same where so many choices were asked for, and no word of the backend says that it is through.
     pub fn has_finished(&self, choices: u64) -> bool {
         self.is_finished() && self.ended.len() as u64 >= choices
+    }
+
+    /// Whether a choice bears an error, or ended with one.
+    pub fn is_flawed(&self) -> bool {
+        self.flawed
     }
 
     /// Whether the answer may be given to others too: each of so many choices came to its end by itself, and says something. An

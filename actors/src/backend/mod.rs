@@ -88,6 +88,14 @@ pub struct BackendError {
     pub refusal: Option<BackendRefusal>,
 }
 
+impl BackendError {
+    /// One of which nothing more is known.
+    pub fn new(code: ErrorCode, reason: &str, detail: &str) -> Self {
+        let (reason, detail) = (reason.to_owned(), detail.to_owned());
+        Self { code, retried: false, reason, retry_after_ms: None, detail, refusal: None }
+    }
+}
+
 /// A backend's own words about a request that it refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackendRefusal {

@@ -471,16 +471,8 @@ impl Feed {
     }
 
     pub fn fail(&self) {
-        let reason = "the AI cannot be reached".into();
-        let code = ErrorCode::AiUnavailable;
-        self.send(Some(Err(BackendError {
-            code,
-            reason,
-            retried: false,
-            retry_after_ms: None,
-            detail: "told to fail".into(),
-            refusal: None,
-        })));
+        let error = BackendError::new(ErrorCode::AiUnavailable, "the AI cannot be reached", "told to fail");
+        self.send(Some(Err(error)));
     }
 
     /// The stream panics.

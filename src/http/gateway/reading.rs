@@ -71,12 +71,7 @@ impl Drop for Reading {
 
 /// The node goes before the answer is through.
 fn interrupted() -> BackendError {
-    BackendError {
-        code: ErrorCode::Interrupted,
-        retried: false,
-        reason: "the server was stopped before the answer was through; try again".into(),
-        retry_after_ms: Some(1_000),
-        detail: "the drain time was over".into(),
-        refusal: None,
-    }
+    let reason = "the server was stopped before the answer was through; try again";
+    let error = BackendError::new(ErrorCode::Interrupted, reason, "the drain time was over");
+    BackendError { retry_after_ms: Some(1_000), ..error }
 }
