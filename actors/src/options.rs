@@ -26,6 +26,19 @@ pub struct SessionOptions {
     pub commands_burst: u32,
 }
 
+impl SessionOptions {
+    /// Bytes of the largest frame, and of the largest message in fragments, that a client may send.
+    ///
+    /// Without a number of its own it takes a message of the greatest length however it is escaped: 12 bytes a character
+    /// (`\\ud83d\\ude00`), and 16 KiB for all else that stands in the command.
+    pub fn frame_bytes(&self) -> usize {
+        match self.max_frame_bytes {
+            0 => self.max_text_chars.saturating_mul(12).saturating_add(16 * 1024),
+            bytes => bytes,
+        }
+    }
+}
+
 /// `[limits]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,7 @@
 //! Errors as HTTP clients see them: `{"error":{"code","message"}}`, never empty, never a stack.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 use sophie_actors::protocol::{ErrorCode, Refusal};
@@ -17,12 +17,13 @@ pub struct ApiError {
     code: &'static str,
     message: String,
     retry_after: Option<u64>,
+    header: Option<(HeaderName, &'static str)>,
 }
 
 impl ApiError {
     /// An error with its status.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
+        Self { status, code, message: message.into(), retry_after: None, header: None }
     }
 
     /// 400.
@@ -51,6 +52,12 @@ impl ApiError {
         self
     }
 
+    /// Adds a header.
+    pub fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.header = Some((name, value));
+        self
+    }
+
     /// The code, as a metric label.
     pub fn label(&self) -> &'static str {
         self.code
@@ -71,6 +78,9 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status);
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds));
+        }
+        if let Some((name, value)) = &self.header {
+            response.insert_header((name.clone(), *value));
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

@@ -20,7 +20,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 12] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 13] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
@@ -51,9 +51,16 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 12] {
             when(session.pong_seconds > session.ping_seconds, "must not be longer than session.ping_seconds"),
         ),
         (
+            "session.max_frame_bytes",
+            when(
+                (1..125).contains(&session.max_frame_bytes),
+                "must be 0, or at least 125: control frames are as large",
+            ),
+        ),
+        (
             "session.max_text_chars",
             when(
-                session.max_text_chars > session.max_frame_bytes,
+                session.max_text_chars > session.frame_bytes(),
                 "must not be more than session.max_frame_bytes: such a message would never come through",
             ),
         ),

@@ -151,7 +151,7 @@ pub(crate) mod tests {
         assert_eq!(settings.server.bind.to_string(), "127.0.0.1:8080");
         assert_eq!((settings.channel.capacity, settings.channel.expiry_seconds), (1500, 10));
         assert_eq!((settings.cache.options.ttl_seconds, settings.general_cache.ttl_seconds), (3600, 300));
-        assert_eq!((settings.session.max_frame_bytes, settings.session.commands_burst), (65_536, 500));
+        assert_eq!((settings.session.frame_bytes(), settings.session.commands_burst), (208_384, 500));
         assert_eq!(settings.ai.answers.model, "gpt-4o-mini");
         assert!(!settings.redis.enabled);
         assert_eq!(settings.ai_backend(), AiBackend::Demo);

@@ -161,7 +161,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("limits.connects_per_minute", COUNT),
     ("session.max_text_chars", Rule::Whole(1, 16_777_216)),
     // A WebSocket frame is held in memory whole, for every connection at once.
-    ("session.max_frame_bytes", Rule::Whole(125, 16_777_216)),
+    ("session.max_frame_bytes", Rule::Whole(0, 16_777_216)),
     ("session.max_groups", Rule::Whole(1, 10_000)),
     ("session.ping_seconds", Rule::Whole(1, 3600)),
     ("session.pong_seconds", Rule::Whole(1, 3600)),

@@ -2,6 +2,10 @@
 
 mod access;
 mod connection;
+mod flood;
+mod frames;
+mod handshake;
+mod inflow;
 mod query;
 mod socket;
 
@@ -90,7 +94,7 @@ async fn upgrade(
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;
     }
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
-    socket::check_handshake(request)?;
+    handshake::check(request)?;
     let claim = claim_session(state, &identity, &session).await?;
     let lost = hold(state, &identity, &session).await?;
     let actor = open(state, &session).await?;
@@ -119,7 +123,7 @@ async fn upgrade(
         }
     };
     let socket = Socket::new(handle, opened, options, state.commands_limited, &state.services.metrics, place);
-    socket.start(request, payload, protocol, options.max_frame_bytes)
+    Ok(socket.start(request, payload, protocol))
 }
 
 async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {

@@ -1,53 +1,36 @@
 //! One WebSocket. The only file that names actix-web-actors, which is deprecated upstream: what replaces it has to do
 //! no more than this.
 //!
-//! Owns: the connection's heartbeat, its flood limit, its fragments. Receives: frames from the client, frames from the
-//! outbox. Sends: commands to its session. Ends when: either side closes, no pong comes, or the outbox cuts it.
+//! Owns: the connection's heartbeat and its fragments. Receives: frames from the client, judged by [`Inflow`], and frames
+//! from the outbox. Sends: commands to its session. Ends when: either side closes, no pong comes, or the outbox cuts it.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use actix_http::ws::Item;
-use actix_web::http::header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL};
-use actix_web::http::{StatusCode, header};
+use actix_http::ws::{Codec, Item};
 use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, Message, ProtocolError, WebsocketContext};
 use sophie_actors::ids::SocketId;
-use sophie_actors::limiter::{Bucket, Limit, Verdict, gcra};
 use sophie_actors::messages::{AttachSocket, Attached, Commanded, SocketClosed};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::SessionOptions;
 use sophie_actors::outbox::{Outgoing, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Command, Event};
-use sophie_actors::session::{Reply, Session};
+use sophie_actors::session::{Intake, Reply, Session};
 use tokio::time::Instant;
 
-use super::Resume;
-use crate::http::{ApiError, Place};
+use super::flood::Flood;
+use super::inflow::Inflow;
+use super::{Resume, handshake};
+use crate::http::Place;
 
 /// How long a client may take to answer our close frame, and the transport to end after that.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// How long the transport is given to send our answer to a client's close frame.
 const LINGER: Duration = Duration::from_millis(100);
-
-/// Refuses what is no WebSocket handshake.
-pub(super) fn check_handshake(request: &HttpRequest) -> Result<(), ApiError> {
-    // The library also takes drafts of the protocol.
-    if request.headers().get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version != "13") {
-        return Err(ApiError::bad_request("this server speaks version 13 of the WebSocket protocol"));
-    }
-    match ws::handshake(request) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let status = match error {
-                ws::HandshakeError::GetMethodRequired => StatusCode::METHOD_NOT_ALLOWED,
-                _ => StatusCode::BAD_REQUEST,
-            };
-            Err(ApiError::new(status, "bad_request", format!("this is a WebSocket endpoint: {error}")))
-        }
-    }
-}
 
 /// The actor.
 pub(super) struct Socket {
@@ -62,6 +45,10 @@ pub(super) struct Socket {
     max_frame_bytes: usize,
     flood: Option<Flood>,
     fragments: Option<Vec<u8>>,
+    /// Commands that are under way.
+    intake: Intake,
+    /// Nothing is read until some of them are answered: what the client sends, pongs too, waits.
+    held: Rc<Cell<bool>>,
     /// We said goodbye: nothing more is read.
     closing: bool,
     /// The client said goodbye: our answer is all that is left to send.
@@ -86,55 +73,52 @@ impl Socket {
             pong: Duration::from_secs(options.pong_seconds),
             pong_at: Instant::now(),
             max_text_chars: options.max_text_chars,
-            max_frame_bytes: options.max_frame_bytes,
+            max_frame_bytes: options.frame_bytes(),
             flood: limited.then(|| Flood::new(options)),
             fragments: None,
+            intake: Intake::default(),
+            held: Rc::default(),
             closing: false,
             left: false,
             _place: place,
         }
     }
 
+    /// The answer to the handshake, with the connection behind it.
     pub(super) fn start(
-        self,
+        mut self,
         request: &HttpRequest,
         payload: Payload,
         protocol: Option<&'static str>,
-        frame_bytes: usize,
-    ) -> Result<HttpResponse, ApiError> {
-        let mut response = ws::WsResponseBuilder::new(self, request, payload)
-            .frame_size(frame_bytes)
-            .start()
-            .map_err(|error| ApiError::bad_request(error.to_string()))?;
-        // Set here, since the builder reads the first of several offering headers only.
-        if let Some(protocol) = protocol {
-            response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-        }
-        Ok(response)
+    ) -> HttpResponse {
+        let (most, flood) = (self.max_frame_bytes, self.flood.take());
+        let inflow = Inflow::new(payload, most, flood, self.intake.clone(), self.handle.clone(), self.held.clone());
+        let codec = Codec::new().max_size(most);
+        handshake::accept(request, protocol).streaming(WebsocketContext::with_codec(self, inflow, codec))
     }
 
     fn id(&self) -> SocketId {
         self.handle.id()
     }
 
-    fn check_pong(&mut self, asked_at: Instant) {
-        if self.pong_at < asked_at {
+    fn check_pong(&mut self, asked_at: Instant, ctx: &mut WebsocketContext<Self>) {
+        if self.pong_at >= asked_at {
+            return;
+        }
+        if self.held.get() {
+            // It may have come, and waits behind commands.
+            ctx.run_later(self.pong, move |socket, ctx| socket.check_pong(asked_at, ctx));
+        } else {
             self.handle.close(CloseCode::NoPong);
         }
     }
 
     fn take_text(&mut self, text: &str) {
-        if let Some(flood) = &mut self.flood
-            && !flood.admit()
-        {
-            self.handle.close(CloseCode::Flooding);
-            return;
-        }
         let (id, command) = match Command::parse(text, self.max_text_chars) {
             Ok(command) => (command.id, Ok(command.body)),
             Err(bad) => (bad.id, Err(bad.refusal)),
         };
-        let reply = Reply::new(self.handle.clone(), id, self.metrics.clone());
+        let reply = Reply::new(self.handle.clone(), id, self.metrics.clone()).holding(self.intake.take(text.len()));
         let Some(session) = self.handle.session() else { return };
         // A full mailbox drops the message, and with it the reply, which tells the client to try again.
         if let Err(SendError::Full(_)) = session.try_send(Commanded { socket: self.id(), command, reply }) {
@@ -143,19 +127,16 @@ impl Socket {
     }
 
     fn take_fragment(&mut self, item: Item) {
+        // Heads are judged before: what comes here belongs together and is not too large.
         let (part, last) = match item {
-            Item::FirstText(part) => {
+            Item::FirstText(part) | Item::FirstBinary(part) => {
                 self.fragments = Some(Vec::new());
                 (part, false)
             }
-            Item::FirstBinary(_) => return self.handle.close(CloseCode::Unsupported),
             Item::Continue(part) => (part, false),
             Item::Last(part) => (part, true),
         };
         let Some(whole) = &mut self.fragments else { return };
-        if whole.len() + part.len() > self.max_frame_bytes {
-            return self.handle.close(CloseCode::TooLarge);
-        }
         whole.extend_from_slice(&part);
         if last {
             let whole = self.fragments.take().unwrap_or_default();
@@ -191,7 +172,7 @@ impl Actor for Socket {
         ctx.run_interval(self.ping, |socket, ctx| {
             let asked_at = Instant::now();
             ctx.ping(b"");
-            ctx.run_later(socket.pong, move |socket, _| socket.check_pong(asked_at));
+            ctx.run_later(socket.pong, move |socket, ctx| socket.check_pong(asked_at, ctx));
         });
         if let Some((session, attached, resume)) = self.opening.take() {
             self.handle.bind(session.clone());
@@ -283,32 +264,5 @@ impl futures_util::Stream for Outbox {
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
         self.0.poll_outgoing(cx)
-    }
-}
-
-/// Commands a second of one connection.
-struct Flood {
-    bucket: Bucket,
-    stored: Option<u64>,
-    since: Instant,
-}
-
-impl Flood {
-    fn new(options: &SessionOptions) -> Self {
-        let bucket = Bucket {
-            key: String::new(),
-            limit: Limit::ConnectionCommands,
-            interval_us: 1_000_000 / u64::from(options.commands_per_second.max(1)),
-            burst: u64::from(options.commands_burst),
-            cost: 1,
-        };
-        Self { bucket, stored: None, since: Instant::now() }
-    }
-
-    fn admit(&mut self) -> bool {
-        let now = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let (verdict, stored) = gcra::admit(now, std::slice::from_ref(&self.bucket), &[self.stored]);
-        self.stored = stored.first().copied().or(self.stored);
-        matches!(verdict, Verdict::Admitted { .. })
     }
 }

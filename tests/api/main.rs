@@ -69,6 +69,7 @@ mod history;
 mod hook;
 mod http_admin;
 mod http_api;
+mod input_sockets;
 mod kill;
 mod limits;
 mod listeners;

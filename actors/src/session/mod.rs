@@ -6,6 +6,7 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
+mod intake;
 mod lost;
 mod promise;
 mod replay;
@@ -20,6 +21,7 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+pub use intake::{Intake, Taken};
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 pub use promise::Promise;

@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::orders::Outcome;
 use crate::outbox::SocketHandle;
 use crate::protocol::{Event, Left, Refusal};
+use crate::session::Taken;
 
 /// Where a command's one reply goes. Dropped unanswered (its session failed), it tells the client `internal`.
 pub struct Reply {
@@ -14,12 +15,19 @@ pub struct Reply {
     id: Option<CommandId>,
     metrics: Metrics,
     answered: bool,
+    _taken: Option<Taken>,
 }
 
 impl Reply {
     /// A reply to the command `id` that came from `socket`.
     pub fn new(socket: SocketHandle, id: Option<CommandId>, metrics: Metrics) -> Self {
-        Self { socket, id, metrics, answered: false }
+        Self { socket, id, metrics, answered: false, _taken: None }
+    }
+
+    /// Holds its command's place among those that the socket has under way.
+    pub fn holding(mut self, taken: Taken) -> Self {
+        self._taken = Some(taken);
+        self
     }
 
     /// The command's id.

@@ -50,6 +50,15 @@ impl Broker {
         self.child.id()
     }
 
+    /// A figure of its memory in bytes: `VmRSS`, `VmHWM`.
+    #[cfg(target_os = "linux")]
+    pub fn memory(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)).expect("a figure");
+        let kib: u64 = line.trim_start_matches(':').trim().trim_end_matches(" kB").parse().expect("a number");
+        kib * 1_024
+    }
+
     /// What it has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.log.path()).expect("text")

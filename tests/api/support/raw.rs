@@ -46,6 +46,34 @@ impl RawClient {
         Self { stream, unread: Vec::new() }
     }
 
+    /// Sends bytes as they are. `false`: the connection has ended.
+    pub async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).await.is_ok()
+    }
+
+    /// A frame's head as a client writes it, with a mask that changes nothing.
+    pub fn head(first: u8, payload: u64) -> Vec<u8> {
+        let mut head = vec![first];
+        match payload {
+            0..126 => head.push(0x80 | payload as u8),
+            126..0x1_0000 => {
+                head.push(0x80 | 126);
+                head.extend((payload as u16).to_be_bytes());
+            }
+            _ => {
+                head.push(0x80 | 127);
+                head.extend(payload.to_be_bytes());
+            }
+        }
+        head.extend([0; 4]);
+        head
+    }
+
+    /// A whole frame.
+    pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        [Self::head(first, payload.len() as u64), payload.to_vec()].concat()
+    }
+
     /// The next frame; `None` when the connection has ended.
     pub async fn next(&mut self) -> Option<RawFrame> {
         loop {

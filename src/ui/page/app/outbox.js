@@ -7,8 +7,8 @@ const LONGEST_BACKOFF_MS = 15_000;
 const SHORT_WAIT_MS = 10_000;
 // The server knows an id for ten minutes: after that, sending again might say it twice.
 const SAFE_RETRY_MS = 9.5 * 60_000;
-// The protocol's default for one frame.
-const MAX_FRAME_BYTES = 65_536;
+// The protocol's default for one frame: 12 bytes for each of 16,000 characters, and 16 KiB.
+const MAX_FRAME_BYTES = 208_384;
 
 export class Outbox {
   // {id, group, text, assistant, state, why, error, retryAt, message}; state: queued, sent, accepted (logged, but its
