@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod http;
+pub mod line;
 pub mod logging;
 pub mod settings;
 pub mod tls;

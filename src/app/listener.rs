@@ -5,30 +5,50 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::dev::{AppConfig, Server, fn_service};
 use actix_web::middleware::{Compress, from_fn};
+use actix_web::rt::net::TcpStream;
 use actix_web::web::{Data, PayloadConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, Error};
 use socket2::{Domain, Socket, Type};
 
 use super::AppError;
 use crate::http::{self, Serves, State};
-use crate::ws::Connection;
+use crate::line::{Line, Places};
 
-/// The largest request body, in bytes: a message of the greatest length and its JSON around it.
-const MAX_BODY: usize = 256 * 1024;
-/// How long HTTP clients may take to send their request.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a head may take to come, from its first byte; for the first of a connection, from its beginning.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long what a client still sends is read after an answer that did not wait for it, so that it gets the answer.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 4_096;
+const BACKLOG: u32 = 4_096;
+/// Connections of one worker, far beyond what [`Places`] lets there be: those that are refused count until they are closed.
+const PER_WORKER: usize = 1 << 24;
 
-/// Every connection takes two file descriptors (the second one cuts it from outside): the soft limit that many systems
-/// set, 1,024, is no more than a default.
-pub(super) fn raise_file_limit() {
-    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        log::debug!("limit of open files not raised error={error}");
+/// How many files this process may have open. Every connection takes a descriptor: the soft limit that many systems set, 1,024, is
+/// no more than a default.
+pub(super) fn raise_file_limit() -> u64 {
+    match rlimit::increase_nofile_limit(u64::MAX).or_else(|_| rlimit::Resource::NOFILE.get_soft()) {
+        Ok(files) => files,
+        Err(error) => {
+            log::debug!("limit of open files not known error={error}");
+            1_024
+        }
     }
+}
+
+/// How a listener deals with connections.
+#[derive(Clone)]
+pub(super) struct Rules {
+    /// Which of them are taken.
+    pub(super) places: Places,
+    /// How long one may be idle after its first answer.
+    pub(super) keep_alive: Duration,
+    /// Bytes of the largest body that is read whole.
+    pub(super) most_bytes: usize,
 }
 
 /// A port that is ours, on which nothing listens yet.
@@ -51,26 +71,49 @@ impl Bound {
         bind().map_err(|error| AppError::Listen { address, error })
     }
 
-    pub(super) fn serve(self, state: Data<State>, serves: Serves, workers: usize) -> Result<Server, AppError> {
+    pub(super) fn serve(
+        self,
+        state: Data<State>,
+        serves: Serves,
+        workers: usize,
+        rules: Rules,
+    ) -> Result<Server, AppError> {
         let Self { socket, address } = self;
         let failed = |error| AppError::Listen { address, error };
-        socket.listen(BACKLOG).map_err(failed)?;
-        let server = HttpServer::new(move || {
-            App::new()
+        socket.listen(BACKLOG as i32).map_err(failed)?;
+        let service = move || {
+            let Rules { places, keep_alive, most_bytes } = rules.clone();
+            let app = App::new()
                 .app_data(state.clone())
-                .app_data(PayloadConfig::new(MAX_BODY))
+                .app_data(PayloadConfig::new(most_bytes))
+                .wrap(from_fn(http::keep_small_plain))
                 .wrap(Compress::default())
                 .wrap(from_fn(http::wrap))
-                .configure(|config| http::routes(config, serves))
-        })
-        .workers(workers)
-        .on_connect(Connection::note)
-        .client_request_timeout(REQUEST_TIMEOUT)
-        .h1_allow_half_closed(false)
-        .shutdown_timeout(0)
-        .disable_signals()
-        .listen(TcpListener::from(socket))
-        .map_err(failed)?;
+                .configure(|config| http::routes(config, serves));
+            let app = app.into_factory().map_err(|error: Error| error.error_response());
+            let over_http = HttpService::build()
+                .keep_alive(KeepAlive::Timeout(keep_alive))
+                .client_request_timeout(HEAD_WITHIN)
+                .client_disconnect_timeout(LINGER)
+                .h1_allow_half_closed(false)
+                .local_addr(address)
+                .on_connect_ext(|line: &Line, of_connection| _ = of_connection.insert(line.wire()))
+                .finish(map_config(app, |()| AppConfig::default()));
+            fn_service(move |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                let line = Line::new(stream, peer, &places, HEAD_WITHIN);
+                std::future::ready(Ok((line, Protocol::Http1, peer)))
+            })
+            .and_then(over_http)
+        };
+        let server = Server::build()
+            .workers(workers)
+            .backlog(BACKLOG)
+            .max_concurrent_connections(PER_WORKER)
+            .shutdown_timeout(0)
+            .disable_signals()
+            .listen(format!("http {address}"), TcpListener::from(socket), service)
+            .map_err(failed)?;
         Ok(server.run())
     }
 }

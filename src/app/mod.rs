@@ -42,8 +42,9 @@ use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
 use crate::http::{ConnectionCaps, Gateway, Places, Running, Serves, State};
+use crate::line;
 use crate::settings::{AiBackend, AuthMode, Settings};
-use listener::{Bound, raise_file_limit};
+use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
 
 /// How often a drain looks whether everybody has left.
@@ -53,6 +54,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What stopping may take after the drain time. With [`STOP_SERVER`] this stays within the 2 s that are promised.
 const RESIGN: Duration = Duration::from_millis(900);
 const STOP_SERVER: Duration = Duration::from_millis(900);
+/// The largest request body that is read whole is no smaller than this, in bytes.
+const LEAST_BODY: usize = 256 * 1024;
 /// Why the application could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -111,7 +114,7 @@ impl Application {
     /// # Errors
     /// As for [`Self::build`].
     pub async fn build_with(mut settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
-        raise_file_limit();
+        let files = raise_file_limit();
         // First of all, so that a port in use is told before anything else is tried.
         let public = Bound::to(settings.server.bind)?;
         let operators = settings.admin.bind.map(Bound::to).transpose()?;
@@ -220,6 +223,17 @@ impl Application {
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
         announce::announce(&settings, &addresses, &node, backend.name(), &admin);
+        // Sessions and HTTP have their own threads; core, limiter, listeners and the first one come on top.
+        let most = line::bound(files, 2 * workers(&settings) + 6);
+        log::info!("event=places connections={most} files={files}");
+        let of_one_address = if settings.limits.enabled { settings.server.address_connections } else { 0 };
+        let lines = line::Places::new(most, of_one_address, settings.server.trusted_proxies.clone());
+        let rules = Rules {
+            places: lines.clone(),
+            keep_alive: Duration::from_secs(settings.server.keep_alive_seconds),
+            // What is said over HTTP may be as long as over a socket.
+            most_bytes: settings.session.frame_bytes().max(LEAST_BODY),
+        };
         let state = Data::new(State {
             services,
             authenticator: Arc::new(authenticator),
@@ -231,6 +245,9 @@ impl Application {
             open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: Places::new(settings.server.max_connections),
+            lines,
+            body_within: Duration::from_secs(settings.server.body_seconds),
+            most_bytes: rules.most_bytes,
             commands_limited: settings.limits.enabled,
             gateway: Gateway {
                 cache: settings.cache.options.clone(),
@@ -249,9 +266,9 @@ impl Application {
         });
         let workers = workers(&settings);
         let both = Serves { public: true, admin: operators.is_none() };
-        let mut servers = vec![public.serve(state.clone(), both, workers)?];
+        let mut servers = vec![public.serve(state.clone(), both, workers, rules.clone())?];
         if let Some(operators) = operators {
-            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1)?);
+            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1, rules)?);
         }
         let arbiters = arbiters.into_iter().chain([core, desk]).collect();
         let drain = Duration::from_secs(settings.server.drain_seconds);

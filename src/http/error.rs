@@ -46,6 +46,12 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).retry_after(retry_after)
     }
 
+    /// 429: an address has as many connections as it may.
+    pub fn too_many_connections() -> Self {
+        let message = "this address has too many connections; close one first";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).retry_after(2)
+    }
+
     /// Adds `Retry-After`, in seconds.
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds.max(1));
@@ -61,6 +67,11 @@ impl ApiError {
     /// The code, as a metric label.
     pub fn label(&self) -> &'static str {
         self.code
+    }
+
+    /// Status, code, message and seconds to stay away, for those who write errors in another shape.
+    pub fn parts(&self) -> (StatusCode, &'static str, &str, Option<u64>) {
+        (self.status, self.code, &self.message, self.retry_after)
     }
 
     /// The body.

@@ -5,17 +5,20 @@ mod cors;
 mod error;
 mod gateway;
 mod health;
+mod incoming;
 mod json;
 mod pages;
 mod places;
 mod publish;
 mod redis;
+mod tidy;
 mod wrap;
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
@@ -28,13 +31,14 @@ pub use error::ApiError;
 pub use gateway::{Gateway, Running};
 pub use places::{Place, Places};
 pub use redis::ConnectionCaps;
-pub use wrap::wrap;
+pub use wrap::{keep_small_plain, wrap};
 
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
 use crate::auth::credentials::bearer;
 use crate::auth::doors::{Doors, Knock, Shut, client_of};
 use crate::auth::origin::OriginRule;
+use crate::line;
 use crate::upstream::Router;
 use crate::ws;
 
@@ -60,6 +64,12 @@ pub struct State {
     pub warned: Mutex<HashSet<IpAddr>>,
     /// Places for connections.
     pub connections: Places,
+    /// Places for connections of all kinds.
+    pub lines: line::Places,
+    /// How long nothing of a body may come, and how long it has before it must keep a pace.
+    pub body_within: Duration,
+    /// Bytes of the largest body that is read whole; `/v1` has its own.
+    pub most_bytes: usize,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
     /// The OpenAI-compatible way in.

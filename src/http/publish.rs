@@ -1,7 +1,7 @@
 //! Speaking to a group over HTTP: applications with a key, operators with the admin token.
 
 use actix_web::http::StatusCode;
-use actix_web::web::{Bytes, Data, Path};
+use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -71,12 +71,13 @@ pub struct Speaker {
 pub async fn by_application(
     request: HttpRequest,
     group: Path<String>,
-    body: Bytes,
+    payload: Payload,
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
+    // Nothing of a stranger's body is read.
     let application = application(&request, &state)?;
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
-    let speech = Speech::read(&body, &state.services)?;
+    let speech = Speech::read(&json::receive(payload, state.most_bytes).await?, &state.services)?;
     let once = idempotency_key(&request, &application.name)?;
     let slot = match speech.text.is_some() && speech.assistant {
         true => Some(state.services.slots.take(None).await?),

@@ -1,37 +1,81 @@
-//! What every response goes through: a request id, a JSON body for every error, plain security headers, a count.
+//! What every response goes through: a request id, a JSON body for every error, plain security headers, a count; and what every request
+//! goes through before its route is looked for.
 
 use std::net::IpAddr;
-use std::sync::PoisonError;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
-use actix_web::body::{BoxBody, EitherBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::web::Data;
-use actix_web::{Error, HttpResponse};
+use actix_web::web::{Bytes, Data};
+use actix_web::{Error, HttpResponse, ResponseError};
 use sophie_actors::ids::random_text;
 
 use super::cors::Page;
-use super::{ApiError, State};
+use super::incoming::Incoming;
+use super::tidy::tidy;
+use super::{ApiError, State, gateway};
+use crate::line::{Standing, UnderWay, Wire};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What is shorter goes in one packet whether it is compressed or not, in bytes.
+const WORTH_COMPRESSING: u64 = 1_024;
+/// How long those are asked to stay away for whom there is no place, in seconds.
+const COME_BACK_SECONDS: u64 = 2;
 
 /// The middleware.
 pub async fn wrap<B: MessageBody + 'static>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, Error> {
+) -> Result<ServiceResponse<Held<EitherBody<B, BoxBody>>>, Error> {
+    tidy(&mut request);
     let id = request_id(&request);
-    let state = request.app_data::<Data<State>>();
-    let metrics = state.map(|state| state.services.metrics.clone());
-    let page = state.and_then(|state| Page::behind(&request, state));
-    if let (Some(state), Some(peer)) = (state, request.peer_addr()) {
+    let state = request.app_data::<Data<State>>().cloned();
+    let page = state.as_ref().and_then(|state| Page::behind(&request, state));
+    if let (Some(state), Some(peer)) = (&state, request.peer_addr()) {
         warn_of_forgotten_proxy(request.headers(), peer.ip(), state);
     }
-    // Errors of handlers are responses by now; the only other middleware answers with responses too.
-    let mut response = with_json_error(next.call(request).await?);
+    let wire = request.conn_data::<Arc<Wire>>().cloned();
+    let under_way = wire.as_ref().map(Wire::begin);
+    let for_openai = gateway::is_below(request.path());
+    // The library reads the connection as frames then, whatever is answered: no body that is not of a known length can be told from what
+    // follows it.
+    let swallowed =
+        request.headers().get_all(header::UPGRADE).any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    if swallowed {
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
+    let is_socket = request.path().starts_with("/ws/");
+    let within = state.as_ref().map_or(Duration::MAX, |state| state.body_within);
+    let incoming = if is_socket { None } else { Incoming::of(&mut request, within) };
+
+    let standing = wire.as_ref().map_or(Standing::Whole, |wire| wire.standing());
+    let mut response = match no_place(standing, request.path()) {
+        Some(refusal) => request.into_response(refused(refusal, for_openai)).map_into_right_body(),
+        // Errors of handlers are responses by now; the only other middleware answers with responses too.
+        None => with_json_error(next.call(request).await?),
+    };
+    if let Some(refusal) = incoming.as_ref().and_then(Incoming::refusal) {
+        let (request, _) = response.into_parts();
+        response = ServiceResponse::new(request, refused(refusal, for_openai)).map_into_right_body();
+    }
     if let Some(page) = page {
         response = page.tell(response);
+    }
+    let is_stream = matches!(response.response().body().size(), BodySize::Stream);
+    let status = response.status();
+    let head = response.response_mut().head_mut();
+    if standing != Standing::Whole {
+        head.set_connection_type(ConnectionType::Close);
+    }
+    if swallowed && status != StatusCode::SWITCHING_PROTOCOLS {
+        head.set_connection_type(ConnectionType::Close);
+        head.no_chunking(is_stream);
     }
     let headers = response.headers_mut();
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding == "identity") {
@@ -41,15 +85,30 @@ pub async fn wrap<B: MessageBody + 'static>(
     headers.insert(REQUEST_ID, id);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if let Some(metrics) = metrics {
-        let class = match response.status().as_u16() / 100 {
+    if let Some(state) = state {
+        let class = match status.as_u16() / 100 {
             1 => "1xx",
             2 => "2xx",
             3 => "3xx",
             4 => "4xx",
             _ => "5xx",
         };
-        metrics.http_requests.with_label_values(&[class]).inc();
+        state.services.metrics.http_requests.with_label_values(&[class]).inc();
+    }
+    Ok(response.map_body(|_, body| Held { body, until: Until { incoming, under_way, wire } }))
+}
+
+/// Keeps the compressor away from what it cannot make smaller by much. To stand within it.
+pub async fn keep_small_plain<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    if let BodySize::Sized(bytes) = response.response().body().size()
+        && bytes < WORTH_COMPRESSING
+        && !response.headers().contains_key(header::CONTENT_ENCODING)
+    {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
     }
     Ok(response)
 }
@@ -66,6 +125,60 @@ fn warn_of_forgotten_proxy(headers: &HeaderMap, peer: IpAddr, state: &State) {
             "event=forwarding_not_believed peer={peer} header={header} setting=server.trusted_proxies \
              reason=\"if this peer is a proxy of yours, add it: until then its clients count as one address\""
         );
+    }
+}
+
+/// Why a connection may not ask for this.
+fn no_place(standing: Standing, path: &str) -> Option<ApiError> {
+    let for_probes = path.starts_with("/health/") || path == "/metrics";
+    match standing {
+        Standing::ForProbes if !for_probes => {
+            let message = "this service has as many connections as it takes";
+            Some(ApiError::unavailable("overloaded", message, COME_BACK_SECONDS))
+        }
+        Standing::OfTooMany if !for_probes => Some(ApiError::too_many_connections()),
+        _ => None,
+    }
+}
+
+fn refused(error: ApiError, for_openai: bool) -> HttpResponse {
+    match for_openai {
+        true => gateway::Refused::from(error).error_response(),
+        false => error.error_response(),
+    }
+}
+
+/// A body that is being sent. What its request holds is held as long.
+pub struct Held<B> {
+    body: B,
+    #[allow(dead_code, reason = "held for its drop")]
+    until: Until,
+}
+
+struct Until {
+    incoming: Option<Incoming>,
+    under_way: Option<UnderWay>,
+    wire: Option<Arc<Wire>>,
+}
+
+impl Drop for Until {
+    fn drop(&mut self) {
+        drop(self.under_way.take());
+        if let (Some(incoming), Some(wire)) = (self.incoming.take(), self.wire.take()) {
+            incoming.finish(wire);
+        }
+    }
+}
+
+impl<B: MessageBody + Unpin> MessageBody for Held<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(cx)
     }
 }
 

@@ -59,6 +59,9 @@ pub const RULES: &[(&str, Rule)] = &[
     ("server.max_connections", Rule::Whole(0, 10_000_000)),
     // Each is held in memory while it is read: a gibibyte is beyond what any backend takes.
     ("server.max_body_bytes", Rule::Whole(1_024, 1 << 30)),
+    ("server.body_seconds", Rule::Whole(1, 3600)),
+    ("server.keep_alive_seconds", Rule::Whole(1, 3600)),
+    ("server.address_connections", Rule::Whole(0, 10_000_000)),
     (
         "server.allowed_origins",
         Rule::List(&Rule::Text("*, scheme://host, scheme://host:port or scheme://*.domain, without a path", |t| {

@@ -40,6 +40,9 @@ pub struct ServerSettings {
     pub drain_seconds: u64,
     pub max_connections: usize,
     pub max_body_bytes: usize,
+    pub body_seconds: u64,
+    pub keep_alive_seconds: u64,
+    pub address_connections: usize,
     pub allowed_origins: Vec<String>,
     pub hosts: Vec<String>,
     #[serde(deserialize_with = "networks")]

@@ -1,7 +1,6 @@
 //! Browsers' way in: everything that is decided before a connection becomes a socket of a session.
 
 mod access;
-mod connection;
 mod flood;
 mod frames;
 mod handshake;
@@ -24,13 +23,12 @@ use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
 use sophie_actors::services::PATIENCE;
 use sophie_actors::session::Session;
 
-pub use connection::Connection;
-
 use crate::auth::hook::CallerHeaders;
 use crate::auth::{Ask, AuthError, Credentials, Identity, credentials};
 use crate::http::{ApiError, State, client_address};
+use crate::line::Wire;
 use access::{CallerAccess, Claim};
-use socket::Socket;
+use socket::{Seat, Socket};
 
 /// How long a client is asked to stay away while the service is full or its store is away, in seconds.
 const COME_BACK_SECONDS: u64 = 2;
@@ -78,6 +76,8 @@ async fn upgrade(
         return Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"));
     }
     let address = client_address(request, state);
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let share = state.lines.share_behind(peer, address).ok_or_else(ApiError::too_many_connections)?;
     admit(state, AdmitConnect::From(address)).await?;
     let authorization = text(headers, header::AUTHORIZATION);
     let token = credentials::token(authorization, &offers, request.query_string());
@@ -105,7 +105,9 @@ async fn upgrade(
         frames: options.outbox_messages,
         age: std::time::Duration::from_secs(options.outbox_seconds),
     };
-    let handle = SocketHandle::new(limits, Connection::cutter(request));
+    let wire = request.conn_data::<Arc<Wire>>().cloned();
+    let cut = wire.clone();
+    let handle = SocketHandle::new(limits, move || cut.iter().for_each(|wire| wire.cut()));
     let access: Arc<dyn Access> = Arc::new(CallerAccess {
         identity,
         shown,
@@ -122,7 +124,8 @@ async fn upgrade(
             None
         }
     };
-    let socket = Socket::new(handle, opened, options, state.commands_limited, &state.services.metrics, place);
+    let seat = Seat { _place: place, _share: share, wire };
+    let socket = Socket::new(handle, opened, options, state.commands_limited, &state.services.metrics, seat);
     Ok(socket.start(request, payload, protocol))
 }
 

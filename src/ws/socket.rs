@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -26,6 +27,7 @@ use super::flood::Flood;
 use super::inflow::Inflow;
 use super::{Resume, handshake};
 use crate::http::Place;
+use crate::line::{Share, Wire};
 
 /// How long a client may take to answer our close frame, and the transport to end after that.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
@@ -53,7 +55,17 @@ pub(super) struct Socket {
     closing: bool,
     /// The client said goodbye: our answer is all that is left to send.
     left: bool,
-    _place: Place,
+    seat: Seat,
+}
+
+/// What a socket takes up while it lives.
+pub(super) struct Seat {
+    /// Of the sockets of this node.
+    pub(super) _place: Place,
+    /// Of the connections of its address, if it came through a proxy.
+    pub(super) _share: Option<Share>,
+    /// The connection below it.
+    pub(super) wire: Option<Arc<Wire>>,
 }
 
 impl Socket {
@@ -63,7 +75,7 @@ impl Socket {
         options: &SessionOptions,
         limited: bool,
         metrics: &Metrics,
-        place: Place,
+        seat: Seat,
     ) -> Self {
         Self {
             handle,
@@ -80,7 +92,7 @@ impl Socket {
             held: Rc::default(),
             closing: false,
             left: false,
-            _place: place,
+            seat,
         }
     }
 
@@ -184,6 +196,8 @@ impl Actor for Socket {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.handle.mark_gone();
+        // What a client still sends whose goodbye is said is not even read.
+        self.seat.wire.iter().for_each(|wire| wire.deafen());
         if let Some(code) = self.handle.closing().filter(|_| !self.closing) {
             // A client that reads nothing is cut without a goodbye: its transport took no more.
             self.count_close(code);

@@ -50,7 +50,7 @@ async fn one_client_that_sends_without_end_costs_a_few_mebibytes() {
             let sent = send_all(&mut client, &frame, 64 << 20, Duration::from_secs(2)).await;
             let grown = broker.memory("VmHWM").saturating_sub(before);
             println!("limits {limits}, {what}: {sent} bytes sent, {grown} bytes more");
-            assert!(grown < 12 * MIB, "limits {limits}, {what}: {grown} bytes more after {sent} sent");
+            assert!(grown < 24 * MIB, "limits {limits}, {what}: {grown} bytes more after {sent} sent");
         }
         assert_eq!(broker.get("/health/live").await.0, 200);
     }
@@ -135,7 +135,7 @@ async fn after_a_goodbye_nothing_more_is_taken_in() {
     // What follows is the payload that was declared: it is read for a moment at most, and then not at all.
     let sent = send_all(&mut client, &[0; 1_024], 1 << 30, SOON).await;
     println!("{sent} bytes after the goodbye");
-    assert!(sent < 512 << 20, "{sent} bytes after the goodbye");
+    assert!(sent < 16 << 20, "{sent} bytes after the goodbye");
     let sockets = || app.services().roster.count().sockets;
     eventually("the socket is gone", SOON, async || (sockets() == 0).then_some(())).await;
 }

@@ -8,6 +8,7 @@ use sophie_actors::backend::BackendError;
 use sophie_actors::limiter::{Left, Refused as OverLimit};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 
+use super::super::ApiError;
 use super::headers;
 use crate::auth::doors::Shut;
 
@@ -207,6 +208,16 @@ impl ResponseError for Refused {
         let mut response = response.json(self.body());
         headers::tell_left(response.headers_mut(), &self.left);
         response
+    }
+}
+
+/// What is refused before the gateway is reached.
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        let (status, code, message, retry_after) = error.parts();
+        let kind = if status.is_server_error() { SERVER } else { INVALID };
+        let refused = Self::new(status, kind, Some(code), message);
+        Self { retry_after, ..refused }
     }
 }
 

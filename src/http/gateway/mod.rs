@@ -36,6 +36,11 @@ pub struct Gateway {
     pub running: Running,
 }
 
+/// Whether a path is the gateway's, so that errors are to be in OpenAI's shape.
+pub(super) fn is_below(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/")
+}
+
 /// The routes.
 pub(super) fn scope() -> impl HttpServiceFactory {
     web::scope("/v1")

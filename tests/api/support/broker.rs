@@ -21,6 +21,17 @@ pub struct Broker {
 impl Broker {
     /// Starts the binary on `port` (one that is free if 0) and waits until it is live.
     pub async fn start(port: u16, environment: &[(&str, &str)]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sophie")), port, environment).await
+    }
+
+    /// [`Self::start`], with no more than so many open files.
+    pub async fn with_files(files: u32, environment: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\""), env!("CARGO_BIN_EXE_sophie")]);
+        Self::start_by(shell, 0, environment).await
+    }
+
+    async fn start_by(mut command: Command, port: u16, environment: &[(&str, &str)]) -> Self {
         // Tests ask the process by HTTP, and reqwest wants to know by what it would encrypt.
         sophie::tls::install();
         let port = match port {
@@ -29,7 +40,6 @@ impl Broker {
         };
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let dir = std::env::temp_dir();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sophie"));
         command.current_dir(dir).env("SOPHIE__SERVER__BIND", address.to_string());
         command.env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN).env("SOPHIE__LIMITS__ENABLED", "false");
         command.env("SOPHIE__AI__BACKEND", "demo").envs(environment.iter().copied());

@@ -7,6 +7,7 @@ mod broker;
 mod faulty;
 mod feeds;
 mod handshake;
+mod http;
 mod proxy;
 mod raw;
 #[allow(dead_code, reason = "the stores' own tests use all of it")]
@@ -25,6 +26,7 @@ pub use broker::Broker;
 pub use faulty::{Fault, FaultyRedis};
 pub use feeds::{Feeds, Hearing};
 pub use handshake::Handshake;
+pub use http::{RawHttp, RawResponse};
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
 pub use reply::{Reply, question, streamed};

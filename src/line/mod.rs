@@ -1,0 +1,127 @@
+//! One TCP connection, from its acceptance to its end: what the HTTP library is given to read from and write to.
+//!
+//! It can be cut from outside with no second descriptor, has a place among those that this node takes, and sees to it that a head is
+//! whole in time. Of HTTP it knows no more than where a head ends.
+
+mod head;
+mod places;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::rt::net::TcpStream;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+use head::{Heads, Seen};
+pub use places::{Places, Share, bound};
+pub use wire::{Standing, UnderWay, Wire};
+
+/// After this long without an acknowledgement the kernel gives a peer up. A little more than ping and pong allow a
+/// client that is alive (25 s and 10 s by default).
+const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
+
+/// The connection.
+pub struct Line {
+    stream: TcpStream,
+    wire: Arc<Wire>,
+    heads: Heads,
+    /// Until when a head that has begun must be whole.
+    due: Option<Pin<Box<Sleep>>>,
+    head_within: Duration,
+    _place: places::Place,
+}
+
+impl Line {
+    /// A connection that was just accepted. A head must be whole within `head_within`.
+    pub fn new(stream: TcpStream, peer: Option<SocketAddr>, places: &Places, head_within: Duration) -> Self {
+        let socket = SockRef::from(&stream);
+        #[cfg(target_os = "linux")]
+        if let Err(error) = socket.set_tcp_user_timeout(Some(GIVE_UP_AFTER)) {
+            log::debug!("tcp user timeout not set error={error}");
+        }
+        if let Err(error) = socket.set_tcp_nodelay(true) {
+            log::debug!("tcp nodelay not set error={error}");
+        }
+        let (wire, place) = places.admit(peer.map(|peer| peer.ip()));
+        Self { stream, wire, heads: Heads::default(), due: None, head_within, _place: place }
+    }
+
+    /// What is known of it elsewhere.
+    pub fn wire(&self) -> Arc<Wire> {
+        self.wire.clone()
+    }
+
+    /// An error once it is cut. To be asked whenever it is used, so that whoever is woken by the cut comes to its end.
+    fn check(&self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.wire.is_cut(cx) {
+            true => Err(io::ErrorKind::ConnectionAborted.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether the time for a head is over.
+    fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.heads.is_awaited(&self.wire) {
+            let due = self.due.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.head_within)));
+            return due.as_mut().poll(cx).is_ready();
+        }
+        self.due = None;
+        false
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.check(cx)?;
+        if this.wire.is_deaf() {
+            return Poll::Pending;
+        }
+        loop {
+            if this.heads.hand_out(into) {
+                return Poll::Ready(Ok(()));
+            }
+            let before = into.filled().len();
+            let read = Pin::new(&mut this.stream).poll_read(cx, into);
+            if read.is_pending() {
+                return match this.is_overdue(cx) {
+                    true => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                    false => Poll::Pending,
+                };
+            }
+            ready!(read)?;
+            if into.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            match this.heads.look(&mut into.filled_mut()[before..], &this.wire) {
+                Seen::Pass => return Poll::Ready(Ok(())),
+                // It is held until the head is whole.
+                Seen::Held => into.set_filled(before),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

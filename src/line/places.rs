@@ -1,0 +1,213 @@
+//! Places for connections: how many there are at once, of all clients and of one address.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use tokio::time::Instant;
+
+use super::{Standing, Wire};
+
+/// Connections beyond the bound that are looked at at the same time: probes are answered at once, so a few are enough.
+const FOR_PROBES: usize = 16;
+/// How often it is said that all places are taken.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+
+/// How many connections there may be where a process may have `files` open: one for each, below what it needs itself. That is the logs,
+/// Redis, a connection to the AI backend for each answer under way, and some four for each of its threads.
+pub fn bound(files: u64, threads: usize) -> usize {
+    let own = 32 + files / 8 + 4 * threads as u64;
+    usize::try_from(files.saturating_sub(own)).unwrap_or(usize::MAX).saturating_sub(FOR_PROBES).max(FOR_PROBES)
+}
+
+/// The places of this node.
+#[derive(Debug, Clone)]
+pub struct Places(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    most: usize,
+    of_one_address: usize,
+    trusted_proxies: Vec<IpNet>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    whole: usize,
+    for_probes: VecDeque<Weak<Wire>>,
+    of_address: HashMap<IpAddr, usize>,
+    said_at: Option<Instant>,
+}
+
+/// One place, free again when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    places: Places,
+    counts: bool,
+    _share: Option<Share>,
+}
+
+/// One connection of an address, given back when dropped.
+#[derive(Debug)]
+pub struct Share {
+    places: Places,
+    of: IpAddr,
+}
+
+impl Places {
+    /// So many of all clients, and so many of one address; 0 for as many as there are. A proxy is not counted as an address.
+    pub fn new(most: usize, of_one_address: usize, trusted_proxies: Vec<IpNet>) -> Self {
+        Self(Arc::new(Inner { most, of_one_address, trusted_proxies, taken: Mutex::default() }))
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        // Counts are whole between statements: a panic elsewhere does not spoil them.
+        self.0.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection that was accepted, with what it may be used for. Beyond the bound the newest ones are looked at, since probes bring
+    /// their request with them; who lets them wait for it makes room.
+    pub(super) fn admit(&self, peer: Option<IpAddr>) -> (Arc<Wire>, Place) {
+        let share = peer.filter(|peer| !self.is_proxy(*peer)).map(|peer| self.share(peer));
+        let too_many = matches!(share, Some(None));
+        let mut taken = self.taken();
+        let counts = !too_many && taken.whole < self.0.most;
+        let wire = Arc::new(Wire::new(match (counts, too_many) {
+            (true, _) => Standing::Whole,
+            (false, true) => Standing::OfTooMany,
+            (false, false) => Standing::ForProbes,
+        }));
+        match counts {
+            true => taken.whole += 1,
+            false => {
+                taken.for_probes.retain(|other| other.strong_count() > 0);
+                taken.for_probes.push_back(Arc::downgrade(&wire));
+                if taken.for_probes.len() > FOR_PROBES
+                    && let Some(oldest) = taken.for_probes.pop_front().and_then(|oldest| oldest.upgrade())
+                {
+                    oldest.cut();
+                }
+                if !too_many && taken.said_at.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
+                    taken.said_at = Some(Instant::now());
+                    log::warn!("event=all_places_taken connections={} new ones are refused", taken.whole);
+                }
+            }
+        }
+        (wire, Place { places: self.clone(), counts, _share: share.flatten() })
+    }
+
+    fn is_proxy(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.0.trusted_proxies.iter().any(|network| network.contains(&address))
+    }
+
+    /// A client's connection that came through a proxy: `None` if its address has as many as it may.
+    pub fn share_behind(&self, peer: Option<IpAddr>, client: IpAddr) -> Option<Option<Share>> {
+        match peer.is_some_and(|peer| self.is_proxy(peer)) {
+            true => self.share(client).map(Some),
+            // It was counted when it was accepted.
+            false => Some(None),
+        }
+    }
+
+    fn share(&self, address: IpAddr) -> Option<Share> {
+        let of = network(address);
+        if self.0.of_one_address > 0 {
+            let mut taken = self.taken();
+            let count = taken.of_address.entry(of).or_default();
+            if *count >= self.0.of_one_address {
+                return None;
+            }
+            *count += 1;
+        }
+        Some(Share { places: self.clone(), of })
+    }
+}
+
+/// Whom an address belongs to: who has one of IPv6 has the 2⁶⁴ beside it.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.counts {
+            self.places.taken().whole -= 1;
+        }
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        if self.places.0.of_one_address == 0 {
+            return;
+        }
+        let mut taken = self.places.taken();
+        if let Some(count) = taken.of_address.get_mut(&self.of) {
+            *count -= 1;
+            if *count == 0 {
+                taken.of_address.remove(&self.of);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_bound_lies_below_the_descriptors() {
+        assert_eq!(bound(512, 6), 376);
+        assert_eq!(bound(1_024, 6), 824);
+        assert!(bound(1 << 20, 100) > 900_000);
+        assert_eq!(bound(64, 4), FOR_PROBES, "a few are always taken");
+    }
+
+    #[test]
+    fn beyond_the_bound_the_newest_few_are_looked_at() {
+        let places = Places::new(2, 0, Vec::new());
+        let mut whole = vec![places.admit(None), places.admit(None)];
+        assert!(whole.iter().all(|(wire, _)| wire.standing() == Standing::Whole));
+        let beyond: Vec<_> = (0..FOR_PROBES + 1).map(|_| places.admit(None)).collect();
+        assert!(beyond.iter().all(|(wire, _)| wire.standing() == Standing::ForProbes));
+        let cut = |wire: &Wire| wire.is_cut(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        let gone: Vec<bool> = beyond.iter().map(|(wire, _)| cut(wire)).collect();
+        assert!(gone[0] && !gone[1..].contains(&true), "{gone:?}");
+        whole.pop();
+        assert_eq!(places.admit(None).0.standing(), Standing::Whole);
+    }
+
+    #[test]
+    fn an_address_has_so_many_and_a_proxy_speaks_for_others() {
+        let places = Places::new(100, 2, vec!["10.0.0.0/8".parse().unwrap()]);
+        let standing = |text: &str| {
+            let (wire, place) = places.admit(Some(address(text)));
+            (wire.standing(), place)
+        };
+        let first = [standing("192.0.2.1"), standing("192.0.2.1")];
+        assert_eq!(standing("192.0.2.1").0, Standing::OfTooMany);
+        assert_eq!(standing("192.0.2.2").0, Standing::Whole);
+        drop(first);
+        assert_eq!(standing("192.0.2.1").0, Standing::Whole);
+        let _six = [standing("2001:db8::1"), standing("2001:db8::2")];
+        assert_eq!(standing("2001:db8::3").0, Standing::OfTooMany);
+        assert_eq!(standing("2001:db8:0:1::3").0, Standing::Whole);
+        let proxied: Vec<_> = (0..5).map(|_| standing("10.0.0.1")).collect();
+        assert!(proxied.iter().all(|(standing, _)| *standing == Standing::Whole));
+        let proxy = Some(address("10.0.0.1"));
+        let _shares = [(); 2].map(|()| places.share_behind(proxy, address("198.51.100.1")).unwrap());
+        assert!(places.share_behind(proxy, address("198.51.100.1")).is_none());
+        assert!(matches!(places.share_behind(Some(address("192.0.2.1")), address("192.0.2.1")), Some(None)));
+    }
+}
