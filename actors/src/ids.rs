@@ -79,6 +79,26 @@ macro_rules! free_id {
     };
 }
 
+macro_rules! given_id {
+    ($name:ident) => {
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(from)?;
+                match text.len() <= LONGEST_ID {
+                    true => Ok(Self(text.into())),
+                    false => Err(serde::de::Error::custom("an id of this service is shorter")),
+                }
+            }
+        }
+    };
+}
+
 text_id!(
     /// One conversation: 1 to 64 of `A-Z a-z 0-9 _ -`.
     SessionId
@@ -117,9 +137,12 @@ parsed_id!(GroupName);
 parsed_id!(CommandId);
 free_id!(UserId);
 free_id!(NodeId);
-free_id!(MessageId);
-free_id!(AnswerId);
-free_id!(Epoch);
+given_id!(MessageId);
+given_id!(AnswerId);
+given_id!(Epoch);
+
+/// Bytes of the longest id of this service: clients send them back, and they become part of keys.
+const LONGEST_ID: usize = 128;
 
 /// What home groups begin with.
 const HOME_PREFIX: &str = "chat_";

@@ -10,7 +10,9 @@ use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId};
 use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund, Settle};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
-use sophie_actors::protocol::{ErrorCode, Event, Logged, Message, Refusal, Role, timestamp};
+use sophie_actors::protocol::{
+    EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
+};
 use sophie_actors::services::{PATIENCE, Services};
 use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;
@@ -20,6 +22,9 @@ use crate::auth::bearer::KeyHolder;
 
 /// The longest `Idempotency-Key`, in bytes.
 const MAX_KEY: usize = 255;
+
+/// The longest name of an author, in characters.
+const MAX_AUTHOR: usize = 256;
 
 /// What is said.
 #[derive(Debug, Deserialize)]
@@ -39,6 +44,16 @@ impl Speech {
     pub fn read(body: &Bytes, services: &Services) -> Result<Self, ApiError> {
         let speech: Self = json::body(body)?;
         let max = services.options.max_text_chars;
+        if speech.metadata.as_ref().is_some_and(|metadata| is_map_deeper(metadata, METADATA_DEPTH)) {
+            let message = format!("`metadata` is nested more than {METADATA_DEPTH} deep");
+            return Err(ApiError::bad_request(message));
+        }
+        if speech.event.as_ref().is_some_and(|event| is_deeper(event, EVENT_DEPTH)) {
+            return Err(ApiError::bad_request(format!("`event` is nested more than {EVENT_DEPTH} deep")));
+        }
+        if speech.author.as_ref().is_some_and(|author| author.chars().count() > MAX_AUTHOR) {
+            return Err(ApiError::bad_request(format!("`author` is longer than {MAX_AUTHOR} characters")));
+        }
         match (&speech.text, &speech.event) {
             (None, None) => Err(ApiError::bad_request("`text` or `event` is needed")),
             (Some(_), Some(_)) => {

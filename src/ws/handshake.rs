@@ -30,7 +30,7 @@ pub(super) fn check(request: &HttpRequest) -> Result<(), ApiError> {
         return refused("a request for an upgrade has no body");
     }
     let mut versions = headers.get_all(header::SEC_WEBSOCKET_VERSION);
-    if !versions.next().is_some_and(|version| version == VERSION) || versions.next().is_some() {
+    if versions.next().is_none_or(|version| version != VERSION) || versions.next().is_some() {
         let message = "this server speaks version 13 of the WebSocket protocol";
         return Err(ApiError::bad_request(message).with(header::SEC_WEBSOCKET_VERSION, VERSION));
     }

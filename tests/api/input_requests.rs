@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::support::{Mode, RawHttp, SOON, TestApp};
+use crate::support::{Answer, Mode, RawHttp, SOON, TestApp, start_with_ai};
 
 const KEY: (&str, &str) = ("SOPHIE__AUTH__API_KEYS", "site:the-key-of-the-tests");
 const BODY: &str = r#"{"text":"hello"}"#;
@@ -231,4 +231,49 @@ async fn javas_client_has_every_request_answered() {
     let java = tokio::process::Command::new("java").arg(&file).arg(url).kill_on_drop(true).output();
     let ran = tokio::time::timeout(Duration::from_secs(120), java).await.expect("in time").expect("java runs");
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// An object so deep.
+fn nested(deep: usize) -> Value {
+    (1..deep).fold(json!({}), |inner, _| json!({ "a": inner }))
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deep_is_refused_and_nothing_is_logged_of_it() {
+    let app = TestApp::patient(Mode::Memory, &[]).await;
+    let mut socket = app.open("s1").await;
+    for deep in [33, 64, 125] {
+        let send = json!({"type": "message.send", "text": "deep", "metadata": nested(deep), "assistant": false});
+        let refused = socket.ask(&format!("deep-{deep}"), send).await;
+        assert_eq!((&refused["type"], &refused["code"]), (&json!("error"), &json!("bad_request")), "{deep}");
+        let speech = json!({"text": "deep", "metadata": nested(deep)});
+        let answer =
+            app.request("POST", "/api/groups/chat_s1/messages").json(&speech).send().await.expect("a response");
+        assert_eq!(answer.status(), 400, "{deep}");
+        let (status, _) = app.admin("POST", "/admin/api/groups/chat_s1/messages", Some(speech)).await;
+        assert_eq!(status, 400, "{deep}");
+    }
+    for (speech, status) in [
+        (json!({"event": nested(100)}), 202),
+        (json!({"event": nested(101)}), 400),
+        (json!({"text": "x", "author": "a".repeat(256)}), 200),
+        (json!({"text": "x", "author": "a".repeat(257)}), 400),
+    ] {
+        let answer =
+            app.request("POST", "/api/groups/chat_s1/messages").json(&speech).send().await.expect("a response");
+        assert_eq!(answer.status(), status, "{speech}");
+    }
+    let history = socket.ask("history", json!({"type": "history.get"})).await;
+    assert_eq!(history["events"].as_array().map(Vec::len), Some(1), "{history}");
+}
+
+#[tokio::test]
+async fn what_is_as_deep_as_may_be_is_told_to_the_model() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    let mut socket = app.open("s1").await;
+    let send = json!({"type": "message.send", "text": "the deepest", "metadata": nested(32), "assistant": false});
+    assert_eq!(socket.ask("deep", send).await["type"], "ack");
+    Answer::to(&mut socket, "q", "What did I say?").await;
+    let asked = ai.call(0).body.to_string();
+    assert!(asked.contains("the deepest"), "{asked}");
 }

@@ -12,7 +12,7 @@ use crate::aside::set_aside;
 use crate::ids::{GroupName, MessageId, SessionId};
 use crate::layer::{Fields, Inbound, Recipient, local_name};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
-use crate::protocol::{Close, CloseCode, Event, Logged, Message, Role, timestamp};
+use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
 use crate::services::{PATIENCE, Services};
 use crate::store::{Append, Appended, Once, StoreError, StoreResult};
 
@@ -210,6 +210,11 @@ fn message(group: &GroupName, text: &str, fields: &Fields) -> Message {
         fields.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
     let others = fields.iter().filter(|(name, _)| !OWN.contains(&name.as_str()));
     metadata.extend(others.map(|(name, value)| (name.clone(), value.clone())));
+    if is_map_deeper(&metadata, METADATA_DEPTH) {
+        // Nobody is there to be refused; a log that cannot be read again would cost more.
+        log::warn!("event=metadata_left_out because=nested_too_deep from=django group={group}");
+        metadata.clear();
+    }
     Message {
         id: MessageId::random(group),
         role: role.unwrap_or(Role::System),
@@ -254,6 +259,17 @@ mod tests {
             (author(json!(7)).as_str(), author(json!("")).as_str(), author(json!([])).as_str()),
             ("7", AUTHOR, AUTHOR)
         );
+    }
+
+    #[test]
+    fn metadata_that_could_not_be_read_again_is_left_out() {
+        let nested = |deep: usize| (1..deep).fold(json!({}), |inner, _| json!({ "a": inner }));
+        let read = |deep: usize| {
+            let sent = fields(json!({"type": "chat.message", "text": "hi", "metadata": {}, "x": nested(deep)}));
+            super::message(&group(), "hi", &sent).metadata.is_some()
+        };
+        assert!(read(31));
+        assert!(!read(32) && !read(60));
     }
 
     #[test]

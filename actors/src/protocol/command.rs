@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::{ErrorCode, Refusal};
+use super::{ErrorCode, METADATA_DEPTH, Refusal, is_map_deeper};
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId};
 
 /// One command of a client.
@@ -204,6 +204,10 @@ impl Command {
                     let message = format!("`text` is longer than {max_text_chars} characters; send it in parts");
                     return Err(fail(ErrorCode::TooLarge, message));
                 }
+                if fields.metadata.as_ref().is_some_and(|metadata| is_map_deeper(metadata, METADATA_DEPTH)) {
+                    let message = format!("`metadata` is nested more than {METADATA_DEPTH} deep");
+                    return Err(fail(ErrorCode::BadRequest, message));
+                }
                 CommandBody::Send(SendMessage {
                     text: fields.text,
                     group: fields.group,
@@ -284,6 +288,30 @@ mod tests {
         let bad = Command::parse("{\"id\":\"c9\",\"type\":\"group.join\",\"group\":\"a b\"}", 10).expect_err("refused");
         assert_eq!(bad.id.expect("an id").as_str(), "c9");
         assert!(bad.refusal.message.contains("group name"), "{}", bad.refusal.message);
+    }
+
+    #[test]
+    fn metadata_is_nested_so_deep_and_no_deeper() {
+        let nested = |deep: usize| format!("{}{}", "{\"a\":".repeat(deep - 1), "{".to_owned() + &"}".repeat(deep));
+        let send =
+            |deep| format!("{{\"type\":\"message.send\",\"id\":\"1\",\"text\":\"t\",\"metadata\":{}}}", nested(deep));
+        assert!(Command::parse(&send(32), 10).is_ok());
+        for deep in [33, 125, 200, 10_000] {
+            let bad = Command::parse(&send(deep), 10).expect_err("refused");
+            assert_eq!((bad.refusal.code, bad.id.expect("an id").as_str()), (ErrorCode::BadRequest, "1"), "{deep}");
+        }
+    }
+
+    #[test]
+    fn ids_of_this_service_are_no_longer_than_it_gives_them() {
+        let long = "a".repeat(129);
+        for fields in [
+            format!("\"type\":\"answer.cancel\",\"answer\":\"{long}\""),
+            format!("\"type\":\"answer.retry\",\"message\":\"{long}\""),
+            format!("\"type\":\"group.join\",\"group\":\"g\",\"since\":1,\"epoch\":\"{long}\""),
+        ] {
+            assert_eq!(code_of(&format!("{{{fields}}}")), ErrorCode::BadRequest, "{fields}");
+        }
     }
 
     #[test]

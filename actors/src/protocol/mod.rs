@@ -2,12 +2,14 @@
 
 mod close;
 mod command;
+mod depth;
 mod error;
 mod event;
 mod quota;
 
 pub use close::{Close, CloseCode};
 pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
+pub use depth::{EVENT_DEPTH, METADATA_DEPTH, is_deeper, is_map_deeper};
 pub use error::{ErrorCode, Refusal};
 pub use event::{
     AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage,
