@@ -16,13 +16,16 @@ use socket2::{Domain, Socket, Type};
 
 use super::AppError;
 use crate::http::{self, Serves, State};
-use crate::line::{Line, Places};
+use crate::line::{self, Line, Places};
+use crate::settings::Settings;
 
 /// How long a head may take to come, from its first byte; for the first of a connection, from its beginning.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// How long what a client still sends is read after an answer that did not wait for it, so that it gets the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// The largest request body that is read whole is no smaller than this, in bytes.
+const LEAST_BODY: usize = 256 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
 /// Connections of one worker, far beyond what [`Places`] lets there be: those that are refused count until they are closed.
@@ -49,6 +52,23 @@ pub(super) struct Rules {
     pub(super) keep_alive: Duration,
     /// Bytes of the largest body that is read whole.
     pub(super) most_bytes: usize,
+}
+
+impl Rules {
+    /// What the settings say, for a process that may have so many files open and serves with so many workers.
+    pub(super) fn of(settings: &Settings, files: u64, workers: usize) -> Self {
+        // Sessions and HTTP have their own threads; core, limiter, listeners and the first one come on top.
+        let most = line::bound(files, 2 * workers + 6);
+        log::info!("event=places connections={most} files={files}");
+        let server = &settings.server;
+        let of_one_address = if settings.limits.enabled { server.address_connections } else { 0 };
+        Self {
+            places: Places::new(most, of_one_address, server.trusted_proxies.clone()),
+            keep_alive: Duration::from_secs(server.keep_alive_seconds),
+            // What is said over HTTP may be as long as over a socket.
+            most_bytes: settings.session.frame_bytes().max(LEAST_BODY),
+        }
+    }
 }
 
 /// A port that is ours, on which nothing listens yet.

@@ -42,7 +42,6 @@ use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
 use crate::http::{ConnectionCaps, Gateway, Places, Running, Serves, State};
-use crate::line;
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
@@ -54,8 +53,6 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What stopping may take after the drain time. With [`STOP_SERVER`] this stays within the 2 s that are promised.
 const RESIGN: Duration = Duration::from_millis(900);
 const STOP_SERVER: Duration = Duration::from_millis(900);
-/// The largest request body that is read whole is no smaller than this, in bytes.
-const LEAST_BODY: usize = 256 * 1024;
 /// Why the application could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -223,17 +220,7 @@ impl Application {
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
         announce::announce(&settings, &addresses, &node, backend.name(), &admin);
-        // Sessions and HTTP have their own threads; core, limiter, listeners and the first one come on top.
-        let most = line::bound(files, 2 * workers(&settings) + 6);
-        log::info!("event=places connections={most} files={files}");
-        let of_one_address = if settings.limits.enabled { settings.server.address_connections } else { 0 };
-        let lines = line::Places::new(most, of_one_address, settings.server.trusted_proxies.clone());
-        let rules = Rules {
-            places: lines.clone(),
-            keep_alive: Duration::from_secs(settings.server.keep_alive_seconds),
-            // What is said over HTTP may be as long as over a socket.
-            most_bytes: settings.session.frame_bytes().max(LEAST_BODY),
-        };
+        let rules = Rules::of(&settings, files, workers(&settings));
         let state = Data::new(State {
             services,
             authenticator: Arc::new(authenticator),
@@ -245,7 +232,7 @@ impl Application {
             open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: Places::new(settings.server.max_connections),
-            lines,
+            lines: rules.places.clone(),
             body_within: Duration::from_secs(settings.server.body_seconds),
             most_bytes: rules.most_bytes,
             commands_limited: settings.limits.enabled,

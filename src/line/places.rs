@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::{Standing, Wire};
 
-/// Connections beyond the bound that are looked at at the same time: probes are answered at once, so a few are enough.
-const FOR_PROBES: usize = 16;
+/// Connections beyond the bound that are looked at at the same time: probes are answered at once, so these are enough for what comes
+/// while one of them is read.
+const FOR_PROBES: usize = 48;
 /// How often it is said that all places are taken.
 const SAID_EVERY: Duration = Duration::from_secs(60);
 
@@ -85,10 +86,13 @@ impl Places {
             false => {
                 taken.for_probes.retain(|other| other.strong_count() > 0);
                 taken.for_probes.push_back(Arc::downgrade(&wire));
-                if taken.for_probes.len() > FOR_PROBES
-                    && let Some(oldest) = taken.for_probes.pop_front().and_then(|oldest| oldest.upgrade())
-                {
-                    oldest.cut();
+                if taken.for_probes.len() > FOR_PROBES {
+                    // Who has said nothing yet goes first.
+                    let silent = |wire: &Weak<Wire>| wire.upgrade().is_some_and(|wire| wire.requests() == 0);
+                    let place = taken.for_probes.iter().position(silent).unwrap_or(0);
+                    if let Some(oldest) = taken.for_probes.remove(place).and_then(|oldest| oldest.upgrade()) {
+                        oldest.cut();
+                    }
                 }
                 if !too_many && taken.said_at.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
                     taken.said_at = Some(Instant::now());
@@ -168,8 +172,8 @@ mod tests {
 
     #[test]
     fn the_bound_lies_below_the_descriptors() {
-        assert_eq!(bound(512, 6), 376);
-        assert_eq!(bound(1_024, 6), 824);
+        assert_eq!(bound(512, 6), 344);
+        assert_eq!(bound(1_024, 6), 792);
         assert!(bound(1 << 20, 100) > 900_000);
         assert_eq!(bound(64, 4), FOR_PROBES, "a few are always taken");
     }
@@ -182,8 +186,11 @@ mod tests {
         let beyond: Vec<_> = (0..FOR_PROBES + 1).map(|_| places.admit(None)).collect();
         assert!(beyond.iter().all(|(wire, _)| wire.standing() == Standing::ForProbes));
         let cut = |wire: &Wire| wire.is_cut(&mut std::task::Context::from_waker(std::task::Waker::noop()));
-        let gone: Vec<bool> = beyond.iter().map(|(wire, _)| cut(wire)).collect();
-        assert!(gone[0] && !gone[1..].contains(&true), "{gone:?}");
+        let gone = || beyond.iter().map(|(wire, _)| cut(wire)).collect::<Vec<bool>>();
+        assert!(gone()[0] && !gone()[1..].contains(&true), "{:?}", gone());
+        let _asks = beyond[1].0.begin();
+        let _newest = places.admit(None);
+        assert!(!gone()[1] && gone()[2] && !gone()[3..].contains(&true), "who asks is answered: {:?}", gone());
         whole.pop();
         assert_eq!(places.admit(None).0.standing(), Standing::Whole);
     }
