@@ -41,7 +41,7 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
-use crate::http::{ConnectionCaps, Gateway, Places, Running, Serves, State};
+use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
@@ -238,6 +238,9 @@ impl Application {
             commands_limited: settings.limits.enabled,
             gateway: Gateway {
                 cache: settings.cache.options.clone(),
+                sharing: settings.cache.http,
+                headers_within: Duration::from_secs(settings.ai.headers_seconds),
+                desks: Desks::default(),
                 max_body_bytes: settings.server.max_body_bytes,
                 running: Running::default(),
             },

@@ -76,25 +76,37 @@ pub fn is_key(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
+/// Hex digits of a key's digest that name it where it has no name: enough to tell any two, too few to say anything of the key.
+const NAME_DIGITS: usize = 12;
+
 /// Whom an API key lets in.
 #[derive(Debug, Clone)]
 pub struct KeyHolder {
-    /// The key's name.
+    /// The key's name, for limits, costs and people; of one without, the first digits of its digest.
     pub name: String,
-    models: Vec<Pattern>,
+    /// SHA-256 of the secret in hex, by which what was answered to its holder is kept: under the same name, or in the same place of the
+    /// list, there may be another key after a restart. Empty where no key is needed.
+    pub digest: String,
+    /// Which models; nothing: all.
+    models: Option<Vec<Pattern>>,
     requests_per_minute: Option<u64>,
     tokens_per_hour: Option<u64>,
 }
 
 impl KeyHolder {
     /// One who may ask every model, within the limits of a user.
-    fn free(name: String) -> Self {
-        Self { name, models: vec![Pattern::from("*")], requests_per_minute: None, tokens_per_hour: None }
+    fn free(name: String, digest: String) -> Self {
+        Self { name, digest, models: None, requests_per_minute: None, tokens_per_hour: None }
+    }
+
+    /// Whether some models may not be asked.
+    pub fn is_restricted(&self) -> bool {
+        self.models.is_some()
     }
 
     /// Whether this model may be asked.
     pub fn may_use(&self, model: &str) -> bool {
-        self.models.iter().any(|pattern| pattern.matches(model))
+        self.models.as_ref().is_none_or(|models| models.iter().any(|pattern| pattern.matches(model)))
     }
 
     /// As the limits know it.
@@ -114,23 +126,29 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// The keys of the settings; those without a name are called `key-1`, `key-2` and so on, by their place.
+    /// The keys of the settings.
     pub fn from(settings: &Settings) -> Self {
         let keys = settings.auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose()));
-        let named = keys.enumerate().map(|(index, api)| {
-            let name = if api.name.is_empty() { format!("key-{}", index + 1) } else { api.name };
-            (KeyHolder::free(name), digest(api.key.expose()))
+        let named = keys.map(|api| {
+            let digest = digest(api.key.expose());
+            let hex = hex(&digest);
+            let name = if api.name.is_empty() { hex[..NAME_DIGITS].to_owned() } else { api.name };
+            (KeyHolder::free(name, hex), digest)
         });
         let tables = settings.auth.key.iter().map(|table| {
+            let digest = digest(table.key.expose());
+            let every = table.models.iter().any(|model| model == "*");
+            let models = || table.models.iter().map(|model| Pattern::from(model.as_str())).collect();
             let holder = KeyHolder {
                 name: table.name.clone(),
-                models: table.models.iter().map(|model| Pattern::from(model.as_str())).collect(),
+                digest: hex(&digest),
+                models: (!every).then(models),
                 requests_per_minute: table.requests_per_minute,
                 tokens_per_hour: table.tokens_per_hour,
             };
-            (holder, digest(table.key.expose()))
+            (holder, digest)
         });
-        Self { keys: named.chain(tables).collect(), anybody: KeyHolder::free("application".into()) }
+        Self { keys: named.chain(tables).collect(), anybody: KeyHolder::free("application".into(), String::new()) }
     }
 
     /// Whether no key is configured.
@@ -169,6 +187,10 @@ fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,13 +213,26 @@ mod tests {
     fn api_keys_are_known_by_name() {
         let keys = ApiKeys::from(&load(&[("SOPHIE__AUTH__API_KEYS", "plain,shop:k:2,shop2:k3")]).unwrap().settings);
         let name_of = |key: &str| keys.holder_of(key).map(|holder| holder.name.as_str());
-        assert_eq!(name_of("plain"), Some("key-1"));
+        // The first digits of the SHA-256 of `plain`.
+        assert_eq!(name_of("plain"), Some("a116c9ed46d6"));
         assert_eq!(name_of("k:2"), Some("shop"));
         assert_eq!(name_of("k3"), Some("shop2"));
         assert_eq!(name_of("shop:k:2"), None);
         assert_eq!(name_of(""), None);
         assert!(ApiKeys::from(&load(&[]).unwrap().settings).is_empty());
         assert!(!format!("{keys:?}").contains("k3"));
+    }
+
+    #[test]
+    fn a_key_is_known_by_what_it_is_wherever_it_stands() {
+        let of = |keys: &str, key: &str| {
+            let keys = ApiKeys::from(&load(&[("SOPHIE__AUTH__API_KEYS", keys)]).unwrap().settings);
+            keys.holder_of(key).map(|holder| (holder.name.clone(), holder.digest.clone())).unwrap()
+        };
+        assert_eq!(of("A,B", "B"), of("B,C", "B"));
+        assert_ne!(of("A,B", "A"), of("B,C", "B"));
+        let (one, other) = (of("shop:A", "A"), of("shop:B", "B"));
+        assert!(one.0 == other.0 && one.1 != other.1 && one.1 == of("A", "A").1);
     }
 
     #[test]
@@ -209,7 +244,8 @@ mod tests {
         assert_eq!(["gpt-4o", "tiny", "tiny2", "o1"].map(|model| shop.may_use(model)), [true, true, false, false]);
         let limits = Application { name: "shop".into(), requests_per_minute: None, tokens_per_hour: Some(9) };
         assert_eq!(shop.application(), limits);
-        assert!(keys.holder_of("k2").unwrap().may_use("o1"));
+        let free = keys.holder_of("k2").unwrap();
+        assert!(free.may_use("o1") && !free.is_restricted() && shop.is_restricted());
     }
 
     #[test]

@@ -28,7 +28,7 @@ use sophie_actors::services::Services;
 use sophie_actors::store::redis::RedisHealth;
 
 pub use error::ApiError;
-pub use gateway::{Gateway, Running};
+pub use gateway::{Desks, Gateway, Running};
 pub use places::{Place, Places};
 pub use redis::ConnectionCaps;
 pub use wrap::{keep_small_plain, wrap};

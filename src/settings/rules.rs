@@ -144,6 +144,10 @@ pub const RULES: &[(&str, Rule)] = &[
             matches!(t, "auto" | "global" | "group" | "user")
         }),
     ),
+    (
+        "cache.http",
+        Rule::Text("\"deterministic\", \"always\" or \"never\"", |t| matches!(t, "deterministic" | "always" | "never")),
+    ),
     ("cache.max_entry_bytes", BYTES),
     ("cache.memory_bytes", BYTES),
     ("general_cache.url", REDIS),
@@ -186,6 +190,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("ai.max_event_bytes", BYTES),
     ("ai.connect_seconds", SECONDS),
     ("ai.first_chunk_seconds", SECONDS),
+    ("ai.headers_seconds", SECONDS),
     ("ai.idle_seconds", SECONDS),
     ("ai.total_seconds", SECONDS),
     ("ai.retries", RETRIES),

@@ -163,8 +163,21 @@ impl From<Serializer> for sophie_actors::layer::Serializer {
 pub struct CacheSettings {
     pub url: ServiceUrl,
     pub max_connections: usize,
+    pub http: HttpCache,
     #[serde(flatten)]
     pub options: CacheOptions,
+}
+
+/// Which answers to applications are kept and shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpCache {
+    /// Those that the request fixes or asks to have kept.
+    Deterministic,
+    /// All.
+    Always,
+    /// None.
+    Never,
 }
 
 /// `[general_cache]`
@@ -185,6 +198,7 @@ pub struct AiSettings {
     pub api_key: Secret,
     pub connect_seconds: u64,
     pub first_chunk_seconds: u64,
+    pub headers_seconds: u64,
     pub idle_seconds: u64,
     pub max_event_bytes: usize,
     pub retries: u32,

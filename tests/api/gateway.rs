@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ai_server::{Script, finish, role, usage, word};
-use crate::support::{Answer, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
+use crate::support::{Answer, Mode, Reply, SOON, eventually, of_chats, question, start_with_ai, streamed};
 
 in_both_modes!(
     an_answer_is_streamed_as_the_backend_wrote_it_and_kept,
@@ -161,8 +161,9 @@ async fn equal_requests_at_once_are_asked_once(mode: Mode) {
 }
 
 async fn a_chat_session_and_an_application_share_an_answer(mode: Mode) {
-    let (ai, app) =
-        start_with_ai(mode, &[("SOPHIE__AI__SYSTEM_PROMPT", ""), ("SOPHIE__AI__MODEL", "test-model")]).await;
+    let environment =
+        [("SOPHIE__AI__SYSTEM_PROMPT", ""), ("SOPHIE__AI__MODEL", "test-model"), ("SOPHIE__CACHE__HTTP", "always")];
+    let (ai, app) = start_with_ai(mode, &environment).await;
     let (script, gate) = Script::gated();
     ai.push(script);
     let mut socket = app.open("s1").await;
@@ -172,7 +173,7 @@ async fn a_chat_session_and_an_application_share_an_answer(mode: Mode) {
     gate.word("Shared ");
     socket.event_of("answer.delta").await;
     // While it is written: from its first chunk.
-    let stream = streamed("both?");
+    let stream = of_chats(streamed("both?"));
     let (reply, ()) = tokio::join!(Reply::ask(&app, &stream), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         gate.word("answer.");
@@ -180,10 +181,10 @@ async fn a_chat_session_and_an_application_share_an_answer(mode: Mode) {
     });
     assert_eq!((reply.answer().as_str(), reply.header("x-sophie-cache")), ("Shared answer.", "coalesced"));
     // And once it is kept, either way round.
-    Reply::kept(&app, &question("both?")).await;
+    Reply::kept(&app, &of_chats(question("both?"))).await;
     ai.push(Script::whole("Asked by a program."));
-    Reply::ask(&app, &question("first a program?")).await;
-    Reply::kept(&app, &question("first a program?")).await;
+    Reply::ask(&app, &of_chats(question("first a program?"))).await;
+    Reply::kept(&app, &of_chats(question("first a program?"))).await;
     let mut other = app.open("s2").await;
     let answer = Answer::to(&mut other, "1", "first a program?").await;
     assert_eq!((answer.text.as_str(), &answer.start["cache"]), ("Asked by a program.", &json!("hit")));

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::ai_server::{AiServer, Script};
-use crate::support::{Answer, Reply, SOON, TestApp, TestServer, question, streamed};
+use crate::support::{Answer, Reply, SOON, TestApp, TestServer, of_chats, question, streamed};
 
 async fn two_nodes() -> (TestServer, AiServer, [TestApp; 2]) {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
@@ -18,6 +18,7 @@ async fn two_nodes() -> (TestServer, AiServer, [TestApp; 2]) {
         ("SOPHIE__AI__RETRIES", "0"),
         ("SOPHIE__AI__SYSTEM_PROMPT", ""),
         ("SOPHIE__AI__MODEL", "test-model"),
+        ("SOPHIE__CACHE__HTTP", "always"),
     ];
     let nodes = [TestApp::node(&redis, "n0", &environment).await, TestApp::node(&redis, "n1", &environment).await];
     (redis, ai, nodes)
@@ -33,7 +34,8 @@ async fn equal_requests_on_two_nodes_and_of_chat_sessions_cost_one_call() {
         let ack = socket.insist_on("q", json!({"type": "message.send", "text": "same?"})).await;
         Answer::of(socket, &ack["message"]).await.text
     }));
-    let bodies: Vec<Value> = (0..10).map(|n| if n % 2 == 0 { streamed("same?") } else { question("same?") }).collect();
+    let bodies: Vec<Value> =
+        (0..10).map(|n| if n % 2 == 0 { of_chats(streamed("same?")) } else { of_chats(question("same?")) }).collect();
     let callers = join_all(bodies.iter().enumerate().map(|(n, body)| Reply::ask(&nodes[n % 2], body)));
     let (sessions, replies) = tokio::join!(sessions, callers);
     assert!(sessions.iter().all(|answer| answer == text), "{sessions:?}");
@@ -42,7 +44,7 @@ async fn equal_requests_on_two_nodes_and_of_chat_sessions_cost_one_call() {
     assert!(replies.iter().filter(|reply| reply.header("x-sophie-cache") == "miss").count() <= 1, "{replies:?}");
     // From the cache, on either node, with its age.
     for node in &nodes {
-        let hit = Reply::kept(node, &question("same?")).await;
+        let hit = Reply::kept(node, &of_chats(question("same?"))).await;
         assert!(hit.header("age").parse::<u64>().is_ok());
     }
 }

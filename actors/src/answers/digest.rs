@@ -21,7 +21,7 @@ pub enum Scope {
     Group(GroupName),
     /// One user.
     User(UserId),
-    /// Whoever holds the API key of this name.
+    /// Whoever holds the API key of this digest.
     Key(String),
 }
 

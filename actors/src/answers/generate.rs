@@ -35,7 +35,7 @@ pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: A
 
 async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     let Join { digest, request, reuse, .. } = join;
-    let look = async || parts.cache.enabled && read_cache(parts, generation, digest, request.choices()).await;
+    let look = async || parts.cache.enabled && read_cache(parts, generation, join).await;
     let mut lead = None;
     let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
     if reuse.read {
@@ -100,7 +100,8 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
 }
 
 /// Whether the cache had the answer.
-async fn read_cache(parts: &Parts, generation: &Generation, digest: &str, choices: u64) -> bool {
+async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool {
+    let Join { digest, request, reuse, .. } = join;
     let started = Instant::now();
     let entry = match parts.stores.cache.get(digest).await {
         Ok(entry) => {
@@ -124,14 +125,18 @@ async fn read_cache(parts: &Parts, generation: &Generation, digest: &str, choice
             _ => None,
         })
         .collect();
-    if chunks.len() != entry.chunks.len() || !Completion::of(&chunks).is_worth_keeping(choices) {
+    if chunks.len() != entry.chunks.len() || !Completion::of(&chunks).is_worth_keeping(request.choices()) {
         // Not whole, or from a time in which more was kept.
         log::warn!("cache entry not usable digest={digest}");
         return false;
     }
     // The clocks of two nodes may differ by a little; an age is never below zero.
     let made_at = unix_ms_of(&entry.created_at).unwrap_or_else(unix_ms);
-    generation.begin(Origin::Cache { age_seconds: unix_ms().saturating_sub(made_at) / 1_000 });
+    let age_seconds = unix_ms().saturating_sub(made_at) / 1_000;
+    if !reuse.admits(age_seconds) {
+        return false;
+    }
+    generation.begin(Origin::Cache { age_seconds });
     chunks.into_iter().for_each(|chunk| generation.push(chunk));
     generation.finish(End::Complete { finish_reason: entry.finish_reason, usage: entry.usage });
     true

@@ -119,6 +119,14 @@ impl Generation {
         Some(Follower { generation: self.clone(), seen: 0 })
     }
 
+    /// Whether it is new enough, as far as it is known where it comes from.
+    pub fn suits(&self, reuse: Reuse) -> bool {
+        match self.state().origin {
+            Some(Origin::Cache { age_seconds }) => reuse.admits(age_seconds),
+            _ => true,
+        }
+    }
+
     /// Decides where the chunks come from; the first decision stands.
     pub fn begin(&self, origin: Origin) {
         self.state().origin.get_or_insert(origin);

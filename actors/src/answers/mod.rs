@@ -138,13 +138,22 @@ pub struct Reuse {
     pub write: bool,
     /// For so many seconds; `cache.ttl_seconds` without it.
     pub ttl_seconds: Option<u64>,
+    /// A kept answer may be so many seconds old; of any age without it.
+    pub max_age_seconds: Option<u64>,
 }
 
 impl Reuse {
     /// Everything may be shared.
-    pub const FREE: Self = Self { read: true, write: true, ttl_seconds: None };
+    pub const FREE: Self = Self { read: true, write: true, ttl_seconds: None, max_age_seconds: None };
     /// A fresh answer is wanted, which others may have.
     pub const FRESH: Self = Self { read: false, ..Self::FREE };
+    /// An answer for one request alone.
+    pub const NOTHING: Self = Self { write: false, ..Self::FRESH };
+
+    /// Whether a kept answer of this age will do.
+    fn admits(self, age_seconds: u64) -> bool {
+        self.max_age_seconds.is_none_or(|most| age_seconds <= most)
+    }
 }
 
 /// A follower of the generation that was joined or begun.
@@ -356,7 +365,7 @@ impl Handler<Join> for Answers {
     fn handle(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
         let reuse = join.reuse;
         let under_way = match reuse.read {
-            true => self.generations.get(&join.digest).and_then(Generation::follow),
+            true => self.generations.get(&join.digest).filter(|it| it.suits(reuse)).and_then(Generation::follow),
             false => None,
         };
         if let Some(follower) = under_way {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::admission::{Admit, AdmitConnect, Permit, Refund, Refused, Settle};
+use super::admission::{Admit, AdmitConnect, Permit, Raise, Refund, Refused, Settle};
 use super::buckets::{self, Subject};
 use super::keeper::Keeper;
 use super::tightest::tightest;
@@ -93,6 +93,30 @@ impl Handler<AdmitConnect> for RateLimiter {
     fn handle(&mut self, connect: AdmitConnect, _: &mut Context<Self>) -> Self::Result {
         let (keeper, taken) = (self.keeper.clone(), buckets::of_connect(&self.options, connect));
         Box::pin(async move { Ok(admit(&keeper, taken.into_iter().collect()).await.map(|_| ())?) })
+    }
+}
+
+impl Handler<Raise> for RateLimiter {
+    type Result = ResponseFuture<Result<Permit, Box<(Permit, Refused)>>>;
+
+    fn handle(&mut self, Raise { mut permit, prompt_tokens }: Raise, _: &mut Context<Self>) -> Self::Result {
+        let keeper = self.keeper.clone();
+        Box::pin(async move {
+            match admit(&keeper, buckets::raised(&permit.taken, prompt_tokens)).await {
+                Ok(more) => {
+                    for added in more.taken {
+                        let known = permit.taken.iter_mut().filter(|bucket| bucket.key == added.key);
+                        known.for_each(|bucket| bucket.cost += added.cost);
+                    }
+                    permit.left.tokens = more.left.tokens.or(permit.left.tokens);
+                    Ok(permit)
+                }
+                Err(mut refused) => {
+                    refused.left.requests = permit.left.requests;
+                    Err(Box::new((permit, refused)))
+                }
+            }
+        })
     }
 }
 

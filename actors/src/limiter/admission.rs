@@ -106,6 +106,16 @@ impl Permit {
     }
 }
 
+/// Reserves as much as a request of so many tokens takes, for one that was admitted before it was known.
+#[derive(Message)]
+#[rtype(result = "Result<Permit, Box<(Permit, Refused)>>")]
+pub struct Raise {
+    /// What was admitted. It comes back, with what was added to it or as it was.
+    pub permit: Permit,
+    /// About how many tokens the AI is asked with.
+    pub prompt_tokens: u64,
+}
+
 /// Corrects the reservation to what was used, in every limit of tokens.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -123,6 +123,16 @@ pub(super) fn of_request(options: &LimitOptions, admit: &Admit) -> Vec<Bucket> {
     priced.collect()
 }
 
+/// What has to be added to what was taken for a request of so many tokens.
+pub(super) fn raised(taken: &[Bucket], prompt_tokens: u64) -> Vec<Bucket> {
+    let of_tokens = taken.iter().filter(|bucket| bucket.limit.kind() == Kind::Tokens);
+    let more = of_tokens.map(|bucket| {
+        let cost = prompt_tokens.saturating_add(RESERVED_FOR_ANSWER).min(bucket.burst);
+        Bucket { cost: cost.saturating_sub(bucket.cost), ..bucket.clone() }
+    });
+    more.filter(|bucket| bucket.cost > 0).collect()
+}
+
 /// What a connect takes.
 pub(super) fn of_connect(options: &LimitOptions, connect: AdmitConnect) -> Option<Bucket> {
     let subject = match connect {

@@ -2,8 +2,8 @@
 
 use actix::prelude::SendError;
 use actix_web::web::Data;
-use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Joined, Next, NotAdmitted, Slot, estimate_tokens};
-use sophie_actors::limiter::{Left, Permit, RateLimiter, Refund, Settle};
+use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Join, Joined, Next, NotAdmitted, Slot, estimate_tokens};
+use sophie_actors::limiter::{Admit, Left, Permit, Raise, RateLimiter, Refund, Settle};
 use sophie_actors::protocol::{CacheStatus, Usage};
 use sophie_actors::services::PATIENCE;
 use tokio::time::Instant;
@@ -15,7 +15,7 @@ pub struct Bill {
     state: Data<State>,
     permit: Option<Permit>,
     /// One of the answers at once of the whole service, free again with the bill.
-    _slot: Slot,
+    slot: Option<Slot>,
     left: Left,
     prompt_tokens: u64,
     asked_at: Instant,
@@ -25,41 +25,103 @@ pub struct Bill {
     usage: Option<Usage>,
     /// The answer failed before anything came.
     void: bool,
+    /// A request is paid for whatever becomes of it: it was admitted before its long body was read.
+    stands: bool,
+}
+
+/// Does it in a task of its own: a client that goes in between must not leave behind what was reserved for it.
+async fn apart<T: 'static>(work: impl Future<Output = Result<T, Refused>> + 'static) -> Result<T, Refused> {
+    actix::spawn(work).await.unwrap_or_else(|_| Err(Refused::internal()))
 }
 
 impl Bill {
+    fn new(state: Data<State>, permit: Permit, prompt_tokens: u64) -> Self {
+        Self {
+            left: permit.left().clone(),
+            permit: Some(permit),
+            slot: None,
+            prompt_tokens,
+            asked_at: Instant::now(),
+            status: None,
+            written: 0,
+            usage: None,
+            void: false,
+            stands: false,
+            state,
+        }
+    }
+
     /// Reserves what the caller may come to use, and joins the answer.
     ///
     /// # Errors
     /// A limit is used up, or the service has as many answers under way as it may.
     pub async fn open(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), Refused> {
-        // A task of its own: a client that goes in between must not leave behind what was reserved for it.
-        actix::spawn(Self::reserve(state, request)).await.unwrap_or_else(|_| Err(Refused::internal()))
+        apart(async move {
+            let services = &state.services;
+            let slot = services.slots.take(None).await.map_err(Refused::busy)?;
+            let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
+            // As long as either of the two actors may take.
+            let admitted = services.answers.send(request).timeout(2 * PATIENCE).await;
+            let Admitted { permit, joined } = admitted.map_err(|_| Refused::internal())?.map_err(|not| match not {
+                NotAdmitted::Refused(refused) => Refused::over_limit(*refused),
+                NotAdmitted::Failed => Refused::internal(),
+            })?;
+            let mut bill = Self::new(state.clone(), permit, prompt_tokens);
+            (bill.slot, bill.asked_at) = (Some(slot), asked_at);
+            Ok((bill, joined))
+        })
+        .await
     }
 
-    async fn reserve(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), Refused> {
-        let services = &state.services;
-        let slot = services.slots.take(None).await.map_err(Refused::busy)?;
-        let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
-        // As long as either of the two actors may take.
-        let admitted = services.answers.send(request).timeout(2 * PATIENCE).await.map_err(|_| Refused::internal())?;
-        let Admitted { permit, joined } = admitted.map_err(|not| match not {
-            NotAdmitted::Refused(refused) => Refused::over_limit(*refused),
-            NotAdmitted::Failed => Refused::internal(),
-        })?;
-        let bill = Self {
-            left: permit.left().clone(),
-            permit: Some(permit),
-            _slot: slot,
-            prompt_tokens,
-            asked_at,
-            status: None,
-            written: 0,
-            usage: None,
-            void: false,
-            state,
-        };
-        Ok((bill, joined))
+    /// Admits a caller whose body has not been read yet.
+    ///
+    /// # Errors
+    /// A limit is used up.
+    pub async fn begin_long(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
+        apart(async move {
+            let admitted = state.services.limiter.send(admit).timeout(PATIENCE).await;
+            let permit = admitted.map_err(|_| Refused::internal())?.map_err(Refused::over_limit)?;
+            let mut bill = Self::new(state.clone(), permit, 0);
+            bill.stands = true;
+            Ok(bill)
+        })
+        .await
+    }
+
+    /// Reserves what a body of so many tokens may come to use.
+    ///
+    /// # Errors
+    /// A limit of tokens is used up.
+    pub async fn raise(mut self, prompt_tokens: u64) -> Result<Self, Refused> {
+        apart(async move {
+            let raise = Raise { permit: self.permit.take().unwrap_or_default(), prompt_tokens };
+            let raised = self.state.services.limiter.send(raise).timeout(PATIENCE).await;
+            let (permit, refused) = match raised.map_err(|_| Refused::internal())? {
+                Ok(permit) => (permit, None),
+                Err(refused) => (refused.0, Some(refused.1)),
+            };
+            self.left = permit.left().clone();
+            self.permit = Some(permit);
+            match refused {
+                Some(refused) => Err(Refused::over_limit(refused)),
+                None => Ok(self),
+            }
+        })
+        .await
+    }
+
+    /// Joins the answer.
+    ///
+    /// # Errors
+    /// The service has as many answers under way as it may.
+    pub async fn join(mut self, join: Join) -> Result<(Self, Joined), Refused> {
+        apart(async move {
+            self.slot = Some(self.state.services.slots.take(None).await.map_err(Refused::busy)?);
+            (self.prompt_tokens, self.asked_at) = (join.prompt_tokens, Instant::now());
+            let joined = self.state.services.answers.send(join).timeout(PATIENCE).await;
+            Ok((self, joined.map_err(|_| Refused::internal())?))
+        })
+        .await
     }
 
     /// What is left of the limits.
@@ -116,7 +178,7 @@ impl Drop for Bill {
         let Some(permit) = self.permit.take() else { return };
         let Some(status) = self.status else {
             // Nothing was looked up for it: it did not take place.
-            return self.pay(Refund(permit));
+            return if self.stands { self.pay(Settle { permit, tokens: 0 }) } else { self.pay(Refund(permit)) };
         };
         let paid = matches!(status, CacheStatus::Miss | CacheStatus::Bypass) && !self.void;
         let used = if self.void { 0 } else { self.used() };

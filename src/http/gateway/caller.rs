@@ -40,6 +40,6 @@ pub fn scope(state: &State, holder: &KeyHolder) -> Scope {
         CacheScope::Global => Scope::Global,
         // Without keys there is one application, and this machine is its.
         _ if state.api_keys.is_empty() => Scope::Global,
-        CacheScope::Auto | CacheScope::Group | CacheScope::User => Scope::Key(holder.name.clone()),
+        CacheScope::Auto | CacheScope::Group | CacheScope::User => Scope::Key(holder.digest.clone()),
     }
 }

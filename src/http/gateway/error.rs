@@ -81,11 +81,6 @@ impl Refused {
         Self { allow: Some(methods), ..refused }
     }
 
-    /// 408: the body did not come in time.
-    pub fn too_slow() -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, INVALID, None, "The request did not come in time.")
-    }
-
     /// 413: the body is longer than so many bytes.
     pub fn too_large(most: usize) -> Self {
         let message = format!("The request is larger than {most} bytes.");
@@ -119,6 +114,12 @@ impl Refused {
         let code = Some(refusal.code.as_str());
         let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, code, &refusal.message);
         refused.later(refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000))
+    }
+
+    /// 503: too many long requests wait to be read.
+    pub fn overloaded() -> Self {
+        let message = "Too many long requests at once; try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, Some("busy"), message).later(1)
     }
 
     /// Which field it is about.

@@ -6,6 +6,7 @@ use sophie_actors::limiter::{Left, Quota};
 use sophie_actors::protocol::CacheStatus;
 
 use super::Refused;
+use super::sharing::Wishes;
 
 const TTL: HeaderName = HeaderName::from_static("x-sophie-cache-ttl");
 const CACHE: HeaderName = HeaderName::from_static("x-sophie-cache");
@@ -23,18 +24,25 @@ const TOKENS: [HeaderName; 3] = [
 /// The longest that an answer can be kept, in seconds: a year, as in the settings.
 const LONGEST_TTL: u64 = 31_536_000;
 
-/// What a request wishes of the cache: `Cache-Control: no-cache` and `no-store`, `x-sophie-cache-ttl: SECONDS`.
+/// What a request wishes of the cache: `Cache-Control: no-cache`, `no-store` and `max-age`, `x-sophie-cache-ttl: SECONDS`.
 ///
 /// # Errors
 /// The time is not one.
-pub fn wishes(headers: &HeaderMap) -> Result<Reuse, Refused> {
-    let mut reuse = Reuse::FREE;
+pub fn wishes(headers: &HeaderMap) -> Result<Wishes, Refused> {
+    let (mut reuse, mut asks) = (Reuse::FREE, false);
     let values = headers.get_all(header::CACHE_CONTROL).filter_map(|value| value.to_str().ok());
     for directive in values.flat_map(|value| value.split(',')).map(str::trim) {
-        if directive.eq_ignore_ascii_case("no-cache") {
+        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+        if name.eq_ignore_ascii_case("no-cache") {
             reuse.read = false;
-        } else if directive.eq_ignore_ascii_case("no-store") {
+        } else if name.eq_ignore_ascii_case("no-store") {
             reuse.write = false;
+        } else if name.eq_ignore_ascii_case("max-age")
+            && let Ok(seconds) = value.trim_matches('"').parse::<u64>()
+        {
+            // An answer that is no second old is none that is kept.
+            (reuse.read, asks) = (reuse.read && seconds > 0, asks || seconds > 0);
+            reuse.max_age_seconds = Some(seconds);
         }
     }
     if let Some(value) = headers.get(TTL) {
@@ -42,8 +50,9 @@ pub fn wishes(headers: &HeaderMap) -> Result<Reuse, Refused> {
         let seconds = seconds.filter(|seconds| (1..=LONGEST_TTL).contains(seconds));
         let wrong = || Refused::invalid(&format!("x-sophie-cache-ttl is a number of seconds from 1 to {LONGEST_TTL}."));
         reuse.ttl_seconds = Some(seconds.ok_or_else(wrong)?);
+        asks = true;
     }
-    Ok(reuse)
+    Ok(Wishes { reuse, asks })
 }
 
 /// How an answer came about.
@@ -96,7 +105,7 @@ fn span(ms: u64) -> String {
 mod tests {
     use super::*;
 
-    fn asked(pairs: &[(&'static str, &'static str)]) -> Result<Reuse, Refused> {
+    fn asked(pairs: &[(&'static str, &'static str)]) -> Result<Wishes, Refused> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -106,12 +115,18 @@ mod tests {
 
     #[test]
     fn the_cache_is_used_as_the_caller_wishes() {
-        assert_eq!(asked(&[]).unwrap(), Reuse::FREE);
-        assert_eq!(asked(&[("cache-control", "max-age=0, No-Cache")]).unwrap(), Reuse::FRESH);
-        let neither = Reuse { read: false, write: false, ttl_seconds: None };
-        assert_eq!(asked(&[("cache-control", "no-cache, no-store")]).unwrap(), neither);
-        assert_eq!(asked(&[("cache-control", "no-cache"), ("cache-control", "no-store")]).unwrap(), neither);
-        assert_eq!(asked(&[("x-sophie-cache-ttl", " 60 ")]).unwrap().ttl_seconds, Some(60));
+        let wished = |pairs| asked(pairs).map(|wishes| (wishes.reuse, wishes.asks)).unwrap();
+        assert_eq!(wished(&[]), (Reuse::FREE, false));
+        let old = Reuse { max_age_seconds: Some(0), ..Reuse::FRESH };
+        assert_eq!(wished(&[("cache-control", "max-age=0, No-Cache")]), (old, false));
+        assert_eq!(wished(&[("cache-control", "Max-Age=0")]), (old, false));
+        let young = Reuse { max_age_seconds: Some(60), ..Reuse::FREE };
+        assert_eq!(wished(&[("cache-control", "max-age=\"60\"")]), (young, true));
+        assert_eq!(wished(&[("cache-control", "max-age=soon, max-stale=3")]), (Reuse::FREE, false));
+        assert_eq!(wished(&[("cache-control", "no-cache, no-store")]), (Reuse::NOTHING, false));
+        assert_eq!(wished(&[("cache-control", "no-cache"), ("cache-control", "no-store")]), (Reuse::NOTHING, false));
+        let long = Reuse { ttl_seconds: Some(60), ..Reuse::FREE };
+        assert_eq!(wished(&[("x-sophie-cache-ttl", " 60 ")]), (long, true));
         for bad in ["", "0", "-1", "1.5", "soon", "31536001"] {
             assert!(asked(&[("x-sophie-cache-ttl", bad)]).is_err(), "{bad}");
         }

@@ -5,33 +5,49 @@ mod caller;
 mod error;
 mod headers;
 mod models;
+mod prepared;
 mod question;
 mod reading;
+mod receiving;
+mod restriction;
 mod running;
+mod sharing;
 mod stream;
+mod told;
 mod whole;
+
+use std::time::Duration;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next, digest, estimate_prompt_tokens};
-use sophie_actors::backend::ChatRequest;
+use sophie_actors::answers::{AdmitAndJoin, End, Joined, Next};
 use sophie_actors::limiter::{Admit, Caller};
 use sophie_actors::options::CacheOptions;
+use tokio::time::timeout;
 
 use super::{State, client_address};
+use crate::settings::HttpCache;
 use bill::Bill;
 pub use error::Refused;
-use question::Question;
+pub use prepared::Desks;
+use prepared::{Prepared, Told};
 use reading::{How, Reading};
+use receiving::Receiving;
 pub use running::Running;
 
 /// What the gateway is set up with.
 pub struct Gateway {
     /// `[cache]`
     pub cache: CacheOptions,
+    /// `cache.http`
+    pub sharing: HttpCache,
+    /// `ai.headers_seconds`
+    pub headers_within: Duration,
     /// `server.max_body_bytes`
     pub max_body_bytes: usize,
+    /// Long bodies that are being taken apart.
+    pub desks: Desks,
     /// The answers under way.
     pub running: Running,
 }
@@ -61,26 +77,34 @@ fn only(methods: &'static str) -> actix_web::Route {
 /// `POST /v1/chat/completions`
 async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, Refused> {
     let holder = caller::of(&request, &state)?;
-    let reuse = headers::wishes(request.headers())?;
-    let question = Question::receive(&request, payload, state.gateway.max_body_bytes).await?;
-    if !holder.may_use(&question.model) {
-        return Err(Refused::no_model(&question.model));
-    }
-    let prompt_tokens = estimate_prompt_tokens(&question.body);
-    let admit = Admit {
+    let wishes = headers::wishes(request.headers())?;
+    let mut receiving = Receiving::begin(&request, payload, state.gateway.max_body_bytes)?;
+    let admit = |prompt_tokens| Admit {
         caller: Caller::Application(holder.application()),
         address: client_address(&request, &state),
         group: None,
         prompt_tokens: Some(prompt_tokens),
     };
-    let digest = digest(&caller::scope(&state, holder), &question.body);
-    let Question { body, streams, wants_usage, .. } = question;
-    let join = Join { digest, request: ChatRequest { body }, reuse, asker: caller::asker(holder), prompt_tokens };
-    let visit = state.gateway.running.begin();
-    let (bill, Joined { follower, coalesced }) = Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?;
+    let (visit, reuse, told, (bill, joined)) = match receiving.short().await? {
+        Some(bytes) => {
+            let Prepared { join, told } = Prepared::read(bytes, &state, holder, wishes)?;
+            let (visit, reuse, admit) = (state.gateway.running.begin(), join.reuse, admit(join.prompt_tokens));
+            (visit, reuse, told, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
+        }
+        None => {
+            // Who is over a limit is told so before anything is read, and of a limit of tokens before anything is taken apart.
+            let bill = Bill::begin_long(state.clone(), admit(0)).await?;
+            let (bytes, tokens) = receiving.long().await?;
+            let bill = bill.raise(tokens).await?;
+            let apart = Prepared::read_apart(bytes, state.clone(), holder.clone(), wishes).await;
+            let Prepared { join, told } = apart.map_err(|refused| refused.with_left(bill.left()))?;
+            (state.gateway.running.begin(), join.reuse, told, bill.join(join).await?)
+        }
+    };
+    let Joined { follower, coalesced } = joined;
     let left = bill.left().clone();
     let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
-    match answer(Reading::new(follower, bill, visit, how), streams, wants_usage).await {
+    match answer(Reading::new(follower, bill, visit, how), told, state.gateway.headers_within).await {
         Ok(mut response) => {
             headers::tell_left(response.headers_mut(), &left);
             Ok(response)
@@ -89,18 +113,23 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
     }
 }
 
-/// Follows the answer to its first chunk, or to its end. The client's going drops it at any time, and with it the answer, if nobody else
-/// follows that.
-async fn answer(mut reading: Reading, streams: bool, wants_usage: bool) -> Result<HttpResponse, Refused> {
-    // A failure before the first chunk is to be the response's status.
-    let first = match reading.next().await {
-        Next::End(End::Failed(error)) => return Err(error.into()),
-        first => first,
+/// Follows the answer to its first chunk, or to its end; a stream no longer than `within`, after which it begins without. The client's
+/// going drops it at any time, and with it the answer, if nobody else follows that.
+async fn answer(mut reading: Reading, told: Told, within: Duration) -> Result<HttpResponse, Refused> {
+    let first = match told {
+        Told::Whole => Some(reading.next().await),
+        // A line on which nothing comes is cut by whoever stands between. A whole answer has no other beginning than its status.
+        Told::Streamed { .. } => timeout(within, reading.next()).await.ok(),
     };
+    // A failure before the first chunk is to be the response's status.
+    if let Some(Next::End(End::Failed(error))) = first {
+        return Err(error.into());
+    }
     let (status, origin) = reading.origin();
-    let mut response = match streams {
-        true => stream::respond(reading, first, wants_usage),
-        false => respond_whole(reading, first).await?,
+    let mut response = match (told, first) {
+        (Told::Streamed { wants_usage }, first) => stream::respond(reading, first, wants_usage),
+        (Told::Whole, Some(first)) => respond_whole(reading, first).await?,
+        (Told::Whole, None) => return Err(Refused::internal()),
     };
     headers::tell_origin(response.headers_mut(), status, origin);
     Ok(response)

@@ -1,27 +1,20 @@
 //! A request for a chat completion: what of it the gateway has to know, everything else as it came.
 
-use std::time::Duration;
-
-use actix_web::HttpRequest;
-use actix_web::http::header;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::Bytes;
 use bytestring::ByteString;
 use serde_json::json;
 use sophie_actors::backend::Body;
-use tokio::time::timeout;
 
 use super::Refused;
 
-/// How long the body may take to come: 20 MiB over a slow line.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// The longest name of a model, in bytes. Others have no longer ones, and every name is remembered in figures.
+const LONGEST_MODEL: usize = 256;
 
 /// The request.
 #[derive(Debug)]
 pub struct Question {
     /// What the backend is asked.
     pub body: Body,
-    /// The model that is asked.
-    pub model: String,
     /// Whether a stream is wanted.
     pub streams: bool,
     /// Whether the stream's last chunk is to count the tokens.
@@ -29,34 +22,25 @@ pub struct Question {
 }
 
 impl Question {
-    /// Reads a request of at most `most` bytes.
+    /// Takes a body apart, as far as has to be known of it.
     ///
     /// # Errors
-    /// It is too long, does not come, or is no request for a chat completion.
-    pub async fn receive(request: &HttpRequest, payload: Payload, most: usize) -> Result<Self, Refused> {
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most as u64) {
-            return Err(Refused::too_large(most));
-        }
-        match timeout(BODY_TIMEOUT, payload.to_bytes_limited(most)).await {
-            Err(_) => Err(Refused::too_slow()),
-            Ok(Err(_)) => Err(Refused::too_large(most)),
-            Ok(Ok(Err(_))) => Err(Refused::invalid("The request could not be read to its end.")),
-            Ok(Ok(Ok(bytes))) => Self::read(bytes),
-        }
-    }
-
-    fn read(bytes: Bytes) -> Result<Self, Refused> {
+    /// It is no request for a chat completion.
+    pub fn read(bytes: Bytes) -> Result<Self, Refused> {
         let not_json = |error: &dyn std::fmt::Display| {
             Refused::invalid(&format!("The body of the request is not one JSON object: {error}."))
         };
         let text = ByteString::try_from(bytes).map_err(|error| not_json(&error))?;
         let mut body = Body::parse(&text).map_err(|error| not_json(&error))?;
-        let model = match body.text("model") {
-            Some(model) if !model.is_empty() => model,
+        // A letter may be written as six.
+        let too_long = body.get("model").is_some_and(|model| model.len() > LONGEST_MODEL * 6 + 2);
+        match body.text("model").filter(|_| !too_long) {
+            Some(model) if model.len() > LONGEST_MODEL => return Err(long_model()),
+            None if too_long => return Err(long_model()),
+            Some(model) if !model.is_empty() => {}
             None if body.says("model") => return Err(wrong_type("model", "a string")),
             _ => return Err(Refused::invalid("You must provide a model parameter.").about("model")),
-        };
+        }
         match body.get("messages") {
             Some(messages) if messages.starts_with('[') => {}
             None | Some("null") => {
@@ -85,8 +69,13 @@ impl Question {
                 body.set("stream_options", &json!({"include_usage": true}));
             }
         }
-        Ok(Self { body, model, streams, wants_usage })
+        Ok(Self { body, streams, wants_usage })
     }
+}
+
+fn long_model() -> Refused {
+    let message = format!("Invalid 'model': the name of a model has at most {LONGEST_MODEL} bytes.");
+    Refused::invalid(&message).about("model").called("string_above_max_length")
 }
 
 fn wrong_type(param: &str, expected: &str) -> Refused {
@@ -140,6 +129,8 @@ mod tests {
         for (body, param) in [
             (json!({"messages": []}), "model"),
             (json!({"model": 7, "messages": []}), "model"),
+            (json!({"model": "é".repeat(129), "messages": []}), "model"),
+            (json!({"model": "m".repeat(500_000), "messages": []}), "model"),
             (json!({"model": "m"}), "messages"),
             (json!({"model": "m", "messages": "hi"}), "messages"),
             (json!({"model": "m", "messages": [], "stream": "yes"}), "stream"),
@@ -147,6 +138,7 @@ mod tests {
         ] {
             assert_eq!(read(body.clone()).unwrap_err().body()["error"]["param"], param, "{body}");
         }
+        assert!(read(json!({"model": "é".repeat(128), "messages": []})).is_ok());
         assert!(read(json!([])).is_err());
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{self, HeaderName};
@@ -9,15 +11,20 @@ use actix_web::web::{Bytes, BytesMut};
 use bytestring::ByteString;
 use futures_util::stream;
 use sophie_actors::answers::{End, Next};
-use sophie_actors::backend::{Body, Chunk};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Refused;
 use super::reading::Reading;
+use super::{Refused, told};
 
 /// Events that are ready are written together, up to about so many bytes.
 const PIECE: usize = 16 * 1024;
 /// Says to nginx, and what has learned from it, that a stream is not to be gathered.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// A line on which nothing comes for longer is given up by proxies and clients.
+const QUIET: Duration = Duration::from_secs(15);
+/// What comes then: no event, to whoever reads events.
+const SIGN_OF_LIFE: &[u8] = b": the answer is being written\n\n";
 
 /// What is still to be told.
 struct Telling {
@@ -25,13 +32,28 @@ struct Telling {
     reading: Option<Reading>,
     ready: VecDeque<ByteString>,
     wants_usage: bool,
+    /// Something of the answer was told.
+    begun: bool,
+    told_at: Instant,
+    alarm: Pin<Box<Sleep>>,
 }
 
-/// The response: what has come, what will come, and the end. It is polled as quickly as the client reads, so a slow one leaves the rest in
+/// The response: what has come (without it: a sign of life), what will come, and the end. It is polled as quickly as the client reads, so a slow one leaves the rest in
 /// the answer's own list, which all its readers share.
-pub fn respond(reading: Reading, first: Next, wants_usage: bool) -> HttpResponse {
-    let mut telling = Telling { reading: Some(reading), ready: VecDeque::new(), wants_usage };
-    telling.take(first);
+pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool) -> HttpResponse {
+    let now = Instant::now();
+    let mut telling = Telling {
+        reading: Some(reading),
+        ready: VecDeque::new(),
+        wants_usage,
+        begun: false,
+        // Nothing has come: the line has been quiet for long enough.
+        told_at: if first.is_some() { now } else { now.checked_sub(QUIET).unwrap_or(now) },
+        alarm: Box::pin(sleep_until(if first.is_some() { now + QUIET } else { now })),
+    };
+    if let Some(first) = first {
+        telling.take(first);
+    }
     let events = stream::unfold(telling, |mut telling| async move {
         let piece = telling.piece().await?;
         Some((Ok::<_, Infallible>(piece), telling))
@@ -48,9 +70,24 @@ pub fn respond(reading: Reading, first: Next, wants_usage: bool) -> HttpResponse
 impl Telling {
     async fn piece(&mut self) -> Option<Bytes> {
         while self.ready.is_empty() {
-            let next = self.reading.as_mut()?.next().await;
-            self.take(next);
+            let reading = self.reading.as_mut()?;
+            tokio::select! {
+                biased;
+                next = reading.next() => self.take(next),
+                () = self.alarm.as_mut() => {
+                    // Set once for many pieces: it may be that something was told since.
+                    let quiet = self.told_at.elapsed() >= QUIET;
+                    if quiet {
+                        self.told_at = Instant::now();
+                    }
+                    self.alarm.as_mut().reset(self.told_at + QUIET);
+                    if quiet {
+                        return Some(Bytes::from_static(SIGN_OF_LIFE));
+                    }
+                }
+            }
         }
+        self.told_at = Instant::now();
         let mut piece = BytesMut::new();
         while let Some(data) = self.ready.front() {
             if !piece.is_empty() && piece.len() + data.len() > PIECE {
@@ -65,8 +102,10 @@ impl Telling {
     fn take(&mut self, next: Next) {
         match next {
             Next::Chunks(chunks) => {
-                let wants_usage = self.wants_usage;
-                self.ready.extend(chunks.iter().filter_map(|chunk| told(chunk, wants_usage)));
+                for chunk in &chunks {
+                    self.ready.extend(told::lines(chunk, !self.begun, self.wants_usage).into_iter().flatten());
+                    self.begun = true;
+                }
             }
             Next::End(end) => {
                 self.reading = None;
@@ -78,23 +117,6 @@ impl Telling {
             }
         }
     }
-}
-
-/// What every chunk has, and what says nothing without the rest.
-const USUAL: [&str; 9] =
-    ["id", "object", "created", "model", "choices", "system_fingerprint", "service_tier", "provider", "obfuscation"];
-
-/// What a caller is told of a chunk. The count of tokens is asked for by the gateway also where the caller did not: it is left out there,
-/// and with it the chunk, if nothing else (such as llama.cpp's `timings`) is in it.
-fn told(chunk: &Chunk, wants_usage: bool) -> Option<ByteString> {
-    if wants_usage || !chunk.choices.is_empty() {
-        return Some(chunk.raw.clone());
-    }
-    let body = Body::parse(&chunk.raw).ok().filter(|body| body.says("usage"));
-    let Some(mut body) = body else { return Some(chunk.raw.clone()) };
-    body.remove("usage");
-    let says_more = body.iter().any(|(name, value)| !USUAL.contains(&name) && value != "null");
-    says_more.then(|| body.to_string().into())
 }
 
 /// One event. Between its tokens JSON may have line ends, which mean the same as spaces and would end the event's line.
@@ -112,32 +134,6 @@ fn write(piece: &mut BytesMut, data: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn parsed(raw: &'static str) -> Chunk {
-        match Chunk::parse(raw.into()) {
-            Ok(sophie_actors::backend::Parsed::Chunk(chunk)) => chunk,
-            other => panic!("not a chunk: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn the_count_alone_is_left_out_for_who_did_not_ask() {
-        let count = r#"{"id":"c","choices":[],"usage":{"total_tokens":3}}"#;
-        assert_eq!(told(&parsed(count), true).as_deref(), Some(count));
-        assert_eq!(told(&parsed(count), false), None);
-        let odd = r#"{"choices":[],"usage":{"total_tokens":18446744073709551615}}"#;
-        assert_eq!(told(&Chunk { usage: None, ..parsed(odd) }, false), None, "also one that nobody believes");
-        let timed = r#"{"z":1.50,"choices":[],"usage":{"total_tokens":3},"timings":{"b":1,"a":2.0}}"#;
-        let rest = r#"{"z":1.50,"choices":[],"timings":{"b":1,"a":2.0}}"#;
-        assert_eq!(told(&parsed(timed), false).as_deref(), Some(rest));
-        for raw in [
-            r#"{"choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"total_tokens":3}}"#,
-            r#"{"choices":[],"prompt_filter_results":[]}"#,
-            r#"{"choices":[],"usage":null}"#,
-        ] {
-            assert_eq!(told(&parsed(raw), false).as_deref(), Some(raw));
-        }
-    }
 
     #[test]
     fn an_event_is_one_line() {

@@ -29,7 +29,7 @@ pub use handshake::Handshake;
 pub use http::{RawHttp, RawResponse};
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
-pub use reply::{Reply, question, streamed};
+pub use reply::{Reply, of_chats, question, streamed};
 pub use socket::TestSocket;
 pub use token::{JWT, Token};
 

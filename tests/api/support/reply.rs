@@ -88,9 +88,15 @@ impl Reply {
     }
 }
 
-/// A request with one question.
+/// A request with one question whose answer is fixed, so that it may be kept.
 pub fn question(text: &str) -> Value {
-    json!({"model": "test-model", "messages": [{"role": "user", "content": text}]})
+    json!({"model": "test-model", "messages": [{"role": "user", "content": text}], "temperature": 0})
+}
+
+/// The same as a chat asks it, which says nothing of temperatures. It shares its answer where `cache.http` is `always`.
+pub fn of_chats(mut body: Value) -> Value {
+    body.as_object_mut().expect("an object").remove("temperature");
+    body
 }
 
 /// The same, to be streamed.

@@ -1,0 +1,98 @@
+//! A request that is taken apart and ready to be asked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::{Bytes, Data};
+use sophie_actors::answers::{Join, digest, estimate_prompt_tokens};
+use sophie_actors::backend::ChatRequest;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::question::Question;
+use super::sharing::{self, Wishes};
+use super::{Refused, State, caller, restriction};
+use crate::auth::bearer::KeyHolder;
+
+/// How long a long body may wait for its turn.
+const TURN_WITHIN: Duration = Duration::from_secs(30);
+
+/// How many long bodies are taken apart at once: as many as a small machine has cores.
+const AT_ONCE: usize = 2;
+
+/// Where long bodies are taken apart.
+pub struct Desks(Arc<Semaphore>);
+
+impl Default for Desks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_ONCE)))
+    }
+}
+
+impl Desks {
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        let turn = timeout(TURN_WITHIN, self.0.clone().acquire_owned()).await;
+        turn.map_err(|_| Refused::overloaded())?.map_err(|_| Refused::internal())
+    }
+}
+
+/// How the answer is to be told.
+#[derive(Debug, Clone, Copy)]
+pub enum Told {
+    /// As one body.
+    Whole,
+    /// As a stream.
+    Streamed {
+        /// Whether its last chunk is to count the tokens.
+        wants_usage: bool,
+    },
+}
+
+/// What is asked, and how the answer is to be told.
+pub struct Prepared {
+    /// For the answers.
+    pub join: Join,
+    /// For the response.
+    pub told: Told,
+}
+
+impl Prepared {
+    /// Takes a body apart and checks it.
+    ///
+    /// # Errors
+    /// It is no request for a chat completion, or names a model that its sender may not ask.
+    pub fn read(bytes: Bytes, state: &State, holder: &KeyHolder, wishes: Wishes) -> Result<Self, Refused> {
+        let Question { body, streams, wants_usage } = Question::read(bytes)?;
+        if holder.is_restricted()
+            && let Some((field, model)) = restriction::forbidden(&body, &|model| holder.may_use(model))
+        {
+            return Err(Refused::no_model(&model).about(&field));
+        }
+        let reuse = sharing::reuse(state.gateway.sharing, wishes, &body);
+        let is_kept = reuse.read || reuse.write;
+        // What is for nobody else needs no name.
+        let digest = if is_kept { digest(&caller::scope(state, holder), &body) } else { String::new() };
+        let prompt_tokens = estimate_prompt_tokens(&body);
+        let asker = caller::asker(holder);
+        let join = Join { digest, request: ChatRequest { body }, reuse, asker, prompt_tokens };
+        Ok(Self { join, told: if streams { Told::Streamed { wants_usage } } else { Told::Whole } })
+    }
+
+    /// The same with a long body: away from the worker, whose chats must not stand still, and only a few of them at once.
+    ///
+    /// # Errors
+    /// As [`Self::read`]; or its turn does not come.
+    pub async fn read_apart(
+        bytes: Bytes,
+        state: Data<State>,
+        holder: KeyHolder,
+        wishes: Wishes,
+    ) -> Result<Self, Refused> {
+        let turn = state.gateway.desks.turn().await?;
+        let read = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            Self::read(bytes, &state, &holder, wishes)
+        });
+        read.await.unwrap_or_else(|_| Err(Refused::internal()))
+    }
+}
