@@ -122,8 +122,9 @@ impl Caller {
     }
 
     async fn ask(&mut self, question: &str, streams: bool) -> Took {
+        // Only of a request that fixes its answer is that one looked for, and kept: the dearest way, and the one with hits.
         let body = format!(
-            "{{\"model\":\"m\",\"stream\":{streams},\"messages\":[{{\"role\":\"user\",\"content\":\"{question}\"}}]}}"
+            "{{\"model\":\"m\",\"temperature\":0,\"stream\":{streams},\"messages\":[{{\"role\":\"user\",\"content\":\"{question}\"}}]}}"
         );
         let request = format!("{}content-length: {}\r\n\r\n{body}", self.head, body.len());
         let began = Instant::now();

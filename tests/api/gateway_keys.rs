@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::ai_server::{Script, finish, usage, word};
-use crate::support::{JWT, Mode, Reply, SOON, TestApp, eventually, question, start_with_ai, streamed};
+use crate::ai_server::{AiServer, Script, finish, usage, word};
+use crate::support::{JWT, Mode, Reply, SOON, TestApp, TestServer, eventually, question, start_with_ai, streamed};
 
 const KEYS: (&str, &str) = (
     "SOPHIE__AUTH__KEY",
@@ -181,4 +181,90 @@ async fn the_services_answers_at_once_are_those_of_applications_too() {
         (Reply::ask(&app, &question("another?")).await.status == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_was_kept_for_a_key_is_not_anothers_in_its_place_or_of_its_name() {
+    let redis = TestServer::start();
+    let ai = AiServer::start().await;
+    let url = ai.base_url();
+    let start = async |keys: &str| {
+        let environment = [
+            ("SOPHIE__AI__BACKEND", "openai"),
+            ("SOPHIE__AI__BASE_URL", url.as_str()),
+            ("SOPHIE__AUTH__API_KEYS", keys),
+        ];
+        TestApp::node(&redis, "n", &environment).await
+    };
+    let before = start("A,B,shop:old").await;
+    for (key, body) in [("A", question("a?")), ("shop-old", question("s?")), ("old", question("s?"))] {
+        let expected = if key == "shop-old" { 401 } else { 200 };
+        assert_eq!(ask(&before, key, &body).await.status, expected, "{key}");
+    }
+    eventually("kept", SOON, async || {
+        let hits = [ask(&before, "A", &question("a?")).await, ask(&before, "old", &question("s?")).await];
+        hits.iter().all(|hit| hit.header("x-sophie-cache") == "hit").then_some(())
+    })
+    .await;
+    before.stop().await.expect("stopped");
+    assert_eq!(ai.calls(), 2);
+    // B is the first one now, C the second, and the shop has another key.
+    let after = start("B,C,shop:new,A").await;
+    for key in ["B", "C", "new"] {
+        for body in [question("a?"), question("s?")] {
+            assert_eq!(ask(&after, key, &body).await.header("x-sophie-cache"), "miss", "{key}");
+        }
+    }
+    assert_eq!(ask(&after, "A", &question("a?")).await.header("x-sophie-cache"), "hit", "its own");
+}
+
+#[tokio::test]
+async fn the_limits_of_a_key_without_a_name_are_known_by_its_digest() {
+    let on = [("SOPHIE__AUTH__API_KEYS", "other,plain"), ("SOPHIE__LIMITS__ENABLED", "true")];
+    let (_ai, app) = start_with_ai(Mode::Memory, &on).await;
+    let left = async |subject: &str| {
+        let (status, seen) = app.admin("GET", &format!("/admin/api/limits/{subject}"), None).await;
+        assert_eq!(status, 200, "{seen}");
+        (
+            seen["limits"][0]["limit"].as_u64().expect("a limit"),
+            seen["limits"][0]["remaining"].as_u64().expect("a rest"),
+        )
+    };
+    assert_eq!(ask(&app, "plain", &question("?")).await.status, 200);
+    // The first 12 hex digits of the SHA-256 of `plain`.
+    let (limit, rest) = left("key:a116c9ed46d6").await;
+    assert!(rest < limit);
+    let (limit, rest) = left("key:key-2").await;
+    assert_eq!(rest, limit, "a place is nobody");
+}
+
+#[tokio::test]
+async fn a_keys_models_hold_for_every_model_that_a_body_names() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[KEYS]).await;
+    for (field, value) in [
+        ("models", json!(["test-model", "o3-pro"])),
+        ("Models", json!(["o3-pro"])),
+        ("fallbacks", json!(["o3-pro"])),
+        ("fallbacks", json!([{"model": "o3-pro"}])),
+        ("fallbacks", json!([{"test-model": ["o3-pro"]}])),
+        ("extra_body", json!({"fallbacks": ["o3-pro"]})),
+        ("model", json!("test-model,o3-pro")),
+    ] {
+        let mut body = question("?");
+        body[field] = value;
+        let refused = ask(&app, "key-of-the-shop", &body).await;
+        let error = refused.error();
+        assert_eq!(
+            (refused.status, &error["code"], &error["param"]),
+            (404, &json!("model_not_found"), &json!(field)),
+            "{body}"
+        );
+        assert!(error["message"].as_str().is_some_and(|message| message.contains("o3-pro")), "{error}");
+    }
+    assert_eq!(ai.calls(), 0);
+    let mut allowed = question("?");
+    allowed["fallbacks"] = json!([{"model": "test-small"}]);
+    assert_eq!(ask(&app, "key-of-the-shop", &allowed).await.status, 200);
+    allowed["fallbacks"] = json!(["o3-pro"]);
+    assert_eq!(ask(&app, "key-of-the-lab", &allowed).await.status, 200, "who may ask all");
 }

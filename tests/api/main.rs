@@ -64,6 +64,8 @@ mod gateway_errors;
 mod gateway_keys;
 mod gateway_leaving;
 mod gateway_nodes;
+mod gateway_sharing;
+mod gateway_streams;
 mod groups;
 mod history;
 mod hook;
