@@ -191,8 +191,11 @@ pub fn each_element<'a>(list: &'a str, see: impl FnMut(&'a str)) {
             Ok(())
         }
     }
-    // What stands after the fault was not seen, and texts of a body have none.
-    _ = serde_json::Deserializer::from_str(list).deserialize_seq(Elements(see));
+    // An error would cost more than all the rest.
+    if list.starts_with('[') {
+        // What stands after a fault was not seen, and texts of a body have none.
+        _ = serde_json::Deserializer::from_str(list).deserialize_seq(Elements(see));
+    }
 }
 
 /// Shows each field of a JSON object as its name and the text of its value, also one that comes twice. Nothing for what is no object.
@@ -213,7 +216,9 @@ pub fn each_field<'a>(object: &'a str, see: impl FnMut(&str, &'a str)) {
             Ok(())
         }
     }
-    _ = serde_json::Deserializer::from_str(object).deserialize_map(Each(see));
+    if object.starts_with('{') {
+        _ = serde_json::Deserializer::from_str(object).deserialize_map(Each(see));
+    }
 }
 
 #[derive(Deserialize)]
