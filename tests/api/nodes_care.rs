@@ -118,6 +118,18 @@ async fn keys_of_a_wrong_type_hold_no_other_group_up() {
     })
     .await;
 
+    // A session that was in such a group comes back, to the others; and operators see the groups that are well.
+    set(&redis, "sophie:head:bad5");
+    let _: () = redis.connection(0).hset("sophie:session:back", "g:bad5", 1).expect("set");
+    let _: () = redis.connection(0).hset("sophie:session:back", "g:club", 2).expect("set");
+    let _: () = redis.connection(0).expire("sophie:session:back", 600).expect("set");
+    let _: () = redis.connection(0).zadd("sophie:groups", "bad5", 0).expect("added");
+    assert_eq!(app.open("back").await.ready["groups"], json!(["chat_back", "club"]));
+    let (status, listed) = app.admin("GET", "/admin/api/groups?prefix=club", None).await;
+    assert_eq!((status, listed["groups"].as_array().map(Vec::len)), (200, Some(1)), "{listed}");
+    let (status, listed) = app.admin("GET", "/admin/api/groups", None).await;
+    assert_eq!(status, 200, "{listed}");
+
     // Django speaks to a group whose log cannot be written, and to one that is well.
     let _: () = redis.connection(0).del("sophie:log:ill").expect("deleted");
     set(&redis, "sophie:log:ill");

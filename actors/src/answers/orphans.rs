@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Parts;
+use crate::aside::set_aside;
 use crate::ids::AnswerId;
 use crate::messages::{AnswerStarted, Deliver, Reached};
 use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
 use crate::services::PATIENCE;
-use crate::store::{AnswerRecord, AnswerStart, Ended, StoreResult, StoredEvent};
+use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
 
 /// How long one look may take: the next one knows better which answers are this node's own.
 const LOOK: Duration = Duration::from_secs(5);
@@ -25,9 +26,15 @@ pub(super) async fn end_all(parts: Arc<Parts>, own: HashSet<AnswerId>) {
         if own.contains(&orphan.answer) {
             continue;
         }
-        if let Err(error) = interrupt(&parts, orphan).await {
-            log::debug!("orphan not ended yet error={error}");
-            return;
+        let group = orphan.group.clone();
+        match interrupt(&parts, orphan).await {
+            Ok(()) => {}
+            // Its log cannot be written; those of others can.
+            Err(error @ StoreError::Corrupt(_)) => set_aside("group", group, &error),
+            Err(error) => {
+                log::debug!("orphan not ended yet error={error}");
+                return;
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ pub use promise::Promise;
 pub use reply::Reply;
 
 use crate::access::Access;
+use crate::aside::{in_parts, set_aside};
 use crate::exit::ExitGuard;
 use crate::ids::{GroupName, SessionId, SocketId, UserId};
 use crate::messages::*;
@@ -197,13 +198,24 @@ async fn load(services: Arc<Services>, session: SessionId) -> bool {
     if services.registry.send(Prepare(groups.clone())).timeout(PATIENCE).await.is_err() {
         return false;
     }
-    let Ok(states) = services.stores.logs.open(&groups).await else { return false };
-    // After the logs: an answer that is under way now has its end beyond where they stand.
-    let Ok(answers) = services.stores.answers.running(&groups).await else { return false };
+    let (mut opened, mut answers) = (Vec::new(), Vec::new());
+    let open = async |part: &[GroupName]| {
+        let states = services.stores.logs.open(part).await?;
+        // After the logs: an answer that is under way now has its end beyond where they stand.
+        let running = services.stores.answers.running(part).await?;
+        opened.extend(part.iter().cloned().zip(states));
+        answers.extend(running);
+        Ok(())
+    };
+    // A group whose log cannot be read is left out; the others are entered.
+    let read = in_parts(&groups, groups.len(), open, |group, error| set_aside("group", group, error)).await;
+    if read.is_err() || opened.iter().all(|(group, _)| *group != session.home()) {
+        return false;
+    }
     let enter = Enter {
         user: record.owner.unwrap_or_else(|| UserId::guest(&session)),
         session,
-        groups: groups.into_iter().zip(states).collect(),
+        groups: opened,
         answers,
         announce: false,
         joining: None,

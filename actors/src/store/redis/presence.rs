@@ -129,6 +129,8 @@ impl Presence for RedisPresence {
 
     async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>> {
         let mut pipe = redis::pipe();
+        // A key of a wrong type counts for nothing, and spoils no other count.
+        pipe.ignore_errors();
         pipe.cmd("ZRANGE").arg(self.keys.nodes()).arg(0).arg(-1);
         for group in groups {
             pipe.cmd("ZCARD").arg(self.keys.members(group)).cmd("HKEYS").arg(self.keys.at(group));
@@ -150,7 +152,7 @@ impl Presence for RedisPresence {
             let other_nodes = nodes.iter().filter(other).count();
             Some(Spread { members, other_nodes })
         };
-        replies.chunks_exact(2).map(|pair| read(pair).ok_or_else(|| wrong("not a count"))).collect()
+        Ok(replies.chunks_exact(2).map(|pair| read(pair).unwrap_or_default()).collect())
     }
 
     async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<Rows>> {

@@ -1,8 +1,9 @@
 -- ARGV from 6: how much of the index to look at, at most how many groups, and where to begin and to end (as ZRANGEBYLEX
 -- says it); or one group with a limit of 0. Returns {where to go on, or '', {name, created, expires, seq, assistant}...}.
 local function describe(name)
-  local known = redis.call('HMGET', group_key(name), 'created', 'seq', 'assistant')
-  if not known[1] then return nil end
+  -- A key of a wrong type is no group, and keeps no other from being listed.
+  local known = redis.pcall('HMGET', group_key(name), 'created', 'seq', 'assistant')
+  if known.err or not known[1] then return nil end
   local left = redis.call('PTTL', group_key(name))
   return {name, tonumber(known[1]), now + left, tonumber(known[2]), tonumber(known[3])}
 end
