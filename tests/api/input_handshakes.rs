@@ -7,7 +7,7 @@ const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 /// A handshake as a browser sends it, with these lines on top.
 fn opening(path: &str, more: &[&str]) -> String {
     let mut head = format!(
-        "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{KEY}\r\n\
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n{KEY}\r\n\
          Accept-Encoding: gzip, deflate, br, zstd\r\n"
     );
     more.iter().for_each(|line| head.push_str(&format!("{line}\r\n")));

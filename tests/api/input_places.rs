@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use crate::support::{Broker, Mode, RawClient, RawHttp, SOON, TestApp, TestSocket, eventually};
 
-const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n";
-const PAGE: &str = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const PAGE: &str = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// A head whose body never comes.
-const HALF: &str = "POST /api/groups/g/messages HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n";
+const HALF: &str = "POST /api/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
 
 /// The bound that was said at start.
 fn said(broker: &Broker) -> usize {
@@ -67,7 +67,7 @@ async fn beyond_the_bound_probes_are_answered_and_others_told_to_come_back() {
         assert!(refused.header("retry-after").is_some());
         assert_eq!(refused.json()["error"]["code"], "overloaded");
     }
-    let v1 = RawHttp::to(broker.address).await.ask("GET /v1/models HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    let v1 = RawHttp::to(broker.address).await.ask("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!((v1.status, v1.json()["error"]["type"].as_str()), (503, Some("server_error")));
     assert_eq!(broker.log().matches("event=all_places_taken").count(), 1);
     hanging.truncate(bound / 2);

@@ -11,7 +11,7 @@ const BODY: &str = r#"{"text":"hello"}"#;
 
 /// A request to publish, with these lines on top, up to its body.
 fn publish(more: &[&str]) -> String {
-    let mut head = "POST /api/groups/g/messages HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n".to_owned();
+    let mut head = "POST /api/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".to_owned();
     more.iter().for_each(|line| head.push_str(&format!("{line}\r\n")));
     head + "\r\n"
 }
@@ -49,12 +49,12 @@ async fn nothing_is_inflated() {
         assert_eq!(taken.status, 200, "{encoding}: {taken:?}");
     }
     let admin = format!(
-        "POST /admin/api/groups/g/messages HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {}\r\nContent-Encoding: gzip\r\n{length}\r\n\r\n{BODY}",
+        "POST /admin/api/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\nContent-Encoding: gzip\r\n{length}\r\n\r\n{BODY}",
         crate::support::ADMIN_TOKEN
     );
     assert_eq!(RawHttp::to(app.address()).await.ask(admin).await.status, 415);
     let v1 = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\n{key}\r\nContent-Encoding: gzip\r\n{length}\r\n\r\n{BODY}"
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n{key}\r\nContent-Encoding: gzip\r\n{length}\r\n\r\n{BODY}"
     );
     let refused = RawHttp::to(app.address()).await.ask(v1).await;
     assert_eq!((refused.status, refused.json()["error"]["type"].as_str()), (415, Some("invalid_request_error")));
@@ -66,7 +66,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     for (path, shape) in [("/api/groups/g/messages", "code"), ("/v1/chat/completions", "type")] {
         for length in ["Content-Length: 1000", "Transfer-Encoding: chunked"] {
             let mut http = RawHttp::to(app.address()).await;
-            let slow = http.ask(format!("POST {path} HTTP/1.1\r\nHost: h\r\n{length}\r\n\r\n")).await;
+            let slow = http.ask(format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n")).await;
             assert_eq!(slow.status, 408, "{path} {length}");
             assert!(slow.json()["error"][shape].is_string(), "{slow:?}");
             http.rest(SOON).await;
@@ -97,14 +97,14 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 #[tokio::test]
 async fn a_head_is_waited_for_ten_seconds_and_no_longer() {
     let app = TestApp::patient(Mode::Memory, &[]).await;
-    const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n";
+    const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut silent = RawHttp::to(app.address()).await;
     let (mut first, mut second, mut long) =
         (RawHttp::to(app.address()).await, RawHttp::to(app.address()).await, RawHttp::to(app.address()).await);
     for http in [&mut second, &mut long] {
         assert_eq!(http.ask(LIVE).await.status, 200);
     }
-    long.send(format!("GET / HTTP/1.1\r\nHost: h\r\nx: {}", "y".repeat(70_000))).await;
+    long.send(format!("GET / HTTP/1.1\r\nHost: localhost\r\nx: {}", "y".repeat(70_000))).await;
     for http in [&mut first, &mut second] {
         http.send("GET / HTTP/1.1\r\nHo").await;
     }
@@ -125,7 +125,7 @@ async fn a_head_is_waited_for_ten_seconds_and_no_longer() {
 async fn an_idle_connection_lives_as_long_as_it_is_set_to() {
     let app = TestApp::patient(Mode::Memory, &[]).await;
     let brief = TestApp::patient(Mode::Memory, &[("SOPHIE__SERVER__KEEP_ALIVE_SECONDS", "1")]).await;
-    const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n";
+    const LIVE: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut http = RawHttp::to(app.address()).await;
     http.ask(LIVE).await;
     let mut short = RawHttp::to(brief.address()).await;
@@ -162,7 +162,7 @@ async fn an_offer_of_another_protocol_is_ignored_and_the_connection_stays() {
         assert_eq!((answer.status, answer.header("connection"), answer.header("upgrade")), (200, None, None));
         assert_eq!(answer.json()["seq"], n);
     }
-    let get = "GET /health/live HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: TLS/1.0\r\n\r\n";
+    let get = "GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: upgrade\r\nUpgrade: TLS/1.0\r\n\r\n";
     for _ in 0..2 {
         assert_eq!(http.ask(get).await.header("connection"), None);
     }
@@ -189,7 +189,7 @@ async fn slashes_too_many_are_passed_over() {
 #[tokio::test]
 async fn only_what_becomes_smaller_is_compressed() {
     let app = TestApp::patient(Mode::Memory, &[]).await;
-    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n");
+    let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n");
     for path in ["/health/live", "/health/ready", "/nothing", "/v1/models"] {
         let small = RawHttp::to(app.address()).await.ask(ask(path)).await;
         assert_eq!((small.header("content-encoding"), small.header("transfer-encoding")), (None, None), "{path}");
