@@ -11,7 +11,8 @@ const BODY: &str = r#"{"text":"hello"}"#;
 
 /// A request to publish, with these lines on top, up to its body.
 fn publish(more: &[&str]) -> String {
-    let mut head = "POST /api/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".to_owned();
+    let mut head =
+        "POST /api/groups/g/messages HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".to_owned();
     more.iter().for_each(|line| head.push_str(&format!("{line}\r\n")));
     head + "\r\n"
 }
