@@ -87,9 +87,9 @@ pub const RULES: &[(&str, Rule)] = &[
     ("auth.mode", Rule::Text("\"none\", \"jwt\" or \"hook\"", |t| matches!(t, "none" | "jwt" | "hook"))),
     ("auth.jwt_secret", ANY_SECRET),
     ("auth.jwks_url", HTTP),
-    ("auth.hook_url", HTTP),
     ("auth.audience", Rule::List(&Rule::Text("an audience (aud) of tokens", |t| !t.trim().is_empty()))),
     ("auth.issuer", Rule::Text("any text", |_| true)),
+    ("auth.hook_url", HTTP),
     (
         "auth.hook_cookies",
         Rule::List(&Rule::Text("the name of a cookie", |t| {
