@@ -61,8 +61,7 @@ impl Issued {
         }
     }
 
-    /// The same, told once more.
-    pub fn again(self) -> Self {
+    fn again(self) -> Self {
         let (Self::At(at) | Self::Now(at) | Self::Again(at)) = self;
         Self::Again(at)
     }
@@ -75,6 +74,15 @@ pub struct Shown {
     pub rights: Rights,
     /// How new it is.
     pub issued: Issued,
+    /// When it is no longer good, in Unix seconds; `None` without an end.
+    pub until: Option<u64>,
+}
+
+impl Shown {
+    /// The same, told once more.
+    pub fn again(&self) -> Self {
+        Self { issued: self.issued.again(), ..self.clone() }
+    }
 }
 
 #[cfg(test)]

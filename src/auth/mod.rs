@@ -141,6 +141,7 @@ impl Identity {
             shown: Some(Shown {
                 rights: Rights::to(&claims.groups.unwrap_or_default()),
                 issued: claims.iat.map_or_else(|| Issued::Now(unix_now()), Issued::At),
+                until: Some(claims.exp),
             }),
             sessions: claims.sessions.map(patterns),
             expires_at: Some(claims.exp),
@@ -153,7 +154,11 @@ impl Identity {
         let issued = grant.issued();
         Self {
             user: UserId::from(grant.user.as_str()),
-            shown: Some(Shown { rights: Rights::to(&grant.groups.unwrap_or_default()), issued }),
+            shown: Some(Shown {
+                rights: Rights::to(&grant.groups.unwrap_or_default()),
+                issued,
+                until: grant.expires_at,
+            }),
             sessions: grant.sessions.map(patterns),
             expires_at: grant.expires_at,
             context: grant.context,

@@ -60,6 +60,7 @@ in_both_modes!(
     a_refresh_with_fewer_rights_leaves_what_was_lost,
     the_newest_token_counts_however_old_ones_come_back,
     a_token_from_the_future_is_no_newer_than_now,
+    what_an_ended_token_gave_ends_with_it,
     a_star_opens_no_home_group,
     a_refresh_must_be_good_for_the_session_too,
 );
@@ -125,6 +126,18 @@ async fn a_token_from_the_future_is_no_newer_than_now(mode: Mode) {
     let (mut first, message) = a_member_who_spoke(&app, &alice(&["board"]).issued_in(3_600)).await;
     assert_eq!(refresh(&mut first, &alice(&[])).await["type"], "ack");
     is_shut_out(&mut first, "board", &message).await;
+}
+
+async fn what_an_ended_token_gave_ends_with_it(mode: Mode) {
+    let app = start(mode).await;
+    let mut stays = open(&app, "s1", &alice(&["team"]).issued_in(-10)).await;
+    let mut short = open(&app, "s1", &alice(&["team", "vault"]).ends_in(4)).await;
+    assert_eq!(join(&mut stays, "team").await["type"], "ack");
+    assert_eq!(join(&mut stays, "vault").await["type"], "ack", "the newest counts for all");
+    assert_eq!(short.closing().await["code"], 4500);
+    left(&mut stays, "vault", "s1").await;
+    assert_eq!(join(&mut stays, "vault").await["code"], "not_allowed");
+    assert_eq!(stays.ask("h", json!({"type": "history.get", "group": "team"})).await["type"], "history");
 }
 
 async fn a_star_opens_no_home_group(mode: Mode) {

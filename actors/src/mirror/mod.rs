@@ -25,7 +25,6 @@ use crate::ids::{GroupName, SessionId};
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};
 use crate::relay;
-use crate::rights::Shown;
 use crate::store::{ChangedRow, StoreResult, Stores};
 
 /// Groups that are written in one round trip: a few milliseconds of the server's time.
@@ -275,7 +274,7 @@ impl Desk {
     async fn restore_rights(&self, session: &SessionId) -> StoreResult<()> {
         for socket in self.roster.sockets(session) {
             if let Some(shown) = socket.access.rights() {
-                let again = Shown { issued: shown.issued.again(), ..shown.clone() };
+                let again = shown.again();
                 self.stores.sessions.grant(session, &again).await?;
             }
             if socket.access.owns() {

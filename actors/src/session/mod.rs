@@ -99,10 +99,15 @@ impl Session {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         // The news of a closed socket is lost if the session fails just then.
         self.sockets.retain(|_, socket| !socket.attached.handle.is_gone());
-        for socket in self.sockets.values() {
-            if socket.attached.access.expires_in() == Some(Duration::ZERO) {
-                socket.attached.handle.close(CloseCode::BadToken);
+        let mut ended = false;
+        for Socket { attached, .. } in self.sockets.values() {
+            if attached.access.expires_in() == Some(Duration::ZERO) {
+                ended |= attached.handle.closing().is_none();
+                attached.handle.close(CloseCode::BadToken);
             }
+        }
+        if ended {
+            self.ask_those_who_stay(ctx);
         }
         if !self.sockets.is_empty() && self.renewed_at.elapsed() >= RENEW_RECORD {
             self.renewed_at = Instant::now();
@@ -115,6 +120,25 @@ impl Session {
         } else if self.idle_since.elapsed() >= Duration::from_secs(self.services.options.idle_seconds) {
             ctx.stop();
         }
+    }
+
+    /// What was the newest may have ended: what those who stay have shown counts again.
+    fn ask_those_who_stay(&self, ctx: &mut Context<Self>) {
+        let stays = |socket: &&Socket| socket.attached.access.expires_in() != Some(Duration::ZERO);
+        let staying = self.sockets.values().filter(stays).map(|socket| socket.attached.access.clone());
+        let staying: Vec<_> = staying.collect();
+        let (services, session) = (self.services.clone(), self.id.clone());
+        let asked = async move {
+            // The store's clock may be a little behind.
+            tokio::time::sleep(2 * TICK).await;
+            for access in staying {
+                let Some(shown) = access.rights() else { continue };
+                if let Err(error) = hold_to(&services, &session, access.user(), &shown.again()).await {
+                    log::debug!("rights not asked after the end of a token session={session} error={error}");
+                }
+            }
+        };
+        ctx.spawn(asked.into_actor(self));
     }
 
     fn carry_out_next(&mut self, id: SocketId, ctx: &mut Context<Self>) {

@@ -576,7 +576,11 @@ pub(super) async fn the_newest_rights_of_a_session_count(stores: Stores) {
     let rights = |name: &str| Rights::to(&[name.to_owned()]);
     let now = unix_ms() / 1_000;
     let grant = async |name: &str, issued: Issued| {
-        let record = stores.sessions.grant(&session, &Shown { rights: rights(name), issued }).await.expect("granted");
+        let record = stores
+            .sessions
+            .grant(&session, &Shown { rights: rights(name), issued, until: None })
+            .await
+            .expect("granted");
         assert_eq!(stores.sessions.load(&session).await.expect("loaded"), record);
         record.rights.expect("rights")
     };
@@ -590,9 +594,15 @@ pub(super) async fn the_newest_rights_of_a_session_count(stores: Stores) {
     assert_eq!(grant("f", Issued::At(now - 1)).await, rights("e"));
     stores.sessions.add_group(&session, &group("g")).await.expect("added");
     stores.sessions.claim(&session, &UserId::from("u")).await.expect("claimed");
-    let record = stores.sessions.grant(&session, &Shown { rights: rights("x"), issued: Issued::At(1) }).await;
+    let record =
+        stores.sessions.grant(&session, &Shown { rights: rights("x"), issued: Issued::At(1), until: None }).await;
     let record = record.expect("granted");
     assert_eq!((record.owner, record.groups), (Some(UserId::from("u")), vec![group("g")]));
+    // What has ended counts no more, and gives way to what is older.
+    let ended = Shown { rights: rights("y"), issued: Issued::Now(0), until: Some(now) };
+    assert_eq!(stores.sessions.grant(&session, &ended).await.expect("granted").rights, None);
+    assert_eq!(stores.sessions.load(&session).await.expect("loaded").rights, None);
+    assert_eq!(grant("older", Issued::Again(now - 90)).await, rights("older"));
 }
 
 fn answer(text: &str) -> CachedAnswer {

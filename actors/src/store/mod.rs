@@ -225,7 +225,7 @@ pub struct SessionRecord {
     pub owner: Option<UserId>,
     /// The groups it joined, its home group not among them, in the order of joining.
     pub groups: Vec<GroupName>,
-    /// What it may join, where users are known: the newest that was shown.
+    /// What it may join, where users are known: the newest that was shown, while that is good.
     pub rights: Option<Rights>,
 }
 
@@ -236,7 +236,8 @@ pub trait SessionRecords: Send + Sync {
     async fn claim(&self, session: &SessionId, user: &UserId) -> StoreResult<UserId>;
     /// The record (empty if there is none), its life renewed.
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord>;
-    /// Notes what a user may join if it is newer than what is known, atomically; returns the record as it is then.
+    /// Notes what a user may join if it is newer than what is known, or that is no longer good, atomically; returns the record
+    /// as it is then.
     async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord>;
     /// Adds a group.
     async fn add_group(&self, session: &SessionId, group: &GroupName) -> StoreResult<()>;

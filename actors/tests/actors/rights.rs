@@ -15,7 +15,7 @@ use crate::support::*;
 
 fn shown(groups: &[&str]) -> Shown {
     let patterns: Vec<String> = groups.iter().map(|&pattern| pattern.to_owned()).collect();
-    Shown { rights: Rights::to(&patterns), issued: Issued::Now(0) }
+    Shown { rights: Rights::to(&patterns), issued: Issued::Now(0), until: None }
 }
 
 fn holding(groups: &[&str]) -> Guest {

@@ -7,6 +7,18 @@ use crate::protocol::unix_ms;
 use crate::rights::Shown;
 use crate::store::{SessionRecord, SessionRecords, StoreResult};
 
+impl Session {
+    /// Whether what its rights were shown by has not ended.
+    fn is_good(&self) -> bool {
+        self.until.is_none_or(|until| until > unix_ms() / 1_000)
+    }
+
+    fn seen(&self) -> SessionRecord {
+        let rights = self.record.rights.clone().filter(|_| self.is_good());
+        SessionRecord { rights, ..self.record.clone() }
+    }
+}
+
 impl MemoryStore {
     /// Changes a record, which is made if there is none, and renews its life.
     fn change<T>(&self, session: &SessionId, change: impl FnOnce(&mut Session) -> T) -> T {
@@ -32,16 +44,17 @@ impl SessionRecords for MemoryStore {
     }
 
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord> {
-        Ok(self.change(session, |known| known.record.clone()))
+        Ok(self.change(session, |known| known.seen()))
     }
 
     async fn grant(&self, session: &SessionId, shown: &Shown) -> StoreResult<SessionRecord> {
         Ok(self.change(session, |known| {
-            if let Some(since) = shown.issued.beside(known.granted, unix_ms() / 1_000) {
-                known.granted = Some(since);
+            let beside = known.granted.filter(|_| known.is_good());
+            if let Some(since) = shown.issued.beside(beside, unix_ms() / 1_000) {
+                (known.granted, known.until) = (Some(since), shown.until);
                 known.record.rights = Some(shown.rights.clone());
             }
-            known.record.clone()
+            known.seen()
         }))
     }
 

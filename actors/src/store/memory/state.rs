@@ -38,11 +38,13 @@ pub(super) struct Group {
     events: VecDeque<(Instant, ByteString)>,
 }
 
-/// A session's record, and since when its rights count, in Unix seconds.
+/// A session's record, and since when its rights count; in Unix seconds.
 #[derive(Default, PartialEq)]
 pub(super) struct Session {
     pub(super) record: SessionRecord,
     pub(super) granted: Option<u64>,
+    /// Until when they are good.
+    pub(super) until: Option<u64>,
 }
 
 /// What is remembered of a once-only id.

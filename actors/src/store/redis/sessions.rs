@@ -8,11 +8,12 @@ use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
 use crate::ids::{GroupName, SessionId, UserId};
+use crate::protocol::unix_ms;
 use crate::rights::{Issued, Shown};
 use crate::store::{RECORD_SECONDS, SessionRecord, SessionRecords, StoreResult};
 
 /// Session records, one hash each: `owner`, a field `g:{group}` with its place in the order of joining, and what may be
-/// joined, `rights`, with since when, `granted`. Whatever renews a home group renews its session's record (`scripts/log.lua`).
+/// joined, `rights`, with since when, `granted`, and `until` when. Whatever renews a home group renews its session's record (`scripts/log.lua`).
 pub struct RedisSessions {
     database: Database,
     keys: Keys,
@@ -50,10 +51,13 @@ fn read(fields: &HashMap<String, String>) -> SessionRecord {
         .filter_map(|(field, place)| Some((place.parse().ok()?, GroupName::parse(field.strip_prefix("g:")?).ok()?)))
         .collect();
     groups.sort();
+    let rights = fields.get("rights").and_then(|rights| serde_json::from_str(rights).ok());
+    let until = fields.get("until").and_then(|until| until.parse::<u64>().ok());
+    let is_good = until.is_none_or(|until| until > unix_ms() / 1_000);
     SessionRecord {
         owner: fields.get("owner").map(|owner| UserId::from(owner.as_str())),
         groups: groups.into_iter().map(|(_, group)| group).collect(),
-        rights: fields.get("rights").and_then(|rights| serde_json::from_str(rights).ok()),
+        rights: rights.filter(|_| is_good),
     }
 }
 
@@ -84,7 +88,11 @@ impl SessionRecords for RedisSessions {
         };
         let rights = serde_json::to_string(&shown.rights).map_err(|error| wrong(&error.to_string()))?;
         let mut call = self.grant.key(self.keys.session(session));
-        call.arg(rights).arg(how).arg(at).arg(self.life);
+        call.arg(rights)
+            .arg(how)
+            .arg(at)
+            .arg(self.life)
+            .arg(shown.until.map(|until| until.to_string()).unwrap_or_default());
         let fields: HashMap<String, String> = self.database.script(&call).await?;
         Ok(read(&fields))
     }
