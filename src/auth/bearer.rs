@@ -109,6 +109,11 @@ impl KeyHolder {
         self.models.as_ref().is_none_or(|models| models.iter().any(|pattern| pattern.matches(model)))
     }
 
+    /// Within which its once-only keys are told apart from others': by its digest, as an operator's are called by what they are.
+    pub fn once_scope(&self) -> &str {
+        if self.digest.is_empty() { &self.name } else { &self.digest }
+    }
+
     /// As the limits know it.
     pub fn application(&self) -> Application {
         Application {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId};
-use sophie_actors::limiter::{Admit, Application, Caller, Permit, Refund, Settle};
+use sophie_actors::limiter::{Admit, Caller, Permit, Refund, Settle};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
@@ -90,10 +90,11 @@ pub async fn by_application(
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
     // Nothing of a stranger's body is read.
-    let application = application(&request, &state)?;
+    let holder = holder(&request, &state)?;
+    let application = holder.application();
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     let speech = Speech::read(&json::receive(payload, state.most_bytes).await?, &state.services)?;
-    let once = idempotency_key(&request, &application.name)?;
+    let once = idempotency_key(&request, holder.once_scope())?;
     let slot = match speech.text.is_some() && speech.assistant {
         true => Some(state.services.slots.take(None).await?),
         false => None,
@@ -113,8 +114,8 @@ pub async fn by_application(
 }
 
 /// The application whose key was shown.
-fn application(request: &HttpRequest, state: &State) -> Result<Application, ApiError> {
-    state.application(request).map(KeyHolder::application).map_err(|outsider| match outsider {
+fn holder<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, ApiError> {
+    state.application(request).map_err(|outsider| match outsider {
         Outsider::NoKey => {
             ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys")
         }

@@ -268,3 +268,19 @@ async fn a_keys_models_hold_for_every_model_that_a_body_names() {
     allowed["fallbacks"] = json!(["o3-pro"]);
     assert_eq!(ask(&app, "key-of-the-lab", &allowed).await.status, 200, "who may ask all");
 }
+
+#[tokio::test]
+async fn a_once_only_key_is_the_keys_that_sent_it_whatever_it_is_called() {
+    // An application that is called as operators are in such places.
+    let app = TestApp::start(Mode::Memory, &[("SOPHIE__AUTH__API_KEYS", "operator:key-of-it")]).await;
+    let say = async |path: &str, token: &str| {
+        let request = app.request("POST", path).bearer_auth(token).header("idempotency-key", "once");
+        let reply = Reply::to(request.json(&json!({"text": "Hello.", "author": "a", "role": "operator"}))).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()["seq"].as_u64().expect("a place")
+    };
+    let first = say("/api/groups/g/messages", "key-of-it").await;
+    let other = say("/admin/api/groups/g/messages", crate::support::ADMIN_TOKEN).await;
+    assert_ne!(first, other);
+    assert_eq!(say("/api/groups/g/messages", "key-of-it").await, first);
+}

@@ -6,7 +6,8 @@ import OpenAI from "openai";
 const [check, options] = [process.argv[2], JSON.parse(process.argv[3])];
 const { baseURL, apiKey, model, text } = options;
 const client = new OpenAI({ baseURL, apiKey });
-const question = { model, messages: [{ role: "user", content: text }] };
+// A temperature of 0 fixes the answer: only such ones are kept.
+const question = { model, messages: [{ role: "user", content: text }], temperature: 0 };
 
 async function streamed(more = {}) {
   const chunks = [];

@@ -19,7 +19,8 @@ def weather(city: str) -> str:
 
 @pytest.fixture
 def model(gateway):
-    return ChatOpenAI(base_url=gateway.base_url, api_key=gateway.key, model=gateway.model, max_retries=0)
+    """Its temperature fixes the answers: only such ones are kept."""
+    return ChatOpenAI(base_url=gateway.base_url, api_key=gateway.key, model=gateway.model, max_retries=0, temperature=0)
 
 
 def question():
@@ -31,6 +32,14 @@ def test_it_is_asked_and_answers(gateway, model):
     reply = model.invoke(question())
     assert (reply.content, reply.usage_metadata["total_tokens"]) == ("Well.", 12)
     assert reply.response_metadata["finish_reason"] == "stop"
+
+
+def test_a_retry_gets_another_answer(gateway, model):
+    gateway.push(answer("Not a number."), answer("7"))
+    drawn = ChatOpenAI(base_url=gateway.base_url, api_key=gateway.key, model=gateway.model, max_retries=0, temperature=0.7)
+    chain = (drawn | (lambda reply: int(reply.content))).with_retry(stop_after_attempt=2, wait_exponential_jitter=False)
+    assert chain.invoke(question()) == 7
+    assert len(gateway.calls) == 2
 
 
 def test_it_streams(gateway, model):

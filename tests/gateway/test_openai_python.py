@@ -1,11 +1,14 @@
 """The official Python SDK, with nothing but `base_url` changed."""
 
 import asyncio
+import json
 import secrets
 
+import httpx
 import openai
 import pytest
-from ai_backend import answer, chunk, refusal, respond, stream, whole
+from ai_backend import Backend, answer, chunk, refusal, respond, stream, whole
+from broker import running
 from pydantic import BaseModel
 
 TOOL = {
@@ -24,7 +27,9 @@ def messages(text=None):
 
 
 def ask(gateway, text=None, client_options={}, **options):
-    return client(gateway, **client_options).chat.completions.create(**({"model": gateway.model, "messages": messages(text)} | options))
+    """With a temperature of 0, which fixes the answer: only such ones are kept."""
+    fixed = {"model": gateway.model, "messages": messages(text), "temperature": 0}
+    return client(gateway, **client_options).chat.completions.create(**(fixed | options))
 
 
 def test_a_whole_answer(gateway):
@@ -53,13 +58,52 @@ def test_a_stream_word_by_word_and_from_the_cache(gateway):
 def test_headers_tell_of_cache_and_limits(gateway):
     gateway.push(answer("Kept."))
     create = client(gateway).chat.completions.with_raw_response.create
-    question = {"model": gateway.model, "messages": messages()}
+    question = {"model": gateway.model, "messages": messages(), "temperature": 0}
     first, fresh = create(**question), create(**question, extra_headers={"Cache-Control": "no-cache, no-store"})
     assert (first.headers["x-sophie-cache"], fresh.headers["x-sophie-cache"]) == ("miss", "bypass")
     assert int(first.headers["x-ratelimit-remaining-requests"]) < int(first.headers["x-ratelimit-limit-requests"])
     assert int(first.headers["x-ratelimit-remaining-tokens"]) > 0
     assert first.headers["x-request-id"] == first.request_id
     assert first.parse().choices[0].message.content == "Kept."
+
+
+def test_what_is_drawn_by_lot_is_asked_for_each_time(gateway):
+    create = client(gateway).chat.completions.with_raw_response.create
+    question = {"model": gateway.model, "messages": messages(), "temperature": 0.7}
+    assert [create(**question).headers["x-sophie-cache"] for _ in range(3)] == ["bypass"] * 3
+    assert len(gateway.calls) == 3
+
+
+def test_a_schema_reaches_the_backend_in_its_order(gateway):
+    properties = {"reasoning": {"type": "string"}, "answer": {"type": "string"}, "Z": {}, "a": {"const": 2**70}}
+    schema = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    tool = TOOL | {"function": TOOL["function"] | {"parameters": schema}}
+    ask(gateway, tools=[tool], response_format={"type": "json_schema", "json_schema": {"name": "s", "schema": schema}})
+    sent = gateway.calls[0]
+    for there in (sent["tools"][0]["function"]["parameters"], sent["response_format"]["json_schema"]["schema"]):
+        assert json.dumps(there) == json.dumps(schema)
+
+
+def test_a_model_that_thinks_for_long_is_waited_for(gateway):
+    gateway.push(stream(chunk({"content": "At last."}, "stop"), pause=9))
+    # Nobody hears anything of the model for longer than this client waits; of the gateway it does.
+    patient = {"timeout": httpx.Timeout(30, read=7), "max_retries": 0}
+    chunks = list(ask(gateway, stream=True, client_options=patient))
+    assert "".join(it.choices[0].delta.content or "" for it in chunks) == "At last."
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_failing_backend_is_not_asked_by_both_anew(streams, tmp_path):
+    backend = Backend()
+    settings = {"SOPHIE__AI__BACKEND": "openai", "OPENAI_BASE_URL": backend.url, "SOPHIE__AI__RETRIES": "2"}
+    with running("memory", tmp_path, **settings) as broker:
+        backend.push(*[refusal(503, "server_error", None) for _ in range(9)])
+        with pytest.raises(openai.InternalServerError) as caught:
+            options = {"model": "m", "messages": messages(), "stream": streams}
+            openai.OpenAI(base_url=f"{broker.url}/v1", api_key="none").chat.completions.create(**options)
+        assert caught.value.response.headers["x-should-retry"] == "false"
+    assert len(backend.calls) == 3
+    backend.close()
 
 
 @pytest.mark.parametrize("streams", [False, True])
@@ -75,7 +119,7 @@ def test_tool_calls(gateway, streams):
     text = secrets.token_hex(8)
     options = {"tools": [TOOL], "tool_choice": "auto"}
     if streams:
-        with client(gateway).chat.completions.stream(model=gateway.model, messages=messages(text), **options) as events:
+        with client(gateway).chat.completions.stream(model=gateway.model, messages=messages(text), temperature=0, **options) as events:
             final = events.get_final_completion()
         assert final.choices[0].message.tool_calls[0].function.arguments == '{"city": "Rome"}'
     # Whole, fresh or from what was streamed.
