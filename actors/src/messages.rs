@@ -10,7 +10,7 @@ use crate::access::Access;
 use crate::exit::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::outbox::SocketHandle;
-use crate::protocol::{Close, CloseCode, CommandBody, Refusal};
+use crate::protocol::{Close, CloseCode, CommandBody, LogHead, Refusal};
 use crate::registry::GroupRegistry;
 use crate::session::{Promise, Session};
 use crate::store::{AnswerRecord, AnswerStart, LogState, StoredEvent};
@@ -66,8 +66,8 @@ pub struct Attach {
     pub socket: Attached,
     /// The last `seq` that the client saw, and its epoch.
     pub resume: Option<(u64, Epoch)>,
-    /// Where the home group's log begins, if that could be read.
-    pub first: Option<u64>,
+    /// Where the home group's log stands, if that could be read.
+    pub state: Option<LogState>,
 }
 
 /// A socket that is to be brought up to date from the log.
@@ -168,6 +168,28 @@ pub struct Reached {
     pub group: GroupName,
     /// Its last known `seq`.
     pub seq: u64,
+}
+
+/// This node's log of this epoch is known to reach `seq`, as it was heard.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct LoggedHere {
+    /// The group.
+    pub group: GroupName,
+    /// Which log.
+    pub epoch: Epoch,
+    /// Its last known `seq`.
+    pub seq: u64,
+}
+
+/// Where a log stands that was asked whether it is the one that was delivered.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Confirmed {
+    /// The group.
+    pub group: GroupName,
+    /// Where it stands; `None` if it could not be asked.
+    pub state: Option<LogState>,
 }
 
 /// What a gap turned out to hold.
@@ -355,6 +377,8 @@ pub struct Commanded {
 pub enum Gap {
     /// The events of the log after this `seq`.
     Log(u64),
+    /// Whether the log is still the one that was delivered up to here.
+    Life(LogHead),
     /// Some of an answer.
     Answer(AnswerId),
 }

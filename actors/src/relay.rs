@@ -78,6 +78,13 @@ impl Handler<FillGap> for Relay {
                     };
                     _ = reply_to.send(Filled { group, page }).timeout(PATIENCE).await;
                 }
+                Gap::Life(head) => {
+                    let state = stores.logs.confirm(&group, &head).await;
+                    if let Err(error) = &state {
+                        log::debug!("log not confirmed group={group} error={error}");
+                    }
+                    _ = reply_to.send(Confirmed { group, state: state.ok() }).timeout(PATIENCE).await;
+                }
                 Gap::Answer(answer) => {
                     let record = stores.answers.find(&answer).await.unwrap_or_else(|error| {
                         log::debug!("answer not read answer={answer} error={error}");
@@ -120,7 +127,7 @@ impl Handler<Listen> for Relay {
 async fn pass_on(services: &Arc<Services>, orders: &Arc<OrderDesk>, heard: Heard) {
     match heard {
         Heard::Logged { group, epoch, event } => tell(services, Deliver { group, epoch, event }).await,
-        Heard::LoggedHere { group, seq } => tell(services, Reached { group, seq }).await,
+        Heard::LoggedHere { group, epoch, seq } => tell(services, LoggedHere { group, epoch, seq }).await,
         Heard::Resumed => {
             orders.look_soon();
             look_again(services.clone());

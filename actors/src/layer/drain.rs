@@ -13,7 +13,7 @@ use super::codec::now_seconds;
 use super::hosts::Backoff;
 use super::intake::Intake;
 use crate::dependencies::Dependency;
-use crate::store::redis::Source;
+use crate::store::redis::{Connected, Source};
 
 /// How long Redis waits for a message, in seconds.
 const WAIT: u64 = 5;
@@ -43,14 +43,20 @@ pub(super) async fn drain(
     loop {
         let connected = source.connect(PING).await;
         let why = connected.as_ref().err().cloned();
-        if let Ok(mut connection) = connected {
+        if let Ok(Connected { mut connection, mut seen, .. }) = connected {
             if intake.codec.encrypts() && !told {
                 told = warn_of_skew(&mut connection).await;
             }
             host.found(QUEUE);
             loop {
                 let Ok(place) = out.reserve().await else { return };
-                match timeout(LOST, pop(&mut connection, &key)).await {
+                let popping = timeout(LOST, pop(&mut connection, &key));
+                let popped = tokio::select! {
+                    popped = popping => popped,
+                    // Nothing more comes to a server that another one has replaced.
+                    () = seen.moved() => break,
+                };
+                match popped {
                     Ok(Ok(popped)) => {
                         backoff = Backoff::new();
                         let read = |(member, score): (Vec<u8>, String)| intake.stored(&member, score);

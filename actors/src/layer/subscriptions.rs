@@ -91,7 +91,7 @@ pub(super) async fn subscribe(
 ) {
     let mut backoff = Backoff::new();
     loop {
-        if let Ok(connection) = source.pubsub().await {
+        if let Ok((connection, mut seen)) = source.pubsub().await {
             let (mut sink, mut stream) = connection.split();
             if begin(&mut sink, &wanted, &intake).await {
                 backoff = Backoff::new();
@@ -110,6 +110,7 @@ pub(super) async fn subscribe(
                             // Whoever asked may have gone; the wish is fulfilled all the same.
                             let _ = done.send(());
                         }
+                        () = seen.moved() => break,
                         () = tokio::time::sleep(LOOK) => {
                             if !in_time(sink.ping()).await {
                                 break;

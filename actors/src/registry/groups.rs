@@ -71,7 +71,9 @@ impl Group {
 
     /// How soon the relay is to be asked for a gap, if it is not being asked already.
     pub(super) fn wants_filling(&mut self) -> Option<Duration> {
-        self.sequence.gap()?;
+        if !self.sequence.has_questions() {
+            return None;
+        }
         let delay = match self.filling {
             Filling::Asked => return None,
             Filling::No => GAP_PATIENCE,
@@ -124,6 +126,36 @@ impl Handler<Reached> for GroupRegistry {
             state.sequence.reached(seq);
             self.deliver(&group, Default::default(), ctx);
         }
+    }
+}
+
+impl Handler<LoggedHere> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, LoggedHere { group, epoch, seq }: LoggedHere, ctx: &mut Context<Self>) {
+        if let Some(state) = self.groups.get_mut(&group) {
+            state.sequence.reached_in(&epoch, seq);
+            self.deliver(&group, Default::default(), ctx);
+        }
+    }
+}
+
+impl Handler<Confirmed> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Confirmed { group, state }: Confirmed, ctx: &mut Context<Self>) {
+        let Some(known) = self.groups.get_mut(&group) else { return };
+        let due = match state {
+            Some(state) => {
+                known.filling_ended();
+                known.sequence.confirmed(&state)
+            }
+            None => {
+                known.filling_failed();
+                Default::default()
+            }
+        };
+        self.deliver(&group, due, ctx);
     }
 }
 

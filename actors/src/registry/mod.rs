@@ -32,6 +32,7 @@ use crate::store::LogState;
 use drain::Draining;
 use groups::Group;
 use restarts::Restarts;
+use sequence::Question;
 
 /// Messages that may wait for the registry. Its handlers do not wait, so this only has to outlast a burst.
 const MAILBOX: usize = 65_536;
@@ -160,10 +161,15 @@ impl GroupRegistry {
     fn ask_for_gap(&mut self, name: GroupName, ctx: &mut Context<Self>) {
         let Some(group) = self.groups.get_mut(&name) else { return };
         match group.sequence.ask() {
-            Some(after) => {
-                self.metrics.gaps.inc();
-                if self.relay.try_send(FillGap { group: name, gap: Gap::Log(after), reply_to: ctx.address() }).is_err()
-                {
+            Some(question) => {
+                let gap = match question {
+                    Question::After(after) => {
+                        self.metrics.gaps.inc();
+                        Gap::Log(after)
+                    }
+                    Question::Is(head) => Gap::Life(head),
+                };
+                if self.relay.try_send(FillGap { group: name, gap, reply_to: ctx.address() }).is_err() {
                     // Asked again when the next event shows the same gap, or by the sweep.
                     group.filling_failed();
                 }
@@ -232,13 +238,22 @@ impl Handler<Open> for GroupRegistry {
 impl Handler<Attach> for GroupRegistry {
     type Result = Option<Replay>;
 
-    fn handle(&mut self, attach: Attach, _: &mut Context<Self>) -> Option<Replay> {
-        let Attach { session, socket, resume, first } = attach;
+    fn handle(&mut self, attach: Attach, ctx: &mut Context<Self>) -> Option<Replay> {
+        let Attach { session, socket, resume, state } = attach;
         if self.draining.is_some() {
             socket.handle.close(CloseCode::Draining);
             return None;
         }
         let home = session.home();
+        // The client's word counts for the log as it is, not as it was when this node last heard of it.
+        let first = state.as_ref().map(|state| state.first);
+        if let Some(state) = state
+            && let Some(known) = self.groups.get_mut(&home)
+            && known.sequence.at().is_some()
+        {
+            let due = known.sequence.opened(&state);
+            self.deliver(&home, due, ctx);
+        }
         let groups = self.roster.groups_of(&session);
         let Some((epoch, seq)) = self.groups.get(&home).and_then(|group| group.sequence.at()) else {
             // The session has not entered its home group: it is being rebuilt.

@@ -3,22 +3,34 @@
 use std::collections::BTreeMap;
 
 use crate::ids::Epoch;
+use crate::protocol::LogHead;
 use crate::store::{LogState, StoredEvent};
 
 /// Events that may wait for a gap to be filled; what is beyond is read from the log like the gap itself.
 const MAX_STASHED: usize = 1_500;
 
 /// Where one group's delivery stands on this node.
+///
+/// Only the log itself says that another life of it has begun ([`Self::opened`], [`Self::confirmed`]): what others tell of
+/// another epoch, and a log that stands behind what was delivered, are a doubt, and the log is asked.
 #[derive(Debug, Default)]
 pub struct Sequence {
     /// The log's life and the last `seq` delivered; `None` until the log's state is known.
     at: Option<(Epoch, u64)>,
     /// Came too early.
     stash: BTreeMap<u64, StoredEvent>,
+    /// The epoch of what is stashed.
+    stashed: Option<Epoch>,
     /// The log is known to reach this far.
     reached: u64,
     /// It was known to reach this far when it was last asked for a gap.
     asked: u64,
+    /// Reasons there were to doubt that the log is the one that was delivered, and how many there were when the log was last
+    /// asked.
+    doubts: u64,
+    doubts_asked: u64,
+    /// The log has been asked about all doubts before this one.
+    doubts_settled: u64,
 }
 
 /// What is to be done now.
@@ -30,22 +42,50 @@ pub struct Due {
     pub events: Vec<StoredEvent>,
 }
 
+/// What the log is to be asked.
+#[derive(Debug, PartialEq)]
+pub enum Question {
+    /// The events after this `seq`.
+    After(u64),
+    /// Whether it is the one that was delivered up to here.
+    Is(LogHead),
+}
+
 impl Sequence {
     /// Epoch and last delivered `seq`, once known.
     pub fn at(&self) -> Option<(&Epoch, u64)> {
         self.at.as_ref().map(|(epoch, seq)| (epoch, *seq))
     }
 
+    /// Whether there is something to ask the log.
+    pub fn has_questions(&self) -> bool {
+        self.gap().is_some() || self.is_doubted()
+    }
+
+    /// What the log is to be asked now.
+    pub fn ask(&mut self) -> Option<Question> {
+        if self.is_doubted()
+            && let Some((epoch, seq)) = &self.at
+        {
+            self.doubts_asked = self.doubts;
+            return Some(Question::Is(LogHead { epoch: epoch.clone(), seq: *seq }));
+        }
+        self.asked = self.reached;
+        self.gap().map(Question::After)
+    }
+
     /// The `seq` after which events are missing, if some are.
-    pub fn gap(&self) -> Option<u64> {
+    fn gap(&self) -> Option<u64> {
         let (_, seq) = self.at.as_ref()?;
         (self.reached > *seq).then_some(*seq)
     }
 
-    /// The `seq` after which the log is to be read now, if events are missing.
-    pub fn ask(&mut self) -> Option<u64> {
-        self.asked = self.reached;
-        self.gap()
+    fn is_doubted(&self) -> bool {
+        self.at.is_some() && self.doubts > self.doubts_settled
+    }
+
+    fn doubt(&mut self) {
+        self.doubts += 1;
     }
 
     /// The log stands there now.
@@ -53,31 +93,57 @@ impl Sequence {
         match &self.at {
             None => {
                 self.at = Some((state.head.epoch.clone(), state.head.seq));
+                if self.stashed.as_ref().is_some_and(|epoch| *epoch != state.head.epoch) {
+                    self.stash.clear();
+                    self.reached = state.head.seq;
+                    // Of the life before, or of one that has begun since.
+                    self.doubt();
+                }
                 self.stash = self.stash.split_off(&(state.head.seq + 1));
                 self.reached = self.reached.max(state.head.seq);
                 Due { reset: None, events: self.take_ready() }
             }
-            Some((epoch, _)) if *epoch == state.head.epoch => {
+            Some((epoch, seq)) if *epoch == state.head.epoch => {
+                // It went back, or it was asked before the last of it came.
+                if state.head.seq < *seq {
+                    self.doubt();
+                }
                 self.reached(state.head.seq);
                 Due::default()
             }
-            Some(_) => {
-                self.restart(state.head.epoch.clone(), state.head.seq);
-                Due { reset: Some((state.head.epoch.clone(), state.head.seq)), events: Vec::new() }
-            }
+            Some(_) => self.restart(state),
         }
+    }
+
+    /// The log was asked whether it is the one that was delivered ([`Question::Is`]); it stands there now.
+    pub fn confirmed(&mut self, state: &LogState) -> Due {
+        self.doubts_settled = self.doubts_asked;
+        let Some((epoch, seq)) = &mut self.at else { return self.opened(state) };
+        if *epoch != state.head.epoch {
+            return self.restart(state);
+        }
+        // What is no longer kept cannot be delivered.
+        *seq = (*seq).max(state.first.saturating_sub(1));
+        self.reached = self.reached.max(state.head.seq);
+        let seq = *seq;
+        self.stash = self.stash.split_off(&(seq + 1));
+        Due { reset: None, events: self.take_ready() }
     }
 
     /// An event of the log is here.
     pub fn arrived(&mut self, epoch: &Epoch, event: StoredEvent) -> Due {
-        let mut reset = None;
         match &self.at {
             Some((known, _)) if known != epoch => {
-                let before = event.seq.saturating_sub(1);
-                self.restart(epoch.clone(), before);
-                reset = Some((epoch.clone(), before));
+                // Which of the two is over, the log knows; there it can be read.
+                self.doubt();
+                return Due::default();
             }
             Some((_, seq)) if event.seq <= *seq => return Due::default(),
+            None if self.stashed.as_ref() != Some(epoch) => {
+                self.stash.clear();
+                self.reached = 0;
+                self.stashed = Some(epoch.clone());
+            }
             _ => {}
         }
         self.reached = self.reached.max(event.seq);
@@ -85,7 +151,7 @@ impl Sequence {
         if self.stash.len() > MAX_STASHED {
             self.stash.pop_last();
         }
-        Due { reset, events: self.take_ready() }
+        Due { reset: None, events: self.take_ready() }
     }
 
     /// The log reaches this far, as somebody else saw.
@@ -93,37 +159,51 @@ impl Sequence {
         self.reached = self.reached.max(seq);
     }
 
+    /// The log of this epoch reaches this far, as was heard.
+    pub fn reached_in(&mut self, epoch: &Epoch, seq: u64) {
+        match &self.at {
+            Some((known, _)) if known != epoch => self.doubt(),
+            _ => self.reached(seq),
+        }
+    }
+
     /// What was read after a gap. What the log no longer holds cannot be delivered: it is passed over.
     pub fn filled(&mut self, epoch: &Epoch, events: Vec<StoredEvent>) -> Due {
         let Some((known, seq)) = &mut self.at else { return Due::default() };
-        if known == epoch {
-            match events.first() {
-                Some(first) => *seq = (*seq).max(first.seq.saturating_sub(1)),
-                None => match self.stash.keys().next() {
-                    // Nothing is kept after the gap's beginning but what waits here.
-                    Some(next) => *seq = (*seq).max(next - 1),
-                    // Who said that the log reaches further spoke of what is gone, or of another life of it. To pass
-                    // over events that are not written yet would lose them.
-                    None if self.reached == self.asked => self.reached = *seq,
-                    // Said after the log was asked: asked again.
-                    None => {}
-                },
-            }
+        if known != epoch {
+            self.doubt();
+            return Due::default();
+        }
+        match events.first() {
+            Some(first) => *seq = (*seq).max(first.seq.saturating_sub(1)),
+            None => match self.stash.keys().next() {
+                // Nothing is kept after the gap's beginning but what waits here.
+                Some(next) => *seq = (*seq).max(next - 1),
+                // Who said that the log reaches further spoke of what is gone, or of another life of it. To pass
+                // over events that are not written yet would lose them.
+                None if self.reached == self.asked => {
+                    self.reached = *seq;
+                    self.doubt();
+                }
+                // Said after the log was asked: asked again.
+                None => {}
+            },
         }
         let mut due = Due::default();
         for event in events {
-            let next = self.arrived(epoch, event);
-            due.reset = due.reset.or(next.reset);
-            due.events.extend(next.events);
+            due.events.extend(self.arrived(epoch, event).events);
         }
         due.events.extend(self.take_ready());
         due
     }
 
-    fn restart(&mut self, epoch: Epoch, seq: u64) {
-        self.at = Some((epoch, seq));
+    /// Begins with another life of the log, after what was in it before; the rest is read.
+    fn restart(&mut self, state: &LogState) -> Due {
+        let LogState { head, began, .. } = state;
+        self.at = Some((head.epoch.clone(), *began));
         self.stash.clear();
-        self.reached = seq;
+        self.reached = head.seq;
+        Due { reset: Some((head.epoch.clone(), *began)), events: Vec::new() }
     }
 
     fn take_ready(&mut self) -> Vec<StoredEvent> {
@@ -140,14 +220,13 @@ impl Sequence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::LogHead;
 
     fn event(seq: u64) -> StoredEvent {
         StoredEvent { seq, body: format!("{{{seq}}}").into() }
     }
 
     fn state(epoch: &str, seq: u64) -> LogState {
-        LogState { head: LogHead { epoch: Epoch::from(epoch), seq }, first: 1 }
+        LogState { head: LogHead { epoch: Epoch::from(epoch), seq }, first: 1, began: 0 }
     }
 
     fn seqs(due: &Due) -> Vec<u64> {
@@ -195,7 +274,7 @@ mod tests {
         sequence.opened(&state("e", 3));
         // A place in an earlier life of the log.
         sequence.reached(500);
-        assert_eq!(sequence.ask(), Some(3));
+        assert_eq!(sequence.ask(), Some(Question::After(3)));
         sequence.filled(&e, Vec::new());
         assert_eq!(seqs(&sequence.arrived(&e, event(4))), [4]);
         sequence.reached(6);
@@ -206,12 +285,79 @@ mod tests {
     }
 
     #[test]
-    fn a_new_epoch_begins_anew_and_says_so() {
+    fn a_new_epoch_is_asked_for_and_begins_anew_where_the_log_says() {
         let mut sequence = Sequence::default();
         sequence.opened(&state("old", 8));
-        let due = sequence.arrived(&Epoch::from("new"), event(1));
-        assert_eq!(due.reset, Some((Epoch::from("new"), 0)));
-        assert_eq!(seqs(&due), [1]);
+        let new = Epoch::from("new");
+        assert_eq!(sequence.arrived(&new, event(6)), Due::default(), "anybody may say so");
+        let old = LogHead { epoch: Epoch::from("old"), seq: 8 };
+        assert_eq!(sequence.ask(), Some(Question::Is(old)));
+        let due = sequence.confirmed(&LogState { began: 5, ..state("new", 6) });
+        assert_eq!(due.reset, Some((new.clone(), 5)));
+        assert_eq!(sequence.ask(), Some(Question::After(5)));
+        assert_eq!(seqs(&sequence.filled(&new, vec![event(6)])), [6]);
+        assert!(!sequence.has_questions());
         assert_eq!(sequence.opened(&state("newer", 0)).reset, Some((Epoch::from("newer"), 0)));
+    }
+
+    #[test]
+    fn what_is_heard_late_of_an_earlier_life_changes_nothing() {
+        let mut sequence = Sequence::default();
+        sequence.opened(&state("new", 3));
+        sequence.arrived(&Epoch::from("old"), event(9));
+        sequence.reached_in(&Epoch::from("old"), 9);
+        assert!(matches!(sequence.ask(), Some(Question::Is(_))));
+        assert_eq!(sequence.confirmed(&state("new", 3)), Due::default());
+        assert!(!sequence.has_questions());
+        assert_eq!(seqs(&sequence.arrived(&Epoch::from("new"), event(4))), [4]);
+    }
+
+    #[test]
+    fn a_log_that_stands_behind_what_was_delivered_is_doubted() {
+        let e = Epoch::from("e");
+        for behind in [(|it: &mut Sequence| _ = it.opened(&state("e", 7))) as fn(&mut Sequence), |it| {
+            it.reached(9);
+            it.ask();
+            it.filled(&Epoch::from("e"), Vec::new());
+        }] {
+            let mut sequence = Sequence::default();
+            sequence.opened(&state("e", 8));
+            behind(&mut sequence);
+            assert_eq!(sequence.ask(), Some(Question::Is(LogHead { epoch: e.clone(), seq: 8 })));
+            // It was asked before the last of it came.
+            assert_eq!(seqs(&sequence.arrived(&e, event(9))), [9]);
+            assert_eq!(sequence.confirmed(&state("e", 9)), Due::default());
+            assert!(!sequence.has_questions());
+        }
+    }
+
+    #[test]
+    fn a_doubt_that_comes_while_the_log_is_asked_is_asked_again() {
+        let mut sequence = Sequence::default();
+        sequence.opened(&state("e", 8));
+        sequence.arrived(&Epoch::from("f"), event(9));
+        sequence.ask();
+        sequence.arrived(&Epoch::from("g"), event(9));
+        sequence.confirmed(&state("f", 8));
+        assert!(matches!(sequence.ask(), Some(Question::Is(_))));
+    }
+
+    #[test]
+    fn what_expired_while_it_was_doubted_is_passed_over() {
+        let mut sequence = Sequence::default();
+        sequence.opened(&state("e", 3));
+        sequence.arrived(&Epoch::from("f"), event(9));
+        sequence.ask();
+        sequence.confirmed(&LogState { first: 10, ..state("e", 9) });
+        assert!(!sequence.has_questions());
+        assert_eq!(seqs(&sequence.arrived(&Epoch::from("e"), event(10))), [10]);
+    }
+
+    #[test]
+    fn what_came_of_another_life_before_the_log_was_known_is_not_taken_for_it() {
+        let mut sequence = Sequence::default();
+        sequence.arrived(&Epoch::from("old"), event(4));
+        assert_eq!(seqs(&sequence.opened(&state("new", 3))), [0; 0]);
+        assert_eq!(seqs(&sequence.arrived(&Epoch::from("new"), event(4))), [4]);
     }
 }

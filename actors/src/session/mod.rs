@@ -278,15 +278,11 @@ impl Handler<AttachSocket> for Session {
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
         let (services, session) = (self.services.clone(), self.id.clone());
         let attach = async move {
-            let first = match resume {
+            let state = match resume {
                 // Only needed to tell whether what was missed is still there.
-                Some(_) => services
-                    .stores
-                    .logs
-                    .open(&[session.home()])
-                    .await
-                    .ok()
-                    .and_then(|states| Some(states.first()?.first)),
+                Some(_) => {
+                    services.stores.logs.open(&[session.home()]).await.ok().and_then(|states| states.into_iter().next())
+                }
                 None => None,
             };
             let (handle, comes_back) = (socket.handle.clone(), resume.is_some());
@@ -297,7 +293,7 @@ impl Handler<AttachSocket> for Session {
             let access = socket.access.clone();
             match services
                 .registry
-                .send(Attach { session: session.clone(), socket, resume, first })
+                .send(Attach { session: session.clone(), socket, resume, state })
                 .timeout(PATIENCE)
                 .await
             {

@@ -32,6 +32,7 @@ macro_rules! promises {
             the_same_id_sent_at_once_is_logged_once
             an_id_with_another_content_is_a_conflict
             an_id_of_a_deleted_log_is_new
+            a_log_behind_what_was_delivered_begins_a_new_epoch
             an_answer_is_begun_once_for_a_message
             an_answer_ends_once_however_many_try
             an_answer_that_ended_is_not_renewed
@@ -256,6 +257,32 @@ pub(super) async fn an_id_of_a_deleted_log_is_new(stores: Stores) {
         panic!("an acknowledgement means that it is in the log");
     };
     assert_ne!(fresh, epoch);
+}
+
+pub(super) async fn a_log_behind_what_was_delivered_begins_a_new_epoch(stores: Stores) {
+    let (team, other) = (group("team"), group("other"));
+    let sent = Append { once: Some(once("c1", "f")), ..event(&team, "hello") };
+    let Appended::New { epoch, .. } = stores.logs.append(sent.clone()).await.expect("stored") else { panic!("new") };
+    append(&stores, &team, "second").await;
+    let head = |seq| LogHead { epoch: epoch.clone(), seq };
+    for delivered in [1, 2] {
+        let state = stores.logs.confirm(&team, &head(delivered)).await.expect("asked");
+        assert_eq!((state.head, state.first, state.began), (head(2), 1, 0), "nothing is missing");
+    }
+    let state = stores.logs.confirm(&team, &head(3)).await.expect("asked");
+    assert_eq!((state.head.seq, state.first, state.began), (2, 1, 2));
+    assert_ne!(state.head.epoch, epoch);
+    assert_eq!(stores.logs.confirm(&team, &head(3)).await.expect("asked"), state, "one loss is one epoch");
+    assert_eq!(stores.logs.open(std::slice::from_ref(&team)).await.expect("opened"), [state.clone()]);
+    assert_eq!(append(&stores, &team, "third").await, (state.head.epoch, 3));
+    assert_eq!(
+        stores.logs.append(sent).await.expect("asked"),
+        Appended::Again { seq: 1, message: None, owed: false }
+    );
+    let page = stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read");
+    assert_eq!(seqs(&page), [1, 2, 3], "what is there can be read");
+    let made = stores.logs.confirm(&other, &head(3)).await.expect("asked");
+    assert_eq!((made.head.seq, made.began), (0, 0), "one that is gone is another one as it is");
 }
 
 pub(super) fn running(group: &GroupName) -> AnswerRecord {

@@ -86,6 +86,8 @@ pub enum Heard {
     LoggedHere {
         /// The group.
         group: GroupName,
+        /// Which log.
+        epoch: Epoch,
         /// Its place in the log.
         seq: u64,
     },

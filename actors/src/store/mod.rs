@@ -128,6 +128,8 @@ pub struct LogState {
     pub head: LogHead,
     /// The `seq` of the oldest event that is still kept; `head.seq + 1` when none is.
     pub first: u64,
+    /// The `seq` after which the epoch began: what comes after it is new to whoever knows another epoch.
+    pub began: u64,
 }
 
 /// One kept event.
@@ -183,6 +185,9 @@ pub trait Logs: Send + Sync {
     async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>>;
     /// Where the logs stand, in the order of `groups`; makes those that are missing and renews their lease of life.
     async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>>;
+    /// Where a log stands that somebody has delivered up to `head`. If it stands behind that in the same epoch, it has lost
+    /// what is missing, and begins a new epoch here; an event that is logged after that is of the new one.
+    async fn confirm(&self, group: &GroupName, head: &LogHead) -> StoreResult<LogState>;
     /// The events after `after`, oldest first; `more` tells of newer ones.
     async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page>;
     /// The newest events before `before` (the newest of all without one), oldest first; `more` tells of older ones.

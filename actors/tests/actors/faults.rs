@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId, UserId};
 use sophie_actors::limiter::{Bucket, Correction, Limits, Quota, Verdict};
+use sophie_actors::protocol::LogHead;
 use sophie_actors::rights::Shown;
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::*;
@@ -144,6 +145,9 @@ impl Logs for Faulty {
     }
     async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {
         self.faults.on("open", names(groups), self.inner.logs.open(groups)).await
+    }
+    async fn confirm(&self, group: &GroupName, head: &LogHead) -> StoreResult<LogState> {
+        self.faults.on("confirm", group, self.inner.logs.confirm(group, head)).await
     }
     async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page> {
         self.faults.on("read_after", group, self.inner.logs.read_after(group, after, size)).await

@@ -54,7 +54,7 @@ impl Alone {
 
     async fn enter(&self, name: &str, groups: &[&str], seq: u64) {
         let name = session(name);
-        let state = LogState { head: LogHead { epoch: Epoch::from("e"), seq }, first: 1 };
+        let state = LogState { head: LogHead { epoch: Epoch::from("e"), seq }, first: 1, began: 0 };
         let user = sophie_actors::ids::UserId::guest(&name);
         let groups = std::iter::once(name.home()).chain(groups.iter().map(|it| group(it)));
         let groups = groups.map(|group| (group, state.clone())).collect();
@@ -65,7 +65,7 @@ impl Alone {
     async fn attach(&self, name: &str) -> Client {
         let client = Client::new(self.metrics.clone());
         let socket = client.attached(Guest::new(name));
-        let attach = Attach { session: session(name), socket, resume: None, first: None };
+        let attach = Attach { session: session(name), socket, resume: None, state: None };
         self.registry.send(attach).await.expect("attached");
         client
     }

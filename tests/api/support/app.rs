@@ -51,10 +51,15 @@ impl TestApp {
 
     /// [`Self::patient`], one more node on a Redis that several share.
     pub async fn node(redis: &TestServer, name: &str, environment: &[(&str, &str)]) -> Self {
+        Self::node_at(redis.url(0), name, environment).await
+    }
+
+    /// [`Self::node`] on the Redis of a URL.
+    pub async fn node_at(url: String, name: &str, environment: &[(&str, &str)]) -> Self {
         let budgets = Some(Budgets { append: SOON, other: SOON });
         let own = [("SOPHIE__SERVER__DRAIN_SECONDS", "0"), ("SOPHIE__SERVER__NODE", name)];
         let replacements = Replacements { budgets, ..Replacements::default() };
-        Self::launch(Some(redis.url(0)), &[&own[..], environment].concat(), replacements).await
+        Self::launch(Some(url), &[&own[..], environment].concat(), replacements).await
     }
 
     /// [`Self::start`] with parts replaced.

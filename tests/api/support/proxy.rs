@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub struct Proxy {
     /// Where it listens.
     pub port: u16,
     passage: Arc<watch::Sender<Passage>>,
+    target: Arc<AtomicU16>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -36,11 +38,18 @@ impl Proxy {
         let port = listener.local_addr().expect("bound").port();
         let passage = Arc::new(watch::Sender::new(Passage::Late(Duration::ZERO)));
         let watched = passage.subscribe();
+        let target = Arc::new(AtomicU16::new(target));
+        let aimed = target.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(serve(listener, target, watched));
+            runtime.block_on(serve(listener, aimed, watched));
         });
-        Self { port, passage, thread: Some(thread) }
+        Self { port, passage, target, thread: Some(thread) }
+    }
+
+    /// Leads to another port, as a service's address that moves: what is connected stays where it is.
+    pub fn move_to(&self, target: u16) {
+        self.target.store(target, Ordering::Relaxed);
     }
 
     /// From now on.
@@ -56,7 +65,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, target: u16, mut passage: watch::Receiver<Passage>) {
+async fn serve(listener: std::net::TcpListener, target: Arc<AtomicU16>, mut passage: watch::Receiver<Passage>) {
     let port = listener.local_addr().expect("bound").port();
     listener.set_nonblocking(true).expect("set");
     let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
@@ -69,7 +78,7 @@ async fn serve(listener: std::net::TcpListener, target: u16, mut passage: watch:
             (_, Some(open)) => tokio::select! {
                 accepted = open.accept() => {
                     let (client, _) = accepted.expect("a connection");
-                    tokio::spawn(carry(client, target, passage.clone()));
+                    tokio::spawn(carry(client, target.load(Ordering::Relaxed), passage.clone()));
                 }
                 _ = passage.changed() => {}
             },

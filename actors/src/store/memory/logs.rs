@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::state::{Group, Known, MemoryStore};
-use crate::ids::GroupName;
-use crate::protocol;
+use crate::ids::{Epoch, GroupName};
+use crate::protocol::{self, LogHead};
 use crate::store::{
     Append, Appended, GroupIndex, GroupInfo, LogState, Logs, Once, Page, PageSize, StoreResult, StoredEvent,
 };
@@ -26,10 +26,11 @@ impl Logs for MemoryStore {
         let head = state.append(&append.group, event.body, now);
         let owed = state.owe(&append, message.as_ref(), now);
         if let Some(once) = append.once {
+            let log = state.group(&append.group, now).log.clone();
             let known = Known {
                 fingerprint: once.fingerprint,
                 group: append.group,
-                epoch: head.epoch.clone(),
+                log,
                 seq: head.seq,
                 message,
                 answered: None,
@@ -50,6 +51,16 @@ impl Logs for MemoryStore {
         let mut state = self.lock();
         let now = Instant::now();
         Ok(groups.iter().map(|group| state.group(group, now).state()).collect())
+    }
+
+    async fn confirm(&self, group: &GroupName, head: &LogHead) -> StoreResult<LogState> {
+        let mut state = self.lock();
+        let group = state.group(group, Instant::now());
+        if group.epoch == head.epoch && group.seq < head.seq {
+            group.epoch = Epoch::random();
+            group.began = group.seq;
+        }
+        Ok(group.state())
     }
 
     async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page> {

@@ -32,6 +32,9 @@ pub(super) struct State {
 /// One group: its log and its switch.
 pub(super) struct Group {
     pub(super) epoch: Epoch,
+    /// The epoch that the log began with, by which once-only ids name it, and where the present one began.
+    pub(super) log: Epoch,
+    pub(super) began: u64,
     pub(super) seq: u64,
     pub(super) created_at_ms: u64,
     pub(super) assistant: bool,
@@ -51,7 +54,7 @@ pub(super) struct Session {
 pub(super) struct Known {
     pub(super) fingerprint: String,
     pub(super) group: GroupName,
-    pub(super) epoch: Epoch,
+    pub(super) log: Epoch,
     pub(super) seq: u64,
     pub(super) message: Option<MessageId>,
     pub(super) answered: Option<AnswerId>,
@@ -108,8 +111,11 @@ impl State {
         let until = now + self.group_life;
         self.keep_owner(name, now);
         if self.groups.get(name, now).is_none() {
+            let epoch = Epoch::random();
             let group = Group {
-                epoch: Epoch::random(),
+                log: epoch.clone(),
+                epoch,
+                began: 0,
                 seq: 0,
                 created_at_ms: protocol::unix_ms(),
                 assistant: true,
@@ -188,7 +194,8 @@ impl State {
     pub(super) fn known(&mut self, once: &Once, now: Instant) -> Option<&mut Known> {
         let Self { once: ids, groups, .. } = self;
         let known = ids.renew(&(once.scope.clone(), once.id.clone()), None, now)?;
-        (groups.get(&known.group, now)?.epoch == known.epoch).then_some(known)
+        let group = groups.get(&known.group, now)?;
+        (group.log == known.log && known.seq <= group.seq).then_some(known)
     }
 }
 
@@ -204,7 +211,7 @@ impl Group {
     }
 
     pub(super) fn state(&self) -> LogState {
-        LogState { head: LogHead { epoch: self.epoch.clone(), seq: self.seq }, first: self.first() }
+        LogState { head: LogHead { epoch: self.epoch.clone(), seq: self.seq }, first: self.first(), began: self.began }
     }
 
     /// The kept events, oldest first.

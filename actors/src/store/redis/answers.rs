@@ -263,11 +263,15 @@ impl AnswerRecords for RedisAnswers {
             .arg(scripts.node_key.as_str())
             .arg(answer.as_str())
             .arg(ENDED_SECONDS);
-        let reply = self.database.script_within(self.database.budgets().append, &call).await?;
+        let reply = scripts.run(&self.database, self.database.budgets().append, call).await?;
         self.own.invalidate(answer);
         let mut reply = Reply::read(reply)?;
         match reply.word.as_str() {
-            "now" => Ok(Ended::Now { epoch: reply.take_epoch()?, seq: reply.take()? }),
+            "now" => {
+                let (epoch, seq) = (reply.take_epoch()?, reply.take()?);
+                scripts.note_life(&mut reply)?;
+                Ok(Ended::Now { epoch, seq })
+            }
             "before" => Ok(Ended::Before { seq: reply.take()? }),
             "unknown" => Ok(Ended::Unknown),
             other => Err(wrong(other)),

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::latency::Latency;
-use super::source::Source;
+use super::source::{Connected, Source};
 use crate::dependencies::Dependency;
 use crate::store::{StoreError, StoreResult};
 
@@ -68,8 +68,10 @@ struct Guard {
 }
 
 #[derive(Clone)]
-struct Link {
-    connection: MultiplexedConnection,
+pub(super) struct Link {
+    pub(super) connection: MultiplexedConnection,
+    /// The run id of its server; empty if that is not known.
+    pub(super) run: Arc<str>,
     made: Instant,
     /// Closed when the link is given up.
     lost: watch::Receiver<()>,
@@ -132,19 +134,22 @@ impl Database {
         self.guard.link().map(|link| link.made.elapsed())
     }
 
-    /// A script within the budget of everything but appends.
+    /// A script within the budget of everything but appends. It is sent anew only when the server says that it does not
+    /// know it, and so has done nothing.
     pub(crate) async fn script<T: FromRedisValue + Send>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
-        self.script_within(self.guard.budgets.other, script).await
+        self.call(|mut connection| async move { script.invoke_async(&mut connection).await }).await
     }
 
-    /// A script within a budget. It is sent anew only when the server says that it does not know it, and so has done
-    /// nothing.
-    pub(super) async fn script_within<T: FromRedisValue + Send>(
+    /// Any call within a budget, that may ask whose connection it has.
+    pub(super) async fn call_within<T, F>(
         &self,
         budget: Duration,
-        script: &ScriptInvocation<'_>,
-    ) -> StoreResult<T> {
-        self.guard.call(budget, |mut connection| async move { script.invoke_async(&mut connection).await }).await
+        call: impl FnOnce(Link) -> F + Send,
+    ) -> StoreResult<T>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        self.guard.call(budget, call).await
     }
 
     /// Any call within the budget of everything but appends.
@@ -152,7 +157,7 @@ impl Database {
     where
         F: Future<Output = RedisResult<T>> + Send,
     {
-        self.guard.call(self.guard.budgets.other, call).await
+        self.guard.call(self.guard.budgets.other, |link| call(link.connection)).await
     }
 }
 
@@ -168,18 +173,19 @@ impl Guard {
         link.as_ref().map(|(link, _)| link.clone())
     }
 
-    async fn call<T, F>(&self, budget: Duration, call: impl FnOnce(MultiplexedConnection) -> F + Send) -> StoreResult<T>
+    async fn call<T, F>(&self, budget: Duration, call: impl FnOnce(Link) -> F + Send) -> StoreResult<T>
     where
         F: Future<Output = RedisResult<T>> + Send,
     {
         let started = Instant::now();
         let deadline = started + budget;
-        let Some(Link { connection, made, mut lost }) = self.link() else {
+        let Some(link) = self.link() else {
             return Err(self.unavailable("refused at once, since it is away"));
         };
+        let (made, mut lost) = (link.made, link.lost.clone());
         let answer = tokio::select! {
             biased;
-            answer = timeout_at(deadline, call(connection)) => answer,
+            answer = timeout_at(deadline, call(link)) => answer,
             _ = lost.changed() => return Err(self.unavailable("lost while waiting for an answer")),
         };
         self.latency.record(started.elapsed());
@@ -236,16 +242,17 @@ impl Guard {
         }
     }
 
-    fn close_breaker(&self, connection: MultiplexedConnection) {
+    fn close_breaker(&self, connection: MultiplexedConnection, run: Arc<str>) -> Instant {
         let (alive, lost) = watch::channel(());
         let made = Instant::now();
-        let new = (Link { connection, made, lost }, alive);
+        let new = (Link { connection, run, made, lost }, alive);
         // Under the lock, so that what watchers see follows the link.
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         *link = Some(new);
         self.available.send_replace(true);
         log::debug!("redis=available database={}", self.name);
         self.dependencies.iter().for_each(|dependency| dependency.found(self.name));
+        made
     }
 }
 
@@ -255,13 +262,16 @@ async fn keep(guard: Arc<Guard>, source: Source) {
     let mut told: Option<Instant> = None;
     loop {
         match source.connect(guard.budgets.other).await {
-            Ok(connection) => {
-                guard.close_breaker(connection);
-                let made = Instant::now();
+            Ok(Connected { connection, run, mut seen }) => {
+                let made = guard.close_breaker(connection, run);
                 while guard.link().is_some() {
-                    if timeout(LOOK, guard.lost.notified()).await.is_err() {
+                    tokio::select! {
+                        () = guard.lost.notified() => {}
+                        () = seen.moved() => guard.open_breaker(made, "another server has taken its place"),
                         // A failure opens the breaker by itself.
-                        let _ = guard.call(guard.budgets.other, ping).await;
+                        () = tokio::time::sleep(LOOK) => {
+                            _ = guard.call(guard.budgets.other, |link| ping(link.connection)).await;
+                        }
                     }
                 }
                 // At once, unless the server answers pings and fails at everything else.

@@ -1,5 +1,6 @@
 //! The way from node to node: one pub/sub channel. A message is either a logged event as the append's script
-//! publishes it, `{node key} {epoch} {seq} {group} {body}`, or `@{node key} {what a node told, as JSON}`.
+//! publishes it, `{node key}:{store's life}:{appends there} {epoch} {seq} {group} {body}`, or
+//! `@{node key} {what a node told, as JSON}`; or `@{node key} ?{number}`, by which a node finds out whether it hears.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,12 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use futures_util::StreamExt;
 use redis::RedisResult;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
 use super::connection::Database;
+use super::life::Life;
 use super::orders;
 use super::source::Source;
 use crate::dependencies::Dependency;
@@ -52,27 +54,45 @@ pub(super) fn json(told: &Told) -> String {
     serde_json::to_string(told).expect("texts and numbers under constant keys")
 }
 
+/// What stands on the channel.
+#[derive(Debug, PartialEq)]
+enum Published {
+    Heard(Heard),
+    /// A check of this node's own, by its number.
+    Check(u64),
+}
+
 /// Reads what was published; `None` if it is this node's own telling (orders are heard all the same), or of no known form.
-fn decode(own: &NodeKey, payload: &[u8]) -> Option<Heard> {
+/// What it says of the store's life is noticed.
+fn decode(own: &NodeKey, life: &Life, payload: &[u8]) -> Option<Published> {
     let text = std::str::from_utf8(payload).ok()?;
     if let Some(told) = text.strip_prefix('@') {
         let (node, json) = told.split_once(' ')?;
         let is_own = node == own.as_str();
         if let Some(order) = orders::published(json, is_own) {
-            return Some(Heard::Ordered(order));
+            return Some(Published::Heard(Heard::Ordered(order)));
         }
-        return (!is_own).then(|| serde_json::from_str(json).ok().map(Heard::Told))?;
+        return match (is_own, json.strip_prefix('?')) {
+            (true, number) => number?.parse().ok().map(Published::Check),
+            (false, _) => serde_json::from_str(json).ok().map(|told| Published::Heard(Heard::Told(told))),
+        };
     }
     let mut parts = text.splitn(5, ' ');
-    let here = parts.next()? == own.as_str();
+    // A node of the version before writes its key alone.
+    let mut by = parts.next()?.splitn(3, ':');
+    let here = by.next()? == own.as_str();
+    let of = by.next().zip(by.next().and_then(|appends| appends.parse().ok()));
     let epoch = Epoch::from(parts.next()?);
     let seq = parts.next()?.parse().ok()?;
     let group = GroupName::parse(parts.next()?).ok()?;
     let body = ByteString::from(parts.next()?);
-    if here {
-        return Some(Heard::LoggedHere { group, seq });
+    if let Some((of, appends)) = of {
+        life.noticed(of, appends);
     }
-    Some(Heard::Logged { group, epoch, event: StoredEvent { seq, body } })
+    Some(Published::Heard(match here {
+        true => Heard::LoggedHere { group, epoch, seq },
+        false => Heard::Logged { group, epoch, event: StoredEvent { seq, body } },
+    }))
 }
 
 /// One node's ear and mouth.
@@ -87,7 +107,7 @@ pub struct RedisFeed {
 impl RedisFeed {
     pub(super) fn new(database: Database, channel: String, node_key: NodeKey, ear: Ear) -> Self {
         let (heard, inbox) = mpsc::channel(INBOX);
-        let listening = tokio::spawn(ear.keep_listening(heard));
+        let listening = tokio::spawn(ear.keep_listening(database.clone(), heard));
         Self { database, channel, node_key, inbox: Mutex::new(inbox), listening }
     }
 }
@@ -122,6 +142,7 @@ pub(super) struct Ear {
     source: Source,
     channel: String,
     own: NodeKey,
+    life: Arc<Life>,
     dependency: Dependency,
     /// How late an answer may be. Later, what is heard comes late as well, and that is better than not at all.
     late: Duration,
@@ -130,9 +151,16 @@ pub(super) struct Ear {
 
 impl Ear {
     /// `late`: what a call may take.
-    pub(super) fn new(source: Source, channel: String, own: NodeKey, dependency: Dependency, late: Duration) -> Self {
+    pub(super) fn new(
+        source: Source,
+        channel: String,
+        own: NodeKey,
+        life: Arc<Life>,
+        dependency: Dependency,
+        late: Duration,
+    ) -> Self {
         dependency.in_use();
-        Self { source, channel, own, dependency, late: late.min(PONG), is_subscribed: Arc::default() }
+        Self { source, channel, own, life, dependency, late: late.min(PONG), is_subscribed: Arc::default() }
     }
 
     /// Whether there is a subscription, now and from now on.
@@ -141,9 +169,9 @@ impl Ear {
     }
 
     /// Subscribes again whenever the subscription is lost.
-    async fn keep_listening(self, heard: mpsc::Sender<Vec<Heard>>) {
+    async fn keep_listening(self, main: Database, heard: mpsc::Sender<Vec<Heard>>) {
         loop {
-            let reason = self.listen(&heard).await;
+            let reason = self.listen(&main, &heard).await;
             self.is_subscribed.store(false, Ordering::Relaxed);
             log::debug!("feed=lost reason={reason:?}");
             self.dependency.lost(SUBSCRIPTION, &reason);
@@ -152,13 +180,13 @@ impl Ear {
     }
 
     /// Listens until the subscription is lost; says why.
-    async fn listen(&self, heard: &mpsc::Sender<Vec<Heard>>) -> String {
+    async fn listen(&self, main: &Database, heard: &mpsc::Sender<Vec<Heard>>) -> String {
         let subscribe = async {
-            let mut pubsub = self.source.pubsub().await?;
+            let (mut pubsub, seen) = self.source.pubsub().await?;
             pubsub.subscribe(&self.channel).await.map_err(|error| error.to_string())?;
-            Ok::<_, String>(pubsub.split())
+            Ok::<_, String>((pubsub.split(), seen))
         };
-        let (mut sink, stream) = match timeout(SUBSCRIBE, subscribe).await {
+        let ((mut sink, stream), mut seen) = match timeout(SUBSCRIBE, subscribe).await {
             Ok(Ok(halves)) => halves,
             Ok(Err(reason)) => return reason,
             Err(_) => return "no subscription in time".into(),
@@ -169,11 +197,18 @@ impl Ear {
         }
         self.dependency.found(SUBSCRIPTION);
         self.is_subscribed.store(true, Ordering::Relaxed);
+        let checked = watch::Sender::new(0);
         let reading = async {
             let mut batches = stream.ready_chunks(BATCH);
             while let Some(messages) = batches.next().await {
-                let batch: Vec<Heard> =
-                    messages.iter().filter_map(|message| decode(&self.own, message.get_payload_bytes())).collect();
+                let published = messages.iter().filter_map(|it| decode(&self.own, &self.life, it.get_payload_bytes()));
+                let mut batch = Vec::with_capacity(messages.len());
+                for published in published {
+                    match published {
+                        Published::Heard(heard) => batch.push(heard),
+                        Published::Check(number) => _ = checked.send_replace(number),
+                    }
+                }
                 if !batch.is_empty() && heard.try_send(batch).is_err() {
                     return "more came than could be heard".to_owned();
                 }
@@ -193,7 +228,34 @@ impl Ear {
         tokio::select! {
             reason = reading => reason,
             reason = asking => reason,
+            reason = self.check(main, checked.subscribe()) => reason,
+            () = seen.moved() => "another server has taken its place".to_owned(),
         }
+    }
+
+    /// Checks again and again, and at once when the main connection is a new one, that what is published there is heard
+    /// here: both may live, each with a server of its own. Says so when they do.
+    async fn check(&self, main: &Database, mut checked: watch::Receiver<u64>) -> String {
+        let mut available = main.available();
+        for number in 1.. {
+            let payload = format!("@{} ?{number}", self.own.as_str());
+            let publish = async |mut connection| {
+                redis::cmd("PUBLISH").arg(&self.channel).arg(payload).query_async::<u64>(&mut connection).await
+            };
+            // Without the main connection nothing can be said.
+            match main.call(publish).await {
+                Ok(0) => return "nobody hears where the main connection leads".into(),
+                Ok(_) => {
+                    let heard = timeout(PONG, checked.wait_for(|heard| *heard >= number)).await;
+                    if heard.is_err() {
+                        return "what the main connection said is not heard".into();
+                    }
+                }
+                Err(_) => {}
+            }
+            _ = timeout(PING, available.changed()).await;
+        }
+        "no more numbers".into()
     }
 
     /// Whether the connection lives, and answers in time.
@@ -222,7 +284,7 @@ mod tests {
 
     #[test]
     fn junk_on_the_channel_is_not_heard() {
-        let own = NodeKey::random();
+        let (own, life) = (NodeKey::random(), Life::default());
         for junk in [
             &b""[..],
             b"n e 1 g",
@@ -233,10 +295,17 @@ mod tests {
             b"@n {}",
             b"@n {\"told\":\"x\"}",
         ] {
-            assert_eq!(decode(&own, junk), None);
+            assert_eq!(decode(&own, &life, junk), None);
         }
-        let heard = decode(&own, b"other e1 7 team-7 {\"text\":\"a b\"}").expect("well-formed");
-        assert!(matches!(heard, Heard::Logged { event, .. } if event.seq == 7 && &*event.body == "{\"text\":\"a b\"}"));
+        // Of the version before, and of this one.
+        for by in ["other", "other:l1:12"] {
+            let published = format!("{by} e1 7 team-7 {{\"text\":\"a b\"}}");
+            let Some(Published::Heard(Heard::Logged { event, .. })) = decode(&own, &life, published.as_bytes()) else {
+                panic!("well-formed: {published}")
+            };
+            assert_eq!((event.seq, &*event.body), (7, "{\"text\":\"a b\"}"));
+        }
+        assert_eq!(life.heard(), [("l1".to_owned(), 12)]);
     }
 
     #[test]
@@ -244,7 +313,11 @@ mod tests {
         let (one, other) = (NodeKey::random(), NodeKey::random());
         let told = Told::Cancelled { answer: AnswerId::from("a 1") };
         let published = encode(&one, &told);
-        assert_eq!(decode(&other, published.as_bytes()), Some(Heard::Told(told)));
-        assert_eq!(decode(&one, published.as_bytes()), None);
+        let life = Life::default();
+        assert_eq!(decode(&other, &life, published.as_bytes()), Some(Published::Heard(Heard::Told(told))));
+        assert_eq!(decode(&one, &life, published.as_bytes()), None);
+        let check = format!("@{} ?7", one.as_str());
+        assert_eq!(decode(&one, &life, check.as_bytes()), Some(Published::Check(7)));
+        assert_eq!(decode(&other, &life, check.as_bytes()), None);
     }
 }

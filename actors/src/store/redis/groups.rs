@@ -25,7 +25,8 @@ impl RedisGroups {
     async fn describe(&self, limit: usize, from: &str, to: &str) -> StoreResult<(String, Vec<GroupInfo>)> {
         let mut call = self.scripts.call(&self.scripts.describe);
         call.arg(LOOK).arg(limit).arg(from).arg(to);
-        let mut values: Vec<redis::Value> = self.database.script(&call).await?;
+        let mut values: Vec<redis::Value> =
+            self.scripts.run(&self.database, self.database.budgets().other, call).await?;
         let rest = values.split_off(values.len().min(1));
         let go_on = Reply::read(values)?.word;
         let mut groups = Vec::with_capacity(rest.len());
@@ -68,7 +69,7 @@ impl GroupIndex for RedisGroups {
     async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()> {
         let mut call = self.scripts.call(&self.scripts.assistant);
         call.arg(group.as_str()).arg(if on { "1" } else { "0" });
-        self.database.script(&call).await
+        self.scripts.run(&self.database, self.database.budgets().other, call).await
     }
 
     async fn delete(&self, group: &GroupName) -> StoreResult<bool> {

@@ -109,11 +109,6 @@ impl Keys {
         format!("{}:nodes", self.prefix)
     }
 
-    /// Which life of the data this is.
-    pub(super) fn life(&self) -> String {
-        format!("{}:life", self.prefix)
-    }
-
     /// The rows of a session.
     pub(super) fn here(&self, session: &SessionId) -> String {
         format!("{}{session}", self.here_prefix())

@@ -1,11 +1,13 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::{Script, ScriptInvocation};
+use redis::{FromRedisValue, Script, ScriptInvocation};
 
 use super::RedisOptions;
-use super::connection::Database;
+use super::connection::{Database, Link};
 use super::keys::Keys;
+use super::life::Life;
 use crate::ids::{Epoch, GroupName, MessageId, NodeId};
 use crate::layer::NodeKey;
 use crate::protocol::LogHead;
@@ -25,6 +27,7 @@ macro_rules! log_script {
             "local outbox = ",
             $outbox,
             "\n",
+            include_str!("scripts/life.lua"),
             include_str!("scripts/log.lua"),
             include_str!(concat!("scripts/", $name))
         ))
@@ -49,14 +52,17 @@ pub(super) struct LogScripts {
     append: Script,
     recall: Script,
     open: Script,
+    confirm: Script,
     read: Script,
+    claim: Script,
+    life: Arc<Life>,
     pub(super) describe: Script,
     pub(super) assistant: Script,
     pub(super) end: Script,
 }
 
 impl LogScripts {
-    pub(super) fn new(options: &RedisOptions, keys: Keys, channel: String) -> Self {
+    pub(super) fn new(options: &RedisOptions, keys: Keys, channel: String, life: Arc<Life>) -> Self {
         Self {
             keys,
             channel,
@@ -67,7 +73,10 @@ impl LogScripts {
             append: append_script!(options, "append.lua"),
             recall: log_script!("false", "recall.lua"),
             open: log_script!("false", "open.lua"),
+            confirm: log_script!("false", "confirm.lua"),
             read: log_script!("false", "read.lua"),
+            claim: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/claim.lua"))),
+            life,
             describe: log_script!("false", "describe.lua"),
             assistant: log_script!("false", "assistant.lua"),
             end: append_script!(options, "end.lua"),
@@ -81,6 +90,45 @@ impl LogScripts {
         // A candidate: it is used where a log has to be made.
         call.arg(Epoch::random().as_str());
         call
+    }
+
+    /// Runs a call, which says at its end what this node takes the store for.
+    pub(super) async fn run<T: FromRedisValue + Send>(
+        &self,
+        database: &Database,
+        budget: Duration,
+        mut call: ScriptInvocation<'_>,
+    ) -> StoreResult<T> {
+        let run = async |link: Link| {
+            let (life, appends) = self.life.present();
+            call.arg(&*link.run).arg(life).arg(appends);
+            call.invoke_async(&mut link.connection.clone()).await
+        };
+        database.call_within(budget, run).await
+    }
+
+    /// Tells the store what this node knows of its lives, and returns the present one.
+    pub(super) async fn claim(&self, database: &Database) -> StoreResult<String> {
+        let mut call = self.call(&self.claim);
+        let heard = self.life.heard();
+        heard.iter().for_each(|(life, appends)| _ = call.arg(life).arg(*appends));
+        let (life, appends): (String, u64) = self.run(database, database.budgets().other, call).await?;
+        self.life.told(&life, appends);
+        self.life.judged(&heard);
+        Ok(life)
+    }
+
+    /// As if it had been heard on the feed.
+    #[cfg(test)]
+    pub(super) fn heard(&self, life: &str, appends: u64) {
+        self.life.noticed(life, appends);
+    }
+
+    /// Takes note of what an append tells behind the event's place.
+    pub(super) fn note_life(&self, reply: &mut Reply) -> StoreResult<()> {
+        let (life, appends): (String, u64) = (reply.take()?, reply.take()?);
+        self.life.told(&life, appends);
+        Ok(())
     }
 }
 
@@ -99,10 +147,11 @@ impl RedisLogs {
     async fn read(&self, group: &GroupName, way: &str, start: String, size: PageSize) -> StoreResult<Page> {
         let mut call = self.scripts.call(&self.scripts.read);
         call.arg(group.as_str()).arg(way).arg(start).arg(size.events).arg(size.bytes);
-        let reply: Option<(String, u8, Vec<redis::Value>)> = match self.database.script(&call).await? {
-            redis::Value::Array(empty) if empty.is_empty() => None,
-            reply => Some(redis::from_redis_value(reply).map_err(|error| wrong(&error.to_string()))?),
-        };
+        let reply: Option<(String, u8, Vec<redis::Value>)> =
+            match self.scripts.run(&self.database, self.database.budgets().other, call).await? {
+                redis::Value::Array(empty) if empty.is_empty() => None,
+                reply => Some(redis::from_redis_value(reply).map_err(|error| wrong(&error.to_string()))?),
+            };
         let Some((epoch, more, flat)) = reply else { return Ok(Page::none()) };
         let flat: Vec<(u64, String)> =
             redis::from_redis_value(redis::Value::Array(flat)).map_err(|error| wrong(&error.to_string()))?;
@@ -138,10 +187,14 @@ pub(super) fn wrong(reason: &str) -> StoreError {
     StoreError::Corrupt(format!("a script's reply: {reason}"))
 }
 
-fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
+fn appended(scripts: &LogScripts, reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
     let mut reply = Reply::read(reply)?;
     Ok(Some(match reply.word.as_str() {
-        "new" => Appended::New { epoch: reply.take_epoch()?, seq: reply.take()?, owed: reply.take()? },
+        "new" => {
+            let (epoch, seq, owed) = (reply.take_epoch()?, reply.take()?, reply.take()?);
+            scripts.note_life(&mut reply)?;
+            Appended::New { epoch, seq, owed }
+        }
         "again" => {
             let seq = reply.take()?;
             let message: String = reply.take()?;
@@ -152,6 +205,13 @@ fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
         "unknown" => return Ok(None),
         other => return Err(wrong(other)),
     }))
+}
+
+/// What the scripts tell of a log: epoch, last seq, first seq, and after which seq the epoch began.
+type State = (String, u64, u64, u64);
+
+fn state((epoch, seq, first, began): State) -> LogState {
+    LogState { head: LogHead { epoch: Epoch::from(epoch.as_str()), seq }, first, began }
 }
 
 #[async_trait]
@@ -167,14 +227,15 @@ impl Logs for RedisLogs {
         if let Some(once) = &append.once {
             call.key(scripts.keys.once(once)).arg(&once.fingerprint).arg(once.seconds);
         }
-        let reply = self.database.script_within(self.database.budgets().append, &call).await?;
-        appended(reply)?.ok_or_else(|| wrong("an append is never unknown"))
+        let reply = scripts.run(&self.database, self.database.budgets().append, call).await?;
+        appended(scripts, reply)?.ok_or_else(|| wrong("an append is never unknown"))
     }
 
     async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
         let mut call = self.scripts.call(&self.scripts.recall);
         call.key(self.scripts.keys.once(once)).arg(&once.fingerprint);
-        appended(self.database.script(&call).await?)
+        let reply = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
+        appended(&self.scripts, reply)
     }
 
     async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {
@@ -184,13 +245,16 @@ impl Logs for RedisLogs {
             for group in groups {
                 call.arg(group.as_str());
             }
-            let flat: Vec<(String, u64, u64)> = self.database.script(&call).await?;
-            states.extend(flat.into_iter().map(|(epoch, seq, first)| LogState {
-                head: LogHead { epoch: Epoch::from(epoch.as_str()), seq },
-                first,
-            }));
+            let flat: Vec<State> = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
+            states.extend(flat.into_iter().map(state));
         }
         if states.len() == groups.len() { Ok(states) } else { Err(wrong("not one state for each group")) }
+    }
+
+    async fn confirm(&self, group: &GroupName, head: &LogHead) -> StoreResult<LogState> {
+        let mut call = self.scripts.call(&self.scripts.confirm);
+        call.arg(group.as_str()).arg(head.epoch.as_str()).arg(head.seq);
+        Ok(state(self.scripts.run(&self.database, self.database.budgets().other, call).await?))
     }
 
     async fn read_after(&self, group: &GroupName, after: u64, size: PageSize) -> StoreResult<Page> {

@@ -1,4 +1,4 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use redis::Script;
@@ -6,8 +6,8 @@ use redis::Script;
 use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
-use super::logs::wrong;
-use crate::ids::{GroupName, NodeId, random_text};
+use super::logs::{LogScripts, wrong};
+use crate::ids::{GroupName, NodeId};
 use crate::layer::NodeKey;
 use crate::store::{Beat, Membership, Namesake, NodeInfo, StoreResult};
 
@@ -22,6 +22,7 @@ const BATCH: usize = 500;
 /// What this node is in, for those who clean up after it, and its lease.
 pub struct RedisMembership {
     database: Database,
+    scripts: Arc<LogScripts>,
     keys: Keys,
     expiry: u64,
     group_life: u64,
@@ -35,10 +36,11 @@ pub struct RedisMembership {
 }
 
 impl RedisMembership {
-    pub(super) fn new(database: Database, options: &RedisOptions, keys: Keys) -> Self {
+    pub(super) fn new(database: Database, options: &RedisOptions, scripts: Arc<LogScripts>) -> Self {
         Self {
             database,
-            keys,
+            keys: scripts.keys.clone(),
+            scripts,
             expiry: options.group_expiry_seconds.max(1),
             group_life: options.group_life_seconds(),
             name: Mutex::default(),
@@ -72,13 +74,15 @@ impl Membership for RedisMembership {
     }
 
     async fn heartbeat(&self, info: &NodeInfo) -> StoreResult<Beat> {
+        // First of all, since the rest may be written into a store that went back.
+        let life = self.scripts.claim(&self.database).await?;
         let own = self.node_key.as_str();
         let mut call = self.heartbeat.key(self.keys.node(&info.node));
-        call.key(self.keys.nodes()).key(self.keys.info(own)).key(self.keys.life());
+        call.key(self.keys.nodes()).key(self.keys.info(own));
         call.arg(own).arg(LEASE_SECONDS).arg(self.expiry.max(2 * LEASE_SECONDS));
         call.arg(serde_json::to_string(info).map_err(|error| wrong(&error.to_string()))?);
-        call.arg(SILENT_SECONDS).arg(random_text(16));
-        let (known, life, key, renewed_ms, dead): (_, _, String, _, _) = self.database.script(&call).await?;
+        call.arg(SILENT_SECONDS);
+        let (known, key, renewed_ms, dead): (_, String, _, _) = self.database.script(&call).await?;
         let namesake = (!key.is_empty()).then_some(Namesake { key, renewed_ms });
         if namesake.is_none() {
             *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.node.clone());

@@ -12,11 +12,15 @@ mod groups;
 mod health;
 mod keys;
 mod latency;
+mod life;
+#[cfg(test)]
+mod life_tests;
 mod logs;
 mod membership;
 mod orders;
 mod outbox;
 mod presence;
+mod sentinels;
 #[cfg(test)]
 pub(crate) mod server;
 mod sessions;
@@ -43,6 +47,7 @@ use self::groups::RedisGroups;
 pub use self::health::{DatabaseLook, RedisHealth};
 pub(crate) use self::keys::{Keys, digest};
 pub use self::latency::Quantiles;
+use self::life::Life;
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 use self::orders::RedisOrders;
@@ -50,7 +55,7 @@ use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
-pub(crate) use self::source::Source;
+pub(crate) use self::source::{Connected, Source};
 use self::usage::RedisUsage;
 use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
@@ -121,7 +126,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
     let main = Source::new(&options.url)?;
     let cache = Source::new(&options.cache_url)?;
     let general = Source::new(&options.general_url)?;
-    let subscriptions = Source::new(&options.url)?;
+    let subscriptions = main.clone();
     let channel = events_channel(&options.prefix, main.db());
     let Dependencies { store, limits, slots, flights, cache: cached, general: kept, feed, .. } = dependencies.clone();
     let (main, cache, general) = tokio::join!(
@@ -129,16 +134,17 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         Database::open("cache", cache, options.budgets, vec![cached]),
         Database::open("general", general, options.budgets, vec![kept])
     );
-    let ear = Ear::new(subscriptions, channel.clone(), options.node_key.clone(), feed, options.budgets.other);
+    let (own, life) = (options.node_key.clone(), Arc::new(Life::default()));
+    let ear = Ear::new(subscriptions, channel.clone(), own, life.clone(), feed, options.budgets.other);
     let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()], ear.is_subscribed());
     let keys = Keys::new(&options.prefix);
-    let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone()));
+    let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone(), life));
     let stores = Stores {
         logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone())),
         groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
         sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone(), &options)),
-        answers: Arc::new(RedisAnswers::new(main.clone(), scripts, &options)),
-        membership: Arc::new(RedisMembership::new(main.clone(), &options, keys.clone())),
+        answers: Arc::new(RedisAnswers::new(main.clone(), scripts.clone(), &options)),
+        membership: Arc::new(RedisMembership::new(main.clone(), &options, scripts)),
         cache: Arc::new(RedisCache::new(
             cache,
             Duration::from_secs(options.cache_ttl_seconds),

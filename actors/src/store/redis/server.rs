@@ -35,6 +35,11 @@ impl TestServer {
         server
     }
 
+    /// Writes what the server holds into the file from which [`Self::launch`] starts it again.
+    pub fn save(&self) {
+        redis::cmd("SAVE").query::<()>(&mut self.connection(0)).expect("saved");
+    }
+
     /// A Sentinel that alone decides when a master, `mine`, is dead.
     pub fn sentinel_of(master: &Self) -> Self {
         let mut server = Self::absent();
@@ -53,7 +58,7 @@ impl TestServer {
         self.port
     }
 
-    /// Starts what is absent, empty.
+    /// Starts what is absent: empty, or with what [`Self::save`] has written.
     pub fn launch(&mut self) {
         self.launch_with(&[]);
     }

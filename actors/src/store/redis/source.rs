@@ -1,75 +1,81 @@
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use redis::aio::{MultiplexedConnection, PubSub};
-use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError,
-    TlsMode,
-};
-use tokio::sync::Mutex;
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::sentinels::{Council, SENTINEL, Sentinels, moved};
 use crate::store::{StoreError, StoreResult};
 
-/// What a URL's scheme ends with if it names Sentinels, who know which server is the master.
-const SENTINEL: &str = "+sentinel";
-/// Where Sentinels listen, unless told otherwise.
-const SENTINEL_PORT: u16 = 26379;
-
 /// How long a new connection may take to be made, with TLS and log-in.
-const CONNECT: Duration = Duration::from_secs(1);
+pub(super) const CONNECT: Duration = Duration::from_secs(1);
 /// Calls that wait to be written to one connection; more wait before it, within their budgets.
 const QUEUE: usize = 512;
+/// Between two looks at who answers at the address. With what a look takes, connections leave a server whose place another
+/// has taken after about a second.
+const LOOK: Duration = Duration::from_millis(500);
 
-/// Where connections are made to.
+/// Where connections are made to. Clones share what they know of who answers there.
+#[derive(Clone)]
 pub(crate) struct Source {
+    place: Arc<Place>,
+}
+
+struct Place {
     info: ConnectionInfo,
     /// For people: server and database, or the Sentinels' first and the master's name.
     shown: String,
-    kind: SourceKind,
+    /// Who knows where the server is, if the URL does not say it.
+    council: Option<Council>,
+    /// The server that answers there, by its run id; empty while none is known.
+    server: watch::Sender<Arc<str>>,
+    /// Looks again and again, from the first connection on.
+    lookout: OnceLock<Lookout>,
 }
 
-enum SourceKind {
-    Server(Box<Client>),
-    Sentinel(Box<Mutex<SentinelClient>>),
+struct Lookout(JoinHandle<()>);
+
+impl Drop for Lookout {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
-/// A URL that names Sentinels: `redis+sentinel://user:password@HOST:PORT/DB?master=NAME`, with `&sentinel=HOST:PORT` for each
-/// further one and `&sentinel_password=…` if they have one. User, password and database are the master's. `rediss+sentinel`:
-/// all by TLS.
-struct Sentinels {
-    /// The master's URL, but for its address.
-    master_url: String,
-    master: String,
-    urls: Vec<String>,
+/// Who answers at a source's address, as somebody saw it who makes a connection there.
+pub(crate) struct Seen {
+    server: watch::Receiver<Arc<str>>,
+    known: Arc<str>,
 }
 
-impl Sentinels {
-    /// Reads a URL; `None` if it is not of this kind or cannot be read.
-    fn read(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once("://")?;
-        let scheme = scheme.strip_suffix(SENTINEL)?;
-        let mut url = redis::parse_redis_url(&format!("{scheme}://{rest}"))?;
-        let (mut master, mut password, mut hosts) = (None, None, Vec::new());
-        hosts.push(format!("{}:{}", url.host_str()?, url.port().unwrap_or(SENTINEL_PORT)));
-        for (name, value) in url.query_pairs() {
-            match &*name {
-                "master" => master = Some(value.into_owned()),
-                "sentinel_password" => password = Some(value.into_owned()),
-                "sentinel" if value.contains(':') => hosts.push(value.into_owned()),
-                "sentinel" => hosts.push(format!("{value}:{SENTINEL_PORT}")),
-                _ => return None,
+impl Seen {
+    /// Waits until it is another server.
+    pub(crate) async fn moved(&mut self) {
+        loop {
+            let now = self.server.borrow_and_update().clone();
+            // Nobody at all is no reason to leave.
+            if !now.is_empty() {
+                if !self.known.is_empty() && now != self.known {
+                    return;
+                }
+                self.known = now;
+            }
+            if self.server.changed().await.is_err() {
+                std::future::pending::<()>().await;
             }
         }
-        url.set_query(None);
-        let sentinel = |host: &String| {
-            let mut sentinel = redis::parse_redis_url(&format!("{scheme}://{host}"))?;
-            sentinel.set_password(password.as_deref()).ok()?;
-            Some(sentinel.to_string())
-        };
-        let urls = hosts.iter().map(sentinel).collect::<Option<_>>()?;
-        Some(Self { master_url: url.to_string(), master: master.filter(|name| !name.is_empty())?, urls })
     }
+}
+
+/// A new connection.
+pub(crate) struct Connected {
+    pub(crate) connection: MultiplexedConnection,
+    /// The server's run id, new at each of its starts; empty if it does not let this user ask.
+    pub(crate) run: Arc<str>,
+    /// For whoever is to leave the server when another one takes its place.
+    pub(crate) seen: Seen,
 }
 
 impl Source {
@@ -91,29 +97,20 @@ impl Source {
         let info = url.into_connection_info().map_err(wrong)?;
         // RESP2: pub/sub has connections of its own, and Redis 5 knows nothing else.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP2);
-        let info = info.set_redis_settings(settings.clone());
-        let kind = match sentinels {
-            None => SourceKind::Server(Box::new(Client::open(info.clone()).map_err(wrong)?)),
-            Some(Sentinels { master, urls, .. }) => {
-                let mut node = SentinelNodeConnectionInfo::default().set_redis_connection_info(settings);
-                if let ConnectionAddr::TcpTls { insecure, .. } = info.addr() {
-                    node = node.set_tls_mode(if *insecure { TlsMode::Insecure } else { TlsMode::Secure });
-                }
-                let client =
-                    SentinelClient::build(urls, master, Some(node), SentinelServerType::Master).map_err(wrong)?;
-                SourceKind::Sentinel(Box::new(Mutex::new(client)))
-            }
-        };
-        Ok(Self { info, shown, kind })
+        let info = info.set_redis_settings(settings);
+        Client::open(info.clone()).map_err(wrong)?;
+        let council = sentinels.as_ref().map(Council::new).transpose().map_err(wrong)?;
+        let (server, lookout) = (watch::Sender::new("".into()), OnceLock::new());
+        Ok(Self { place: Arc::new(Place { info, shown, council, server, lookout }) })
     }
 
     /// Which server and database, for people.
     pub(crate) fn address(&self) -> &str {
-        &self.shown
+        &self.place.shown
     }
 
     pub(crate) fn db(&self) -> i64 {
-        self.info.redis_settings().db()
+        self.place.info.redis_settings().db()
     }
 
     /// A URL for people: server and database alone.
@@ -126,42 +123,111 @@ impl Source {
     }
 
     /// A new connection that can subscribe.
-    pub(crate) async fn pubsub(&self) -> Result<PubSub, String> {
-        let made = async {
-            match &self.kind {
-                SourceKind::Server(client) => client.get_async_pubsub().await,
-                SourceKind::Sentinel(client) => {
-                    let master = client.lock().await.async_get_client().await?;
-                    master.get_async_pubsub().await
-                }
-            }
-        };
-        let made = timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())?;
-        made.map_err(|error| error.to_string())
+    pub(crate) async fn pubsub(&self) -> Result<(PubSub, Seen), String> {
+        // Before it is made: if the server changes meanwhile, the connection is made once more than needed.
+        let seen = self.seen();
+        let made = async { self.place.client().await?.get_async_pubsub().await.map_err(|error| error.to_string()) };
+        Ok((timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())??, seen))
     }
 
-    /// A new connection that has answered a PING.
-    pub(crate) async fn connect(&self, ping: Duration) -> Result<MultiplexedConnection, String> {
+    /// A new connection to a master that has answered a PING.
+    pub(crate) async fn connect(&self, ping: Duration) -> Result<Connected, String> {
+        let mut seen = self.seen();
+        let mut connection = self.place.connection().await?;
+        match timeout(ping, redis::cmd("PING").query_async::<()>(&mut connection)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => return Err(error.to_string()),
+            Err(_) => return Err("no answer to a ping in time".to_owned()),
+        }
+        let run = timeout(ping, who(&connection)).await.map_err(|_| "no answer in time".to_owned())??;
+        if !run.is_empty() {
+            self.place.server.send_if_modified(|known| std::mem::replace(known, run.clone()) != run);
+            seen.known = run.clone();
+        }
+        Ok(Connected { connection, run, seen })
+    }
+
+    fn seen(&self) -> Seen {
+        self.place.lookout.get_or_init(|| Lookout(tokio::spawn(look_out(Arc::downgrade(&self.place)))));
+        let server = self.place.server.subscribe();
+        let known = server.borrow().clone();
+        Seen { server, known }
+    }
+}
+
+impl Place {
+    async fn client(&self) -> Result<Client, String> {
+        let info = match &self.council {
+            None => self.info.clone(),
+            Some(council) => {
+                let (host, port) = council.master().await?;
+                self.info.clone().set_addr(moved(self.info.addr(), host, port))
+            }
+        };
+        Client::open(info).map_err(|error| error.to_string())
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(QUEUE);
         let made = async {
-            match &self.kind {
-                SourceKind::Server(client) => client.get_multiplexed_async_connection_with_config(&config).await,
-                SourceKind::Sentinel(client) => {
-                    let master = client.lock().await.async_get_client().await?;
-                    master.get_multiplexed_async_connection_with_config(&config).await
-                }
-            }
+            let made = self.client().await?.get_multiplexed_async_connection_with_config(&config).await;
+            made.map_err(|error| error.to_string())
         };
-        let made = timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())?;
-        let mut connection = made.map_err(|error| error.to_string())?;
-        match timeout(ping, redis::cmd("PING").query_async::<()>(&mut connection)).await {
-            Ok(Ok(())) => Ok(connection),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("no answer to a ping in time".to_owned()),
+        timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())?
+    }
+}
+
+/// The run id of a connection's server. An error if that copies another one: what is written there is refused, or lost.
+async fn who(connection: &MultiplexedConnection) -> Result<Arc<str>, String> {
+    let ask = async |section: &str| {
+        let mut connection = connection.clone();
+        redis::cmd("INFO").arg(section).query_async::<String>(&mut connection).await
+    };
+    // One at a time: older versions take no more.
+    let info = match tokio::join!(ask("server"), ask("replication")) {
+        (Ok(server), Ok(replication)) => server + &replication,
+        (Err(error), _) | (_, Err(error)) if error.is_io_error() || error.is_unrecoverable_error() => {
+            return Err(error.to_string());
         }
+        // This user may not ask.
+        _ => return Ok("".into()),
+    };
+    let fact = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim);
+    match fact("role") {
+        Some("slave") => Err("the server is a replica".to_owned()),
+        _ => Ok(fact("run_id").unwrap_or_default().into()),
+    }
+}
+
+/// Looks, with a new connection each time, who answers at the address: one that is open stays where it is when the address
+/// moves. Ends with the last source.
+async fn look_out(place: Weak<Place>) {
+    let changed = Arc::new(Notify::new());
+    let listening = async {
+        // Kept by nothing but this task, so that the sources alone decide how long it lives.
+        match place.upgrade().and_then(|place| place.council.as_ref().map(Council::clone)) {
+            Some(council) => council.listen(&changed).await,
+            None => std::future::pending().await,
+        }
+    };
+    let looking = async {
+        loop {
+            _ = timeout(LOOK, changed.notified()).await;
+            let Some(place) = place.upgrade() else { return };
+            let Ok(connection) = place.connection().await else { continue };
+            if let Ok(Ok(run)) = timeout(CONNECT, who(&connection)).await
+                && !run.is_empty()
+            {
+                place.server.send_if_modified(|known| std::mem::replace(known, run.clone()) != run);
+            }
+        }
+    };
+    tokio::select! {
+        () = listening => {}
+        () = looking => {}
     }
 }
 
@@ -170,23 +236,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_may_name_sentinels() {
-        let read = |url: &str| Sentinels::read(url).map(|it| (it.master_url, it.master, it.urls));
-        let all = read(
-            "redis+sentinel://app:pw@s1:7000/3?master=mine&sentinel=s2&sentinel=[::1]:7001&sentinel_password=x%26y",
-        );
-        let urls = ["redis://:x&y@s1:7000", "redis://:x&y@s2:26379", "redis://:x&y@[::1]:7001"].map(str::to_owned);
-        assert_eq!(all, Some(("redis://app:pw@s1:7000/3".into(), "mine".into(), urls.to_vec())));
-        let bare = read("rediss+sentinel://s1/0?master=mine");
-        assert_eq!(bare, Some(("rediss://s1/0".into(), "mine".into(), vec!["rediss://s1:26379".into()])));
-        for wrong in [
-            "redis://s1/0?master=m",
-            "redis+sentinel://s1/0",
-            "redis+sentinel://s1/0?master=",
-            "redis+sentinel://s1/0?master=m&x=y",
-        ] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
+    fn sentinels_without_a_master_are_no_source() {
         assert!(Source::new("redis+sentinel://s1/0").is_err());
+    }
+
+    #[tokio::test]
+    async fn one_notices_that_another_server_has_taken_the_place() {
+        let place = watch::Sender::new(Arc::<str>::from(""));
+        let mut seen = Seen { server: place.subscribe(), known: "".into() };
+        for (now, leaves) in [("a", false), ("", false), ("a", false), ("b", true)] {
+            place.send_replace(now.into());
+            assert_eq!(timeout(Duration::from_millis(10), seen.moved()).await.is_ok(), leaves, "{now}");
+        }
     }
 }

@@ -1,6 +1,6 @@
--- KEYS: the lease of this node's name, the nodes, what this node tells of itself, the life of the data. ARGV: this node's
--- key, lease in s, life of the nodes' set in s, what it tells, seconds without a beat after which a name is free, a life.
--- Returns {whether this node was known, the life of the data, the key of another that has the name or '', when its lease was
+-- KEYS: the lease of this node's name, the nodes, what this node tells of itself. ARGV: this node's
+-- key, lease in s, life of the nodes' set in s, what it tells, seconds without a beat after which a name is free.
+-- Returns {whether this node was known, the key of another that has the name or '', when its lease was
 -- renewed in Unix ms, the keys of dead nodes}.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -19,7 +19,5 @@ local known = (tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1])) or 0) > 0
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
 redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
-redis.call('SET', KEYS[4], ARGV[6], 'EX', ARGV[3], 'NX')
-redis.call('EXPIRE', KEYS[4], ARGV[3])
 local dead = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 1)
-return {known and 1 or 0, redis.call('GET', KEYS[4]), holder ~= ARGV[1] and holder or '', math.floor(renewed * 1000), dead}
+return {known and 1 or 0, holder ~= ARGV[1] and holder or '', math.floor(renewed * 1000), dead}

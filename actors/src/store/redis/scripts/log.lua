@@ -1,4 +1,4 @@
--- What every script about logs begins with. Names of keys are computed: all of it lives on one server, not on a cluster.
+-- What every script about logs begins with, behind life.lua. Names of keys are computed: all of it lives on one server, not on a cluster.
 -- `outbox`, set before this, says whether the worker is told of what is appended.
 -- ARGV[1..5] of each: prefix, events kept, age in ms at which an event is gone, life of a group in s, candidate epoch.
 local prefix, log_events, log_ms, group_life, fresh_epoch = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
@@ -36,30 +36,61 @@ local record_life = math.max(86400, tonumber(group_life))
 local function keep(name)
   local session = string.match(name, '^chat_([%w_-]+)$')
   if session then redis.call('EXPIRE', prefix .. ':session:' .. session, int(record_life)) end
+  redis.call('EXPIRE', life_key, life_seconds)
   redis.call('EXPIRE', group_key(name), group_life)
   redis.call('ZADD', index, 0, name)
   redis.call('EXPIRE', index, group_life)
 end
 
--- Makes the group if there is none. Returns epoch, last seq, when its last event was written, and when it was kept last.
-local function known_group(name)
-  local key = group_key(name)
-  local known = redis.call('HMGET', key, 'epoch', 'seq', 'at', 'kept')
-  if not known[1] then
-    -- A log without its group is of another life: its numbers would collide.
-    redis.call('DEL', log_key(name))
-    redis.call('HSET', key, 'epoch', fresh_epoch, 'seq', 0, 'at', 0, 'created', int(now), 'assistant', 1)
-    sweep_index()
-    known = {fresh_epoch, 0, 0}
+-- Brings a log that was last touched in the life `of` (nil: by a version that knew of none) into the present one. Its
+-- epoch stays if nothing was lost since, and else begins anew, after the last event that is here; where events came before
+-- a doubt, after those that came before them. Returns epoch and where it began.
+local function adopt(key, epoch, seq, of, began)
+  local list, at, first = lives(), nil, nil
+  for i, it in ipairs(list) do
+    if it.id == of or (not of and it.how == 'first') then at = i end
+    if at and i > at and not first and (it.how == 'lost' or it.how == 'doubted') then first = i end
   end
-  return known[1], tonumber(known[2]), tonumber(known[3]), tonumber(known[4] or 0)
+  if at and not first then
+    redis.call('HSET', key, 'life', life, 'mark', int(seq))
+    return epoch, began
+  end
+  local mark = redis.call('HGET', key, 'mark')
+  local doubted = at and mark and list[at].how == 'kept' and first == at + 1 and list[first].how == 'doubted'
+  began = doubted and tonumber(mark) or seq
+  redis.call('HSETNX', key, 'log', epoch)
+  redis.call('HSET', key, 'life', life, 'mark', int(seq), 'epoch', fresh_epoch, 'began', int(began))
+  return fresh_epoch, began
 end
 
--- As known_group(), and renews its life.
+-- The group as it is in the store's present life, or nil: epoch, last seq, when its last event was written, when it was
+-- kept last, after which seq its epoch began, and the epoch that it began with.
+local function seen_group(name)
+  local key = group_key(name)
+  local known = redis.call('HMGET', key, 'epoch', 'seq', 'at', 'kept', 'life', 'began', 'log')
+  local epoch, seq, began = known[1], tonumber(known[2]), tonumber(known[6] or 0)
+  if not epoch then return nil end
+  local log = known[7] or epoch
+  if known[5] ~= life then epoch, began = adopt(key, epoch, seq, known[5] or nil, began) end
+  return epoch, seq, tonumber(known[3]), tonumber(known[4] or 0), began, log
+end
+
+-- As seen_group(), and makes the group if there is none.
+local function known_group(name)
+  local epoch, seq, at, kept, began, log = seen_group(name)
+  if epoch then return epoch, seq, at, kept, began, log end
+  -- A log without its group is of another life: its numbers would collide.
+  redis.call('DEL', log_key(name))
+  redis.call('HSET', group_key(name), 'epoch', fresh_epoch, 'seq', 0, 'at', 0, 'created', int(now), 'assistant', 1, 'life', life)
+  sweep_index()
+  return fresh_epoch, 0, 0, 0, 0, fresh_epoch
+end
+
+-- As known_group(), and renews its life. Returns epoch, last seq, and after which seq the epoch began.
 local function open(name)
-  local epoch, seq, at = known_group(name)
+  local epoch, seq, _, _, began = known_group(name)
   keep(name)
-  return epoch, seq, at
+  return epoch, seq, began
 end
 
 local function split(id)
@@ -94,11 +125,11 @@ local function placed(body, message, seq)
   return string.sub(body, 1, last) .. '-' .. int(seq) .. string.sub(body, last + 1)
 end
 
--- Adds an event, a message if it has the id of one, and tells the other nodes. `note(epoch, seq)`, if there is one, writes
+-- Adds an event, a message if it has the id of one, and tells the other nodes. `note(log, seq)`, if there is one, writes
 -- what makes it once-only: right behind the event, before anything else that can fail, so that a call that is repeated finds
--- it. Returns epoch and seq.
+-- it; `log` is the epoch that the log began with. Returns epoch and seq.
 local function append(name, body, channel, node, message, note)
-  local epoch, seq, last, kept = known_group(name)
+  local epoch, seq, last, kept, _, log = known_group(name)
   seq = seq + 1
   if message ~= '' then body = placed(body, message, seq) end
   -- Times in one log never go back, whatever the clock does: trimming relies on it.
@@ -107,7 +138,8 @@ local function append(name, body, channel, node, message, note)
   local is_due = math.abs(now - kept) >= upkeep_ms
   redis.call('XADD', key, 'MAXLEN', log_events, int(seq) .. '-' .. int(at), 'b', body)
   redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at), 'kept', int(is_due and now or kept))
-  if note then note(epoch, seq) end
+  if note then note(log, seq) end
+  count = redis.call('HINCRBY', life_key, 'count', 1)
   if is_due then
     keep(name)
     trim(name)
@@ -118,7 +150,7 @@ local function append(name, body, channel, node, message, note)
     redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', int(seq), 'b', body)
     redis.call('EXPIRE', prefix .. ':outbox', group_life)
   end
-  redis.call('PUBLISH', channel, node .. ' ' .. epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
+  redis.call('PUBLISH', channel, node .. ':' .. life .. ':' .. int(count) .. ' ' .. epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
   return epoch, seq
 end
 
@@ -133,7 +165,9 @@ local function answer_key(answer) return prefix .. ':answer:' .. answer end
 local function recall(once, fingerprint)
   local known = redis.call('HMGET', once, 'fingerprint', 'group', 'epoch', 'seq', 'message', 'answered', 'owes')
   if not known[1] then return nil, false end
-  if redis.call('HGET', group_key(known[2]), 'epoch') ~= known[3] then return nil, true end
+  -- It names the epoch that its log began with: what outlived a loss is known.
+  local log = redis.call('HMGET', group_key(known[2]), 'epoch', 'log', 'seq')
+  if (log[2] or log[1]) ~= known[3] or tonumber(log[3]) < tonumber(known[4]) then return nil, true end
   if known[1] ~= fingerprint then return {'conflict'} end
   -- Nodes of the version before do not say whether a message owes; theirs does until its answer has begun.
   local owed = known[7] == '1' or (not known[7] and not known[6])

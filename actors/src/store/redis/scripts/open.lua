@@ -1,10 +1,10 @@
--- ARGV from 6: the groups. Returns epoch, last seq and first kept seq of each, one after the other.
+-- ARGV from 6: the groups. Returns epoch, last seq, first kept seq, and the seq after which the epoch began, of each.
 local states = {}
 for i = 6, #ARGV do
-  local epoch, seq = open(ARGV[i])
-  local first = trim(ARGV[i]) or seq + 1
+  local epoch, seq, began = open(ARGV[i])
   states[#states + 1] = epoch
   states[#states + 1] = seq
-  states[#states + 1] = first
+  states[#states + 1] = trim(ARGV[i]) or seq + 1
+  states[#states + 1] = began
 end
 return states

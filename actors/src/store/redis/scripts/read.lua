@@ -4,7 +4,7 @@ local name, backwards, start = ARGV[6], ARGV[7] == 'before', ARGV[8]
 local most, most_bytes = tonumber(ARGV[9]), tonumber(ARGV[10])
 -- One beyond what is wanted tells whether there are more.
 local batch = math.min(32, most + 1)
-local epoch = redis.call('HGET', group_key(name), 'epoch')
+local epoch = seen_group(name)
 if not epoch then return {} end
 local events, bytes = {}, 0
 while true do

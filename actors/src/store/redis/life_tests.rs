@@ -1,0 +1,236 @@
+//! A server that comes back with an older state, and what nodes make of it that know more or less of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::keys::Keys;
+use super::life::Life;
+use super::logs::{LogScripts, RedisLogs};
+use super::server::TestServer;
+use super::{Budgets, Database, RedisOptions, Source};
+use crate::ids::{Epoch, GroupName, NodeId};
+use crate::layer::NodeKey;
+use crate::store::contract::{event, group};
+use crate::store::{Appended, LogState, Logs, Once};
+
+const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
+
+/// A node that hears nothing of the others, so that it knows what it did itself, and no more.
+struct Deaf {
+    logs: RedisLogs,
+    database: Database,
+    scripts: Arc<LogScripts>,
+}
+
+impl Deaf {
+    async fn node(server: &TestServer) -> Self {
+        let options = RedisOptions {
+            url: server.url(0),
+            cache_url: server.url(2),
+            general_url: server.url(1),
+            prefix: "life".into(),
+            channel_prefix: "asgi".into(),
+            node: NodeId::random(),
+            node_key: NodeKey::random(),
+            log_events: 100,
+            log_seconds: 60,
+            group_expiry_seconds: 60,
+            cache_ttl_seconds: 60,
+            cache_max_entry_bytes: 1_000,
+            worker: Vec::new(),
+            budgets: PATIENT,
+        };
+        let source = Source::new(&server.url(0)).expect("a good URL");
+        let database = Database::open("main", source, PATIENT, Vec::new()).await;
+        let keys = Keys::new(&options.prefix);
+        let scripts = Arc::new(LogScripts::new(&options, keys, "life:0:events".into(), Arc::new(Life::default())));
+        let node = Self { logs: RedisLogs::new(database.clone(), scripts.clone()), database, scripts };
+        node.again(async || node.scripts.claim(&node.database).await.ok()).await;
+        node
+    }
+
+    /// What works at last: the connection is made anew meanwhile.
+    async fn again<T>(&self, call: impl AsyncFn() -> Option<T>) -> T {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            if let Some(done) = call().await {
+                return done;
+            }
+            assert!(Instant::now() < until, "never");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn append(&self, group: &GroupName) -> (Epoch, u64) {
+        let appended = self.again(async || self.logs.append(event(group, "x")).await.ok()).await;
+        let Appended::New { epoch, seq } = appended else { panic!("{appended:?}") };
+        (epoch, seq)
+    }
+
+    async fn open(&self, group: &GroupName) -> LogState {
+        self.again(async || self.logs.open(std::slice::from_ref(group)).await.ok()).await.remove(0)
+    }
+
+    async fn claim(&self) -> String {
+        self.again(async || self.scripts.claim(&self.database).await.ok()).await
+    }
+}
+
+fn back(server: &mut TestServer) {
+    server.kill();
+    server.launch();
+}
+
+#[tokio::test]
+async fn a_store_that_has_all_that_is_known_of_keeps_its_epochs() {
+    let mut server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    for seq in 2..5 {
+        server.save();
+        back(&mut server);
+        assert_eq!(node.append(&team).await, (epoch.clone(), seq));
+    }
+    assert_eq!(node.open(&team).await.began, 0);
+}
+
+#[tokio::test]
+async fn a_store_that_lacks_something_begins_new_epochs_behind_what_it_has() {
+    let mut server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let (team, other) = (group("team"), group("other"));
+    let (epoch, _) = node.append(&team).await;
+    let (calm, _) = node.append(&other).await;
+    server.save();
+    node.append(&team).await;
+    back(&mut server);
+    let (fresh, seq) = node.append(&team).await;
+    assert_eq!(seq, 2);
+    assert_ne!(fresh, epoch);
+    assert_eq!(node.open(&team).await.began, 1);
+    let state = node.open(&other).await;
+    assert_ne!(state.head.epoch, calm, "what was lost may have been of any log");
+    assert_eq!((state.head.seq, state.began), (1, 1));
+}
+
+#[tokio::test]
+async fn nobody_vouches_for_a_store_that_was_started_anew_under_new_nodes() {
+    let mut server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    server.save();
+    drop(node);
+    let node = Deaf::node(&server).await;
+    assert_eq!(node.open(&team).await.head.epoch, epoch, "a node was started anew, and nothing else");
+    drop(node);
+    back(&mut server);
+    let node = Deaf::node(&server).await;
+    assert_ne!(node.open(&team).await.head.epoch, epoch);
+}
+
+#[tokio::test]
+async fn who_knows_more_than_who_came_first_makes_it_another_life_that_begins_where_the_first_began_it() {
+    let mut server = TestServer::start();
+    let (one, other) = (Deaf::node(&server).await, Deaf::node(&server).await);
+    let (team, calm) = (group("team"), group("calm"));
+    let (epoch, _) = one.append(&team).await;
+    let (calm_epoch, _) = one.append(&calm).await;
+    server.save();
+    assert_eq!(other.append(&team).await, (epoch.clone(), 2));
+    back(&mut server);
+    assert_eq!(one.append(&team).await, (epoch.clone(), 2), "all that this node knew of is there");
+    let state = other.open(&team).await;
+    assert_ne!(state.head.epoch, epoch);
+    assert_eq!((state.head.seq, state.began), (2, 1), "the other second event was never seen by this node");
+    assert_ne!(other.open(&calm).await.head.epoch, calm_epoch);
+    assert_eq!(one.append(&team).await, (state.head.epoch.clone(), 3));
+    assert_eq!(other.open(&team).await.head.epoch, state.head.epoch, "one loss is one life");
+    assert_eq!(one.claim().await, other.claim().await);
+}
+
+#[tokio::test]
+async fn what_was_heard_of_an_earlier_life_counts_when_it_comes_late() {
+    let mut server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    let life = node.claim().await;
+    server.save();
+    back(&mut server);
+    assert_eq!(node.append(&team).await.0, epoch);
+    assert_ne!(node.claim().await, life);
+    node.scripts.heard(&life, 1);
+    node.claim().await;
+    assert_eq!(node.open(&team).await.head.epoch, epoch, "it was there");
+    node.scripts.heard("another", 9);
+    node.claim().await;
+    assert_eq!(node.open(&team).await.head.epoch, epoch, "anybody may say so");
+    node.scripts.heard(&life, 2);
+    node.claim().await;
+    assert_ne!(node.open(&team).await.head.epoch, epoch, "a second append was heard of, and is not here");
+}
+
+#[tokio::test]
+async fn a_state_that_changes_under_an_open_connection_is_noticed_by_the_next_append() {
+    let server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    let mut connection = server.connection(0);
+    let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection).expect("listed");
+    let dump = |key: &String| redis::cmd("DUMP").arg(key).query(&mut server.connection(0)).expect("dumped");
+    let kept: Vec<Vec<u8>> = keys.iter().map(dump).collect();
+    node.append(&team).await;
+    for (key, kept) in keys.iter().zip(kept) {
+        let mut restore = redis::cmd("RESTORE");
+        restore.arg(key).arg(60_000).arg(kept).arg("REPLACE");
+        restore.query::<()>(&mut connection).expect("restored");
+    }
+    let (fresh, seq) = node.append(&team).await;
+    assert_eq!(seq, 2);
+    assert_ne!(fresh, epoch);
+}
+
+#[tokio::test]
+async fn a_copy_that_takes_over_is_another_server_for_which_somebody_must_vouch() {
+    let master = TestServer::start();
+    let node = Deaf::node(&master).await;
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    let copy = TestServer::replica_of(&master);
+    let until = Instant::now() + Duration::from_secs(10);
+    while redis::cmd("WAIT").arg(1).arg(100).query::<u64>(&mut master.connection(0)).expect("an answer") == 0 {
+        assert!(Instant::now() < until, "no copy");
+        node.append(&team).await;
+    }
+    let behind = node.open(&team).await.head.seq;
+    redis::cmd("REPLICAOF").arg("NO").arg("ONE").query::<()>(&mut copy.connection(0)).expect("promoted");
+    let at_copy = Deaf::node(&copy).await;
+    let state = at_copy.open(&team).await;
+    assert_ne!(state.head.epoch, epoch, "this node has never seen the log");
+    assert_eq!(state.head.seq, behind);
+}
+
+#[tokio::test]
+async fn an_id_outlives_a_loss_with_its_message() {
+    let mut server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let team = group("team");
+    let once = |id: &str| Once { scope: "s".into(), id: id.into(), fingerprint: "f".into(), seconds: 60 };
+    let send = async |id: &str| {
+        let append = crate::store::Append { once: Some(once(id)), ..event(&team, id) };
+        node.again(async || node.logs.append(append.clone()).await.ok()).await
+    };
+    assert!(matches!(send("kept").await, Appended::New { seq: 1, .. }));
+    server.save();
+    assert!(matches!(send("lost").await, Appended::New { seq: 2, .. }));
+    back(&mut server);
+    assert!(matches!(send("kept").await, Appended::Again { seq: 1, .. }));
+    assert!(matches!(send("lost").await, Appended::New { seq: 2, .. }));
+    assert!(matches!(send("lost").await, Appended::Again { seq: 2, .. }));
+    assert!(matches!(send("kept").await, Appended::Again { seq: 1, .. }));
+}
