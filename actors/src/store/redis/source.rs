@@ -134,12 +134,13 @@ impl Source {
     pub(crate) async fn connect(&self, ping: Duration) -> Result<Connected, String> {
         let mut seen = self.seen();
         let mut connection = self.place.connection().await?;
-        match timeout(ping, redis::cmd("PING").query_async::<()>(&mut connection)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(error.to_string()),
+        let asked = connection.clone();
+        let both = async { tokio::join!(redis::cmd("PING").query_async::<()>(&mut connection), who(&asked)) };
+        let run = match timeout(ping, both).await {
+            Ok((Ok(()), run)) => run?,
+            Ok((Err(error), _)) => return Err(error.to_string()),
             Err(_) => return Err("no answer to a ping in time".to_owned()),
-        }
-        let run = timeout(ping, who(&connection)).await.map_err(|_| "no answer in time".to_owned())??;
+        };
         if !run.is_empty() {
             self.place.server.send_if_modified(|known| std::mem::replace(known, run.clone()) != run);
             seen.known = run.clone();
