@@ -115,6 +115,7 @@ pub(super) async fn stores(
         cache_ttl_seconds: cache.ttl_seconds,
         cache_max_entry_bytes: cache.max_entry_bytes,
         worker: settings.channel.worker_kinds(),
+        wait_replicas: settings.redis.wait_replicas,
         budgets,
     };
     let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());

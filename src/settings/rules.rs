@@ -111,6 +111,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("redis.db", Rule::Whole(0, 1023)),
     ("redis.password", ANY_SECRET),
     ("redis.prefix", NAME),
+    ("redis.wait_replicas", Rule::Whole(0, 100)),
     ("channel.layer", Rule::Text("\"core\" or \"pubsub\"", |t| matches!(t, "core" | "pubsub"))),
     ("channel.prefix", NAME),
     ("channel.capacity", COUNT),

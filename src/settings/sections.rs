@@ -101,6 +101,7 @@ pub struct RedisSettings {
     pub db: u32,
     pub password: Secret,
     pub prefix: String,
+    pub wait_replicas: u32,
 }
 
 /// `[channel]`

@@ -152,6 +152,11 @@ impl Keys {
         format!("{}:slots:{room}", self.prefix)
     }
 
+    /// What is written so that replicas can be waited for.
+    pub(super) fn waited(&self) -> String {
+        format!("{}:waited", self.prefix)
+    }
+
     /// A bucket's key.
     pub(crate) fn limit(&self, bucket: &str) -> String {
         format!("{}:limit:{bucket}", self.prefix)

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use redis::Commands;
 use tokio::time::Instant;
 
 use super::keys::Keys;
 use super::life::Life;
 use super::logs::{LogScripts, RedisLogs};
+use super::replicas::Replicas;
 use super::server::TestServer;
 use super::{Budgets, Database, RedisOptions, Source};
 use crate::ids::{Epoch, GroupName, NodeId};
@@ -26,6 +28,10 @@ struct Deaf {
 
 impl Deaf {
     async fn node(server: &TestServer) -> Self {
+        Self::node_with(server, 0, PATIENT).await
+    }
+
+    async fn node_with(server: &TestServer, wait_replicas: u32, budgets: Budgets) -> Self {
         let options = RedisOptions {
             url: server.url(0),
             cache_url: server.url(2),
@@ -40,13 +46,15 @@ impl Deaf {
             cache_ttl_seconds: 60,
             cache_max_entry_bytes: 1_000,
             worker: Vec::new(),
-            budgets: PATIENT,
+            wait_replicas,
+            budgets,
         };
         let source = Source::new(&server.url(0)).expect("a good URL");
-        let database = Database::open("main", source, PATIENT, Vec::new()).await;
+        let database = Database::open("main", source.clone(), budgets, Vec::new()).await;
         let keys = Keys::new(&options.prefix);
+        let replicas = (wait_replicas > 0).then(|| Replicas::new(source, wait_replicas, keys.waited()));
         let scripts = Arc::new(LogScripts::new(&options, keys, "life:0:events".into(), Arc::new(Life::default())));
-        let node = Self { logs: RedisLogs::new(database.clone(), scripts.clone()), database, scripts };
+        let node = Self { logs: RedisLogs::new(database.clone(), scripts.clone(), replicas), database, scripts };
         node.again(async || node.scripts.claim(&node.database).await.ok()).await;
         node
     }
@@ -233,4 +241,35 @@ async fn an_id_outlives_a_loss_with_its_message() {
     assert!(matches!(send("lost").await, Appended::New { seq: 2, .. }));
     assert!(matches!(send("lost").await, Appended::Again { seq: 2, .. }));
     assert!(matches!(send("kept").await, Appended::Again { seq: 1, .. }));
+}
+
+#[tokio::test]
+async fn an_append_that_too_few_replicas_have_is_not_confirmed_and_is_once_they_have_it() {
+    let master = TestServer::start();
+    let copy = TestServer::replica_of(&master);
+    let budgets = Budgets { append: Duration::from_secs(2), other: Duration::from_secs(20) };
+    let node = Deaf::node_with(&master, 1, budgets).await;
+    let team = group("team");
+    let once = |id: &str| Once { scope: "s".into(), id: id.into(), fingerprint: "f".into(), seconds: 60 };
+    let sent = |id: &str| crate::store::Append { once: Some(once(id)), ..event(&team, id) };
+    let first = node.again(async || node.logs.append(sent("first")).await.ok()).await;
+    assert!(matches!(first, Appended::New { seq: 1, .. } | Appended::Again { seq: 1, .. }), "{first:?}");
+    assert!(copy.connection(0).xlen::<_, u64>("life:log:team").is_ok_and(|length| length == 1), "it is there by then");
+    copy.freeze();
+    let started = Instant::now();
+    let waits = async { tokio::join!(node.logs.append(sent("second")), node.logs.append(sent("third"))) };
+    let looks = async {
+        // What waits holds nobody else up.
+        while node.open(&team).await.head.seq < 3 {}
+        started.elapsed()
+    };
+    let ((second, third), looked) = tokio::join!(waits, looks);
+    let error = second.expect_err("nobody has it").to_string();
+    assert!(error.contains("too few replicas"), "{error}");
+    assert!(third.is_err());
+    assert!(looked < budgets.append, "{looked:?}");
+    copy.thaw();
+    let again = node.again(async || node.logs.append(sent("second")).await.ok()).await;
+    assert!(matches!(again, Appended::Again { .. }), "it was logged, and is confirmed now: {again:?}");
+    assert_eq!(node.open(&team).await.head.seq, 3);
 }

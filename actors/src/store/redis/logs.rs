@@ -3,11 +3,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::{FromRedisValue, Script, ScriptInvocation};
+use tokio::time::Instant;
 
 use super::RedisOptions;
 use super::connection::{Database, Link};
 use super::keys::Keys;
 use super::life::Life;
+use super::replicas::Replicas;
 use crate::ids::{Epoch, GroupName, MessageId, NodeId};
 use crate::layer::NodeKey;
 use crate::protocol::LogHead;
@@ -97,12 +99,22 @@ impl LogScripts {
         &self,
         database: &Database,
         budget: Duration,
-        mut call: ScriptInvocation<'_>,
+        call: ScriptInvocation<'_>,
     ) -> StoreResult<T> {
+        self.run_known(database, budget, call).await.map(|(reply, _)| reply)
+    }
+
+    /// As [`Self::run`]; returns the run id of the server too.
+    async fn run_known<T: FromRedisValue + Send>(
+        &self,
+        database: &Database,
+        budget: Duration,
+        mut call: ScriptInvocation<'_>,
+    ) -> StoreResult<(T, Arc<str>)> {
         let run = async |link: Link| {
             let (life, appends) = self.life.present();
             call.arg(&*link.run).arg(life).arg(appends);
-            call.invoke_async(&mut link.connection.clone()).await
+            Ok((call.invoke_async(&mut link.connection.clone()).await?, link.run))
         };
         database.call_within(budget, run).await
     }
@@ -136,11 +148,13 @@ impl LogScripts {
 pub struct RedisLogs {
     database: Database,
     scripts: Arc<LogScripts>,
+    /// Who must have an append before it counts, beside the server.
+    replicas: Option<Replicas>,
 }
 
 impl RedisLogs {
-    pub(super) fn new(database: Database, scripts: Arc<LogScripts>) -> Self {
-        Self { database, scripts }
+    pub(super) fn new(database: Database, scripts: Arc<LogScripts>, replicas: Option<Replicas>) -> Self {
+        Self { database, scripts, replicas }
     }
 
     /// Reads from `start` on; returns the page in the order of reading.
@@ -227,8 +241,14 @@ impl Logs for RedisLogs {
         if let Some(once) = &append.once {
             call.key(scripts.keys.once(once)).arg(&once.fingerprint).arg(once.seconds);
         }
-        let reply = scripts.run(&self.database, self.database.budgets().append, call).await?;
-        appended(scripts, reply)?.ok_or_else(|| wrong("an append is never unknown"))
+        let budget = self.database.budgets().append;
+        let until = Instant::now() + budget;
+        let (reply, run) = scripts.run_known(&self.database, budget, call).await?;
+        let appended = appended(scripts, reply)?.ok_or_else(|| wrong("an append is never unknown"))?;
+        if let Some(replicas) = self.replicas.as_ref().filter(|_| appended != Appended::Conflict) {
+            replicas.have_it(run, until).await?;
+        }
+        Ok(appended)
     }
 
     async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {

@@ -20,6 +20,7 @@ mod membership;
 mod orders;
 mod outbox;
 mod presence;
+mod replicas;
 mod sentinels;
 #[cfg(test)]
 pub(crate) mod server;
@@ -53,6 +54,7 @@ use self::membership::RedisMembership;
 use self::orders::RedisOrders;
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
+use self::replicas::Replicas;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
 pub(crate) use self::source::{Connected, Source};
@@ -90,6 +92,8 @@ pub struct RedisOptions {
     pub cache_max_entry_bytes: usize,
     /// What the worker is told of, and so put into the outbox for it; empty without a worker.
     pub worker: Vec<Kind>,
+    /// Replicas that must have an append before it is acknowledged, within its budget.
+    pub wait_replicas: u32,
     /// How long a call may take.
     pub budgets: Budgets,
 }
@@ -115,6 +119,7 @@ impl fmt::Debug for RedisOptions {
             .field("group_expiry_seconds", &self.group_expiry_seconds)
             .field("cache_ttl_seconds", &self.cache_ttl_seconds)
             .field("cache_max_entry_bytes", &self.cache_max_entry_bytes)
+            .field("wait_replicas", &self.wait_replicas)
             .field("budgets", &self.budgets)
             .finish_non_exhaustive()
     }
@@ -126,7 +131,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
     let main = Source::new(&options.url)?;
     let cache = Source::new(&options.cache_url)?;
     let general = Source::new(&options.general_url)?;
-    let subscriptions = main.clone();
+    let (subscriptions, waits) = (main.clone(), main.clone());
     let channel = events_channel(&options.prefix, main.db());
     let Dependencies { store, limits, slots, flights, cache: cached, general: kept, feed, .. } = dependencies.clone();
     let (main, cache, general) = tokio::join!(
@@ -139,8 +144,9 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
     let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()], ear.is_subscribed());
     let keys = Keys::new(&options.prefix);
     let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone(), life));
+    let replicas = (options.wait_replicas > 0).then(|| Replicas::new(waits, options.wait_replicas, keys.waited()));
     let stores = Stores {
-        logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone())),
+        logs: Arc::new(RedisLogs::new(main.clone(), scripts.clone(), replicas)),
         groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
         sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone(), &options)),
         answers: Arc::new(RedisAnswers::new(main.clone(), scripts.clone(), &options)),

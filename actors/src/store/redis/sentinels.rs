@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) struct Sentinels {
     /// The master's URL, but for its address.
     pub(super) master_url: String,
-    master: String,
+    pub(super) master: String,
     urls: Vec<String>,
 }
 

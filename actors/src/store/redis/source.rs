@@ -135,7 +135,8 @@ impl Source {
         let mut seen = self.seen();
         let mut connection = self.place.connection().await?;
         let asked = connection.clone();
-        let both = async { tokio::join!(redis::cmd("PING").query_async::<()>(&mut connection), who(&asked)) };
+        let pinging = redis::cmd("PING");
+        let both = async { tokio::join!(pinging.query_async::<()>(&mut connection), who(&asked)) };
         let run = match timeout(ping, both).await {
             Ok((Ok(()), run)) => run?,
             Ok((Err(error), _)) => return Err(error.to_string()),

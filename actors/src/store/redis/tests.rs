@@ -43,6 +43,7 @@ fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
         cache_ttl_seconds: 60,
         cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
         worker: Kind::ALL.to_vec(),
+        wait_replicas: 0,
         budgets,
     }
 }
