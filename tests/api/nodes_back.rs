@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::ai_server::{AiServer, Script};
-use crate::support::{TestApp, TestServer, TestSocket};
+use crate::support::{SOON, TestApp, TestServer, TestSocket};
 
 async fn nodes(redis: &TestServer) -> [TestApp; 2] {
     [TestApp::node(redis, "n0", &[]).await, TestApp::node(redis, "n1", &[]).await]
@@ -251,4 +252,43 @@ async fn an_answer_under_way_when_redis_goes_back_ends_once_and_whole() {
         ends.insert(name, end);
     }
     assert_eq!(ends["asker"], ends["other"]);
+}
+
+#[tokio::test]
+async fn who_had_gone_when_redis_went_back_is_no_member_again() {
+    let mut redis = TestServer::start();
+    let [n0, n1] = nodes(&redis).await;
+    let (mut one, going) = (member(&n1, "one").await, member(&n0, "going").await);
+    let _stays = member(&n0, "stays").await;
+    let members = async |socket: &mut TestSocket| {
+        let reply = socket.insist_on("m", json!({"type": "group.members", "group": "team"})).await;
+        let listed = reply["members"].as_array().unwrap_or_else(|| panic!("{reply}")).clone();
+        let mut names: Vec<String> = listed.iter().filter_map(|it| it["session"].as_str().map(str::to_owned)).collect();
+        names.sort();
+        names
+    };
+    let until = Instant::now() + SOON;
+    while members(&mut one).await != ["going", "one", "stays"] {
+        assert!(Instant::now() < until, "never there");
+    }
+    say(&mut one, "kept").await;
+    redis.save();
+    say(&mut one, "lost").await;
+    drop(going);
+    while members(&mut one).await != ["one", "stays"] {
+        assert!(Instant::now() < until + SOON, "never gone");
+    }
+    redis.kill();
+    redis.launch();
+    loop {
+        let reset = one.event_of("log.reset").await;
+        if reset["group"] == "team" {
+            break;
+        }
+    }
+    let until = Instant::now() + SOON;
+    while members(&mut one).await != ["one", "stays"] {
+        assert!(Instant::now() < until, "{:?}", members(&mut one).await);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
 }

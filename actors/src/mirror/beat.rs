@@ -47,6 +47,7 @@ impl Desk {
                     {
                         let mut due = lock(&self.shared.due);
                         due.records |= lost;
+                        due.rows |= lost;
                         due.logs |= forgotten || failed;
                         due.everything |= forgotten;
                     }

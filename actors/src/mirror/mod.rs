@@ -52,6 +52,8 @@ struct Due {
     records: bool,
     /// Everything is to be written, changed or not: it is not known there.
     everything: bool,
+    /// Before that, rows are to be removed that may be there again: the store has gone back.
+    rows: bool,
 }
 
 #[derive(Clone)]
@@ -156,7 +158,15 @@ impl Desk {
                 () = self.shared.write.notified() => {}
                 () = sleep_until(renew_at) => lock(&self.shared.due).everything = true,
             }
-            if std::mem::take(&mut lock(&self.shared.due).everything) {
+            let due = {
+                let mut due = lock(&self.shared.due);
+                Due { everything: std::mem::take(&mut due.everything), rows: std::mem::take(&mut due.rows), ..*due }
+            };
+            if due.rows && self.clear_rows().await.is_err() {
+                // The next beat wakes this again.
+                lock(&self.shared.due).rows = true;
+            }
+            if due.everything || due.rows {
                 renew_at = Instant::now() + self.renewal;
                 renewing = true;
                 self.roster.mark_changed(self.roster.groups());
@@ -189,6 +199,12 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// Removes this node's rows, also those of sessions that have gone since the store was as it is.
+    async fn clear_rows(&self) -> StoreResult<()> {
+        while !self.stores.presence.forget_own().await? {}
+        Ok(())
     }
 
     async fn write_rows(&self, rows: &[ChangedRow], renewing: bool) -> StoreResult<()> {

@@ -92,4 +92,7 @@ pub trait Presence: Send + Sync {
     async fn nodes(&self) -> StoreResult<Vec<NodeInfo>>;
     /// Removes some rows of a dead node (its key in the channel layer). `true`: there are no more.
     async fn forget(&self, dead: &str) -> StoreResult<bool>;
+    /// Removes some rows of this node, before all are written anew: a store that went back may have rows of sessions that
+    /// have gone. `true`: there are no more.
+    async fn forget_own(&self) -> StoreResult<bool>;
 }

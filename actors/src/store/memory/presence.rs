@@ -38,6 +38,10 @@ impl Presence for Alone {
         Ok(Vec::new())
     }
 
+    async fn forget_own(&self) -> StoreResult<bool> {
+        Ok(true)
+    }
+
     async fn forget(&self, _: &str) -> StoreResult<bool> {
         Ok(true)
     }

@@ -215,4 +215,8 @@ impl Presence for RedisPresence {
         call.arg(self.life).arg(dead).arg(FORGET);
         self.database.script(&call).await
     }
+
+    async fn forget_own(&self) -> StoreResult<bool> {
+        self.forget(self.node_key.as_str()).await
+    }
 }

@@ -165,9 +165,9 @@ local function answer_key(answer) return prefix .. ':answer:' .. answer end
 local function recall(once, fingerprint)
   local known = redis.call('HMGET', once, 'fingerprint', 'group', 'epoch', 'seq', 'message', 'answered', 'owes')
   if not known[1] then return nil, false end
-  -- It names the epoch that its log began with: what outlived a loss is known.
+  -- It names the epoch that its log began with (the version before: the one that there was): what outlived a loss is known.
   local log = redis.call('HMGET', group_key(known[2]), 'epoch', 'log', 'seq')
-  if (log[2] or log[1]) ~= known[3] or tonumber(log[3]) < tonumber(known[4]) then return nil, true end
+  if (log[1] ~= known[3] and log[2] ~= known[3]) or tonumber(log[3]) < tonumber(known[4]) then return nil, true end
   if known[1] ~= fingerprint then return {'conflict'} end
   -- Nodes of the version before do not say whether a message owes; theirs does until its answer has begun.
   local owed = known[7] == '1' or (not known[7] and not known[6])
