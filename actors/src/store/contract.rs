@@ -275,10 +275,7 @@ pub(super) async fn a_log_behind_what_was_delivered_begins_a_new_epoch(stores: S
     assert_eq!(stores.logs.confirm(&team, &head(3)).await.expect("asked"), state, "one loss is one epoch");
     assert_eq!(stores.logs.open(std::slice::from_ref(&team)).await.expect("opened"), [state.clone()]);
     assert_eq!(append(&stores, &team, "third").await, (state.head.epoch, 3));
-    assert_eq!(
-        stores.logs.append(sent).await.expect("asked"),
-        Appended::Again { seq: 1, message: None, owed: false }
-    );
+    assert_eq!(stores.logs.append(sent).await.expect("asked"), Appended::Again { seq: 1, message: None, owed: false });
     let page = stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read");
     assert_eq!(seqs(&page), [1, 2, 3], "what is there can be read");
     let made = stores.logs.confirm(&other, &head(3)).await.expect("asked");

@@ -73,7 +73,7 @@ impl Deaf {
 
     async fn append(&self, group: &GroupName) -> (Epoch, u64) {
         let appended = self.again(async || self.logs.append(event(group, "x")).await.ok()).await;
-        let Appended::New { epoch, seq } = appended else { panic!("{appended:?}") };
+        let Appended::New { epoch, seq, .. } = appended else { panic!("{appended:?}") };
         (epoch, seq)
     }
 
