@@ -177,10 +177,18 @@ async fn a_log_that_is_known_to_reach_further_is_read() {
 
 #[actix::test]
 async fn a_log_that_began_anew_is_told_before_its_events() {
-    let alone = Alone::start();
+    let mut alone = Alone::start();
     alone.enter("s", &["team"], 5).await;
     let client = alone.attach("s").await;
     alone.deliver("team", "new", 1).await;
+    let head = LogHead { epoch: Epoch::from("e"), seq: 5 };
+    assert_eq!(alone.gap().await.gap, Gap::Life(head), "the log has the word, not whoever speaks of it");
+    let new = LogHead { epoch: Epoch::from("new"), seq: 1 };
+    let state = Some(LogState { head: new.clone(), first: 1, began: 0 });
+    alone.registry.send(Confirmed { group: group("team"), state }).await.expect("told");
+    assert_eq!(alone.gap().await.gap, Gap::Log(0));
+    let page = Some((new.epoch, vec![event("team", 1)]));
+    alone.registry.send(Filled { group: group("team"), page }).await.expect("told");
     let events = client.waiting();
     assert_eq!(events[1]["type"], "log.reset");
     assert_eq!((&events[1]["epoch"], &events[1]["seq"]), (&json!("new"), &json!(0)));

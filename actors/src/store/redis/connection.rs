@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,12 +39,14 @@ impl Default for Budgets {
 const FIRST_CONNECT: Duration = Duration::from_millis(500);
 /// Between two attempts while Redis is away.
 const RETRY: Duration = Duration::from_millis(200);
-/// A connection that was lost before this had proven nothing by its ping: the next one is made later, and later each time, up
+/// A connection that was given up before this, because something came too late or was refused, had proven nothing by its ping: the next one is made later, and later each time, up
 /// to [`MAX_RETRY`]. So a server that is slow at all but pings costs few calls their budget.
 const PROVEN: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_millis(800);
 /// A server that stays away is told of again after this.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+/// After a connection that broke: it says nothing of how quick the server is.
+const AGAIN: Duration = Duration::from_millis(20);
 /// Between two looks at a connection that nobody may be using.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -65,6 +68,8 @@ struct Guard {
     available: watch::Sender<bool>,
     /// Wakes the keeper when the link was lost.
     lost: Notify,
+    /// The link was lost because its connection broke, not because something came too late or was refused.
+    is_broken: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -103,6 +108,7 @@ impl Database {
             link: Mutex::new(None),
             available: watch::Sender::new(false),
             lost: Notify::new(),
+            is_broken: AtomicBool::new(false),
         });
         let keeper = Keeper(tokio::spawn(keep(guard.clone(), source)));
         let mut available = guard.available.subscribe();
@@ -206,7 +212,9 @@ impl Guard {
         let says = |word: &&str| code == *word || (code == "ERR" && detail.contains(&format!("-{word} ")));
         // The server is there, but another one should be asked, or this one later.
         let elsewhere = ["LOADING", "MASTERDOWN", "READONLY", "BUSY"].iter().any(says);
-        if error.is_io_error() || error.is_unrecoverable_error() || elsewhere {
+        let broken = error.is_io_error() || error.is_unrecoverable_error();
+        if broken || elsewhere {
+            self.is_broken.store(broken, Ordering::Relaxed);
             self.open_breaker(made, &error.to_string());
             return self.unavailable(&error.to_string());
         }
@@ -275,7 +283,9 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                     }
                 }
                 // At once, unless the server answers pings and fails at everything else.
-                if made.elapsed() < PROVEN {
+                if guard.is_broken.swap(false, Ordering::Relaxed) {
+                    tokio::time::sleep(AGAIN).await;
+                } else if made.elapsed() < PROVEN {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(MAX_RETRY);
                 } else {
