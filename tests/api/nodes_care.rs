@@ -162,6 +162,7 @@ async fn enter_many(services: &Services, sessions: usize, groups: usize) {
         let state = sophie_actors::store::LogState {
             head: sophie_actors::protocol::LogHead { epoch: "e".into(), seq: 0 },
             first: 1,
+            began: 0,
         };
         let groups = names.into_iter().map(|name| (name, state.clone())).collect();
         let user = UserId::guest(&session);

@@ -12,7 +12,7 @@ use super::logs::{LogScripts, RedisLogs};
 use super::replicas::Replicas;
 use super::server::TestServer;
 use super::{Budgets, Database, RedisOptions, Source};
-use crate::ids::{Epoch, GroupName, NodeId};
+use crate::ids::{Epoch, GroupName};
 use crate::layer::NodeKey;
 use crate::store::contract::{event, group};
 use crate::store::{Appended, LogState, Logs, Once};
@@ -38,7 +38,6 @@ impl Deaf {
             general_url: server.url(1),
             prefix: "life".into(),
             channel_prefix: "asgi".into(),
-            node: NodeId::random(),
             node_key: NodeKey::random(),
             log_events: 100,
             log_seconds: 60,
