@@ -273,7 +273,7 @@ pub(super) async fn a_log_behind_what_was_delivered_begins_a_new_epoch(stores: S
     assert_eq!((state.head.seq, state.first, state.began), (2, 1, 2));
     assert_ne!(state.head.epoch, epoch);
     assert_eq!(stores.logs.confirm(&team, &head(3)).await.expect("asked"), state, "one loss is one epoch");
-    assert_eq!(stores.logs.open(std::slice::from_ref(&team)).await.expect("opened"), [state.clone()]);
+    assert_eq!(stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0), state);
     assert_eq!(append(&stores, &team, "third").await, (state.head.epoch, 3));
     assert_eq!(stores.logs.append(sent).await.expect("asked"), Appended::Again { seq: 1, message: None, owed: false });
     let page = stores.logs.read_after(&team, 0, EVERYTHING).await.expect("read");

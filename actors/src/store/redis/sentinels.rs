@@ -96,7 +96,7 @@ impl Council {
             let mut connection = sentinel.get_multiplexed_async_connection_with_config(&config).await?;
             let mut ask = redis::cmd("SENTINEL");
             ask.arg("MASTER").arg(&self.master);
-            Ok::<HashMap<String, String>, RedisError>(ask.query_async(&mut connection).await?)
+            ask.query_async::<HashMap<String, String>>(&mut connection).await
         };
         let facts = timeout(ANSWER, asked).await.map_err(|_| "no Sentinel answers in time".to_owned())?;
         let facts = facts.map_err(|error| error.to_string())?;

@@ -210,7 +210,7 @@ async fn look_out(place: Weak<Place>) {
     let changed = Arc::new(Notify::new());
     let listening = async {
         // Kept by nothing but this task, so that the sources alone decide how long it lives.
-        match place.upgrade().and_then(|place| place.council.as_ref().map(Council::clone)) {
+        match place.upgrade().and_then(|place| place.council.clone()) {
             Some(council) => council.listen(&changed).await,
             None => std::future::pending().await,
         }
