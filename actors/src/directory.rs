@@ -14,7 +14,7 @@ use crate::messages::Prepare;
 use crate::protocol::{Member, timestamp_of};
 use crate::registry::{GroupRegistry, Roster};
 use crate::services::{PATIENCE, Services};
-use crate::store::{NodeInfo, Row, Spread, StoreResult, Stores};
+use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult, Stores};
 
 /// One socket, for operators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,17 +130,25 @@ pub async fn sessions(
     cursor: Option<&str>,
     limit: usize,
 ) -> StoreResult<Vec<SessionView>> {
-    let others = services.stores.presence.sessions(prefix, cursor, limit).await?;
-    let mut rows: BTreeMap<SessionId, Vec<Row>> = others.into_iter().collect();
-    for session in services.roster.live_sessions(prefix, cursor, limit) {
-        rows.entry(session).or_default();
+    let (mut views, mut from) = (Vec::new(), cursor.map(str::to_owned));
+    loop {
+        let wanted = limit - views.len();
+        let Listing { rows, until } = services.stores.presence.sessions(prefix, from.as_deref(), wanted).await?;
+        let mut rows: BTreeMap<SessionId, Vec<Row>> = rows.into_iter().collect();
+        let here = services.roster.live_sessions(prefix, from.as_deref(), wanted).into_iter();
+        // Beyond what was looked at there may be others before those of this node.
+        for session in here.filter(|session| until.as_deref().is_none_or(|until| session.as_str() <= until)) {
+            rows.entry(session).or_default();
+        }
+        for (session, mut rows) in rows.into_iter().take(wanted) {
+            rows.extend(services.roster.row_of(&session));
+            views.extend(view(session, rows));
+        }
+        if until.is_none() || views.len() >= limit {
+            return Ok(views);
+        }
+        from = until;
     }
-    let mut views = Vec::new();
-    for (session, mut rows) in rows.into_iter().take(limit) {
-        rows.extend(services.roster.row_of(&session));
-        views.extend(view(session, rows));
-    }
-    Ok(views)
 }
 
 /// One session, if it has a socket somewhere.

@@ -32,7 +32,7 @@ const BATCH: usize = 250;
 /// Sessions whose records are restored in one round trip.
 const RECORDS: usize = 100;
 /// Memberships are written anew at least this often.
-const MAX_RENEWAL: Duration = Duration::from_secs(300);
+const MAX_RENEWAL: Duration = Duration::from_secs(200);
 /// How soon something that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
 /// What giving up every membership may take on shutdown.

@@ -14,6 +14,7 @@ pub(super) use crate::limiter::contract::*;
 /// What the stores under test keep.
 pub(super) const LOG_EVENTS: usize = 120;
 pub(super) const LOG_SECONDS: u64 = 2;
+pub(super) const GROUP_EXPIRY_SECONDS: u64 = 86_400;
 pub(super) const CACHE_MAX_ENTRY_BYTES: usize = 2_000;
 const EVERYTHING: PageSize = PageSize { events: usize::MAX >> 12, bytes: usize::MAX >> 12 };
 
@@ -46,6 +47,7 @@ macro_rules! promises {
             an_answer_is_known_to_others_from_its_start_to_its_end
             groups_are_listed_by_prefix_and_cursor
             a_group_is_described_switched_and_deleted
+            a_group_in_which_nothing_was_logged_goes_soon_after_its_last_member
             a_general_entry_is_kept_for_its_time
             a_session_has_one_owner_and_its_groups_in_order
             the_newest_rights_of_a_session_count
@@ -785,4 +787,29 @@ pub(super) async fn a_slot_that_is_not_renewed_is_free_again(stores: Stores) {
     assert_eq!(stores.slots.take("next", &[room("a", 2)]).await.expect("asked"), Ok(()));
     assert_eq!(stores.slots.take("third", &[room("a", 2)]).await.expect("asked"), Err(0));
     assert_eq!(stores.slots.taken("b").await.expect("read"), 1);
+}
+
+pub(super) async fn a_group_in_which_nothing_was_logged_goes_soon_after_its_last_member(stores: Stores) {
+    const DAY_MS: u64 = 86_400_000;
+    let (blank, spoken) = (group("blank"), group("spoken"));
+    let both = [blank.clone(), spoken.clone()];
+    let left = async |group: &GroupName| {
+        let info = stores.groups.info(group).await.expect("asked").expect("there");
+        info.expires_at_ms.saturating_sub(crate::protocol::unix_ms())
+    };
+    let is_soon = |left: u64| (200_000..=300_500).contains(&left);
+    let is_day = |left: u64| (DAY_MS - 100_000..=DAY_MS + 500).contains(&left);
+    stores.logs.open(&both).await.expect("opened");
+    stores.logs.append(event(&spoken, "x")).await.expect("stored");
+    assert!(is_soon(left(&blank).await) && is_day(left(&spoken).await));
+    stores.membership.join(&both).await.expect("joined");
+    // Whoever is in it says so more often than that.
+    assert!((600_000..=900_500).contains(&left(&blank).await) && is_day(left(&spoken).await));
+    stores.logs.open(&both).await.expect("opened");
+    assert!(left(&blank).await > 600_000, "who opens it does not shorten its life");
+    stores.membership.leave(&both).await.expect("left");
+    assert!(is_soon(left(&blank).await) && is_day(left(&spoken).await));
+    stores.groups.set_assistant(&blank, false).await.expect("switched");
+    stores.membership.leave(&both).await.expect("left");
+    assert!(is_day(left(&blank).await), "what an operator decided stays");
 }

@@ -19,7 +19,7 @@ pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
 pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
-pub use presence::{ChangedRow, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
+pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
 
@@ -65,6 +65,13 @@ pub(crate) const RECORD_SECONDS: u64 = 86_400;
 
 /// How long an answer is known to have ended, in seconds: long enough for a writer that was cut off to learn of it.
 pub(crate) const ENDED_SECONDS: u64 = 600;
+
+/// How long a group lives in which nothing was ever logged, after its last member has left, in seconds: long enough for who
+/// reconnects, short enough that names which nobody uses do not fill the store.
+pub(crate) const BLANK_GROUP_SECONDS: u64 = 300;
+
+/// The same after a node has said that it is in it, which nodes do at least every [`BLANK_GROUP_SECONDS`].
+pub(crate) const BLANK_GROUP_HELD_SECONDS: u64 = 3 * BLANK_GROUP_SECONDS;
 
 /// One event to be logged.
 #[derive(Debug, Clone)]

@@ -70,6 +70,15 @@ pub struct Spread {
     pub other_nodes: usize,
 }
 
+/// A part of a list of sessions, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Those with rows of other nodes.
+    pub rows: Vec<Rows>,
+    /// The name up to which every session was looked at; none: to the end.
+    pub until: Option<String>,
+}
+
 /// The rows. This node writes its own and reads those of the others: of itself it knows better.
 #[async_trait]
 pub trait Presence: Send + Sync {
@@ -84,8 +93,9 @@ pub trait Presence: Send + Sync {
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>>;
     /// How many are in groups, in their order.
     async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>>;
-    /// At most `limit` sessions at other nodes after `cursor` whose names begin with `prefix`, by name.
-    async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<Rows>>;
+    /// Looks at the sessions after `cursor` whose names begin with `prefix`, by name: at `limit` of them or some more, and
+    /// tells those that are at other nodes.
+    async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Listing>;
     /// A session's rows at other nodes.
     async fn session(&self, session: &SessionId) -> StoreResult<Vec<Row>>;
     /// The living nodes but this one.

@@ -127,7 +127,7 @@ impl GroupIndex for MemoryStore {
     }
 
     async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()> {
-        self.lock().group(group, Instant::now()).assistant = on;
+        self.lock().switch(group, on, Instant::now());
         Ok(())
     }
 

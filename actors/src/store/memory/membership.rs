@@ -23,11 +23,12 @@ impl MemoryMembership {
 #[async_trait]
 impl Membership for MemoryMembership {
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
-        self.store.lock().renew(groups, Instant::now());
+        self.store.lock().held(groups, Instant::now());
         Ok(())
     }
 
-    async fn leave(&self, _: &[GroupName]) -> StoreResult<()> {
+    async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.store.lock().left(groups, Instant::now());
         Ok(())
     }
 

@@ -81,19 +81,25 @@ pub fn stores(options: MemoryOptions) -> Stores {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::contract::{CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, promises};
+    use crate::store::contract::{
+        CACHE_MAX_ENTRY_BYTES, GROUP_EXPIRY_SECONDS, LOG_EVENTS, LOG_SECONDS, event, group, promises,
+    };
 
     struct InMemory;
 
     impl InMemory {
         fn stores(&self) -> Stores {
+            self.with_expiry(GROUP_EXPIRY_SECONDS)
+        }
+
+        fn with_expiry(&self, group_expiry_seconds: u64) -> Stores {
             stores(MemoryOptions {
                 log_events: LOG_EVENTS,
                 log_seconds: LOG_SECONDS,
                 cache_bytes: 1_000_000,
                 cache_ttl_seconds: 60,
                 cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
-                group_expiry_seconds: 60,
+                group_expiry_seconds,
             })
         }
 
@@ -136,7 +142,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_unused_group_is_forgotten() {
-        let stores = InMemory.stores();
+        let stores = InMemory.with_expiry(60);
         let team = group("team");
         stores.logs.append(event(&team, "x")).await.expect("stored");
         tokio::time::advance(Duration::from_secs(40)).await;

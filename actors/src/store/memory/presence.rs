@@ -2,7 +2,7 @@ use async_trait::async_trait;
 
 use super::outbox::Alone;
 use crate::ids::{GroupName, SessionId};
-use crate::store::{NodeInfo, Presence, Row, Rows, Spread, StoreResult};
+use crate::store::{Listing, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
 #[async_trait]
 impl Presence for Alone {
@@ -26,8 +26,8 @@ impl Presence for Alone {
         Ok(vec![Spread::default(); groups.len()])
     }
 
-    async fn sessions(&self, _: &str, _: Option<&str>, _: usize) -> StoreResult<Vec<Rows>> {
-        Ok(Vec::new())
+    async fn sessions(&self, _: &str, _: Option<&str>, _: usize) -> StoreResult<Listing> {
+        Ok(Listing::default())
     }
 
     async fn session(&self, _: &SessionId) -> StoreResult<Vec<Row>> {

@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use super::{Expiring, MemoryOptions};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId};
 use crate::protocol::{self, LogHead};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, LogState, Once, RECORD_SECONDS, SessionRecord, StoredEvent,
+    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, LogState, Once,
+    RECORD_SECONDS, SessionRecord, StoredEvent,
 };
 
 /// Groups, logs, once-only ids, answers and sessions under one lock, since ending an answer touches the first of them in one
@@ -108,7 +110,6 @@ impl State {
 
     /// The group, made if there is none, its life renewed and what is too old in its log dropped.
     pub(super) fn group(&mut self, name: &GroupName, now: Instant) -> &mut Group {
-        let until = now + self.group_life;
         self.keep_owner(name, now);
         if self.groups.get(name, now).is_none() {
             let epoch = Epoch::random();
@@ -121,19 +122,41 @@ impl State {
                 assistant: true,
                 events: VecDeque::new(),
             };
-            self.groups.put(name.clone(), group, until, now);
+            self.groups.put(name.clone(), group, now + Duration::from_secs(BLANK_GROUP_SECONDS), now);
         }
         let age = self.log_age;
-        let group = self.groups.renew(name, Some(until), now).expect("put in above if it was not there");
+        self.lengthen(name, BLANK_GROUP_SECONDS, now);
+        let group = self.groups.renew(name, None, now).expect("put in above if it was not there");
         group.forget(age, now);
         group
     }
 
-    /// Renews the life of groups, as far as they are there.
-    pub(super) fn renew(&mut self, names: &[GroupName], now: Instant) {
+    /// Renews the life of a group, if it is there; one in which nothing was ever logged lives `blank` seconds at least.
+    fn lengthen(&mut self, name: &GroupName, blank: u64, now: Instant) {
+        let found = self.groups.from(Bound::Included(name), now).next().filter(|(found, ..)| *found == name);
+        let Some((_, group, until)) = found else { return };
+        let until = match group.seq {
+            0 => until.max(now + self.group_life.min(Duration::from_secs(blank))),
+            _ => now + self.group_life,
+        };
+        self.groups.renew(name, Some(until), now);
+    }
+
+    /// Somebody is in these groups.
+    pub(super) fn held(&mut self, names: &[GroupName], now: Instant) {
+        for name in names.iter().filter(|name| self.groups.get(*name, now).is_some()).cloned().collect::<Vec<_>>() {
+            self.lengthen(&name, BLANK_GROUP_HELD_SECONDS, now);
+            self.keep_owner(&name, now);
+        }
+    }
+
+    /// Nobody is in these groups any more.
+    pub(super) fn left(&mut self, names: &[GroupName], now: Instant) {
         for name in names {
-            if self.groups.renew(name, Some(now + self.group_life), now).is_some() {
-                self.keep_owner(name, now);
+            let blank = self.groups.get(name, now).is_some_and(|group| group.seq == 0 && group.assistant);
+            if blank {
+                let until = now + self.group_life.min(Duration::from_secs(BLANK_GROUP_SECONDS));
+                self.groups.renew(name, Some(until), now);
             }
         }
     }
@@ -147,7 +170,15 @@ impl State {
         if group.events.len() > most {
             group.events.pop_front();
         }
-        LogHead { epoch: group.epoch.clone(), seq: group.seq }
+        let head = LogHead { epoch: group.epoch.clone(), seq: group.seq };
+        self.lengthen(name, BLANK_GROUP_SECONDS, now);
+        head
+    }
+
+    /// Turns the assistant on or off; what an operator decided outlasts the silence of the group.
+    pub(super) fn switch(&mut self, name: &GroupName, assistant: bool, now: Instant) {
+        self.group(name, now).assistant = assistant;
+        self.groups.renew(name, Some(now + self.group_life), now);
     }
 
     /// Notes the answer that a message is owed, if it is and the assistant is on. Whether it was.

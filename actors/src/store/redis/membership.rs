@@ -9,7 +9,9 @@ use super::keys::Keys;
 use super::logs::{LogScripts, wrong};
 use crate::ids::{GroupName, NodeId};
 use crate::layer::NodeKey;
-use crate::store::{Beat, Membership, Namesake, NodeInfo, StoreResult};
+use crate::store::{
+    BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, Beat, Membership, Namesake, NodeInfo, StoreResult,
+};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.
 const LEASE_SECONDS: u64 = 10;
@@ -62,7 +64,7 @@ impl Membership for RedisMembership {
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
         for groups in groups.chunks(BATCH) {
             let mut call = self.join.key(self.joined(self.node_key.as_str()));
-            call.arg(self.expiry).arg(self.keys.prefix()).arg(self.group_life);
+            call.arg(self.expiry).arg(self.keys.prefix()).arg(self.group_life).arg(BLANK_GROUP_HELD_SECONDS);
             groups.iter().for_each(|group| _ = call.arg(group.as_str()));
             let () = self.database.script(&call).await?;
         }
@@ -110,7 +112,7 @@ impl Membership for RedisMembership {
     async fn cleared(&self, dead: &str, groups: &[GroupName]) -> StoreResult<()> {
         for groups in groups.chunks(BATCH) {
             let mut call = self.cleared.key(self.joined(dead));
-            call.arg(self.keys.prefix()).arg(dead);
+            call.arg(self.keys.prefix()).arg(dead).arg(BLANK_GROUP_SECONDS);
             groups.iter().for_each(|group| _ = call.arg(group.as_str()));
             let () = self.database.script(&call).await?;
         }

@@ -10,10 +10,12 @@ use super::logs::wrong;
 use super::written::{Along, Written};
 use crate::ids::{GroupName, SessionId};
 use crate::layer::NodeKey;
-use crate::store::{ChangedRow, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
+use crate::store::{ChangedRow, Listing, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
 /// Memberships in one script run (of one session, if it has more): a few milliseconds of the server's time.
 const BATCH: usize = 400;
+/// Sessions whose rows one script run reads: a fraction of a millisecond of the server's time.
+const PAGE: usize = 100;
 /// Rows of a dead node that are removed at once.
 const FORGET: usize = 100;
 
@@ -119,12 +121,21 @@ impl Presence for RedisPresence {
     }
 
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>> {
-        let mut call = self.members.key(self.keys.members(group));
-        call.arg(self.keys.here_prefix()).arg("rank").arg("").arg("").arg(limit);
-        let found: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
-        let known = found.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
-        let rows = known.map(|(session, rows)| (session, self.others(rows)));
-        Ok(rows.filter(|(_, rows)| !rows.is_empty()).collect())
+        let mut found = Vec::new();
+        for start in (0..limit).step_by(PAGE) {
+            let count = PAGE.min(limit - start);
+            let mut call = self.members.key(self.keys.members(group));
+            call.arg(self.keys.here_prefix()).arg("rank").arg(start).arg(start + count - 1).arg(count);
+            let page: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
+            let was_last = page.len() < count;
+            let known = page.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
+            let rows = known.map(|(session, rows)| (session, self.others(rows)));
+            found.extend(rows.filter(|(_, rows)| !rows.is_empty()));
+            if was_last {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>> {
@@ -155,36 +166,21 @@ impl Presence for RedisPresence {
         Ok(replies.chunks_exact(2).map(|pair| read(pair).unwrap_or_default()).collect())
     }
 
-    async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<Rows>> {
+    async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Listing> {
         let from = match cursor {
             Some(cursor) if cursor >= prefix => format!("({cursor}"),
             _ => format!("[{prefix}"),
         };
         // Names are ASCII: nothing that begins with the prefix sorts after this.
         let to = if prefix.is_empty() { "+".to_owned() } else { format!("[{prefix}\u{7f}") };
-        let mut found = Vec::new();
-        let mut from = from;
-        // Sessions that are at this node alone are passed over.
-        loop {
-            let mut call = self.members.key(self.keys.live());
-            call.arg(self.keys.here_prefix()).arg("lex").arg(&from).arg(&to).arg(limit);
-            let page: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
-            let Some((last, _)) = page.last() else { return Ok(found) };
-            from = format!("({last}");
-            let complete = page.len() < limit;
-            for (session, rows) in page {
-                let rows = self.others(rows);
-                if let (false, Ok(session)) = (rows.is_empty(), SessionId::parse(&session)) {
-                    found.push((session, rows));
-                    if found.len() == limit {
-                        return Ok(found);
-                    }
-                }
-            }
-            if complete {
-                return Ok(found);
-            }
-        }
+        let count = limit.max(PAGE);
+        let mut call = self.members.key(self.keys.live());
+        call.arg(self.keys.here_prefix()).arg("lex").arg(&from).arg(&to).arg(count);
+        let page: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
+        let until = page.last().filter(|_| page.len() == count).map(|(last, _)| last.clone());
+        let known = page.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
+        let rows = known.map(|(session, rows)| (session, self.others(rows))).filter(|(_, rows)| !rows.is_empty());
+        Ok(Listing { rows: rows.collect(), until })
     }
 
     async fn session(&self, session: &SessionId) -> StoreResult<Vec<Row>> {

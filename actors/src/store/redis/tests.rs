@@ -13,7 +13,7 @@ use crate::limiter::{Bucket, Limit, Verdict};
 use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
 use crate::store::contract::{
-    CACHE_MAX_ENTRY_BYTES, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
+    CACHE_MAX_ENTRY_BYTES, GROUP_EXPIRY_SECONDS, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
 };
 use crate::store::{
     AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Leases,
@@ -39,7 +39,7 @@ fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
         node_key: NodeKey::random(),
         log_events: LOG_EVENTS,
         log_seconds: LOG_SECONDS,
-        group_expiry_seconds: 60,
+        group_expiry_seconds: GROUP_EXPIRY_SECONDS,
         cache_ttl_seconds: 60,
         cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
         worker: Kind::ALL.to_vec(),
@@ -394,9 +394,9 @@ async fn sessions_are_seen_from_other_nodes_once_wherever_they_are() {
         [("a", 2), ("b", 1)]
     );
     assert_eq!(here.members(&team, 10).await.expect("read"), [(a.clone(), vec![row("n2", 3, &["team"])])]);
-    let listed = third.sessions("", Some("a"), 10).await.expect("read");
+    let listed = third.sessions("", Some("a"), 10).await.expect("read").rows;
     assert_eq!(listed, [(b.clone(), vec![row("n1", 2, &["team"])])]);
-    assert_eq!(there.sessions("", None, 1).await.expect("read")[0].0, a);
+    assert_eq!(there.sessions("", None, 1).await.expect("read").rows[0].0, a);
     // It leaves one group and one node: it is in the other still.
     here.write(&[(a.clone(), Some(row("n1", 1, &["chat_a"])))]).await.expect("written");
     assert_eq!(third.spread(&both).await.expect("read"), [spread(2, 2), spread(1, 1)]);
@@ -404,7 +404,7 @@ async fn sessions_are_seen_from_other_nodes_once_wherever_they_are() {
     assert_eq!(third.spread(&both).await.expect("read"), [spread(1, 1), spread(1, 1)]);
     here.write(&[(a.clone(), None), (b, None)]).await.expect("written");
     assert_eq!(third.spread(&both).await.expect("read"), [spread(0, 0), spread(0, 0)]);
-    assert_eq!(third.sessions("", None, 10).await.expect("read"), []);
+    assert_eq!(third.sessions("", None, 10).await.expect("read").rows, []);
     assert_eq!(third.session(&a).await.expect("read"), []);
     redis.finish();
 }
@@ -931,4 +931,73 @@ async fn what_could_not_be_told_is_in_the_log_once_however_often_it_is_tried() {
         assert_eq!(stores.answers.end(&answer, &team, "{}".into()).await.expect("known"), Ended::Before { seq: 2 });
     }
     assert_eq!(stores.logs.read_after(&team, 0, everything()).await.expect("read").events.len(), 2);
+}
+
+/// What a server carries out while `work` runs: the lines of MONITOR, in which the commands of scripts stand too.
+async fn monitored(server: &TestServer, work: impl Future<Output = ()>) -> Vec<String> {
+    use std::io::{BufRead, BufReader, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", server.port())).expect("the server is up");
+    stream.set_read_timeout(Some(DEADLINE)).expect("set");
+    stream.write_all(b"MONITOR\r\n").expect("sent");
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line in time"));
+    assert_eq!(lines.next().as_deref(), Some("+OK"));
+    work.await;
+    redis::cmd("ECHO").arg("over").query::<String>(&mut server.connection(0)).expect("echoed");
+    lines.take_while(|line| !line.contains("\"over\"")).collect()
+}
+
+#[tokio::test]
+async fn what_is_read_of_a_log_is_what_was_asked_for() {
+    let server = TestServer::start();
+    let options = RedisOptions { log_seconds: 3_600, ..options(&server, PATIENT) };
+    let (stores, _) = connect(options).await.expect("good options");
+    let team = group("team");
+    for _ in 0..60 {
+        stores.logs.append(event(&team, &"x".repeat(8_000))).await.expect("stored");
+    }
+    for (size, most) in [
+        (PageSize { events: 1, bytes: 262_144 }, 2),
+        (PageSize { events: 50, bytes: 20_000 }, 8),
+        (PageSize { events: 50, bytes: 262_144 }, 40),
+    ] {
+        let told = monitored(&server, async {
+            let page = stores.logs.read_before(&team, None, size).await.expect("read");
+            assert!(page.more && page.events.len() <= size.events && !page.events.is_empty());
+        });
+        let count = |line: &String| -> Option<usize> {
+            let (_, rest) = line.split_once("\"COUNT\" \"")?;
+            rest.split('"').next()?.parse().ok()
+        };
+        let read: usize = told.await.iter().filter(|line| line.contains("XREVRANGE")).filter_map(count).sum();
+        assert!((1..=most).contains(&read), "{read} entries for {size:?}");
+    }
+}
+
+#[tokio::test]
+async fn members_and_sessions_are_read_in_pages_and_no_session_of_this_node_costs_a_page() {
+    let server = TestServer::start();
+    let one = options(&server, PATIENT);
+    let other = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..one.clone() };
+    let ((here, _), (there, _)) =
+        (connect(one).await.expect("good options"), connect(other).await.expect("good options"));
+    let rows: Vec<_> = (0..350)
+        .map(|n| (SessionId::parse(&format!("s{n:03}")).expect("legal"), Some(row("n1", n, &["team"]))))
+        .collect();
+    here.presence.write(&rows).await.expect("written");
+    // Each run of the script asks for names once.
+    let calls = |told: &[String], command: &str| {
+        told.iter().filter(|line| line.contains(" lua] ") && line.contains(&format!("\"{command}"))).count()
+    };
+    let told = monitored(&server, async {
+        assert_eq!(there.presence.members(&group("team"), 300).await.expect("read").len(), 300);
+    });
+    let told = told.await;
+    assert_eq!((calls(&told, "ZRANGE"), calls(&told, "HGETALL")), (3, 300));
+    let told = monitored(&server, async {
+        let listing = here.presence.sessions("s", None, 1).await.expect("read");
+        assert_eq!((listing.rows.len(), listing.until.as_deref()), (0, Some("s099")));
+    });
+    assert_eq!(calls(&told.await, "ZRANGEBYLEX"), 1);
+    let listing = there.presence.sessions("s3", Some("s310"), 100).await.expect("read");
+    assert_eq!((listing.rows.len(), listing.until), (39, None));
 }

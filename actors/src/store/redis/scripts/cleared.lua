@@ -1,3 +1,12 @@
--- KEYS: what a node joined. ARGV: prefix, the node, groups that it is no longer in. What it counted there goes as well.
-redis.call('SREM', KEYS[1], unpack(ARGV, 3))
-for i = 3, #ARGV do redis.pcall('HDEL', ARGV[1] .. ':at:' .. ARGV[i], ARGV[2]) end
+-- KEYS: what a node joined. ARGV: prefix, the node, life in s of a group in which nothing was ever logged, groups that the node
+-- is no longer in. What it counted there goes as well.
+redis.call('SREM', KEYS[1], unpack(ARGV, 4))
+for i = 4, #ARGV do
+  local at, head = ARGV[1] .. ':at:' .. ARGV[i], ARGV[1] .. ':head:' .. ARGV[i]
+  redis.pcall('HDEL', at, ARGV[2])
+  local known = redis.pcall('HMGET', head, 'seq', 'assistant')
+  -- Who turned the assistant off decided something that is to last.
+  if known[1] == '0' and known[2] ~= '0' and redis.call('EXISTS', at) == 0 then
+    if redis.call('TTL', head) > tonumber(ARGV[3]) then redis.call('EXPIRE', head, ARGV[3]) end
+  end
+end

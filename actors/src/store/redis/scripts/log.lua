@@ -32,12 +32,21 @@ end
 
 -- The session's record has the owner: it lives at least as long as the home group's log, for as long as this renews either.
 local record_life = math.max(86400, tonumber(group_life))
+-- Seconds that a group lives in which nothing was ever logged, if no node says that it is in it.
+local EMPTY_LIFE = 300
 
-local function keep(name)
+local function keep(name, seq)
   local session = string.match(name, '^chat_([%w_-]+)$')
   if session then redis.call('EXPIRE', prefix .. ':session:' .. session, int(record_life)) end
   redis.call('EXPIRE', life_key, life_seconds)
-  redis.call('EXPIRE', group_key(name), group_life)
+  local key = group_key(name)
+  if seq > 0 then
+    redis.call('EXPIRE', key, group_life)
+  else
+    -- Never shortened here: a node that is in it may have said so.
+    local life = math.min(EMPTY_LIFE, tonumber(group_life))
+    if redis.call('TTL', key) < life then redis.call('EXPIRE', key, life) end
+  end
   redis.call('ZADD', index, 0, name)
   redis.call('EXPIRE', index, group_life)
 end
@@ -89,7 +98,7 @@ end
 -- As known_group(), and renews its life. Returns epoch, last seq, and after which seq the epoch began.
 local function open(name)
   local epoch, seq, _, _, began = known_group(name)
-  keep(name)
+  keep(name, seq)
   return epoch, seq, began
 end
 
@@ -141,7 +150,7 @@ local function append(name, body, channel, node, message, note)
   if note then note(log, seq) end
   count = redis.call('HINCRBY', life_key, 'count', 1)
   if is_due then
-    keep(name)
+    keep(name, seq)
     trim(name)
     -- Its last event may come just before the next upkeep.
     redis.call('PEXPIRE', key, int(log_ms + upkeep_ms + at - now))

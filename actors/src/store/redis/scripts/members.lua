@@ -1,10 +1,10 @@
--- KEYS: the sessions, as a sorted set. ARGV: prefix of rows, 'rank' or 'lex', where to begin and to end, how many at
--- most. Returns {session, {node, row, ...}} of each. One that no node has a row for is removed.
+-- KEYS: the sessions, as a sorted set. ARGV: prefix of rows, 'rank' or 'lex', where to begin and to end (both included),
+-- how many at most. Returns {session, {node, row, ...}} of each. One that no node has a row for is removed.
 local names
 if ARGV[2] == 'lex' then
   names = redis.call('ZRANGEBYLEX', KEYS[1], ARGV[3], ARGV[4], 'LIMIT', 0, ARGV[5])
 else
-  names = redis.call('ZRANGE', KEYS[1], 0, tonumber(ARGV[5]) - 1)
+  names = redis.call('ZRANGE', KEYS[1], ARGV[3], ARGV[4])
 end
 local found = {}
 for i, name in ipairs(names) do
