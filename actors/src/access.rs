@@ -14,6 +14,10 @@ use crate::rights::Shown;
 pub trait Access: Send + Sync + std::fmt::Debug {
     /// Who it is.
     fn user(&self) -> &UserId;
+    /// Whether nobody vouches for who it is: it shares the limits of its address.
+    fn is_guest(&self) -> bool {
+        false
+    }
     /// Whether it may join a group, as far as it says itself. Where it has [`Self::rights`], those of its session decide.
     fn may_join(&self, group: &GroupName) -> bool;
     /// What it has shown of what it may join; `None` for a guest.

@@ -57,6 +57,10 @@ pub struct LimitOptions {
     pub answers_per_session: usize,
     pub answers_at_once: usize,
     pub connects_per_minute: u64,
+    pub reads_per_minute: u64,
+    pub joins_per_minute: u64,
+    pub key_requests_per_minute: u64,
+    pub key_burst: u64,
 }
 
 /// `[cache]`

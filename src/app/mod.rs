@@ -41,7 +41,7 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
-use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Serves, State};
+use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Seen, Serves, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
@@ -252,6 +252,7 @@ impl Application {
                 cache: settings.cache.max_connections,
                 general: settings.general_cache.max_connections,
             },
+            seen: Seen::default(),
             draining: Arc::new(AtomicBool::new(false)),
         });
         let workers = workers(&settings);

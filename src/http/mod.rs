@@ -10,11 +10,13 @@ mod json;
 mod pages;
 mod places;
 mod publish;
+mod recent;
 mod redis;
 mod tidy;
 mod wrap;
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,11 +27,13 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use sophie_actors::services::Services;
-use sophie_actors::store::redis::RedisHealth;
+use sophie_actors::store::CacheSize;
+use sophie_actors::store::redis::{DatabaseLook, RedisHealth};
 
 pub use error::ApiError;
 pub use gateway::{Desks, Gateway, Running};
 pub use places::{Place, Places};
+use recent::Recent;
 pub use redis::ConnectionCaps;
 pub use wrap::{keep_small_plain, wrap};
 
@@ -82,11 +86,30 @@ pub struct State {
     pub redis: Option<RedisHealth>,
     /// How many connections to it there may be.
     pub connection_caps: ConnectionCaps,
+    /// What operators and probes ask for again and again.
+    pub seen: Seen,
     /// Set when the node is going.
     pub draining: Arc<AtomicBool>,
 }
 
+/// What was seen of late of what costs the databases something to tell.
+#[derive(Debug, Default)]
+pub struct Seen {
+    databases: Recent<Vec<DatabaseLook>>,
+    cache: Recent<CacheSize>,
+}
+
 impl State {
+    /// How the databases are, a second ago at most; nothing without any.
+    async fn databases(&self) -> Vec<DatabaseLook> {
+        let look = async || match &self.redis {
+            Some(redis) => Ok::<_, Infallible>(redis.look().await),
+            None => Ok(Vec::new()),
+        };
+        let Ok(looks) = self.seen.databases.get(look).await;
+        looks
+    }
+
     /// Whether the node is going.
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)

@@ -30,10 +30,10 @@ impl ConnectionCaps {
 
 /// `GET /admin/api/redis`
 pub async fn show(state: Data<State>) -> HttpResponse {
-    let Some(redis) = &state.redis else {
+    if state.redis.is_none() {
         return HttpResponse::Ok().json(json!({"enabled": false, "databases": {}, "warnings": []}));
-    };
-    let looks = redis.look().await;
+    }
+    let looks = state.databases().await;
     let databases: Map<String, Value> = looks
         .iter()
         .map(|look| (look.database.to_owned(), row(look, state.connection_caps.of(look.database))))

@@ -167,6 +167,10 @@ pub const RULES: &[(&str, Rule)] = &[
     ("limits.answers_per_session", COUNT),
     ("limits.answers_at_once", COUNT_OR_NONE),
     ("limits.connects_per_minute", COUNT),
+    ("limits.reads_per_minute", COUNT_OR_NONE),
+    ("limits.joins_per_minute", COUNT_OR_NONE),
+    ("limits.key_requests_per_minute", COUNT_OR_NONE),
+    ("limits.key_burst", COUNT),
     ("session.max_text_chars", Rule::Whole(1, 16_777_216)),
     // A WebSocket frame is held in memory whole, for every connection at once.
     ("session.max_frame_bytes", Rule::Whole(0, 16_777_216)),

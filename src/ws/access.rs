@@ -64,6 +64,10 @@ impl Access for CallerAccess {
         &self.identity.user
     }
 
+    fn is_guest(&self) -> bool {
+        self.identity.guest
+    }
+
     fn may_join(&self, group: &GroupName) -> bool {
         self.identity.may_join(group, &self.shown.session)
     }

@@ -77,6 +77,7 @@ mod input_requests;
 mod input_sockets;
 mod kill;
 mod limits;
+mod limits_guests;
 mod listeners;
 mod many;
 mod nodes;

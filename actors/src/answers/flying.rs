@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Parts;
+use super::tokens::is_plausible;
+use super::{Join, Parts};
 use super::generation::{End, Follower, Generation, Origin};
-use crate::backend::{BackendError, Chunk, Parsed};
+use crate::backend::{BackendError, ChatRequest, Chunk, Parsed};
 use crate::protocol::ErrorCode;
 use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
 
@@ -39,13 +40,13 @@ pub(super) enum Boarded {
 pub(super) async fn board(
     parts: &Parts,
     generation: &Generation,
-    digest: &str,
+    join: &Join,
     look: impl AsyncFn() -> bool,
 ) -> Boarded {
     let mut anew = false;
     loop {
         let started = Instant::now();
-        let boarding = parts.stores.flights.board(digest, anew).await;
+        let boarding = parts.stores.flights.board(&join.digest, anew).await;
         match &boarding {
             Ok(_) => parts.metrics.dependencies.flights.worked(),
             Err(error) => parts.metrics.dependencies.flights.failed(started, &error.to_string()),
@@ -57,7 +58,7 @@ pub(super) async fn board(
             Ok(Boarding::Landed) => anew = true,
             Ok(Boarding::Follow(flight)) => {
                 generation.begin(Origin::OtherNode);
-                if follow(parts, generation, &flight).await {
+                if follow(parts, generation, &join.request, &flight).await {
                     return Boarded::Ended;
                 }
                 log::info!("the node that generated an answer is gone, another one begins");
@@ -72,9 +73,10 @@ pub(super) async fn board(
 }
 
 /// Reads another node's generation. `false`: that node is gone, and nothing of it was seen here.
-async fn follow(parts: &Parts, generation: &Generation, flight: &Flight) -> bool {
+async fn follow(parts: &Parts, generation: &Generation, request: &ChatRequest, flight: &Flight) -> bool {
     let following = Following { flights: parts.stores.flights.clone(), flight: flight.clone() };
     let (mut seen, mut lost_at, mut lost_for) = (0, None, LOST_FOR);
+    let mut data = 0;
     loop {
         let Ok((chunks, course)) = following.flights.read(flight, seen).await else {
             // While the store is away nobody is declared dead.
@@ -85,7 +87,11 @@ async fn follow(parts: &Parts, generation: &Generation, flight: &Flight) -> bool
         seen += chunks.len();
         for raw in chunks {
             match Chunk::parse(raw) {
-                Ok(Parsed::Chunk(chunk)) => generation.push(chunk),
+                Ok(Parsed::Chunk(mut chunk)) => {
+                    data += chunk.raw.len();
+                    chunk.usage = chunk.usage.filter(|usage| is_plausible(*usage, request, data));
+                    generation.push(chunk);
+                }
                 _ => {
                     generation.finish(End::Failed(interrupted("a chunk of another node cannot be read")));
                     return true;

@@ -42,7 +42,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         if look().await {
             return;
         }
-        let flight = match timeout(whole, board(parts, generation, digest, look)).await {
+        let flight = match timeout(whole, board(parts, generation, join, look)).await {
             Ok(Boarded::Leads(flight)) => flight,
             Ok(Boarded::Ended) => return,
             Err(_) => {

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
 use crate::protocol::{Usage, timestamp};
-use crate::store::{By, Stores, Totals, UsageRecords};
+use crate::store::{By, StoreError, Stores, Totals, UsageRecords, UsageRow};
 
 /// Models with a label of their own in the figures; those beyond are `other`, since callers choose names.
 const LABELS: usize = 64;
+/// Bytes of the longest name that is counted by itself; longer ones, which callers may choose, are cut.
+const LONGEST_NAME: usize = 256;
 /// Names that may wait for the store; those beyond are counted in the figures alone.
 const WAITING: usize = 50_000;
 
@@ -77,6 +79,15 @@ pub struct Ledger {
     records: Arc<dyn UsageRecords>,
     metrics: Metrics,
     state: Mutex<State>,
+    flushing: tokio::sync::Mutex<Flushing>,
+}
+
+/// What is being written: the same rows under the same number until the store has confirmed them.
+#[derive(Default)]
+struct Flushing {
+    number: u64,
+    day: String,
+    rows: Vec<UsageRow>,
 }
 
 #[derive(Default)]
@@ -88,7 +99,7 @@ struct State {
 impl Ledger {
     /// An empty ledger.
     pub fn new(prices: Prices, stores: &Stores, metrics: Metrics) -> Self {
-        Self { prices, records: stores.usage.clone(), metrics, state: Mutex::default() }
+        Self { prices, records: stores.usage.clone(), metrics, state: Mutex::default(), flushing: Default::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -98,6 +109,7 @@ impl Ledger {
 
     /// Notes one answer of `model` for an asker.
     pub fn note(&self, asker: &Asker, model: &str, usage: Usage, account: Account) {
+        let model = cut(model);
         let nanos = (self.prices)(model).unwrap_or_default().nanos(usage);
         let mut totals = Totals { answers: 1, ..Totals::default() };
         match account {
@@ -128,27 +140,41 @@ impl Ledger {
         }
     }
 
-    /// Writes what waits into the store; what cannot be written goes on waiting.
+    /// Writes what waits into the store; what the store did not confirm is written again, and counted once.
     pub async fn flush(&self) {
-        let waiting = std::mem::take(&mut self.state().waiting);
-        if waiting.is_empty() {
-            return;
-        }
-        let rows: Vec<_> = waiting.into_iter().map(|((by, name), totals)| (by, name, totals)).collect();
-        let now = timestamp();
-        let (day, _) = now.split_at(now.find('T').unwrap_or(now.len()));
-        if let Err(error) = self.records.add(day, &rows).await {
-            log::debug!("usage not written yet rows={} error={error}", rows.len());
-            self.metrics.store_failed("usage");
-            let mut state = self.state();
-            rows.iter().for_each(|(by, name, totals)| state.add(*by, name, totals));
+        let mut flushing = self.flushing.lock().await;
+        loop {
+            if flushing.rows.is_empty() {
+                let waiting = std::mem::take(&mut self.state().waiting);
+                if waiting.is_empty() {
+                    return;
+                }
+                let now = timestamp();
+                flushing.number += 1;
+                flushing.day = now.split_once('T').map_or(now.clone(), |(day, _)| day.to_owned());
+                flushing.rows = waiting.into_iter().map(|((by, name), totals)| (by, name, totals)).collect();
+            }
+            match self.records.add(flushing.number, &flushing.day, &flushing.rows).await {
+                Ok(()) => flushing.rows.clear(),
+                Err(error) => {
+                    self.metrics.store_failed("usage");
+                    if matches!(error, StoreError::Corrupt(_)) {
+                        // It would fail for ever, and all that comes after it would wait.
+                        log::warn!("usage not written, left out rows={} error={error}", flushing.rows.len());
+                        flushing.rows.clear();
+                    } else {
+                        log::debug!("usage not written yet rows={} error={error}", flushing.rows.len());
+                    }
+                    return;
+                }
+            }
         }
     }
 }
 
 impl State {
     fn add(&mut self, by: By, name: &str, totals: &Totals) {
-        let key = (by, name.to_owned());
+        let key = (by, cut(name).to_owned());
         if self.waiting.len() < WAITING || self.waiting.contains_key(&key) {
             self.waiting.entry(key).or_default().add(totals);
         }
@@ -163,6 +189,10 @@ impl State {
         }
         model
     }
+}
+
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST_NAME)]
 }
 
 #[cfg(test)]
@@ -228,6 +258,45 @@ mod tests {
         (0..LABELS + 5).for_each(|n| ledger.note(&alice(None), &format!("m{n}"), USAGE, Account::Spent));
         let text = ledger.metrics.render();
         assert!(text.contains("sophie_tokens_total{kind=\"spent\",model=\"other\"} 5500"), "{text}");
+    }
+
+    #[test]
+    fn no_name_is_longer_than_it_may_be() {
+        let (ledger, _) = ledger();
+        ledger.note(&alice(None), &"ä".repeat(250_000), USAGE, Account::Spent);
+        let text = ledger.metrics.render();
+        assert!(text.len() < 20_000 && text.contains(&format!("model=\"{}\"", "ä".repeat(128))), "{}", text.len());
+        assert!(ledger.state().waiting.keys().all(|(_, name)| name.len() <= LONGEST_NAME));
+    }
+
+    /// Carries out what it is given and is too late to say so, once.
+    struct Late(Arc<dyn UsageRecords>, std::sync::atomic::AtomicBool);
+
+    #[async_trait::async_trait]
+    impl UsageRecords for Late {
+        async fn add(&self, flush: u64, day: &str, rows: &[UsageRow]) -> crate::store::StoreResult<()> {
+            self.0.add(flush, day, rows).await?;
+            match self.1.swap(true, std::sync::atomic::Ordering::Relaxed) {
+                true => Ok(()),
+                false => Err(StoreError::Unavailable("too late".into())),
+            }
+        }
+
+        async fn top(&self, day: &str, by: By, limit: usize) -> crate::store::StoreResult<Vec<(String, Totals)>> {
+            self.0.top(day, by, limit).await
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_store_wrote_too_late_to_say_so_is_counted_once() {
+        let (mut ledger, stores) = ledger();
+        ledger.records = Arc::new(Late(stores.usage.clone(), Default::default()));
+        ledger.note(&alice(None), "m", USAGE, Account::Spent);
+        ledger.flush().await;
+        ledger.note(&alice(None), "m", USAGE, Account::Spent);
+        ledger.flush().await;
+        let rows = stores.usage.top(&timestamp()[..10], By::Model, 10).await.expect("read");
+        assert_eq!((rows.len(), rows[0].1.answers), (1, 2));
     }
 
     #[test]

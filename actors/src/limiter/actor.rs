@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::admission::{Admit, AdmitConnect, Permit, Raise, Refund, Refused, Settle};
+use super::admission::{Admit, AdmitConnect, Permit, Raise, Refund, Refused, Settle, Spend};
+use super::advance::Advances;
 use super::buckets::{self, Subject};
 use super::keeper::Keeper;
 use super::tightest::tightest;
@@ -35,6 +36,7 @@ pub struct Restore(pub Subject);
 /// The actor.
 pub struct RateLimiter {
     keeper: Arc<Keeper>,
+    advances: Arc<Advances>,
     options: LimitOptions,
     _exit: ExitGuard,
 }
@@ -48,7 +50,8 @@ impl RateLimiter {
         metrics: Metrics,
         exit: ExitGuard,
     ) -> Self {
-        Self { keeper: Arc::new(Keeper::new(shared, local, metrics)), options, _exit: exit }
+        let keeper = Arc::new(Keeper::new(shared, local, metrics));
+        Self { keeper, advances: Arc::default(), options, _exit: exit }
     }
 }
 
@@ -116,6 +119,32 @@ impl Handler<Raise> for RateLimiter {
                     Err(Box::new((permit, refused)))
                 }
             }
+        })
+    }
+}
+
+impl Handler<Spend> for RateLimiter {
+    type Result = ResponseFuture<Result<(), Refused>>;
+
+    fn handle(&mut self, Spend { user, on, units }: Spend, _: &mut Context<Self>) -> Self::Result {
+        let bucket = buckets::of_spending(&self.options, &user, on);
+        let (keeper, advances) = (self.keeper.clone(), self.advances.clone());
+        Box::pin(async move {
+            let Some(bucket) = bucket else { return Ok(()) };
+            let missing = match advances.take(&bucket, units) {
+                0 => return Ok(()),
+                missing => missing,
+            };
+            let in_advance = Advances::size(&bucket, missing);
+            if in_advance > missing {
+                let more = [Bucket { cost: in_advance, ..bucket.clone() }];
+                if let (Verdict::Admitted { .. }, _) = keeper.admit(&more).await {
+                    advances.give(&bucket, in_advance - missing);
+                    return Ok(());
+                }
+            }
+            let exactly = vec![Bucket { cost: missing, ..bucket.clone() }];
+            admit(&keeper, exactly).await.map(|_| ()).inspect_err(|_| advances.give(&bucket, units - missing))
         })
     }
 }

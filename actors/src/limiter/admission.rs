@@ -14,8 +14,10 @@ const MAX_RETRY_AFTER_MS: u64 = 120_000;
 /// Whom a request counts against.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// A user in a chat session.
+    /// A user who is signed in, in a chat session.
     User(UserId),
+    /// Somebody in a chat session of whom no more is known than its name: a guest, who shares the limits of its address.
+    Guest(UserId),
     /// An application, by its API key.
     Application(Application),
 }
@@ -25,9 +27,9 @@ pub enum Caller {
 pub struct Application {
     /// The key's name.
     pub name: String,
-    /// Requests a minute, and as many at once; in the place of the address's. None: those of a user, and the address's.
+    /// Requests a minute, and as many at once. None: those of keys (`limits.key_…`).
     pub requests_per_minute: Option<u64>,
-    /// Tokens an hour, in the place of the address's. None: those of a user, and the address's.
+    /// Tokens an hour. None: those of a user.
     pub tokens_per_hour: Option<u64>,
 }
 
@@ -43,6 +45,28 @@ pub struct Admit {
     pub group: Option<GroupName>,
     /// About how many tokens the AI is asked with, if it is asked; without it no tokens are reserved.
     pub prompt_tokens: Option<u64>,
+}
+
+/// What else a user may do only so often, so that it cannot cost others what it costs: in buckets of their own, never taken
+/// from messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spending {
+    /// Reading: a page of history, a repeated message, a hundred members begun.
+    Reads,
+    /// Joining, leaving, refreshing rights.
+    Joins,
+}
+
+/// Asks for some of it.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "Result<(), Refused>")]
+pub struct Spend {
+    /// Whose; a guest is named by its session.
+    pub user: UserId,
+    /// Of what.
+    pub on: Spending,
+    /// How many units.
+    pub units: u64,
 }
 
 /// Asks to admit a connection.

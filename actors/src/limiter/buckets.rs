@@ -1,14 +1,18 @@
 //! Which buckets apply to whom: pure.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use super::admission::{Admit, AdmitConnect, Application, Caller};
+use super::admission::{Admit, AdmitConnect, Application, Caller, Spending};
 use super::{Bucket, Kind, Limit};
 use crate::ids::{GroupName, UserId};
 use crate::options::LimitOptions;
 
 /// Tokens that are reserved for an answer of unknown length, in addition to the question.
 const RESERVED_FOR_ANSWER: u64 = 500;
+/// Reads that may be asked for at once: a page that opens all of a user's groups.
+const READS_BURST: u64 = 200;
+/// Joins that may be asked for at once: a client that comes back to all of its groups, twice.
+const JOINS_BURST: u64 = 64;
 const MINUTE_US: u64 = 60_000_000;
 const HOUR_US: u64 = 60 * MINUTE_US;
 
@@ -19,7 +23,7 @@ pub enum Subject {
     User(UserId),
     /// An application's, by its API key.
     Key(Application),
-    /// A client address's.
+    /// A client address's; of IPv6 the network of 64 bits, which is what one customer gets.
     Address(IpAddr),
     /// A group's.
     Group(GroupName),
@@ -33,7 +37,14 @@ impl std::fmt::Display for Subject {
         match self {
             Self::User(user) => write!(f, "user:{user}"),
             Self::Key(application) => write!(f, "key:{}", application.name),
-            Self::Address(address) => write!(f, "address:{address}"),
+            Self::Address(address) => match address.to_canonical() {
+                // The machine itself has no network around it.
+                IpAddr::V6(v6) if !v6.is_loopback() => {
+                    let network = Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX));
+                    write!(f, "address:{network}/64")
+                }
+                address => write!(f, "address:{address}"),
+            },
             Self::Group(group) => write!(f, "group:{group}"),
             Self::Service => f.write_str("service"),
         }
@@ -53,6 +64,8 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
                 Kind::Tokens => "tokens",
                 Kind::Connects => "connects",
                 Kind::Commands => "commands",
+                Kind::Reads => "reads",
+                Kind::Joins => "joins",
             }
         ),
         limit,
@@ -64,19 +77,19 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
         let per = if limit.kind() == Kind::Tokens { HOUR_US } else { MINUTE_US };
         (each > 0).then(|| bucket(limit, each, per, each))
     };
+    let with_burst = |limit: Limit, each: u64, burst: u64| (each > 0).then(|| bucket(limit, each, MINUTE_US, burst));
     let all = match subject {
         Subject::User(_) => vec![
             Some(bucket(Limit::UserMessages, options.user_messages_per_minute, MINUTE_US, options.user_burst)),
             some(Limit::UserTokens, options.user_tokens_per_hour),
             some(Limit::UserConnects, options.connects_per_minute),
+            with_burst(Limit::UserReads, options.reads_per_minute, READS_BURST),
+            with_burst(Limit::UserJoins, options.joins_per_minute, JOINS_BURST),
         ],
         Subject::Key(application) => vec![
             match application.requests_per_minute {
                 Some(own) => some(Limit::KeyRequests, own.max(1)),
-                None => {
-                    let (each, burst) = (options.user_messages_per_minute, options.user_burst);
-                    Some(bucket(Limit::KeyRequests, each, MINUTE_US, burst))
-                }
+                None => with_burst(Limit::KeyRequests, options.key_requests_per_minute, options.key_burst),
             },
             some(Limit::KeyTokens, application.tokens_per_hour.unwrap_or(options.user_tokens_per_hour).max(1)),
         ],
@@ -99,24 +112,25 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
 
 /// What a message or a request takes, of everybody whom it concerns.
 pub(super) fn of_request(options: &LimitOptions, admit: &Admit) -> Vec<Bucket> {
-    let (caller, own) = match &admit.caller {
-        Caller::User(user) => (Subject::User(user.clone()), None),
-        Caller::Application(application) => (Subject::Key(application.clone()), Some(application)),
+    let caller = match &admit.caller {
+        Caller::User(user) | Caller::Guest(user) => Subject::User(user.clone()),
+        Caller::Application(application) => Subject::Key(application.clone()),
     };
-    // Behind an application's address are all of its users: a limit that was set for the key goes before the address's.
-    let replaced = |limit: Limit| match limit {
-        Limit::AddressMessages => own.is_some_and(|own| own.requests_per_minute.is_some()),
-        Limit::AddressTokens => own.is_some_and(|own| own.tokens_per_hour.is_some()),
+    // Behind an application's address are all of its users, and it has limits of its own. Who is signed in pays tokens of their
+    // own, whoever else is behind their address; a guest may have any number of names, but not of addresses.
+    let spared = |limit: Limit| match limit {
+        Limit::AddressMessages => matches!(admit.caller, Caller::Application(_)),
+        Limit::AddressTokens => !matches!(admit.caller, Caller::Guest(_)),
         _ => false,
     };
     let subjects = [Some(caller), Some(Subject::Address(admit.address)), admit.group.clone().map(Subject::Group)];
     let subjects = subjects.into_iter().flatten().chain([Subject::Service]);
-    let all = subjects.flat_map(|subject| of_subject(options, &subject)).filter(|bucket| !replaced(bucket.limit));
+    let all = subjects.flat_map(|subject| of_subject(options, &subject)).filter(|bucket| !spared(bucket.limit));
     let priced = all.filter_map(|bucket| {
         let cost = match bucket.limit.kind() {
             Kind::Requests => 1,
             Kind::Tokens => admit.prompt_tokens?.saturating_add(RESERVED_FOR_ANSWER).min(bucket.burst),
-            Kind::Connects | Kind::Commands => return None,
+            Kind::Connects | Kind::Commands | Kind::Reads | Kind::Joins => return None,
         };
         Some(Bucket { cost, ..bucket })
     });
@@ -131,6 +145,16 @@ pub(super) fn raised(taken: &[Bucket], prompt_tokens: u64) -> Vec<Bucket> {
         Bucket { cost: cost.saturating_sub(bucket.cost), ..bucket.clone() }
     });
     more.filter(|bucket| bucket.cost > 0).collect()
+}
+
+/// The bucket that is spent from.
+pub(super) fn of_spending(options: &LimitOptions, user: &UserId, on: Spending) -> Option<Bucket> {
+    let kind = match on {
+        Spending::Reads => Kind::Reads,
+        Spending::Joins => Kind::Joins,
+    };
+    let all = of_subject(options, &Subject::User(user.clone()));
+    all.into_iter().find(|bucket| bucket.limit.kind() == kind)
 }
 
 /// What a connect takes.
@@ -162,6 +186,10 @@ mod tests {
             answers_per_session: 2,
             answers_at_once: 0,
             connects_per_minute: 120,
+            reads_per_minute: 1_200,
+            joins_per_minute: 60,
+            key_requests_per_minute: 600,
+            key_burst: 60,
         }
     }
 
@@ -176,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_is_not_set_does_not_apply_and_notes_take_no_tokens() {
-        let user = Caller::User(UserId::from("a"));
+        let user = Caller::Guest(UserId::from("a"));
         let messages = [("user_messages", 5, 1), ("address_messages", 60, 1)];
         assert_eq!(taken(&options(), &admit(user.clone(), None)), messages);
         assert!(of_request(&LimitOptions { enabled: false, ..options() }, &admit(user.clone(), None)).is_empty());
@@ -199,12 +227,37 @@ mod tests {
             ("service_tokens", 90_000, 600),
         ];
         assert_eq!(taken(&all, &admit(user, Some(100))), expected);
+        let signed_in = taken(&all, &admit(Caller::User(UserId::from("a")), Some(100)));
+        let others: Vec<_> = expected.into_iter().filter(|(label, ..)| *label != "address_tokens").collect();
+        assert_eq!(signed_in, others, "who is signed in has tokens of their own");
     }
 
     #[test]
-    fn a_key_has_its_own_limits_in_the_place_of_the_users_and_the_addresss() {
+    fn an_address_of_ipv6_is_its_network() {
+        let named = |text: &str| Subject::Address(text.parse().expect("an address")).to_string();
+        assert_eq!(named("2001:db8:1:2:3:4:5:6"), "address:2001:db8:1:2::/64");
+        assert_eq!(named("2001:db8:1:2::1"), named("2001:db8:1:2:ffff::9"));
+        assert_ne!(named("2001:db8:1:2::1"), named("2001:db8:1:3::1"));
+        assert_eq!(
+            [named("::1"), named("::ffff:10.0.0.1"), named("10.0.0.1")].join(" "),
+            "address:::1 address:10.0.0.1 address:10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn reads_and_joins_are_a_users_own() {
+        let bucket = |on| of_spending(&options(), &UserId::from("a"), on).expect("limited");
+        let (reads, joins) = (bucket(Spending::Reads), bucket(Spending::Joins));
+        assert_eq!((reads.key.as_str(), reads.interval_us, reads.burst), ("user:a:reads", 50_000, 200));
+        assert_eq!((joins.key.as_str(), joins.interval_us, joins.burst), ("user:a:joins", 1_000_000, 64));
+        let none = LimitOptions { reads_per_minute: 0, ..options() };
+        assert_eq!(of_spending(&none, &UserId::from("a"), Spending::Reads), None);
+    }
+
+    #[test]
+    fn a_key_has_limits_of_its_own_and_none_of_its_address() {
         let mut application = Application { name: "site".into(), ..Application::default() };
-        let users = [("key_requests", 5, 1), ("key_tokens", 1_000, 501), ("address_messages", 60, 1)];
+        let users = [("key_requests", 60, 1), ("key_tokens", 1_000, 501)];
         assert_eq!(taken(&options(), &admit(Caller::Application(application.clone()), Some(1))), users);
         application.requests_per_minute = Some(600);
         application.tokens_per_hour = Some(50_000);

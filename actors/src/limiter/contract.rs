@@ -77,7 +77,7 @@ pub(crate) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
 }
 
 pub(crate) async fn a_debt_is_waited_for(stores: Stores) {
-    let tokens = Bucket { interval_us: 100_000, ..bucket("user:a:tokens", 10, 1) };
+    let tokens = Bucket { interval_us: 100_000, limit: Limit::UserTokens, ..bucket("user:a:tokens", 10, 1) };
     let one = [tokens.clone()];
     assert_eq!(admitted(&stores, &one).await, [9]);
     settle(&stores, &tokens, 19).await;
@@ -128,4 +128,47 @@ pub(crate) async fn many_are_corrected_and_filled_at_once(stores: Stores) {
     stores.limits.fill(&all[1..]).await.expect("filled");
     assert_eq!(remaining().await, [3, 10, 10]);
     stores.limits.fill(&[]).await.expect("nothing to fill");
+}
+
+pub(crate) async fn a_bucket_further_ahead_than_its_span_is_clamped(stores: Stores) {
+    let long = bucket("user:a:messages", 100, 100);
+    assert_eq!(admitted(&stores, std::slice::from_ref(&long)).await, [0]);
+    // As it would be after a clock went back, or under shorter settings.
+    let short = [Bucket { burst: 5, cost: 1, ..long.clone() }];
+    let seen = stores.limits.look(&short).await.expect("seen");
+    assert!(seen[0].reset_ms <= 5 * HOUR_MS, "{seen:?}");
+    let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &short).await else { panic!("it is empty") };
+    assert!((HOUR_MS - 60_000..=HOUR_MS).contains(&retry_after_ms), "{retry_after_ms}");
+    settle(&stores, &short[0], -2).await;
+    assert_eq!(admitted(&stores, &short).await, [1]);
+    // A refusal takes note of it, so that it is not as far ahead again the next time.
+    let quick = Bucket { interval_us: 200_000, ..bucket("user:b:messages", 300, 300) };
+    assert_eq!(admitted(&stores, std::slice::from_ref(&quick)).await, [0]);
+    let short = [Bucket { burst: 2, cost: 1, ..quick }];
+    let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &short).await else { panic!("it is empty") };
+    assert!(retry_after_ms <= 200, "{retry_after_ms}");
+    sleep(Duration::from_millis(retry_after_ms + 5)).await;
+    assert!(matches!(admit(&stores, &short).await, Verdict::Admitted { .. }));
+    // Nothing that is settled locks a bucket for longer than its span, and another one for tokens.
+    let tokens = [Bucket { limit: Limit::KeyTokens, ..bucket("key:a:tokens", 4, 1) }];
+    settle(&stores, &tokens[0], i64::MAX).await;
+    let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &tokens).await else { panic!("it is in debt") };
+    assert!((4 * HOUR_MS..=5 * HOUR_MS).contains(&retry_after_ms), "{retry_after_ms}");
+}
+
+pub(crate) async fn each_who_is_refused_by_what_many_share_is_told_a_time_of_its_own(stores: Stores) {
+    let slow = |limit: Limit| Bucket { interval_us: 10_000_000, limit, ..bucket(limit.label(), 1, 1) };
+    for (limit, expected) in [(Limit::KeyRequests, [10, 20, 30]), (Limit::UserMessages, [10, 10, 10])] {
+        let one = [slow(limit)];
+        assert_eq!(admitted(&stores, &one).await, [0]);
+        for seconds in expected {
+            let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &one).await else { panic!("one was all") };
+            assert!((seconds * 1_000 - 3_000..=seconds * 1_000 + 1).contains(&retry_after_ms), "{retry_after_ms}");
+        }
+    }
+    let one = [slow(Limit::KeyRequests)];
+    stores.limits.fill(&one).await.expect("filled");
+    assert_eq!(admitted(&stores, &one).await, [0]);
+    let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &one).await else { panic!("one was all") };
+    assert!(retry_after_ms <= 10_000, "nobody waits any more: {retry_after_ms}");
 }

@@ -11,6 +11,10 @@ pub enum Kind {
     Connects,
     /// Commands of one connection, which its socket counts by itself.
     Commands,
+    /// What is read: pages of logs, lists of members, messages that were sent before.
+    Reads,
+    /// Memberships and rights that are asked for.
+    Joins,
 }
 
 /// Which limit.
@@ -20,6 +24,8 @@ pub enum Limit {
     UserMessages,
     UserTokens,
     UserConnects,
+    UserReads,
+    UserJoins,
     KeyRequests,
     KeyTokens,
     AddressMessages,
@@ -39,6 +45,8 @@ impl Limit {
             Self::UserMessages => ("user_messages", "messages a minute of a user"),
             Self::UserTokens => ("user_tokens", "tokens an hour of a user"),
             Self::UserConnects => ("user_connects", "connects a minute of a user"),
+            Self::UserReads => ("user_reads", "reads a minute of a user"),
+            Self::UserJoins => ("user_joins", "joins and refreshes a minute of a user"),
             Self::KeyRequests => ("key_requests", "requests a minute of an API key"),
             Self::KeyTokens => ("key_tokens", "tokens an hour of an API key"),
             Self::AddressMessages => ("address_messages", "messages a minute of an address"),
@@ -75,6 +83,17 @@ impl Limit {
             }
             Self::UserConnects | Self::AddressConnects => Kind::Connects,
             Self::ConnectionCommands => Kind::Commands,
+            Self::UserReads => Kind::Reads,
+            Self::UserJoins => Kind::Joins,
         }
+    }
+
+    /// Whether many wait for it who do not know of each other: each is told a time of its own. One user who is refused again
+    /// and again is to come back when there is enough, not later each time.
+    pub const fn has_line(self) -> bool {
+        !matches!(
+            self,
+            Self::UserMessages | Self::UserTokens | Self::UserReads | Self::UserJoins | Self::ConnectionCommands
+        )
     }
 }

@@ -43,8 +43,18 @@ impl Limits for MemoryLimits {
         let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let stored: Vec<_> = buckets.iter().map(|bucket| tats.get(&bucket.key, now).copied()).collect();
-        let (verdict, after) = gcra::admit(self.now_us(now), buckets, &stored);
-        for (bucket, tat) in buckets.iter().zip(after) {
+        let now_us = self.now_us(now);
+        let (mut verdict, after) = gcra::admit(now_us, buckets, &stored);
+        if let Verdict::Refused { bucket, retry_after_ms, .. } = &mut verdict
+            && buckets[*bucket].limit.has_line()
+        {
+            let bucket = &buckets[*bucket];
+            let key = line_of(bucket);
+            let (wait, place) = gcra::line(now_us, bucket, *retry_after_ms * 1_000, tats.get(&key, now).copied());
+            tats.put(key, place, self.until(place), now);
+            *retry_after_ms = wait.div_ceil(1_000);
+        }
+        for (bucket, tat) in buckets.iter().zip(after).filter(|(_, tat)| *tat > now_us) {
             tats.put(bucket.key.clone(), tat, self.until(tat), now);
         }
         Ok(verdict)
@@ -70,7 +80,15 @@ impl Limits for MemoryLimits {
 
     async fn fill(&self, buckets: &[Bucket]) -> StoreResult<()> {
         let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.iter().for_each(|bucket| _ = tats.remove(&bucket.key, Instant::now()));
+        for bucket in buckets {
+            tats.remove(&bucket.key, Instant::now());
+            tats.remove(&line_of(bucket), Instant::now());
+        }
         Ok(())
     }
+}
+
+/// Under which key it stands who comes back when.
+fn line_of(bucket: &Bucket) -> String {
+    format!("{}:line", bucket.key)
 }

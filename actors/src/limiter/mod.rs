@@ -2,6 +2,7 @@
 
 mod actor;
 mod admission;
+mod advance;
 mod buckets;
 #[cfg(test)]
 pub(crate) mod contract;
@@ -16,7 +17,7 @@ use async_trait::async_trait;
 
 pub use crate::protocol::{Left, Quota};
 pub use actor::{Look, RateLimiter, Restore};
-pub use admission::{Admit, AdmitConnect, Application, Caller, Permit, Raise, Refund, Refused, Settle};
+pub use admission::{Admit, AdmitConnect, Application, Caller, Permit, Raise, Refund, Refused, Settle, Spend, Spending};
 pub use buckets::Subject;
 pub use limit::{Kind, Limit};
 

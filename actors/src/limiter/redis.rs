@@ -57,8 +57,10 @@ impl Limits for RedisLimits {
         let mut call = self.admit.prepare_invoke();
         for bucket in buckets {
             let terms = Terms::of(bucket);
-            call.key(self.keys.limit(&bucket.key)).arg(terms.cost).arg(terms.span);
+            call.key(self.keys.limit(&bucket.key)).arg(terms.cost).arg(terms.span).arg(terms.deepest);
+            call.arg(i32::from(bucket.limit.has_line()));
         }
+        call.arg(gcra::longest_line_us());
         let (refused, wait_ms, now, tats): (i64, i64, i64, Vec<i64>) = self.database.script(&call).await?;
         let left = quotas(now, buckets, &tats)?;
         if refused == 0 {
@@ -73,10 +75,10 @@ impl Limits for RedisLimits {
             return Ok(());
         }
         let mut call = self.settle.prepare_invoke();
-        call.arg(gcra::longest_us());
         for Correction { bucket, units } in corrections {
             let shift = gcra::shift_us(bucket, *units);
             call.key(self.keys.limit(&bucket.key)).arg(if *units < 0 { "back" } else { "take" }).arg(shift);
+            call.arg(Terms::of(bucket).deepest);
         }
         self.database.script(&call).await
     }
@@ -96,7 +98,9 @@ impl Limits for RedisLimits {
             return Ok(());
         }
         let mut delete = redis::cmd("DEL");
-        buckets.iter().for_each(|bucket| _ = delete.arg(self.keys.limit(&bucket.key)));
+        for key in buckets.iter().map(|bucket| self.keys.limit(&bucket.key)) {
+            delete.arg(format!("{key}:line")).arg(key);
+        }
         self.database.call(async |mut connection| delete.query_async(&mut connection).await).await
     }
 }

@@ -55,12 +55,15 @@ macro_rules! promises {
             entries_are_counted_and_purged_by_model
             too_large_an_answer_is_not_cached
             what_answers_cost_is_summed_by_day_and_ranked
+            what_is_flushed_again_is_not_counted_again_and_no_sum_is_too_large
             exactly_the_burst_is_admitted_at_once
             nothing_is_taken_when_one_bucket_refuses
             what_is_given_back_can_be_taken_again
             a_refusal_and_a_look_tell_what_is_left_and_take_nothing
             many_are_corrected_and_filled_at_once
             a_debt_is_waited_for
+            a_bucket_further_ahead_than_its_span_is_clamped
+            each_who_is_refused_by_what_many_share_is_told_a_time_of_its_own
             exactly_as_many_slots_are_given_as_there_are
             a_full_room_leaves_the_others_alone
             a_slot_that_is_not_renewed_is_free_again
@@ -679,9 +682,9 @@ pub(super) async fn what_answers_cost_is_summed_by_day_and_ranked(stores: Stores
         )
     };
     let rows = [row(By::User, "a b:c", 5), row(By::User, "bob", 7), row(By::Model, "m", 12)];
-    stores.usage.add("2025-10-09", &rows).await.expect("added");
-    stores.usage.add("2025-10-09", &rows[..1]).await.expect("added");
-    stores.usage.add("2025-10-10", &rows[..1]).await.expect("added");
+    stores.usage.add(1, "2025-10-09", &rows).await.expect("added");
+    stores.usage.add(2, "2025-10-09", &rows[..1]).await.expect("added");
+    stores.usage.add(3, "2025-10-10", &rows[..1]).await.expect("added");
     let top = async |day, by, limit| stores.usage.top(day, by, limit).await.expect("read");
     let users = top("2025-10-09", By::User, 10).await;
     let of = |answers, prompt_tokens, times| Totals {
@@ -812,4 +815,30 @@ pub(super) async fn a_group_in_which_nothing_was_logged_goes_soon_after_its_last
     stores.groups.set_assistant(&blank, false).await.expect("switched");
     stores.membership.leave(&both).await.expect("left");
     assert!(is_day(left(&blank).await), "what an operator decided stays");
+}
+
+pub(super) async fn what_is_flushed_again_is_not_counted_again_and_no_sum_is_too_large(stores: Stores) {
+    let one = |name: &str, tokens: u64| {
+        (
+            By::Model,
+            name.to_owned(),
+            Totals { answers: 1, completion_tokens: tokens, cost_nanos: tokens, ..Totals::default() },
+        )
+    };
+    // More than one script run takes.
+    let many: Vec<UsageRow> = (0..450).map(|n| one(&format!("m{n}"), 1)).collect();
+    for _ in 0..3 {
+        stores.usage.add(1, "2025-10-09", &many).await.expect("added");
+    }
+    stores.usage.add(2, "2025-10-09", &many[..1]).await.expect("added");
+    stores.usage.add(1, "2025-10-09", &many).await.expect("known");
+    let top = stores.usage.top("2025-10-09", By::Model, 1_000).await.expect("read");
+    assert_eq!((top.len(), top[0].0.as_str(), top[0].1.answers), (450, "m0", 2));
+    assert!(top[1..].iter().all(|(_, totals)| totals.answers == 1), "each once");
+    for flush in 3..6 {
+        stores.usage.add(flush, "2025-10-09", &[one("mad", u64::MAX), one("m1", 1)]).await.expect("added");
+    }
+    let top = stores.usage.top("2025-10-09", By::Model, 1_000).await.expect("read");
+    let of = |name: &str| top.iter().find(|(known, _)| known == name).map(|(_, totals)| totals.answers);
+    assert_eq!((of("mad"), of("m1")), (Some(3), Some(4)));
 }

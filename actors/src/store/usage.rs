@@ -97,8 +97,9 @@ pub type UsageRow = (By, String, Totals);
 /// The sums. Of each day and way of counting the [`MOST`] names with the most tokens are kept.
 #[async_trait]
 pub trait UsageRecords: Send + Sync {
-    /// Adds to a day (`YYYY-MM-DD`, UTC).
-    async fn add(&self, day: &str, rows: &[UsageRow]) -> StoreResult<()>;
+    /// Adds to a day (`YYYY-MM-DD`, UTC). `flush` counts up, one for each set of rows, from 1: after an error the same rows are to
+    /// be given again under the same number, and are not added twice.
+    async fn add(&self, flush: u64, day: &str, rows: &[UsageRow]) -> StoreResult<()>;
     /// The names with the most tokens of a day, at most `limit` of them.
     async fn top(&self, day: &str, by: By, limit: usize) -> StoreResult<Vec<(String, Totals)>>;
 }

@@ -42,6 +42,10 @@ impl Limited {
             answers_per_session: 4,
             answers_at_once: 0,
             connects_per_minute: 2,
+            reads_per_minute: 1_200,
+            joins_per_minute: 60,
+            key_requests_per_minute: 600,
+            key_burst: 60,
         };
         change(&mut options);
         let (stores, faults) = faults::stores(memory_options());
@@ -68,7 +72,7 @@ impl Limited {
 
 fn admit(user: &str, question: Option<&str>) -> Admit {
     let prompt_tokens = question.map(estimate_tokens);
-    Admit { caller: Caller::User(UserId::from(user)), address: ADDRESS, group: None, prompt_tokens }
+    Admit { caller: Caller::Guest(UserId::from(user)), address: ADDRESS, group: None, prompt_tokens }
 }
 
 #[actix::test]
@@ -276,7 +280,8 @@ async fn what_is_restored_is_full_again() {
     limited.admit("a", None).await.expect_err("the third");
     let subject = Subject::User(UserId::from("a"));
     limited.limiter.send(Restore(subject.clone())).await.expect("the limiter lives").expect("filled");
-    let full = [("user_messages", 2), ("user_tokens", 1_000), ("user_connects", 2)];
+    let full =
+        [("user_messages", 2), ("user_tokens", 1_000), ("user_connects", 2), ("user_reads", 200), ("user_joins", 64)];
     assert_eq!(limited.left(subject).await, full);
     limited.admit("a", Some("?")).await.expect("as new");
 }

@@ -110,6 +110,10 @@ impl Default for Options {
                 answers_per_session: 4,
                 answers_at_once: 0,
                 connects_per_minute: 6_000,
+                reads_per_minute: 1_200,
+                joins_per_minute: 60,
+                key_requests_per_minute: 600,
+                key_burst: 60,
             },
             answers: AnswerOptions {
                 model: "test".into(),

@@ -12,7 +12,7 @@ use super::usage::{today, totals};
 pub(super) async fn show(state: Data<State>) -> Result<HttpResponse, ApiError> {
     let services = &state.services;
     services.ledger.flush().await;
-    let held = services.stores.cache.held().await?;
+    let held = state.seen.cache.get(async || services.stores.cache.held().await).await?;
     let total = totals(&state, &today()).await?;
     Ok(HttpResponse::Ok().json(json!({
         "entries": held.entries,
@@ -34,6 +34,7 @@ struct Query {
 pub(super) async fn purge(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let query: Query = json::query(request.query_string())?;
     let purged = state.services.stores.cache.purge(query.model.as_deref()).await?;
+    state.seen.cache.forget().await;
     log::info!("cache purged by an operator model={:?} entries={purged}", query.model.as_deref().unwrap_or("all"));
     Ok(HttpResponse::Ok().json(json!({"purged": purged})))
 }

@@ -23,7 +23,11 @@ pub(super) fn resource() -> Resource {
 
 /// Whom a path speaks of: `user:NAME`, `address:IP`, `group:NAME`, `key:NAME`, `service`; a bare address, or a bare user.
 fn subject(text: &str) -> Result<Subject, ApiError> {
-    let address = |text: &str| text.parse::<IpAddr>().map(|address| Subject::Address(address.to_canonical()));
+    // Of IPv6 a network of 64 bits counts as one: any address in it names it, and so does the network as it is shown.
+    let address = |text: &str| {
+        let bare = text.strip_suffix("/64").filter(|bare| bare.contains(':')).unwrap_or(text);
+        bare.parse::<IpAddr>().map(|address| Subject::Address(address.to_canonical()))
+    };
     if let Ok(address) = address(text) {
         return Ok(address);
     }
@@ -94,13 +98,15 @@ mod tests {
             ("10.0.0.1", "address:10.0.0.1"),
             ("address:::1", "address:::1"),
             ("::ffff:10.0.0.1", "address:10.0.0.1"),
+            ("2001:db8:1:2::5", "address:2001:db8:1:2::/64"),
+            ("address:2001:db8:1:2::/64", "address:2001:db8:1:2::/64"),
             ("group:team-7", "group:team-7"),
             ("key:site", "key:site"),
             ("service", "service"),
         ] {
             assert_eq!(named(text).as_deref(), Some(name), "{text}");
         }
-        for bad in ["user:", "address:here", "group:a b", "key:"] {
+        for bad in ["user:", "address:here", "address:10.0.0.1/64", "group:a b", "key:"] {
             assert_eq!(named(bad), None, "{bad}");
         }
     }

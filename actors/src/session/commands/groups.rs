@@ -3,6 +3,7 @@
 use super::Work;
 use crate::directory;
 use crate::ids::GroupName;
+use crate::limiter::Spending;
 use crate::messages::*;
 use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
@@ -12,6 +13,8 @@ use crate::store::{AnswerRecord, Concerned, LogState, Told};
 
 /// Members that one `group.members` reply lists; `total` counts them all.
 const MAX_LISTED: usize = 1_000;
+/// So many members begun are one read, of the group's whole number.
+const MEMBERS_PER_READ: usize = 100;
 
 /// What a join needs to know.
 struct Prepared {
@@ -67,6 +70,7 @@ impl Work {
     }
 
     async fn prepare_join(&self, group: &GroupName) -> Result<Prepared, Refusal> {
+        self.spend(Spending::Joins, 1).await?;
         let roster = &self.services.roster;
         let is_member = roster.is_member(&self.session, group);
         if !is_member {
@@ -143,6 +147,8 @@ impl Work {
             return Err(Refusal::new(ErrorCode::NotAllowed, "a session cannot leave its home group"));
         }
         let group = self.member_of(Some(group))?;
+        // It costs what a join does, but nobody is kept where they do not want to be.
+        _ = self.spend(Spending::Joins, 1).await;
         let removed = self.services.stores.sessions.remove_group(&self.session, &group).await;
         removed.map_err(|error| self.store_failed("remove_group", &error))?;
         let (session, user) = (self.session.clone(), self.socket.access.user().clone());
@@ -166,6 +172,11 @@ impl Work {
 
     async fn try_members(&self, group: GroupName) -> Result<(GroupName, Vec<Member>, usize), Refusal> {
         let group = self.member_of(Some(group))?;
+        self.spend(Spending::Reads, 1).await?;
+        let counts = directory::headcounts(&self.services, std::slice::from_ref(&group)).await;
+        let counts = counts.map_err(|error| self.store_failed("members", &error))?;
+        let hundreds = counts.first().map_or(0, |count| count.members.div_ceil(MEMBERS_PER_READ) as u64);
+        self.spend(Spending::Reads, hundreds.saturating_sub(1)).await?;
         let read = directory::members(&self.services, &group, MAX_LISTED).await;
         let (views, total) = read.map_err(|error| self.store_failed("members", &error))?;
         Ok((group, views.into_iter().map(|view| view.member).collect(), total))

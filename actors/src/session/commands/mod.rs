@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::{Effect, Reply, hold_to};
 use crate::answers::{Ask, Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
-use crate::limiter::{Admit, Caller, Permit, Refund, Settle};
+use crate::limiter::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;
@@ -81,8 +81,9 @@ impl Work {
             true => Some(self.services.slots.take(Some(&self.session)).await?),
             false => None,
         };
+        let user = self.socket.access.user().clone();
         let admit = Admit {
-            caller: Caller::User(self.socket.access.user().clone()),
+            caller: if self.socket.access.is_guest() { Caller::Guest(user) } else { Caller::User(user) },
             address: self.socket.address,
             group: Some(group.clone()),
             prompt_tokens: assistant.then(|| estimate_tokens(text)),
@@ -95,6 +96,18 @@ impl Work {
             }
         };
         Ok(Admitted { permit, slot })
+    }
+
+    /// Takes what a command costs that is no message.
+    async fn spend(&self, on: Spending, units: u64) -> Result<(), Refusal> {
+        let spend = Spend { user: self.socket.access.user().clone(), on, units };
+        match self.services.limiter.send(spend).timeout(PATIENCE).await {
+            Ok(verdict) => Ok(verdict?),
+            Err(error) => {
+                log::error!("limiter did not answer error={error}");
+                Err(Refusal::internal())
+            }
+        }
     }
 
     async fn refund(&self, permit: Permit) {
@@ -132,6 +145,11 @@ impl Work {
     }
 
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {
+        // The application may have to be asked.
+        if let Err(refusal) = self.spend(Spending::Joins, 1).await {
+            reply.refuse(&refusal);
+            return Effect::None;
+        }
         match self.socket.access.refresh(token).await {
             Ok(access) => {
                 if let Some(shown) = access.rights() {
@@ -162,6 +180,9 @@ impl Work {
             Ok(group) => group,
             Err(refusal) => return reply.refuse(&refusal),
         };
+        if let Err(refusal) = self.spend(Spending::Reads, 1).await {
+            return reply.refuse(&refusal);
+        }
         let size = PageSize { events: limit, bytes: HISTORY_BYTES };
         match self.services.stores.logs.read_before(&group, before, size).await {
             Ok(page) => {

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::Work;
 use crate::answers::Ask;
 use crate::ids::{AnswerId, GroupName, MessageId};
+use crate::limiter::Spending;
 use crate::messages::*;
 use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
 use crate::session::Reply;
@@ -56,6 +57,10 @@ impl Work {
         let admitted = match self.admit(&group, &text, assistant).await {
             Ok(admitted) => admitted,
             Err(refusal) => {
+                // Looking costs what a read does.
+                if self.spend(Spending::Reads, 1).await.is_err() {
+                    return Err(refusal);
+                }
                 return match self.services.stores.logs.recall(&once).await {
                     Ok(Some(Appended::Again { seq, message, .. })) => {
                         Ok(Sent { group, seq, message, deliver: None, ask: None, limits: None })
@@ -91,6 +96,7 @@ impl Work {
             Ok(Appended::Again { seq, message, owed }) => (seq, message, None, owed),
             Ok(Appended::Conflict) => {
                 self.refund(admitted.permit).await;
+                self.spend(Spending::Reads, 1).await?;
                 return Err(reused_id());
             }
             Err(error) => {
@@ -120,6 +126,8 @@ impl Work {
         let limits = match deliver.is_none() && ask.is_none() {
             true => {
                 self.refund(admitted.permit).await;
+                // A repetition costs no message, but what a read does.
+                self.spend(Spending::Reads, 1).await?;
                 None
             }
             false => {

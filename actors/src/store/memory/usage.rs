@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,17 +12,22 @@ use crate::store::{By, StoreResult, Totals, USAGE_KEPT_SECONDS, USAGE_MOST, Usag
 /// The sums of a single node.
 pub struct MemoryUsage {
     days: Mutex<Expiring<(String, By), HashMap<String, Totals>>>,
+    /// The number of the last flush.
+    flushed: AtomicU64,
 }
 
 impl MemoryUsage {
     pub(super) fn new() -> Self {
-        Self { days: Mutex::new(Expiring::new()) }
+        Self { days: Mutex::new(Expiring::new()), flushed: AtomicU64::new(0) }
     }
 }
 
 #[async_trait]
 impl UsageRecords for MemoryUsage {
-    async fn add(&self, day: &str, rows: &[UsageRow]) -> StoreResult<()> {
+    async fn add(&self, flush: u64, day: &str, rows: &[UsageRow]) -> StoreResult<()> {
+        if self.flushed.fetch_max(flush, Ordering::Relaxed) >= flush {
+            return Ok(());
+        }
         let now = Instant::now();
         let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
         for by in By::ALL {

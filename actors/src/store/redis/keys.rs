@@ -62,6 +62,11 @@ impl Keys {
         format!("{}:chunks:{id}", self.prefix)
     }
 
+    /// The number of what a node has flushed last.
+    pub(super) fn usage_flushed(&self, node_key: &str) -> String {
+        format!("{}:usage:flushed:{node_key}", self.prefix)
+    }
+
     /// The names that something was counted for on a day; `:{name}` behind it is one's sums.
     pub(super) fn usage(&self, day: &str, by: By) -> String {
         format!("{}:usage:{day}:{}", self.prefix, by.as_str())

@@ -158,7 +158,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         )),
         general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
-        usage: Arc::new(RedisUsage::new(main.clone(), keys.clone())),
+        usage: Arc::new(RedisUsage::new(main.clone(), keys.clone(), options.node_key.clone())),
         slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),

@@ -1,13 +1,11 @@
--- KEYS: the buckets. ARGV: how far in advance a bucket may be emptied at most; then for each bucket 'take' or 'back', and
--- the microseconds.
+-- KEYS: the buckets. ARGV: of each 'take' or 'back', the microseconds, and how far ahead it may stand at most.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local longest = tonumber(ARGV[1])
 for i, key in ipairs(KEYS) do
-  local shift = tonumber(ARGV[2 * i + 1])
-  local tat = math.max(tonumber(redis.call('GET', key) or now) or now, now)
-  if ARGV[2 * i] == 'take' then
-    tat = math.min(tat + shift, now + longest)
+  local shift, deepest = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local tat = math.min(math.max(tonumber(redis.call('GET', key) or now) or now, now), now + deepest)
+  if ARGV[3 * i - 2] == 'take' then
+    tat = math.min(tat + shift, now + deepest)
   else
     tat = math.max(tat - shift, now)
   end
