@@ -13,7 +13,7 @@ use crate::outbox::SocketHandle;
 use crate::protocol::{Close, CloseCode, CommandBody, LogHead, Refusal};
 use crate::registry::GroupRegistry;
 use crate::session::{Promise, Session};
-use crate::store::{AnswerRecord, AnswerStart, LogState, StoredEvent};
+use crate::store::{AnswerRecord, AnswerStart, LogState, Spread, StoredEvent};
 
 /// A socket on its way to a session.
 #[derive(Debug, Clone)]
@@ -136,6 +136,18 @@ pub struct Joining {
     pub resume: Option<(u64, Epoch)>,
 }
 
+/// A session has become a member at another node: its members are told.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Entered {
+    /// The session.
+    pub session: SessionId,
+    /// Its user, for the others.
+    pub user: UserId,
+    /// The group.
+    pub group: GroupName,
+}
+
 /// Ends a session's membership, here or at another node, and tells the members.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -210,6 +222,16 @@ pub struct Resynced {
     pub logs: Vec<(GroupName, LogState)>,
     /// The answers.
     pub answers: Vec<AnswerRecord>,
+}
+
+/// How many members a group has at all nodes.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Counted {
+    /// The group.
+    pub group: GroupName,
+    /// As the store knows it.
+    pub spread: Spread,
 }
 
 /// What the store knows of an answer of which something was missed.
@@ -381,6 +403,8 @@ pub enum Gap {
     Life(LogHead),
     /// Some of an answer.
     Answer(AnswerId),
+    /// How many members the group has at all nodes.
+    Members,
 }
 
 /// Asks for what was missed.

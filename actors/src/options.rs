@@ -24,6 +24,7 @@ pub struct SessionOptions {
     pub outbox_seconds: u64,
     pub commands_per_second: u32,
     pub commands_burst: u32,
+    pub presence_members: usize,
 }
 
 impl SessionOptions {

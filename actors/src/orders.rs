@@ -14,7 +14,7 @@ use crate::answers::CancelHere;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::messages::*;
 use crate::operators;
-use crate::protocol::{Event, unix_ms};
+use crate::protocol::unix_ms;
 use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
@@ -231,8 +231,7 @@ where
 
 /// A session has joined a group elsewhere; it may also be here.
 async fn entered(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<u64> {
-    let frame = Event::Joined { group: &group, session: &session, user: &user }.encode();
-    let fanout = Fanout { group: group.clone(), frame, except: None };
+    let entered = Entered { session: session.clone(), user: user.clone(), group: group.clone() };
     let roster = &services.roster;
     let mut done = 0;
     if roster.user_of(&session).is_some()
@@ -243,7 +242,7 @@ async fn entered(services: &Services, group: GroupName, session: SessionId, user
         enter(services, group, session, user).await?;
         done = 1;
     }
-    tell(services, fanout).await;
+    tell(services, entered).await;
     Ok(done)
 }
 

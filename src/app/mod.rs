@@ -157,8 +157,9 @@ impl Application {
             let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
             let relay = relay.clone();
             let ping = Duration::from_secs(settings.session.ping_seconds);
+            let named = settings.session.presence_members;
             GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
-                GroupRegistry::new(roster, relay.recipient(), metrics, ping, exit)
+                GroupRegistry::new(roster, relay.recipient(), metrics, ping, named, exit)
             })
         };
         // Limiter and answers: a request asks the one and then the other.

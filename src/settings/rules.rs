@@ -185,6 +185,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("session.outbox_seconds", Rule::Whole(1, 3600)),
     ("session.commands_per_second", Rule::Whole(1, 1_000_000)),
     ("session.commands_burst", Rule::Whole(1, 1_000_000)),
+    // More would be a frame too large for what it tells.
+    ("session.presence_members", Rule::Whole(0, 100)),
     ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
     ("ai.base_url", HTTP),
     ("ai.api_key", TOKEN),

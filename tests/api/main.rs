@@ -66,6 +66,7 @@ mod gateway_leaving;
 mod gateway_nodes;
 mod gateway_sharing;
 mod gateway_streams;
+mod gathering;
 mod groups;
 mod history;
 mod hook;

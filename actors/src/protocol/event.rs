@@ -210,6 +210,15 @@ pub struct Member {
     pub since: String,
 }
 
+/// One of several who came or went at once.
+#[derive(Debug, Serialize)]
+pub struct Who<'a> {
+    /// The session.
+    pub session: &'a SessionId,
+    /// Its user.
+    pub user: &'a UserId,
+}
+
 /// Events that are not logged.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type")]
@@ -275,6 +284,24 @@ pub enum Event<'a> {
     Joined { group: &'a GroupName, session: &'a SessionId, user: &'a UserId },
     #[serde(rename = "group.left")]
     Left { group: &'a GroupName, session: &'a SessionId, user: &'a UserId },
+    #[serde(rename = "group.joined")]
+    JoinedMany {
+        group: &'a GroupName,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        members: Option<Vec<Who<'a>>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<usize>,
+        total: usize,
+    },
+    #[serde(rename = "group.left")]
+    LeftMany {
+        group: &'a GroupName,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        members: Option<Vec<Who<'a>>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        count: Option<usize>,
+        total: usize,
+    },
     #[serde(rename = "group.members")]
     Members {
         #[serde(skip_serializing_if = "Option::is_none")]

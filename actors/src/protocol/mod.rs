@@ -12,7 +12,7 @@ pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
 pub use depth::{EVENT_DEPTH, METADATA_DEPTH, is_deeper, is_map_deeper};
 pub use error::{ErrorCode, Refusal};
 pub use event::{
-    AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage,
+    AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage, Who,
 };
 pub use quota::{Left, Quota};
 

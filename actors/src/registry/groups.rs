@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::GroupRegistry;
 use super::answers::{Answers, Piece};
+use super::presence::Presence;
 use super::sequence::Sequence;
 use crate::ids::{AnswerId, Epoch, GroupName, SessionId};
 use crate::messages::*;
@@ -33,6 +34,7 @@ enum Filling {
 pub(super) struct Group {
     pub(super) sequence: Sequence,
     pub(super) answers: Answers,
+    pub(super) presence: Presence,
     filling: Filling,
     prepared_at: Instant,
 }
@@ -42,6 +44,7 @@ impl Default for Group {
         Self {
             sequence: Sequence::default(),
             answers: Answers::default(),
+            presence: Presence::default(),
             filling: Filling::No,
             prepared_at: Instant::now(),
         }
@@ -306,26 +309,5 @@ impl GroupRegistry {
                 _ = self.groups.get_mut(&group).map(|state| state.answers.asked(&answer));
             }
         }
-    }
-}
-
-impl Handler<EndGroup> for GroupRegistry {
-    type Result = MessageResult<EndGroup>;
-
-    fn handle(&mut self, EndGroup { group, before }: EndGroup, _: &mut Context<Self>) -> Self::Result {
-        // A session cannot be put out of its own home group; its log begins anew.
-        let home = group.home_of();
-        let mut expelled = Vec::new();
-        for (session, user, since_ms) in self.roster.everyone(&group) {
-            if Some(&session) == home.as_ref() || before.is_some_and(|before| since_ms > before) {
-                continue;
-            }
-            let frame = Event::Left { group: &group, session: &session, user: &user }.encode();
-            self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
-            expelled.push(session);
-        }
-        expelled.iter().for_each(|session| _ = self.roster.leave(session, &group));
-        self.forget_group_if_empty(&group);
-        MessageResult(expelled)
     }
 }

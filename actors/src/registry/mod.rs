@@ -8,6 +8,7 @@
 mod answers;
 mod drain;
 mod groups;
+mod presence;
 mod restarts;
 mod roster;
 mod sequence;
@@ -50,6 +51,8 @@ pub struct GroupRegistry {
     relay: Recipient<FillGap>,
     metrics: Metrics,
     ping_interval: Duration,
+    /// How many who come or go in a moment are named.
+    presence_members: usize,
     factory: Option<SessionFactory>,
     sessions: HashMap<SessionId, Running>,
     lives: u64,
@@ -60,12 +63,14 @@ pub struct GroupRegistry {
 }
 
 impl GroupRegistry {
-    /// A registry without sessions; it opens none before [`Install`]. `ping_interval` is only told to clients.
+    /// A registry without sessions; it opens none before [`Install`]. `ping_interval` is only told to clients; of those who come
+    /// or go in one moment so many are named, more are counted.
     pub fn new(
         roster: Arc<Roster>,
         relay: Recipient<FillGap>,
         metrics: Metrics,
         ping_interval: Duration,
+        presence_members: usize,
         exit: ExitGuard,
     ) -> Self {
         Self {
@@ -73,6 +78,7 @@ impl GroupRegistry {
             relay,
             metrics,
             ping_interval,
+            presence_members,
             factory: None,
             sessions: HashMap::new(),
             lives: 0,
@@ -142,6 +148,9 @@ impl GroupRegistry {
                 socket.end_replay(name);
                 socket.push(frame.clone());
             });
+        }
+        if !due.events.is_empty() {
+            self.tell_changes(name);
         }
         for event in due.events {
             let frame = event.frame();
@@ -324,43 +333,6 @@ impl Handler<Prepare> for GroupRegistry {
 
     fn handle(&mut self, Prepare(groups): Prepare, _: &mut Context<Self>) {
         groups.iter().for_each(|name| self.group(name).prepare());
-    }
-}
-
-impl Handler<Enter> for GroupRegistry {
-    type Result = Option<Replay>;
-
-    fn handle(&mut self, enter: Enter, ctx: &mut Context<Self>) -> Option<Replay> {
-        let Enter { session, user, groups, answers, announce, mut joining } = enter;
-        let mut due_replay = None;
-        for (name, state) in groups {
-            let due = self.group(&name).sequence.opened(&state);
-            self.deliver(&name, due, ctx);
-            if let Some(joining) = joining.take() {
-                due_replay = self.acknowledge(joining, &name, &state);
-            }
-            if self.roster.enter(&session, &user, &name) {
-                if announce {
-                    let frame = Event::Joined { group: &name, session: &session, user: &user }.encode();
-                    self.roster.for_each_socket(&name, None, |socket| _ = socket.push(frame.clone()));
-                }
-                self.show_running(&session, &name);
-            }
-        }
-        answers.into_iter().for_each(|record| self.learn(record));
-        due_replay
-    }
-}
-
-impl Handler<Leave> for GroupRegistry {
-    type Result = ();
-
-    fn handle(&mut self, Leave { session, user, group }: Leave, _: &mut Context<Self>) {
-        let frame = Event::Left { group: &group, session: &session, user: &user }.encode();
-        self.roster.for_each_socket(&group, None, |socket| _ = socket.push(frame.clone()));
-        self.roster.sockets(&session).iter().for_each(|socket| socket.handle.end_replay(&group));
-        self.roster.leave(&session, &group);
-        self.forget_group_if_empty(&group);
     }
 }
 

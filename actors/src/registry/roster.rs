@@ -176,6 +176,13 @@ impl Roster {
         self.tables().groups.get(group).is_some_and(|members| members.contains_key(session))
     }
 
+    /// Whether the group has a member here beside this session.
+    pub(super) fn has_others(&self, group: &GroupName, session: &SessionId) -> bool {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return false };
+        members.len() > usize::from(members.contains_key(session))
+    }
+
     /// Whether the group has a member here.
     pub fn has_members(&self, group: &GroupName) -> bool {
         self.tables().groups.contains_key(group)

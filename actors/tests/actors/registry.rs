@@ -48,7 +48,7 @@ impl Alone {
         let roster = std::sync::Arc::new(Roster::new(sophie_actors::ids::NodeId::from("n1"), None));
         let ping = Duration::from_secs(25);
         let registry =
-            GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, unwatched()).start();
+            GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, 100, unwatched()).start();
         Self { registry, roster, metrics, gaps }
     }
 

@@ -94,6 +94,7 @@ impl Default for Options {
                 outbox_messages: 1_000,
                 outbox_seconds: 3_600,
                 commands_per_second: 50,
+                presence_members: 100,
                 commands_burst: 500,
             },
             limits: LimitOptions {
@@ -168,7 +169,8 @@ impl World {
         let relay = Relay::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);
         let registry =
-            GroupRegistry::new(roster.clone(), relay.clone().recipient(), metrics.clone(), ping, unwatched()).start();
+            GroupRegistry::new(roster.clone(), relay.clone().recipient(), metrics.clone(), ping, 100, unwatched())
+                .start();
         let local = Arc::new(MemoryLimits::new());
         let limiter =
             RateLimiter::new(stores.limits.clone(), local, options.limits.clone(), metrics.clone(), unwatched());

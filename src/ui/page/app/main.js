@@ -7,19 +7,21 @@ import { copy } from './copy.js';
 import { announce, find } from './dom.js';
 import { Log } from './log.js';
 import { Panel } from './panel.js';
-import { person, title } from './people.js';
+import { crowd, person, title } from './people.js';
 import { addressOf, another, endpoint, explain, here } from './place.js';
 import { Status } from './status.js';
 import { toggleTheme } from './toggle.js';
 
 const TYPING_SHOWN_MS = 4_000;
 const LOAD_AGAIN_MS = 1_500;
+const MEMBERS_AGAIN_MS = 300;
 
 const { session, token } = here();
 const conversations = new Map();
 let current = `chat_${session}`;
 let members = [];
 let scheduled = false;
+let refreshing = null;
 
 const client = new Client({
   endpoint: endpoint(session),
@@ -101,17 +103,25 @@ function logged(event) {
   else if (said) announce(`${person(event.message.author)}: ${event.message.text.slice(0, 300)}`);
 }
 
-function membership({ type, group, session: who, user }) {
+// One change bears `session` and `user`; several of one moment bear `members`, or their `count` if they are too many to name.
+function membership({ type, group, session: who, user, members: several, count }) {
   const joined = type === 'group.joined';
-  if (who !== session) {
-    conversations.get(group)?.note(`${person(user)} ${joined ? 'joined' : 'left'}`);
-  } else if (joined) {
+  const changed = several ?? (count === undefined ? [{ session: who, user }] : []);
+  const others = changed.filter((one) => one.session !== session).map((one) => one.user);
+  if (others.length < changed.length) itself(group, joined);
+  const people = others.length > 0 ? crowd(others) : count > 0 ? `${count} people` : '';
+  if (people) conversations.get(group)?.note(`${people} ${joined ? 'joined' : 'left'}`);
+  if (group === current) refreshMembersSoon();
+}
+
+// This very session came or went, by another of its windows perhaps.
+function itself(group, joined) {
+  if (joined) {
     conversation(group);
   } else if (group !== client.home) {
     conversations.delete(group);
     if (current === group) select(client.home);
   }
-  if (group === current) refreshMembers();
 }
 
 function typing({ group, user }) {
@@ -158,6 +168,14 @@ async function older() {
 function take(target, reply) {
   target.history(reply);
   for (const row of target.messages.values()) client.outbox.observed(target.group, row, client.user);
+}
+
+// However many come and go, the list is asked for once in a while: each time costs the server something.
+function refreshMembersSoon() {
+  refreshing ??= setTimeout(() => {
+    refreshing = null;
+    refreshMembers();
+  }, MEMBERS_AGAIN_MS);
 }
 
 async function refreshMembers() {

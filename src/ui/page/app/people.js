@@ -5,6 +5,14 @@ export function person(user) {
   return user.startsWith('guest:') ? `Guest ${user.slice(6, 12)}` : user;
 }
 
+// Several of them, a few by name.
+export function crowd(users) {
+  if (users.length === 1) return person(users[0]);
+  if (users.length > 3) return `${users.length} people`;
+  const names = users.map(person);
+  return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+}
+
 export function title(group, home) {
   if (group === home) return 'This chat';
   return group;

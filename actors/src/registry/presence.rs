@@ -1,0 +1,260 @@
+//! Who comes and goes. In a burst that is told for a moment at a time: each change costs every socket of the group a frame,
+//! and one guest who joins and leaves may not cost hundreds of others thousands of frames.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix::prelude::*;
+use tokio::time::Instant;
+
+use super::GroupRegistry;
+use crate::ids::{GroupName, SessionId, UserId};
+use crate::messages::{Counted, EndGroup, Enter, Entered, FillGap, Gap, Leave, Replay};
+use crate::protocol::{Event, Who};
+use crate::store::Spread;
+
+/// Changes within this time after one was told are told together, at its end.
+const MOMENT: Duration = Duration::from_millis(80);
+
+/// What is not told yet of one group.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    /// Whether each came or went, as seen by those who are told; who did both has not changed.
+    changes: BTreeMap<SessionId, (UserId, bool)>,
+    told_at: Option<Instant>,
+    /// The end of the moment is waited for.
+    is_waiting: bool,
+    /// How many members there are at all nodes, as of the last moment.
+    spread: Spread,
+}
+
+/// When a change is told.
+#[derive(Debug, PartialEq)]
+enum Change {
+    /// At once.
+    Now,
+    /// At the end of the moment.
+    Later,
+    /// Never: the others have not heard of the one that it takes back either.
+    Undone,
+}
+
+impl Presence {
+    /// A session came or went. `is_alone`: nobody else is there to be told.
+    fn changed(&mut self, session: &SessionId, user: &UserId, came: bool, is_alone: bool) -> Change {
+        if self.changes.get(session).is_some_and(|(_, before)| *before != came) {
+            self.changes.remove(session);
+            return Change::Undone;
+        }
+        let is_quiet = self.changes.is_empty() && self.told_at.is_none_or(|at| at.elapsed() >= MOMENT);
+        if is_alone || is_quiet {
+            if !is_alone {
+                self.told_at = Some(Instant::now());
+            }
+            return Change::Now;
+        }
+        self.changes.insert(session.clone(), (user.clone(), came));
+        Change::Later
+    }
+
+    /// Whether nothing is left to be told.
+    pub(super) fn is_told(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+fn frame(group: &GroupName, session: &SessionId, user: &UserId, came: bool) -> bytestring::ByteString {
+    match came {
+        true => Event::Joined { group, session, user }.encode(),
+        false => Event::Left { group, session, user }.encode(),
+    }
+}
+
+impl GroupRegistry {
+    /// Tells the members that a session came, which it has, or goes, which it is about to; its own sockets hear of that at once.
+    fn tell_change(
+        &mut self,
+        group: &GroupName,
+        session: &SessionId,
+        user: &UserId,
+        came: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        let is_alone = !self.roster.has_others(group, session);
+        let change = self.group(group).presence.changed(session, user, came, is_alone);
+        let changed = frame(group, session, user, came);
+        match change {
+            Change::Now => self.roster.for_each_socket(group, None, |socket| _ = socket.push(changed.clone())),
+            Change::Undone => {
+                if !came {
+                    self.tell_itself(session, &frame(group, session, user, true));
+                }
+                self.tell_itself(session, &changed);
+            }
+            Change::Later => {
+                if !came {
+                    self.tell_itself(session, &changed);
+                }
+                self.tell_later(group, ctx);
+            }
+        }
+    }
+
+    fn tell_itself(&self, session: &SessionId, frame: &bytestring::ByteString) {
+        self.roster.sockets(session).iter().for_each(|socket| _ = socket.handle.push(frame.clone()));
+    }
+
+    fn tell_later(&mut self, group: &GroupName, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.group(group).presence.is_waiting, true) {
+            return;
+        }
+        // Should it not be known in time, this node's own members are counted.
+        let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address() };
+        _ = self.relay.try_send(counting);
+        let group = group.clone();
+        ctx.run_later(MOMENT, move |registry, _| {
+            if let Some(state) = registry.groups.get_mut(&group) {
+                state.presence.is_waiting = false;
+                registry.tell_changes(&group);
+                registry.forget_group_if_empty(&group);
+            }
+        });
+    }
+
+    /// Tells what waits. Logged events do not overtake it: who speaks is known to have come.
+    pub(super) fn tell_changes(&mut self, group: &GroupName) {
+        let Some(state) = self.groups.get_mut(group).filter(|state| !state.presence.is_told()) else { return };
+        state.presence.told_at = Some(Instant::now());
+        let changes = std::mem::take(&mut state.presence.changes);
+        let (here, spread) = (self.roster.member_count(group), state.presence.spread);
+        let total = if spread.other_nodes == 0 { here } else { spread.members.max(here) };
+        for came in [true, false] {
+            let of_kind: Vec<(&SessionId, &UserId)> =
+                changes.iter().filter(|(_, (_, it))| *it == came).map(|(session, (user, _))| (session, user)).collect();
+            let (count, is_named) = (of_kind.len(), of_kind.len() <= self.presence_members);
+            let told = match of_kind.as_slice() {
+                [] => continue,
+                [(session, user)] => frame(group, session, user, came),
+                many => {
+                    let members = is_named.then(|| many.iter().map(|(session, user)| Who { session, user }).collect());
+                    let count = (!is_named).then_some(count);
+                    match came {
+                        true => Event::JoinedMany { group, members, count, total }.encode(),
+                        false => Event::LeftMany { group, members, count, total }.encode(),
+                    }
+                }
+            };
+            self.roster.for_each_socket(group, None, |socket| _ = socket.push(told.clone()));
+            if came && count > 1 && !is_named {
+                // The other sockets of who came would not learn of it.
+                of_kind
+                    .iter()
+                    .for_each(|(session, user)| self.tell_itself(session, &frame(group, session, user, true)));
+            }
+        }
+    }
+}
+
+impl Handler<Enter> for GroupRegistry {
+    type Result = Option<Replay>;
+
+    fn handle(&mut self, enter: Enter, ctx: &mut Context<Self>) -> Option<Replay> {
+        let Enter { session, user, groups, answers, announce, mut joining } = enter;
+        let mut due_replay = None;
+        for (name, state) in groups {
+            let due = self.group(&name).sequence.opened(&state);
+            self.deliver(&name, due, ctx);
+            if let Some(joining) = joining.take() {
+                due_replay = self.acknowledge(joining, &name, &state);
+            }
+            if self.roster.enter(&session, &user, &name) {
+                if announce {
+                    self.tell_change(&name, &session, &user, true, ctx);
+                }
+                self.show_running(&session, &name);
+            }
+        }
+        answers.into_iter().for_each(|record| self.learn(record));
+        due_replay
+    }
+}
+
+impl Handler<Entered> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Entered { session, user, group }: Entered, ctx: &mut Context<Self>) {
+        if self.roster.has_members(&group) {
+            self.tell_change(&group, &session, &user, true, ctx);
+        }
+    }
+}
+
+impl Handler<Leave> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Leave { session, user, group }: Leave, ctx: &mut Context<Self>) {
+        if self.roster.has_members(&group) {
+            self.tell_change(&group, &session, &user, false, ctx);
+        }
+        self.roster.sockets(&session).iter().for_each(|socket| socket.handle.end_replay(&group));
+        self.roster.leave(&session, &group);
+        self.forget_group_if_empty(&group);
+    }
+}
+
+impl Handler<Counted> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Counted { group, spread }: Counted, _: &mut Context<Self>) {
+        if let Some(state) = self.groups.get_mut(&group) {
+            state.presence.spread = spread;
+        }
+    }
+}
+
+impl Handler<EndGroup> for GroupRegistry {
+    type Result = MessageResult<EndGroup>;
+
+    fn handle(&mut self, EndGroup { group, before }: EndGroup, _: &mut Context<Self>) -> Self::Result {
+        // A session cannot be put out of its own home group; its log begins anew.
+        let home = group.home_of();
+        let mut expelled = Vec::new();
+        for (session, user, since_ms) in self.roster.everyone(&group) {
+            if Some(&session) == home.as_ref() || before.is_some_and(|before| since_ms > before) {
+                continue;
+            }
+            // Each is told of itself, and who stays of all together: not everybody of everybody.
+            self.tell_itself(&session, &frame(&group, &session, &user, false));
+            self.roster.leave(&session, &group);
+            self.group(&group).presence.changes.insert(session.clone(), (user, false));
+            expelled.push(session);
+        }
+        self.tell_changes(&group);
+        self.forget_group_if_empty(&group);
+        MessageResult(expelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_change_is_told_at_once_and_those_of_a_moment_together() {
+        let mut presence = Presence::default();
+        let mut change = |name: &str, came: bool, is_alone: bool| {
+            let session = SessionId::parse(name).expect("legal");
+            presence.changed(&session, &UserId::guest(&session), came, is_alone)
+        };
+        assert_eq!(change("a", true, true), Change::Now, "nobody else heard it");
+        assert_eq!(change("b", true, false), Change::Now);
+        assert_eq!(change("c", true, false), Change::Later);
+        assert_eq!(change("b", false, false), Change::Later);
+        assert_eq!(change("c", false, false), Change::Undone);
+        assert_eq!(change("b", true, false), Change::Undone);
+        assert_eq!(change("b", false, false), Change::Later, "the moment is not over");
+        assert_eq!(change("b", true, false), Change::Undone);
+        tokio::time::advance(MOMENT).await;
+        assert_eq!(change("d", true, false), Change::Now);
+    }
+}
