@@ -230,8 +230,8 @@ pub struct Resynced {
 pub struct Counted {
     /// The group.
     pub group: GroupName,
-    /// As the store knows it.
-    pub spread: Spread,
+    /// As the store knows it; none if it is away.
+    pub spread: Option<Spread>,
 }
 
 /// What the store knows of an answer of which something was missed.
@@ -284,6 +284,18 @@ pub struct AnswerGrew {
     pub offset: usize,
     /// By what.
     pub text: String,
+}
+
+/// Asks for the next piece of an answer that a socket is owed. Whether more of it is owed.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct MoreOf {
+    /// The group.
+    pub group: GroupName,
+    /// The answer.
+    pub answer: AnswerId,
+    /// Who is to get it.
+    pub socket: SocketHandle,
 }
 
 /// A session's actor has ended.

@@ -62,6 +62,15 @@ impl Delta {
     }
 }
 
+/// An answer whose text so far a socket is still to get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// Where.
+    pub group: GroupName,
+    /// Which answer.
+    pub answer: AnswerId,
+}
+
 /// What the socket is to do next.
 #[derive(Debug)]
 pub enum Outgoing {
@@ -121,6 +130,8 @@ struct State {
     bytes: usize,
     counted_bytes: usize,
     counted_frames: usize,
+    /// Answers of which the socket has yet to get what was written so far: how much it has, in bytes and characters.
+    owed: HashMap<AnswerId, (usize, usize)>,
     replays: HashMap<GroupName, Replay>,
     /// Groups whose logged events wait for the client to say from where it wants them, with what is owed if it does not.
     withheld: HashMap<GroupName, Missed>,
@@ -213,6 +224,10 @@ impl SocketHandle {
     /// Queues a piece of an answer; merged with the piece before it if that still waits.
     pub fn push_delta(&self, delta: &Arc<Delta>) -> bool {
         let mut state = self.state();
+        if !state.owed.is_empty() && state.owed.contains_key(&delta.answer) {
+            // It comes with what is owed.
+            return true;
+        }
         let place = state.deltas.get(&delta.answer).and_then(|at| at.checked_sub(state.popped));
         let waiting = place.and_then(|place| usize::try_from(place).ok()).and_then(|place| state.queue.get_mut(place));
         if let Some(queued) = waiting {
@@ -239,6 +254,32 @@ impl SocketHandle {
         let position = state.popped + state.queue.len() as u64;
         state.deltas.insert(delta.answer.clone(), position);
         self.enqueue(&mut state, Waiting::Delta(delta.clone()), true)
+    }
+
+    /// What was written of an answer so far comes by [`Self::pay`]; until then its pieces are left out.
+    pub fn owe(&self, answer: &AnswerId) {
+        self.state().owed.insert(answer.clone(), (0, 0));
+    }
+
+    /// Queues the next piece of an answer that is owed, of at most so many bytes (and a character at least), which does not count
+    /// against the bounds. `text` is all of it so far. Whether something of it is owed still.
+    pub fn pay(&self, group: &GroupName, answer: &AnswerId, text: &str, most: usize) -> bool {
+        let mut state = self.state();
+        let Some((bytes, chars)) = state.owed.get(answer).copied() else { return false };
+        let rest = text.get(bytes..).unwrap_or_default();
+        let end = rest.floor_char_boundary(most.max(4));
+        let piece = &rest[..end];
+        let is_all = end == rest.len();
+        if is_all {
+            state.owed.remove(answer);
+        } else {
+            state.owed.insert(answer.clone(), (bytes + end, chars + piece.chars().count()));
+        }
+        if !piece.is_empty() {
+            let delta = Delta::new(group.clone(), answer.clone(), chars, piece.to_owned());
+            self.enqueue(&mut state, Waiting::Delta(Arc::new(delta)), false);
+        }
+        !is_all
     }
 
     /// From here on the group's logged events come from a replay, until [`Self::push_replayed`] says that it is through.

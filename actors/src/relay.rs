@@ -85,13 +85,11 @@ impl Handler<FillGap> for Relay {
                     }
                     _ = reply_to.send(Confirmed { group, state: state.ok() }).timeout(PATIENCE).await;
                 }
-                Gap::Members => match stores.presence.spread(std::slice::from_ref(&group)).await {
-                    Ok(spread) => {
-                        let spread = spread.first().copied().unwrap_or_default();
-                        _ = reply_to.send(Counted { group, spread }).timeout(PATIENCE).await;
-                    }
-                    Err(error) => log::debug!("members not counted group={group} error={error}"),
-                },
+                Gap::Members => {
+                    let spread = stores.presence.spread(std::slice::from_ref(&group)).await;
+                    let spread = spread.ok().and_then(|spread| spread.first().copied());
+                    _ = reply_to.send(Counted { group, spread }).timeout(PATIENCE).await;
+                }
                 Gap::Answer(answer) => {
                     let record = stores.answers.find(&answer).await.unwrap_or_else(|error| {
                         log::debug!("answer not read answer={answer} error={error}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Broker, Mode, TestApp, TestServer};
+use crate::support::{Broker, Mode, SOON, TestApp, TestServer, eventually};
 
 async fn ready(app: &TestApp) -> Value {
     app.request("GET", "/health/ready").send().await.expect("a response").json().await.expect("JSON")
@@ -35,7 +35,12 @@ async fn redis_is_shown_by_database_to_operators_alone() {
     assert!(ready(&app).await["details"]["warnings"].is_null());
     let mut redis = app.redis().connection(0);
     let _: () = redis::cmd("CONFIG").arg(&["SET", "maxmemory-policy", "allkeys-lru"]).query(&mut redis).expect("set");
-    let body = ready(&app).await;
+    // It is looked up once a second at most.
+    let body = eventually("a warning", SOON, async || {
+        let body = ready(&app).await;
+        body["details"]["warnings"].is_array().then_some(body)
+    })
+    .await;
     assert_eq!(body["status"], "ready");
     let warnings = body["details"]["warnings"].as_array().unwrap_or_else(|| panic!("{body}"));
     assert!(warnings.len() == 1 && warnings[0].as_str().is_some_and(|it| it.contains("allkeys-lru")), "{body}");

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ids::{AnswerId, GroupName, MessageId};
-use crate::protocol::RunningAnswer;
+use crate::ids::{AnswerId, MessageId};
 use crate::store::{AnswerRecord, AnswerStart};
 
 /// Ends that are remembered, so that late news of an answer does not begin it anew.
@@ -51,14 +50,9 @@ impl Answers {
         self.running.is_empty()
     }
 
-    pub(super) fn running<'a>(&'a self, group: &'a GroupName) -> impl Iterator<Item = RunningAnswer> + 'a {
-        self.running.iter().map(|(id, answer)| RunningAnswer {
-            answer: id.clone(),
-            group: group.clone(),
-            message: answer.message.clone(),
-            text: answer.text.clone(),
-            offset: answer.chars,
-        })
+    /// All that was written of an answer so far.
+    pub(super) fn text(&self, id: &AnswerId) -> Option<&str> {
+        self.running.get(id).map(|answer| answer.text.as_str())
     }
 
     /// Each answer with its start.
@@ -130,7 +124,7 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::NodeId;
+    use crate::ids::{GroupName, NodeId};
     use crate::protocol::CacheStatus;
 
     fn id() -> AnswerId {

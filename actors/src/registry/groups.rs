@@ -10,7 +10,7 @@ use super::GroupRegistry;
 use super::answers::{Answers, Piece};
 use super::presence::Presence;
 use super::sequence::Sequence;
-use crate::ids::{AnswerId, Epoch, GroupName, SessionId};
+use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::messages::*;
 use crate::outbox::Delta;
 use crate::protocol::{Event, Logged};
@@ -61,17 +61,6 @@ impl Group {
         self.answers.is_empty() && self.prepared_at.elapsed() >= PREPARED_FOR
     }
 
-    /// Takes note of an answer's end.
-    pub(super) fn ended(&mut self, event: &StoredEvent) {
-        // Messages are the many: only ends are parsed.
-        if event.body.starts_with("{\"type\":\"answer.")
-            && let Ok(logged) = serde_json::from_str::<Logged>(&event.body)
-            && let Some(answer) = logged.ended_answer()
-        {
-            self.answers.end(answer);
-        }
-    }
-
     /// How soon the relay is to be asked for a gap, if it is not being asked already.
     pub(super) fn wants_filling(&mut self) -> Option<Duration> {
         if !self.sequence.has_questions() {
@@ -93,6 +82,16 @@ impl Group {
     pub(super) fn filling_failed(&mut self) {
         self.filling = Filling::Failed;
     }
+}
+
+pub(super) fn piece(group: &GroupName, answer: &AnswerId, offset: usize, text: String) -> Arc<Delta> {
+    Arc::new(Delta::new(group.clone(), answer.clone(), offset, text))
+}
+
+/// The answer that ends with an event. Messages are the many: only ends are parsed.
+pub(super) fn ended(event: &StoredEvent) -> Option<AnswerId> {
+    let logged = event.body.starts_with("{\"type\":\"answer.").then(|| serde_json::from_str::<Logged>(&event.body));
+    logged?.ok()?.ended_answer().cloned()
 }
 
 /// What a client that saw `since` of epoch `seen` must be given, if the log still holds all of it.
@@ -266,24 +265,8 @@ impl GroupRegistry {
         self.roster.for_each_socket(group, None, |socket| _ = socket.push(frame.clone()));
     }
 
-    /// Shows a session that has just entered what is being written there.
-    pub(super) fn show_running(&self, session: &SessionId, group: &GroupName) {
-        let Some(state) = self.groups.get(group) else { return };
-        let sockets = self.roster.sockets(session);
-        for (answer, message, start, text) in state.answers.starts() {
-            let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
-            let so_far = Arc::new(Delta::new(group.clone(), answer.clone(), 0, text.to_owned()));
-            for socket in &sockets {
-                socket.handle.push(frame.clone());
-                if !text.is_empty() {
-                    socket.handle.push_delta(&so_far);
-                }
-            }
-        }
-    }
-
     fn show_piece(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: String) {
-        let delta = Arc::new(Delta::new(group.clone(), answer.clone(), offset, text));
+        let delta = piece(group, answer, offset, text);
         self.roster.for_each_socket(group, None, |socket| _ = socket.push_delta(&delta));
     }
 

@@ -8,6 +8,7 @@
 mod answers;
 mod drain;
 mod groups;
+mod owed;
 mod presence;
 mod restarts;
 mod roster;
@@ -28,10 +29,11 @@ use crate::ids::{GroupName, SessionId};
 use crate::messages::*;
 use crate::metrics::Metrics;
 use crate::protocol::{Close, CloseCode, Event, LogHead, SUBPROTOCOL};
-use crate::session::Session;
+use crate::session::{Session, pay_owed};
 use crate::store::LogState;
 use drain::Draining;
 use groups::Group;
+use owed::Budget;
 use restarts::Restarts;
 use sequence::Question;
 
@@ -154,7 +156,10 @@ impl GroupRegistry {
         }
         for event in due.events {
             let frame = event.frame();
-            self.group(name).ended(&event);
+            if let Some(answer) = groups::ended(&event) {
+                self.pay_rest(name, &answer);
+                self.group(name).answers.end(&answer);
+            }
             self.roster.for_each_socket(name, None, |socket| {
                 socket.push_logged(name, event.seq, frame.clone());
             });
@@ -270,11 +275,11 @@ impl Handler<Attach> for GroupRegistry {
             return None;
         };
         let replay = resume.as_ref().and_then(|(since, seen)| groups::replay(&home, (epoch, seq), first, *since, seen));
-        let mut answers = Vec::new();
+        let (mut answers, mut budget, mut owed) = (Vec::new(), Budget::new(), Vec::new());
         let mut logs = BTreeMap::new();
         for name in &groups {
             let Some(group) = self.groups.get(name) else { continue };
-            answers.extend(group.answers.running(name));
+            answers.extend(owed::shown(name, &group.answers, &mut budget, &mut owed));
             if let Some((epoch, seq)) = group.sequence.at() {
                 logs.insert(name, LogHead { epoch: epoch.clone(), seq });
             }
@@ -295,6 +300,7 @@ impl Handler<Attach> for GroupRegistry {
             protocol: SUBPROTOCOL,
         };
         socket.handle.push(ready.encode());
+        pay_owed(ctx.address(), socket.handle.clone(), owed);
         if resume.is_some() {
             // The client comes back, and says by `group.join` where it left its other groups: nothing newer may come before.
             for name in groups.iter().filter(|name| **name != home) {

@@ -22,7 +22,7 @@ pub(super) struct Presence {
     /// Whether each came or went, as seen by those who are told; who did both has not changed.
     changes: BTreeMap<SessionId, (UserId, bool)>,
     told_at: Option<Instant>,
-    /// The end of the moment is waited for.
+    /// The end of the moment is waited for, and the number of members.
     is_waiting: bool,
     /// How many members there are at all nodes, as of the last moment.
     spread: Spread,
@@ -108,17 +108,23 @@ impl GroupRegistry {
         if std::mem::replace(&mut self.group(group).presence.is_waiting, true) {
             return;
         }
-        // Should it not be known in time, this node's own members are counted.
-        let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address() };
-        _ = self.relay.try_send(counting);
         let group = group.clone();
-        ctx.run_later(MOMENT, move |registry, _| {
-            if let Some(state) = registry.groups.get_mut(&group) {
-                state.presence.is_waiting = false;
-                registry.tell_changes(&group);
-                registry.forget_group_if_empty(&group);
+        ctx.run_later(MOMENT, move |registry, ctx| {
+            // Who has come is counted now; the answer tells the changes.
+            let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address() };
+            if registry.relay.try_send(counting).is_err() {
+                registry.moment_over(&group, None);
             }
         });
+    }
+
+    fn moment_over(&mut self, group: &GroupName, spread: Option<Spread>) {
+        if let Some(state) = self.groups.get_mut(group) {
+            state.presence.is_waiting = false;
+            state.presence.spread = spread.unwrap_or(state.presence.spread);
+            self.tell_changes(group);
+            self.forget_group_if_empty(group);
+        }
     }
 
     /// Tells what waits. Logged events do not overtake it: who speaks is known to have come.
@@ -171,7 +177,7 @@ impl Handler<Enter> for GroupRegistry {
                 if announce {
                     self.tell_change(&name, &session, &user, true, ctx);
                 }
-                self.show_running(&session, &name);
+                self.show_running(&session, &name, &ctx.address());
             }
         }
         answers.into_iter().for_each(|record| self.learn(record));
@@ -206,9 +212,7 @@ impl Handler<Counted> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Counted { group, spread }: Counted, _: &mut Context<Self>) {
-        if let Some(state) = self.groups.get_mut(&group) {
-            state.presence.spread = spread;
-        }
+        self.moment_over(&group, spread);
     }
 }
 

@@ -8,6 +8,7 @@
 mod commands;
 mod intake;
 mod lost;
+mod owed;
 mod promise;
 mod replay;
 mod reply;
@@ -24,6 +25,7 @@ use tokio::time::Instant;
 pub use intake::{Intake, Taken};
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
+pub(crate) use owed::pay_owed;
 pub use promise::Promise;
 pub use reply::Reply;
 

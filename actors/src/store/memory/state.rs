@@ -10,8 +10,8 @@ use super::{Expiring, MemoryOptions};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId};
 use crate::protocol::{self, LogHead};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, LogState, Once,
-    RECORD_SECONDS, SessionRecord, StoredEvent,
+    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, LogState,
+    Once, RECORD_SECONDS, SessionRecord, StoredEvent,
 };
 
 /// Groups, logs, once-only ids, answers and sessions under one lock, since ending an answer touches the first of them in one

@@ -1,0 +1,28 @@
+//! Brings a socket what was too long to be shown to it at once, piece by piece as its client reads.
+
+use actix::prelude::*;
+
+use crate::messages::MoreOf;
+use crate::outbox::{Owed, SocketHandle};
+use crate::registry::GroupRegistry;
+use crate::services::PATIENCE;
+
+/// Pays what is owed to a socket. Outlives whoever calls it.
+pub(crate) fn pay_owed(registry: Addr<GroupRegistry>, socket: SocketHandle, owed: Vec<Owed>) {
+    if owed.is_empty() {
+        return;
+    }
+    owed.iter().for_each(|owed| socket.owe(&owed.answer));
+    actix::spawn(async move {
+        for Owed { group, answer } in owed {
+            while socket.wants_more().await {
+                let more = MoreOf { group: group.clone(), answer: answer.clone(), socket: socket.clone() };
+                match registry.send(more).timeout(PATIENCE).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(_) => tokio::time::sleep(PATIENCE).await,
+                }
+            }
+        }
+    });
+}
