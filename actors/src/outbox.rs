@@ -14,7 +14,7 @@ use bytestring::ByteString;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::ids::{AnswerId, GroupName, SocketId};
+use crate::ids::{AnswerId, GroupName, SocketId, cut};
 use crate::messages::Replay as Missed;
 use crate::protocol::{Close, CloseCode, Event};
 use crate::session::Session;
@@ -267,8 +267,8 @@ impl SocketHandle {
         let mut state = self.state();
         let Some((bytes, chars)) = state.owed.get(answer).copied() else { return false };
         let rest = text.get(bytes..).unwrap_or_default();
-        let end = rest.floor_char_boundary(most.max(4));
-        let piece = &rest[..end];
+        let piece = cut(rest, most.max(4));
+        let end = piece.len();
         let is_all = end == rest.len();
         if is_all {
             state.owed.remove(answer);

@@ -122,7 +122,8 @@ async fn joins_have_a_bucket_of_their_own_and_leaving_is_never_refused(mode: Mod
     assert_eq!(left(&app, "guest:s1", "user_messages").await, 4, "nothing was taken of messages");
     // A leave costs what a join does.
     let mut other = app.open("s2").await;
-    let turn = |n: usize| json!({"type": if n % 2 == 0 { "group.join" } else { "group.leave" }, "group": "team"});
+    let turn =
+        |n: usize| json!({"type": if n.is_multiple_of(2) { "group.join" } else { "group.leave" }, "group": "team"});
     flood(&mut other, 64, turn).await;
     is_refused_by(&other.ask("j", json!({"type": "group.join", "group": "team"})).await, "joins");
     let off = TestApp::patient(mode, &[SLOW_JOINS, SLOW_READS]).await;

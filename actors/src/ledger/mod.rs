@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::ids::GroupName;
+use crate::ids::{GroupName, cut};
 use crate::metrics::Metrics;
 use crate::protocol::{Usage, timestamp};
 use crate::store::{By, StoreError, Stores, Totals, UsageRecords, UsageRow};
@@ -109,7 +109,7 @@ impl Ledger {
 
     /// Notes one answer of `model` for an asker.
     pub fn note(&self, asker: &Asker, model: &str, usage: Usage, account: Account) {
-        let model = cut(model);
+        let model = cut(model, LONGEST_NAME);
         let nanos = (self.prices)(model).unwrap_or_default().nanos(usage);
         let mut totals = Totals { answers: 1, ..Totals::default() };
         match account {
@@ -174,7 +174,7 @@ impl Ledger {
 
 impl State {
     fn add(&mut self, by: By, name: &str, totals: &Totals) {
-        let key = (by, cut(name).to_owned());
+        let key = (by, cut(name, LONGEST_NAME).to_owned());
         if self.waiting.len() < WAITING || self.waiting.contains_key(&key) {
             self.waiting.entry(key).or_default().add(totals);
         }
@@ -189,10 +189,6 @@ impl State {
         }
         model
     }
-}
-
-fn cut(name: &str) -> &str {
-    &name[..name.floor_char_boundary(LONGEST_NAME)]
 }
 
 #[cfg(test)]

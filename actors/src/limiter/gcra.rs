@@ -195,7 +195,7 @@ mod tests {
         let (messages, tokens) =
             (bucket(3_000_000, 5, 1), Bucket { limit: Limit::UserTokens, ..bucket(3_000_000, 5, 1) });
         let ahead = Some(NOW + 900_000_000);
-        assert_eq!(refused(&admit(NOW, &[messages.clone()], &[ahead]).0), Some((0, 3_000)));
+        assert_eq!(refused(&admit(NOW, std::slice::from_ref(&messages), &[ahead]).0), Some((0, 3_000)));
         assert_eq!(quota(NOW, &messages, NOW + 900_000_000).reset_ms, 15_000);
         assert_eq!(refused(&admit(NOW, &[tokens], &[ahead]).0), Some((0, 18_000)), "a debt is one span at most");
         assert_eq!(settle(NOW, &messages, ahead, -1), NOW + 12_000_000);

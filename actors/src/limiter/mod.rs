@@ -17,7 +17,9 @@ use async_trait::async_trait;
 
 pub use crate::protocol::{Left, Quota};
 pub use actor::{Look, RateLimiter, Restore};
-pub use admission::{Admit, AdmitConnect, Application, Caller, Permit, Raise, Refund, Refused, Settle, Spend, Spending};
+pub use admission::{
+    Admit, AdmitConnect, Application, Caller, Permit, Raise, Refund, Refused, Settle, Spend, Spending,
+};
 pub use buckets::Subject;
 pub use limit::{Kind, Limit};
 

@@ -9,9 +9,7 @@ use super::keys::Keys;
 use super::logs::{LogScripts, wrong};
 use crate::ids::{GroupName, NodeId};
 use crate::layer::NodeKey;
-use crate::store::{
-    BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, Beat, Membership, Namesake, NodeInfo, StoreResult,
-};
+use crate::store::{BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, Beat, Membership, Namesake, NodeInfo, StoreResult};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.
 const LEASE_SECONDS: u64 = 10;

@@ -977,7 +977,7 @@ async fn what_is_read_of_a_log_is_what_was_asked_for() {
 async fn members_and_sessions_are_read_in_pages_and_no_session_of_this_node_costs_a_page() {
     let server = TestServer::start();
     let one = options(&server, PATIENT);
-    let other = RedisOptions { node: NodeId::random(), node_key: NodeKey::random(), ..one.clone() };
+    let other = RedisOptions { node_key: NodeKey::random(), ..one.clone() };
     let ((here, _), (there, _)) =
         (connect(one).await.expect("good options"), connect(other).await.expect("good options"));
     let rows: Vec<_> = (0..350)
