@@ -25,6 +25,7 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
         if looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
             reasons.push("Redis does not answer".to_owned());
         }
+        reasons.extend(state.services.metrics.dependencies.refusals.reasons());
         let databases = looks.iter().map(|look| {
             let detail = match &look.ping {
                 Ok(latency) => json!({"reachable": true, "latency_ms": latency.as_secs_f64() * 1_000.0}),

@@ -65,20 +65,22 @@ async fn questions_of_a_node_that_is_killed_in_a_burst_have_one_answer_or_one_er
             socket.send(json!({"type": "message.send", "id": id, "text": text})).await;
         }
     }
-    sockets[0].reply("a").await;
+    // What was logged was perhaps acknowledged: it is held to the same.
+    let all = || (0..SESSIONS).flat_map(|n| ends(&redis, &name(n)).into_values()).collect::<Vec<_>>();
+    while all().len() < 10 {
+        sleep(Duration::from_millis(1)).await;
+    }
     dying.signal("-KILL");
     dying.wait(SOON);
     let died = Instant::now();
-    let mut acknowledged = 1;
+    let mut acknowledged = 0;
     for socket in &mut sockets {
         let (events, _) = socket.until_closed().await;
         acknowledged += events.iter().filter(|event| event["type"] == "ack").count();
     }
-    // What was logged was perhaps acknowledged: it is held to the same.
-    let all = || (0..SESSIONS).flat_map(|n| ends(&redis, &name(n)).into_values()).collect::<Vec<_>>();
     let logged = all().len();
     println!("{logged} questions logged, {acknowledged} acknowledged");
-    assert!(logged >= acknowledged && logged > 0);
+    assert!(logged >= acknowledged);
     while all().contains(&0) {
         assert!(died.elapsed() < INTERRUPTED_WITHIN, "without an end: {:?}", all());
         sleep(Duration::from_millis(200)).await;
@@ -201,11 +203,14 @@ async fn a_question_over_http_is_answered_though_its_sender_has_left() {
     let mut viewer = TestSocket::open(node.address, "s1", "").await;
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let url = format!("http://{}/admin/api/groups/chat_s1/messages", node.address);
-    for n in 0..20 {
-        let body = json!({"text": format!("Question {n}"), "assistant": true});
+    let mut tries = 0;
+    while ends(&redis, "s1").len() < 30 {
+        let body = json!({"text": format!("Question {tries}"), "assistant": true});
         let sent = http.post(&url).bearer_auth(crate::support::ADMIN_TOKEN).json(&body).send();
         // Its sender leaves at some moment of the few milliseconds that it takes.
-        _ = timeout(Duration::from_micros(500 * n), sent).await;
+        _ = timeout(Duration::from_micros(500 * (tries % 40)), sent).await;
+        tries += 1;
+        assert!(tries < 4_000, "none gets through");
     }
     sleep(Duration::from_secs(1)).await;
     let logged = eventually("each has its end", INTERRUPTED_WITHIN, async || {
@@ -213,7 +218,7 @@ async fn a_question_over_http_is_answered_though_its_sender_has_left() {
         (!ends.values().any(|count| *count == 0)).then_some(ends)
     })
     .await;
-    assert!(logged.len() > 1 && logged.values().all(|count| *count == 1), "{logged:?}");
+    assert!(logged.values().all(|count| *count == 1), "{logged:?}");
     let errors = log(&redis, "s1").iter().filter(|event| event["type"] == "answer.error").count();
     assert_eq!(errors, 0, "what was logged is carried out");
     viewer.settled().await;

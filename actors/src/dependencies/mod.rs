@@ -5,10 +5,12 @@
 //! is away, no call failed last, and both have held for a while: what comes and goes is one change, not a hundred.
 
 mod dependency;
+mod refusals;
 
 use prometheus::IntGaugeVec;
 
 pub use self::dependency::{Dependency, Doing};
+pub use self::refusals::{Refusal, Refusals};
 
 /// Hosts of the channel layer that are told apart; those behind the last share its name.
 const HOSTS: usize = 8;
@@ -32,6 +34,8 @@ pub struct Dependencies {
     pub feed: Dependency,
     /// The application that decides who comes in.
     pub hook: Dependency,
+    /// What servers refuse that answer.
+    pub refusals: Refusals,
     layer: Dependency,
     hosts: [Dependency; HOSTS],
 }
@@ -52,6 +56,7 @@ impl Dependencies {
             flights: one("flights", "each node asks the model for itself"),
             feed: one("feed", "what other nodes log comes late, or is read from the logs afterwards"),
             hook: one("hook", "who was let in a short while ago comes in, others come again later"),
+            refusals: Refusals::default(),
             layer: host("layer"),
             hosts: [a, b, c, d, e, f, g, h],
         }
@@ -64,7 +69,7 @@ impl Dependencies {
 
     /// How those that are in use are doing.
     pub fn doing(&self) -> Vec<Doing> {
-        let Self { store, limits, slots, cache, general, flights, feed, hook, layer, hosts } = self;
+        let Self { store, limits, slots, cache, general, flights, feed, hook, refusals: _, layer, hosts } = self;
         let all = [store, limits, slots, cache, general, flights, feed, hook, layer].into_iter().chain(hosts);
         all.filter_map(Dependency::doing).collect()
     }

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::LayerOptions;
 use crate::dependencies::Dependencies;
-use crate::store::redis::{Budgets, Database, Source};
+use crate::store::redis::{Budgets, Database, Needs, Source};
 use crate::store::{StoreError, StoreResult};
 
 /// What a call may take: none of them is on the way of a chat message.
@@ -26,11 +26,16 @@ pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
 }
 
 /// A guarded connection to each host. Those that are away are tried for ever.
-pub(super) async fn open(options: &LayerOptions, dependencies: &Dependencies) -> StoreResult<Vec<Database>> {
+pub(super) async fn open(
+    options: &LayerOptions,
+    pubsub: bool,
+    dependencies: &Dependencies,
+) -> StoreResult<Vec<Database>> {
     let budgets = Budgets { append: BUDGET, other: BUDGET };
     let opening = sources(options)?.into_iter().enumerate().map(|(at, source)| {
         let host = dependencies.layer(at, options.hosts.len());
-        Database::open(host.name(), source, budgets, vec![host.clone()])
+        let needs = Needs::layer(&options.prefix, pubsub, &dependencies.refusals);
+        Database::open(host.name(), source, budgets, vec![host.clone()], needs)
     });
     Ok(join_all(opening).await)
 }

@@ -66,7 +66,7 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
         Task(tokio::spawn(drain(source, key.clone(), intake.clone(), host, out.clone())))
     };
     let drains = hosts::sources(&options)?.into_iter().enumerate().map(start).collect();
-    let hosts = hosts::open(&options, &intake.metrics.dependencies).await?;
+    let hosts = hosts::open(&options, false, &intake.metrics.dependencies).await?;
     let scripts = Scripts {
         join: Script::new(include_str!("scripts/join.lua")),
         missing: Script::new(include_str!("scripts/missing.lua")),

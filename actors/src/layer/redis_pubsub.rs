@@ -40,7 +40,7 @@ pub async fn pubsub(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<
         subscriptions.push(Task(tokio::spawn(task)));
         wanted.push(asked);
     }
-    let hosts = hosts::open(&options, &intake.metrics.dependencies).await?;
+    let hosts = hosts::open(&options, true, &intake.metrics.dependencies).await?;
     let inbox = Mutex::new(inbox);
     Ok(Arc::new(PubsubLayer { hosts, options, intake, inbox, wanted, _subscriptions: subscriptions }))
 }

@@ -279,7 +279,7 @@ impl AnswerRecords for RedisAnswers {
     }
 
     async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
-        if self.database.available_for().is_some_and(|time| time < GRACE) {
+        if self.database.writable_for().is_none_or(|time| time < GRACE) {
             return Ok(None);
         }
         let mut call = self.orphan.key(self.scripts.keys.answers());

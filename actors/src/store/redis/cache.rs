@@ -47,9 +47,12 @@ const SCANNED: usize = 500;
 /// Entries that are read in one call; each may have `cache.max_entry_bytes`.
 const READ: usize = 20;
 
+/// What the entries' keys begin with.
+pub(super) const PREFIX: &str = ":1:sophie:answer:";
+
 /// django-redis's default: an empty KEY_PREFIX, version 1.
 fn key(digest: &str) -> String {
-    format!(":1:sophie:answer:{digest}")
+    format!("{PREFIX}{digest}")
 }
 
 #[async_trait]

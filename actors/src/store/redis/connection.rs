@@ -15,6 +15,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::latency::Latency;
+use super::refused::Refused;
+use super::rights::{Needs, is_refusal};
 use super::source::{Connected, Source};
 use crate::dependencies::Dependency;
 use crate::store::{StoreError, StoreResult};
@@ -63,6 +65,9 @@ struct Guard {
     /// What is degraded while there is no link.
     dependencies: Vec<Dependency>,
     latency: Latency,
+    needs: Needs,
+    /// What the server refuses though it answers.
+    refused: Refused,
     /// The link in use. Dropping the sender beside it tells all who wait on its `lost`.
     link: Mutex<Option<(Link, watch::Sender<()>)>>,
     available: watch::Sender<bool>,
@@ -92,19 +97,23 @@ impl Drop for Keeper {
 }
 
 impl Database {
-    /// Starts to keep a connection; waits a moment for the first one.
+    /// Starts to keep a connection, good for all that it `needs`; waits a moment for the first one.
     pub(crate) async fn open(
         name: &'static str,
         source: Source,
         budgets: Budgets,
         dependencies: Vec<Dependency>,
+        needs: Needs,
     ) -> Self {
         dependencies.iter().for_each(Dependency::in_use);
+        let refused = Refused::new(name, dependencies.clone(), needs.refusals.clone());
         let guard = Arc::new(Guard {
             name,
             budgets,
             dependencies,
             latency: Latency::new(),
+            needs,
+            refused,
             link: Mutex::new(None),
             available: watch::Sender::new(false),
             lost: Notify::new(),
@@ -138,6 +147,11 @@ impl Database {
     /// How long calls have been let through; `None` while they are not.
     pub(super) fn available_for(&self) -> Option<Duration> {
         self.guard.link().map(|link| link.made.elapsed())
+    }
+
+    /// How long writes have been let through, and taken; `None` while they are not.
+    pub(super) fn writable_for(&self) -> Option<Duration> {
+        Some(self.available_for()?.min(self.guard.refused.fine_for()?))
     }
 
     /// A script within the budget of everything but appends. It is sent anew only when the server says that it does not
@@ -215,11 +229,17 @@ impl Guard {
         let broken = error.is_io_error() || error.is_unrecoverable_error();
         if broken || elsewhere {
             self.is_broken.store(broken, Ordering::Relaxed);
+            if elsewhere {
+                self.refused.forget();
+            }
             self.open_breaker(made, &error.to_string());
             return self.unavailable(&error.to_string());
         }
-        let refused = ["OOM", "MISCONF", "NOREPLICAS", "NOAUTH", "NOPERM"].iter().any(says);
-        if refused || error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
+        if is_refusal(error) {
+            self.refused.note(&error.to_string());
+            return self.unavailable(&error.to_string());
+        }
+        if code == "NOAUTH" || error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
             return self.unavailable(&error.to_string());
         }
         StoreError::Corrupt(error.to_string())
@@ -227,6 +247,12 @@ impl Guard {
 
     fn unavailable(&self, reason: &str) -> StoreError {
         StoreError::Unavailable(format!("redis database {}: {reason}", self.name))
+    }
+
+    /// Uses every right that is needed, and notes what is refused.
+    async fn try_rights(&self, connection: &MultiplexedConnection, source: &Source) -> Result<(), String> {
+        self.refused.tried(self.needs.try_all(connection, source).await?);
+        Ok(())
     }
 
     /// Gives a link up, if it is still the one in use.
@@ -269,7 +295,13 @@ async fn keep(guard: Arc<Guard>, source: Source) {
     let mut pause = RETRY;
     let mut told: Option<Instant> = None;
     loop {
-        match source.connect(guard.budgets.other).await {
+        let connected = match source.connect(guard.budgets.other).await {
+            Ok(connected) if guard.refused.is_to_be_tried() => {
+                guard.try_rights(&connected.connection, &source).await.map(|()| connected)
+            }
+            connected => connected,
+        };
+        match connected {
             Ok(Connected { connection, run, mut seen }) => {
                 let made = guard.close_breaker(connection, run);
                 while guard.link().is_some() {
@@ -279,6 +311,12 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                         // A failure opens the breaker by itself.
                         () = tokio::time::sleep(LOOK) => {
                             _ = guard.call(guard.budgets.other, |link| ping(link.connection)).await;
+                            if guard.refused.is_set()
+                                && let Some(link) = guard.link()
+                                && let Err(reason) = guard.try_rights(&link.connection, &source).await
+                            {
+                                guard.open_breaker(link.made, &reason);
+                            }
                         }
                     }
                 }

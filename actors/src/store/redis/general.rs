@@ -19,6 +19,9 @@ impl RedisGeneralCache {
 const KEY_PREFIX: &str = "";
 const VERSION: u64 = 1;
 
+/// What the keys of this service's entries begin with.
+pub(super) const PREFIX: &str = ":1:sophie:";
+
 /// A key as django-redis makes it.
 fn key(prefix: &str, version: u64, name: &str) -> String {
     format!("{prefix}:{version}:{name}")
@@ -142,7 +145,14 @@ mod tests {
         let server = TestServer::start();
         let second = Duration::from_secs(5);
         let source = Source::new(&server.url(1)).expect("a URL");
-        let database = Database::open("general", source, Budgets { append: second, other: second }, Vec::new()).await;
+        let database = Database::open(
+            "general",
+            source,
+            Budgets { append: second, other: second },
+            Vec::new(),
+            Default::default(),
+        )
+        .await;
         let cache = RedisGeneralCache::new(database);
         for row in vectors("timeouts").iter().filter(|row| row["timeout"].as_u64().is_some_and(|seconds| seconds > 0)) {
             let seconds = row["timeout"].as_u64().expect("a number");

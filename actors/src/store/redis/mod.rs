@@ -20,7 +20,9 @@ mod membership;
 mod orders;
 mod outbox;
 mod presence;
+mod refused;
 mod replicas;
+mod rights;
 mod sentinels;
 #[cfg(test)]
 pub(crate) mod server;
@@ -55,6 +57,7 @@ use self::orders::RedisOrders;
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::replicas::Replicas;
+pub(crate) use self::rights::Needs;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
 pub(crate) use self::source::{Connected, Source};
@@ -133,11 +136,18 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
     let general = Source::new(&options.general_url)?;
     let (subscriptions, waits) = (main.clone(), main.clone());
     let channel = events_channel(&options.prefix, main.db());
+    let refusals = &dependencies.refusals;
     let Dependencies { store, limits, slots, flights, cache: cached, general: kept, feed, .. } = dependencies.clone();
     let (main, cache, general) = tokio::join!(
-        Database::open("main", main, options.budgets, vec![store, limits, slots, flights]),
-        Database::open("cache", cache, options.budgets, vec![cached]),
-        Database::open("general", general, options.budgets, vec![kept])
+        Database::open(
+            "main",
+            main,
+            options.budgets,
+            vec![store, limits, slots, flights],
+            Needs::main(&options.prefix, &channel, refusals)
+        ),
+        Database::open("cache", cache, options.budgets, vec![cached], Needs::cache(cache::PREFIX, refusals)),
+        Database::open("general", general, options.budgets, vec![kept], Needs::cache(general::PREFIX, refusals))
     );
     let (own, life) = (options.node_key.clone(), Arc::new(Life::default()));
     let ear = Ear::new(subscriptions, channel.clone(), own, life.clone(), feed, options.budgets.other);

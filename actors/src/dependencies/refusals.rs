@@ -1,0 +1,41 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a server that answers refuses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// Every write, for this reason: it has no memory, no disk, or no replicas.
+    Writes(String),
+    /// What its access list does not let this node do, as the rules that would: `+hset`, `~sophie:*`, `&sophie:0:events`.
+    Rights(Vec<String>),
+}
+
+/// What the servers refuse at present, by database. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals(Arc<Mutex<BTreeMap<&'static str, Refusal>>>);
+
+impl Refusals {
+    /// How it is now; `None`: nothing is refused.
+    pub(crate) fn set(&self, database: &'static str, refusal: Option<Refusal>) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match refusal {
+            Some(refusal) => _ = all.insert(database, refusal),
+            None => _ = all.remove(database),
+        }
+    }
+
+    /// A sentence for each reason to send nobody here. A cache that takes nothing is none.
+    pub fn reasons(&self) -> Vec<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = |(database, refusal): (&&'static str, &Refusal)| match refusal {
+            Refusal::Writes(_) if *database != "main" => None,
+            Refusal::Writes(why) => {
+                Some(format!("Redis takes no writes ({})", why.split(' ').next().unwrap_or_default()))
+            }
+            Refusal::Rights(missing) => {
+                Some(format!("Redis does not give this node the rights {} (database {database})", missing.join(" ")))
+            }
+        };
+        all.iter().filter_map(reason).collect()
+    }
+}
