@@ -30,7 +30,8 @@ impl Refusals {
         let reason = |(database, refusal): (&&'static str, &Refusal)| match refusal {
             Refusal::Writes(_) if *database != "main" => None,
             Refusal::Writes(why) => {
-                Some(format!("Redis takes no writes ({})", why.split(' ').next().unwrap_or_default()))
+                let word = ["OOM", "MISCONF", "NOREPLICAS"].into_iter().find(|word| why.contains(word));
+                Some(format!("Redis takes no writes ({})", word.unwrap_or("refused")))
             }
             Refusal::Rights(missing) => {
                 Some(format!("Redis does not give this node the rights {} (database {database})", missing.join(" ")))

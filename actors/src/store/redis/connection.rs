@@ -16,9 +16,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::latency::Latency;
 use super::refused::Refused;
-use super::rights::{Needs, is_refusal};
+use super::rights::{Needs, is_refusal, named_right, said};
 use super::source::{Connected, Source};
-use crate::dependencies::Dependency;
+use crate::dependencies::{Dependency, Refusal};
 use crate::store::{StoreError, StoreResult};
 
 /// How long calls may take, from their start.
@@ -236,7 +236,7 @@ impl Guard {
             return self.unavailable(&error.to_string());
         }
         if is_refusal(error) {
-            self.refused.note(&error.to_string());
+            self.refused.note(&said(error));
             return self.unavailable(&error.to_string());
         }
         if code == "NOAUTH" || error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
@@ -331,6 +331,9 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                 }
             }
             Err(reason) => {
+                if let Some(right) = named_right(&reason) {
+                    guard.refused.tried(Some(Refusal::Rights(vec![right])));
+                }
                 guard.tell_if_away(&reason);
                 if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
                     told = Some(Instant::now());

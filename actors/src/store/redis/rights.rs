@@ -150,17 +150,14 @@ impl Needs {
     }
 
     async fn use_all(&self, mut connection: MultiplexedConnection, source: &Source) -> Result<Option<Refusal>, String> {
-        let Some((key, pattern)) = &self.key else { return Ok(None) };
+        let Some((key, keys)) = &self.key else { return Ok(None) };
         let mut missing = BTreeSet::new();
-        let mut note = |error: &RedisError, channel: &str| {
-            missing.extend(missing_right(error, pattern, channel));
-        };
         let mut set = redis::cmd("SET");
         set.arg(key).arg(1).arg("PX").arg(KEY_MS);
         if let Err(error) = set.query_async::<()>(&mut connection).await {
-            match missing_right(&error, pattern, "") {
-                Some(_) => note(&error, ""),
-                None if is_refusal(&error) => return Ok(Some(Refusal::Writes(error.to_string()))),
+            match missing_right(&error, keys, "") {
+                Some(right) => _ = missing.insert(right),
+                None if is_refusal(&error) => return Ok(Some(Refusal::Writes(said(&error)))),
                 None => return Err(error.to_string()),
             }
         }
@@ -172,6 +169,10 @@ impl Needs {
             tries.push((publish, pattern));
         }
         tries.push((command("DEL {}", key), ""));
+        if self.atomic {
+            // Without a beginning: an error all the same, but another one.
+            tries.push((command("EXEC", key), ""));
+        }
         // All in one go, and in order.
         let replies = tries.iter().map(|(command, channel)| {
             let mut connection = connection.clone();
@@ -182,21 +183,22 @@ impl Needs {
                 if error.is_io_error() {
                     return Err(error.to_string());
                 }
-                note(&error, channel);
+                missing.extend(missing_right(&error, keys, channel));
             }
         }
-        if self.atomic {
+        if self.atomic && !missing.contains("+exec") {
+            // In one go: what others send on this connection must not come between.
             let mut block = redis::pipe();
-            block.atomic().cmd("TIME");
+            block.cmd("MULTI").cmd("EXEC");
             if let Err(error) = block.query_async::<Value>(&mut connection).await {
-                note(&error, "");
+                missing.extend(missing_right(&error, keys, ""));
             }
         }
         for (channel, pattern) in &self.channels {
             let mut ear = source.pubsub().await?;
             for reply in [ear.subscribe(channel).await, ear.unsubscribe(channel).await] {
                 if let Err(error) = reply {
-                    note(&error, pattern);
+                    missing.extend(missing_right(&error, keys, pattern));
                 }
             }
         }
@@ -213,16 +215,30 @@ fn command(line: &str, key: &str) -> Cmd {
 
 /// The rule of an access list that would have let it through, if that is what is wrong.
 fn missing_right(error: &RedisError, keys: &str, channel: &str) -> Option<String> {
-    if error.code() != Some("NOPERM") {
+    let detail = error.detail().unwrap_or_default();
+    if error.code() != Some("NOPERM") && !detail.contains("NOPERM") {
         return None;
     }
-    let detail = error.detail().unwrap_or_default();
     let quoted = detail.split('\'').nth(1);
     Some(match quoted {
         Some(command) if detail.contains("run the") => format!("+{command}"),
         _ if detail.contains("channel") => format!("&{channel}"),
         _ => format!("~{keys}"),
     })
+}
+
+/// The same of what a server said while a connection was made.
+pub(super) fn named_right(reason: &str) -> Option<String> {
+    let command = reason.split_once("no permissions to run the '")?.1.split_once('\'')?.0;
+    Some(format!("+{command}"))
+}
+
+/// What the server said, in its own words.
+pub(super) fn said(error: &RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
 }
 
 /// Whether a server that answers takes no writes, or not these. Before version 7 what a script's command met is told behind a

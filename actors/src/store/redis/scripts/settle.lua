@@ -1,14 +1,17 @@
 -- KEYS: the buckets. ARGV: of each 'take' or 'back', the microseconds, and how far ahead it may stand at most.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local tats = {}
 for i, key in ipairs(KEYS) do
   local shift, deepest = tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
-  local tat = math.min(math.max(tonumber(redis.call('GET', key) or now) or now, now), now + deepest)
+  local tat = math.min(math.max(tats[key] or tonumber(redis.call('GET', key) or now) or now, now), now + deepest)
   if ARGV[3 * i - 2] == 'take' then
-    tat = math.min(tat + shift, now + deepest)
+    tats[key] = math.min(tat + shift, now + deepest)
   else
-    tat = math.max(tat - shift, now)
+    tats[key] = math.max(tat - shift, now)
   end
+end
+for key, tat in pairs(tats) do
   if tat <= now then
     redis.call('DEL', key)
   else

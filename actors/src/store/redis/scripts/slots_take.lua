@@ -4,10 +4,12 @@ local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local lease = tonumber(ARGV[2])
 for i, key in ipairs(KEYS) do
-  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
-  if redis.call('ZCARD', key) >= tonumber(ARGV[i + 2]) and not redis.call('ZSCORE', key, ARGV[1]) then return i end
+  local taken = redis.call('ZCOUNT', key, string.format('(%.0f', now), '+inf')
+  local own = tonumber(redis.call('ZSCORE', key, ARGV[1]) or 0) > now
+  if taken >= tonumber(ARGV[i + 2]) and not own then return i end
 end
 for _, key in ipairs(KEYS) do
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', string.format('%.0f', now))
   redis.call('ZADD', key, string.format('%.0f', now + lease), ARGV[1])
   redis.call('PEXPIRE', key, lease)
 end

@@ -1,0 +1,261 @@
+//! A Redis that answers and refuses: writes for want of memory or replicas, and what its access list does not allow.
+
+use std::time::Duration;
+
+use redis::Commands;
+use redis::streams::StreamRangeReply;
+use serde_json::{Value, json};
+use sophie_actors::ids::NodeId;
+use sophie_actors::layer::{self, LayerOptions, NodeKey, Serializer};
+use sophie_actors::metrics::Metrics;
+use sophie_actors::store::redis::{self as stores, Budgets, RedisOptions};
+use tokio::time::{Instant, sleep};
+
+use crate::ai_server::{AiServer, Script};
+use crate::support::{Broker, SOON, TestServer, TestSocket, eventually};
+
+fn set(redis: &TestServer, name: &str, value: &str) {
+    redis::cmd("CONFIG").arg(&["SET", name, value]).query::<()>(&mut redis.connection(0)).expect("set");
+}
+
+async fn node(url: &str, ai: &AiServer, name: &str, more: &[(&str, &str)]) -> Broker {
+    let base = ai.base_url();
+    let environment = [
+        ("USE_REDIS", "true"),
+        ("REDIS_URL", url),
+        ("SOPHIE__SERVER__NODE", name),
+        ("SOPHIE__AI__BACKEND", "openai"),
+        ("OPENAI_BASE_URL", base.as_str()),
+        ("OPENAI_API_KEY", "x"),
+    ];
+    Broker::start(0, &[&environment[..], more].concat()).await
+}
+
+async fn until_status(broker: &Broker, status: u16) -> Value {
+    eventually(&format!("readiness is {status}"), SOON, async || {
+        let (now, body) = broker.readiness().await;
+        (now == status).then_some(body)
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_was_shown_while_writes_were_refused_is_what_is_logged() {
+    // Longer than an answer's lease.
+    const REFUSED: Duration = Duration::from_secs(12);
+    let (redis, ai) = (TestServer::start(), AiServer::start().await);
+    let (script, gate) = Script::gated();
+    ai.push(script);
+    let writer = node(&redis.url(0), &ai, "writer", &[]).await;
+    let other = node(&redis.url(0), &ai, "other", &[]).await;
+    let mut viewer = TestSocket::open(writer.address, "s1", "").await;
+    viewer.insist_on("q", json!({"type": "message.send", "text": "Tell me."})).await;
+    gate.word("0 ");
+    let mut shown = viewer.event_of("answer.delta").await["text"].as_str().expect("text").to_owned();
+    for broker in [&writer, &other] {
+        until_status(broker, 200).await;
+    }
+    let before = writer.changes("store").len();
+
+    set(&redis, "maxmemory", "1");
+    let since = Instant::now();
+    let refused = viewer.say("m1", "meanwhile").await;
+    assert_eq!(refused["code"], "store_unavailable", "{refused}");
+    for broker in [&writer, &other] {
+        let body = until_status(broker, 503).await;
+        assert_eq!(body["reasons"], json!(["Redis takes no writes (OOM)"]), "{body}");
+        assert_eq!(body["details"]["dependencies"]["store"]["state"], "degraded", "{body}");
+    }
+    let (_, metrics) = writer.get("/metrics").await;
+    assert!(metrics.contains("sophie_degraded{dependency=\"store\"} 1\n"), "{metrics}");
+    let mut said = 1;
+    while since.elapsed() < REFUSED {
+        gate.word(&format!("{said} "));
+        shown += viewer.event_of("answer.delta").await["text"].as_str().expect("text");
+        said += 1;
+        sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(writer.changes("store")[before..], ["degraded"], "one line: {}", writer.log());
+    set(&redis, "maxmemory", "0");
+    for broker in [&writer, &other] {
+        until_status(broker, 200).await;
+    }
+    // Others have had their time to take it for dead.
+    sleep(Duration::from_secs(7)).await;
+    gate.word("end");
+    gate.finish();
+    let end = viewer.event_of("answer.end").await;
+    assert_eq!(end["text"], format!("{shown}end"));
+    let log: StreamRangeReply = redis.connection(0).xrange_all("sophie:log:chat_s1").expect("an answer");
+    assert_eq!(log.ids.len(), 2, "a question and its end");
+    assert_eq!(viewer.insist("m1", "meanwhile").await["type"], "ack");
+}
+
+#[tokio::test]
+async fn a_redis_without_its_replicas_takes_no_writes_and_is_well_when_it_does() {
+    let (redis, ai) = (TestServer::start(), AiServer::start().await);
+    let broker = node(&redis.url(0), &ai, "n", &[]).await;
+    for _ in 0..2 {
+        until_status(&broker, 200).await;
+        set(&redis, "min-replicas-to-write", "1");
+        // Nobody says anything: the node's own sign of life is refused.
+        let body = until_status(&broker, 503).await;
+        assert_eq!(body["reasons"], json!(["Redis takes no writes (NOREPLICAS)"]), "{body}");
+        set(&redis, "min-replicas-to-write", "0");
+    }
+    until_status(&broker, 200).await;
+}
+
+/// The rules that docs/operations.md gives, word by word.
+fn rules() -> Vec<String> {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let page = std::fs::read_to_string(page).expect("a text");
+    let line = page.lines().find_map(|line| line.strip_prefix("ACL SETUSER sophie ")).expect("the user");
+    line.split(' ').map(str::to_owned).collect()
+}
+
+/// Makes the user `sophie` by these rules.
+fn allow(redis: &TestServer, rules: &[String]) {
+    let mut acl = redis::cmd("ACL");
+    acl.arg("SETUSER").arg("sophie").arg("reset").arg(rules);
+    acl.query::<()>(&mut redis.connection(0)).expect("a user");
+}
+
+/// What the server's access list has refused, but for what the library itself tries on newer servers.
+fn refused(redis: &TestServer) -> Vec<String> {
+    let entries: Vec<redis::Value> = redis::cmd("ACL").arg("LOG").query(&mut redis.connection(0)).expect("an answer");
+    let shown = entries.iter().map(|entry| format!("{entry:?}"));
+    shown.filter(|entry| !entry.contains("client")).collect()
+}
+
+#[tokio::test]
+async fn the_rights_that_the_documents_give_suffice_for_everything() {
+    let (redis, ai) = (TestServer::start(), AiServer::start().await);
+    ai.set_default(|| Script::answer("An answer."));
+    allow(&redis, &rules());
+    let url = redis.url(0).replace("//", "//sophie:PASSWORD@");
+    for (layer, name) in [("core", "a"), ("pubsub", "b")] {
+        let more = [
+            ("SOPHIE__CHANNEL__LAYER", layer),
+            ("SOPHIE__CHANNEL__NOTIFY_DJANGO", "chat.message,chat.answer.end"),
+            ("SOPHIE__CHANNEL__NOTIFY_WORKER", if layer == "core" { "sophie-events" } else { "" }),
+            ("SOPHIE__LIMITS__ENABLED", "true"),
+        ];
+        let nodes =
+            [node(&url, &ai, &format!("{name}1"), &more).await, node(&url, &ai, &format!("{name}2"), &more).await];
+        let mut sockets = Vec::new();
+        for (n, broker) in nodes.iter().enumerate() {
+            until_status(broker, 200).await;
+            let mut socket = TestSocket::open(broker.address, &format!("{name}{n}"), "").await;
+            assert_eq!(socket.insist_on("j", json!({"type": "group.join", "group": "team"})).await["type"], "ack");
+            sockets.push(socket);
+        }
+        let [one, two] = &mut sockets[..] else { panic!("two sockets") };
+        let question = json!({"type": "message.send", "group": "team", "text": format!("What is {name}?")});
+        let ack = one.insist_on("q", question).await;
+        assert_eq!(two.event_of("answer.end").await["text"], "An answer.");
+        let retry = json!({"type": "answer.retry", "message": ack["message"]});
+        assert_eq!(one.insist_on("r", retry).await["type"], "ack");
+        two.event_of("answer.end").await;
+        for (n, command) in [
+            json!({"type": "group.members", "group": "team"}),
+            json!({"type": "history.get", "group": "team"}),
+            json!({"type": "group.typing", "group": "team"}),
+            json!({"type": "answer.cancel", "answer": "nothing"}),
+            json!({"type": "group.leave", "group": "team"}),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            two.insist_on(&format!("c{n}"), command).await;
+        }
+        for path in ["groups", "groups/team", "sessions", "redis", "usage", "cache", "limits/user:guest:a0", "nodes"] {
+            let (status, body) = nodes[0].get(&format!("/admin/api/{path}")).await;
+            assert!(status == 200 || status == 404, "{path}: {body}");
+        }
+        for broker in &nodes {
+            until_status(broker, 200).await;
+            assert!(!broker.log().contains("rights"), "{}", broker.log());
+        }
+        sleep(Duration::from_secs(3)).await;
+    }
+    assert_eq!(refused(&redis), Vec::<String>::new());
+}
+
+/// A node's stores and layer as this user; which rights are said to be missing once that is known.
+async fn missing(redis: &TestServer) -> String {
+    let url = |db: u8| redis.url(db).replace("//", "//sophie:PASSWORD@");
+    let (metrics, key) = (Metrics::new(), NodeKey::random());
+    let budgets = Budgets { append: SOON, other: SOON };
+    let options = RedisOptions {
+        url: url(0),
+        cache_url: url(2),
+        general_url: url(1),
+        prefix: "sophie".into(),
+        channel_prefix: "asgi".into(),
+        node: NodeId::random(),
+        node_key: key.clone(),
+        log_events: 10,
+        log_seconds: 60,
+        group_expiry_seconds: 60,
+        cache_ttl_seconds: 60,
+        cache_max_entry_bytes: 1_000,
+        worker: Vec::new(),
+        budgets,
+    };
+    let layer = LayerOptions {
+        hosts: vec![url(0)],
+        prefix: "asgi".into(),
+        capacity: 100,
+        expiry_seconds: 60,
+        group_expiry_seconds: 60,
+        encryption_keys: Vec::new(),
+        serializer: Serializer::Msgpack,
+        node_key: key,
+    };
+    let refusals = metrics.dependencies.refusals.clone();
+    let _stores = stores::connect(options, &metrics.dependencies).await.expect("good options");
+    let _core = layer::core(layer.clone(), metrics.clone()).await.expect("good options");
+    let _pubsub = layer::pubsub(layer, metrics).await.expect("good options");
+    refusals.reasons().join(" ")
+}
+
+#[tokio::test]
+async fn each_missing_right_is_named() {
+    let redis = TestServer::start();
+    let rules = rules();
+    allow(&redis, &rules);
+    assert_eq!(missing(&redis).await, "");
+    let mut wrong = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.starts_with(['+', '~', '&'])) {
+        allow(&redis, &rules.iter().filter(|it| *it != rule).cloned().collect::<Vec<_>>());
+        let named = missing(&redis).await;
+        // Of a pattern that part which this node needs.
+        let part = rule.trim_end_matches('*').to_owned();
+        if !named.split(' ').any(|word| word == rule || (!rule.starts_with('+') && word.starts_with(&part))) {
+            wrong.push(format!("{rule}: {named:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[tokio::test]
+async fn a_node_without_a_right_says_which_and_is_ready_when_it_has_it() {
+    let (redis, ai) = (TestServer::start(), AiServer::start().await);
+    let everything: Vec<String> = ["on", ">PASSWORD", "~*", "+@all"].map(str::to_owned).to_vec();
+    allow(&redis, &everything);
+    let url = redis.url(0).replace("//", "//sophie:PASSWORD@");
+    let broker = node(&url, &ai, "n", &[]).await;
+    let reason = "Redis does not give this node the rights &sophie:0:events (database main)";
+    eventually("it says which", SOON, async || {
+        let (status, body) = broker.readiness().await;
+        (status == 503 && body["reasons"] == json!([reason])).then_some(())
+    })
+    .await;
+    let error = broker.log().lines().filter(|line| line.contains("ERROR") && line.contains("&sophie:0:events")).count();
+    assert_eq!(error, 1, "{}", broker.log());
+    allow(&redis, &[everything, vec!["&sophie:*".to_owned()]].concat());
+    until_status(&broker, 200).await;
+    let mut socket = TestSocket::open(broker.address, "s1", "").await;
+    assert_eq!(socket.insist("m1", "hello").await["type"], "ack");
+}
