@@ -5,7 +5,6 @@ use std::time::Duration;
 use redis::Commands;
 use redis::streams::StreamRangeReply;
 use serde_json::{Value, json};
-use sophie_actors::ids::NodeId;
 use sophie_actors::layer::{self, LayerOptions, NodeKey, Serializer};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::redis::{self as stores, Budgets, RedisOptions};
@@ -193,7 +192,6 @@ async fn missing(redis: &TestServer) -> String {
         general_url: url(1),
         prefix: "sophie".into(),
         channel_prefix: "asgi".into(),
-        node: NodeId::random(),
         node_key: key.clone(),
         log_events: 10,
         log_seconds: 60,

@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::{self, Ending, Question};
 use super::generation::{End, Next, Origin};
+use super::heard::Watch;
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
 use crate::backend::BackendError;
 use crate::directory;
@@ -438,23 +439,4 @@ impl GroupAnswer {
 fn interrupted() -> BackendError {
     let reason = "the server was stopped before the answer was through; what was written is kept, try again";
     BackendError::new(ErrorCode::Interrupted, reason, "the drain time was over")
-}
-
-/// Notices that nobody has listened for a while.
-struct Watch {
-    grace: Duration,
-    heard_at: Instant,
-}
-
-impl Watch {
-    fn new(grace: Duration) -> Self {
-        Self { grace, heard_at: Instant::now() }
-    }
-
-    fn nobody_listens(&mut self, is_heard: bool) -> bool {
-        if is_heard {
-            self.heard_at = Instant::now();
-        }
-        self.heard_at.elapsed() >= self.grace
-    }
 }

@@ -13,6 +13,7 @@ mod flying;
 mod generate;
 mod generation;
 mod group_answer;
+mod heard;
 mod orphans;
 mod slots;
 mod tokens;

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::Parts;
@@ -14,20 +15,26 @@ use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
 use crate::services::PATIENCE;
 use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
 
-/// How long one look may take: the next one knows better which answers are this node's own.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long one look may take: an answer that is begun meanwhile has a lease for longer, so `own` holds all of this node's.
+const LOOK: Duration = Duration::from_secs(7);
+/// How many are ended at once: each waits for Redis most of the time.
+const AT_ONCE: usize = 4;
 
 /// Ends one orphan after the other, but for `own` answers. Whoever is given one has it alone for a while, so nodes share the
 /// work. The store names none until its writers have had time to renew their leases after it was away.
 pub(super) async fn end_all(parts: Arc<Parts>, own: HashSet<AnswerId>) {
     let until = Instant::now() + LOOK;
+    join_all((0..AT_ONCE).map(|_| end_some(&parts, &own, until))).await;
+}
+
+async fn end_some(parts: &Parts, own: &HashSet<AnswerId>, until: Instant) {
     while Instant::now() < until {
         let Ok(Some(orphan)) = parts.stores.answers.orphan().await else { return };
         if own.contains(&orphan.answer) {
             continue;
         }
         let group = orphan.group.clone();
-        match interrupt(&parts, orphan).await {
+        match interrupt(parts, orphan).await {
             Ok(()) => {}
             // Its log cannot be written; those of others can.
             Err(error @ StoreError::Corrupt(_)) => set_aside("group", group, &error),

@@ -507,7 +507,7 @@ pub(super) async fn a_long_text_is_read_whole_and_each_orphan_by_one_alone(store
     let (team, alive) = (group("team"), running(&group("other")));
     assert!(stores.answers.begin(&alive, None).await.expect("begun"));
     // Longer than any reply, and cut within a character wherever it is cut at an even place.
-    let text = format!("x{}", "é".repeat(200_000));
+    let text = format!("x{}", "é".repeat(400_000));
     for _ in 0..3 {
         let record = running(&team);
         assert!(stores.answers.begin(&record, None).await.expect("begun"));

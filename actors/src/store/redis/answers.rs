@@ -27,7 +27,7 @@ const GROUPS: usize = 500;
 const OF_A_GROUP: usize = 500;
 const ENOUGH: usize = 500;
 /// Bytes of text in one reply: far less than a call's budget carries, on a busy machine too.
-const PIECE: usize = 128 * 1024;
+const PIECE: usize = 384 * 1024;
 /// Leases of answers that are no more, passed over in one run.
 const GONE: usize = 1_000;
 
@@ -283,7 +283,7 @@ impl AnswerRecords for RedisAnswers {
             return Ok(None);
         }
         let mut call = self.orphan.key(self.scripts.keys.answers());
-        call.arg(self.scripts.keys.answer_prefix()).arg(CLAIM_SECONDS).arg(GONE);
+        call.arg(self.scripts.keys.answer_prefix()).arg(CLAIM_SECONDS).arg(GONE).arg(PIECE);
         match self.database.script::<Option<Row>>(&call).await? {
             Some(row) => self.whole(row).await,
             None => Ok(None),

@@ -55,6 +55,7 @@ const MAIN: &[&str] = &[
     "ZRANGEBYLEX {} - +",
     "ZRANGEBYSCORE {} 0 1",
     "ZREM {} x",
+    "ZREMRANGEBYRANK {} 0 1",
     "ZREMRANGEBYSCORE {} 0 1",
     "ZREVRANGE {} 0 1",
     "ZSCORE {} x",
@@ -74,7 +75,9 @@ const LAYER: &[&str] = &[
     "ZCOUNT {} 0 1",
     "ZRANGE {} 0 1",
     "ZREM {} x",
+    "ZREMRANGEBYRANK {} 0 1",
     "ZREMRANGEBYSCORE {} 0 1",
+    "ZSCORE {} x",
     "ZPOPMIN {}",
     "BZPOPMIN {} 0.01",
     "TIME",
@@ -190,8 +193,8 @@ impl Needs {
             // In one go: what others send on this connection must not come between.
             let mut block = redis::pipe();
             block.cmd("MULTI").cmd("EXEC");
-            if let Err(error) = block.query_async::<Value>(&mut connection).await {
-                missing.extend(missing_right(&error, keys, ""));
+            if block.query_async::<Value>(&mut connection).await.is_err_and(|error| !error.is_io_error()) {
+                missing.insert("+multi".to_owned());
             }
         }
         for (channel, pattern) in &self.channels {
