@@ -36,7 +36,7 @@ const READS: [&str; 24] = [
 const ASKS_NOTHING: [&str; 1] = ["TIME"];
 
 /// Where another order is right, and why.
-const RIGHT_ALL_THE_SAME: [(&str, &str); 15] = [
+const RIGHT_ALL_THE_SAME: [(&str, &str); 16] = [
     ("flight_board.lua", "the write and what follows it are different branches"),
     ("log.lua:trim", "what is too old is dropped page by page; dropping it again changes nothing"),
     ("present.lua:present", "it says how a row is, not how it changes: the mirror writes it anew until that works"),
@@ -50,6 +50,7 @@ const RIGHT_ALL_THE_SAME: [(&str, &str); 15] = [
     ("number.lua", "which number is the first is written once, and each number counts by its own name"),
     ("join.lua", "each group is a decision of its own, and what failed is told of it alone"),
     ("leave.lua", "as join.lua"),
+    ("slots_renew.lua", "each lease is renewed by itself, and what failed is told"),
     ("life.lua", "a life that has begun is found by the next run"),
     ("log.lua:adopt", "a log that was taken over is found so by the next run"),
 ];
