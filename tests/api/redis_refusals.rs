@@ -199,6 +199,7 @@ async fn missing(redis: &TestServer) -> String {
         cache_ttl_seconds: 60,
         cache_max_entry_bytes: 1_000,
         worker: Vec::new(),
+        wait_replicas: 0,
         budgets,
     };
     let layer = LayerOptions {

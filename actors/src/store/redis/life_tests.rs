@@ -11,7 +11,7 @@ use super::life::Life;
 use super::logs::{LogScripts, RedisLogs};
 use super::replicas::Replicas;
 use super::server::TestServer;
-use super::{Budgets, Database, RedisOptions, Source};
+use super::{Budgets, Database, Needs, RedisOptions, Source};
 use crate::ids::{Epoch, GroupName};
 use crate::layer::NodeKey;
 use crate::store::contract::{event, group};
@@ -49,7 +49,7 @@ impl Deaf {
             budgets,
         };
         let source = Source::new(&server.url(0)).expect("a good URL");
-        let database = Database::open("main", source.clone(), budgets, Vec::new()).await;
+        let database = Database::open("main", source.clone(), budgets, Vec::new(), Needs::default()).await;
         let keys = Keys::new(&options.prefix);
         let replicas = (wait_replicas > 0).then(|| Replicas::new(source, wait_replicas, keys.waited()));
         let scripts = Arc::new(LogScripts::new(&options, keys, "life:0:events".into(), Arc::new(Life::default())));

@@ -26,6 +26,7 @@ const MAIN: &[&str] = &[
     "STRLEN {}",
     "GETRANGE {} 0 1",
     "SETRANGE {} 0 x",
+    "TTL {}",
     "PTTL {}",
     "HSET {} f 1",
     "HSETNX {} f 1",
@@ -61,6 +62,7 @@ const MAIN: &[&str] = &[
     "ZSCORE {} x",
     "TIME",
     "INFO",
+    "WAIT 0 1",
     "EXPIRE {} 10",
     "PEXPIRE {} 10000",
 ];
@@ -198,7 +200,7 @@ impl Needs {
             }
         }
         for (channel, pattern) in &self.channels {
-            let mut ear = source.pubsub().await?;
+            let (mut ear, _) = source.pubsub().await?;
             for reply in [ear.subscribe(channel).await, ear.unsubscribe(channel).await] {
                 if let Err(error) = reply {
                     missing.extend(missing_right(&error, keys, pattern));
