@@ -5,6 +5,7 @@
 //!
 //! `cargo bench --bench fanout` prints a table, first at a gentle pace (latencies, CPU), then as fast as it goes. Needs
 //! redis-server, and the Python of `.venv` (`make setup`) with channels_redis. Read the ratios: machines differ.
+//! `SOPHIE_BEFORE=/path/to/another/sophie` measures that program too, in turn with this one.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -64,10 +65,10 @@ struct Node {
 }
 
 impl Node {
-    async fn start(redis: &TestServer) -> Self {
+    async fn start(program: &str, redis: &TestServer) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port").port();
         let address = format!("127.0.0.1:{port}");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sophie"));
+        let mut command = Command::new(program);
         command.current_dir(std::env::temp_dir()).stderr(Stdio::null());
         let settings = [
             ("SOPHIE__SERVER__BIND", address.as_str()),
@@ -191,9 +192,9 @@ async fn speak(speaker: Socket, groups: usize, messages: usize, pace: f64) {
     }
 }
 
-async fn sophie(groups: usize, listeners: usize, messages: usize, pace: f64) -> Cost {
+async fn sophie(program: &str, groups: usize, listeners: usize, messages: usize, pace: f64) -> Cost {
     let redis = TestServer::start();
-    let (one, other) = (Node::start(&redis).await, Node::start(&redis).await);
+    let (one, other) = (Node::start(program, &redis).await, Node::start(program, &redis).await);
     let mut listening = Vec::new();
     for number in 0..listeners {
         let (out, back) = other.join(&format!("listener-{number}"), groups).await.split();
@@ -243,6 +244,7 @@ async fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
+    let before = std::env::var("SOPHIE_BEFORE").ok();
     println!("per group message; CPU in ms, Redis calls with those inside scripts, and reads from clients");
     for (title, pace) in [("50 messages a second", 50.0), ("as fast as it goes", 0.0)] {
         println!(
@@ -251,7 +253,10 @@ async fn main() {
         );
         for (groups, listeners, messages) in [(100, 1, 2_000), (100, 10, 2_000), (100, 100, 1_000), (5, 1_000, 300)] {
             let messages = if pace > 0.0 { messages.min(500) } else { messages };
-            sophie(groups, listeners, messages, pace).await.print("sophie", listeners);
+            sophie(env!("CARGO_BIN_EXE_sophie"), groups, listeners, messages, pace).await.print("sophie", listeners);
+            if let Some(before) = &before {
+                sophie(before, groups, listeners, messages, pace).await.print("sophie before", listeners);
+            }
             for layer in ["core", "pubsub"] {
                 match channels_redis(layer, groups, listeners, messages, pace) {
                     Some(cost) => cost.print(layer, listeners),
