@@ -68,6 +68,7 @@ mod gateway_sharing;
 mod gateway_streams;
 mod gathering;
 mod groups;
+mod histories;
 mod history;
 mod hook;
 mod http_admin;

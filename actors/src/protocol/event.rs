@@ -189,7 +189,7 @@ pub struct RunningAnswer {
 }
 
 /// Where a group's log stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct LogHead {
     /// The log's life.
     pub epoch: Epoch,

@@ -8,6 +8,8 @@
 mod answers;
 mod drain;
 mod groups;
+#[cfg(test)]
+mod model;
 mod owed;
 mod presence;
 mod restarts;

@@ -13,7 +13,7 @@ const MAX_STASHED: usize = 1_500;
 ///
 /// Only the log itself says that another life of it has begun ([`Self::opened`], [`Self::confirmed`]): what others tell of
 /// another epoch, and a log that stands behind what was delivered, are a doubt, and the log is asked.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Hash)]
 pub struct Sequence {
     /// The log's life and the last `seq` delivered; `None` until the log's state is known.
     at: Option<(Epoch, u64)>,
@@ -176,18 +176,15 @@ impl Sequence {
         }
         match events.first() {
             Some(first) => *seq = (*seq).max(first.seq.saturating_sub(1)),
-            None => match self.stash.keys().next() {
-                // Nothing is kept after the gap's beginning but what waits here.
-                Some(next) => *seq = (*seq).max(next - 1),
-                // Who said that the log reaches further spoke of what is gone, or of another life of it. To pass
-                // over events that are not written yet would lose them.
-                None if self.reached == self.asked => {
-                    self.reached = *seq;
-                    self.doubt();
-                }
-                // Said after the log was asked: asked again.
-                None => {}
-            },
+            // Who said that the log reaches further spoke of what is gone, or of another life of it. To pass over events
+            // that are not written yet would lose them, and so would to pass over what came before those that wait here.
+            None if !self.stash.is_empty() => self.doubt(),
+            None if self.reached == self.asked => {
+                self.reached = *seq;
+                self.doubt();
+            }
+            // Said after the log was asked: asked again.
+            None => {}
         }
         let mut due = Due::default();
         for event in events {

@@ -129,7 +129,7 @@ pub enum Appended {
 }
 
 /// Where a log begins and ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LogState {
     /// Epoch and last `seq` (0 for a fresh log).
     pub head: LogHead,
@@ -140,7 +140,7 @@ pub struct LogState {
 }
 
 /// One kept event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StoredEvent {
     /// Its place.
     pub seq: u64,

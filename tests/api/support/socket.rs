@@ -61,6 +61,19 @@ impl TestSocket {
         socket
     }
 
+    /// Connects if that can be done now, and waits for `session.ready`.
+    pub async fn try_open(request: Request) -> Option<Self> {
+        let (stream, _) = tokio_tungstenite::connect_async(request).await.ok()?;
+        let mut socket = Self { stream, ready: Value::Null };
+        socket.ready = socket.next().await.ok().filter(|ready| ready["type"] == "session.ready")?;
+        Some(socket)
+    }
+
+    /// Sends a command; `false`: the connection has ended.
+    pub async fn try_send(&mut self, command: Value) -> bool {
+        self.stream.send(Message::text(command.to_string())).await.is_ok()
+    }
+
     /// Sends a command.
     pub async fn send(&mut self, command: Value) {
         self.send_text(&command.to_string()).await;

@@ -267,11 +267,7 @@ impl AnswerRecords for RedisAnswers {
         self.own.invalidate(answer);
         let mut reply = Reply::read(reply)?;
         match reply.word.as_str() {
-            "now" => {
-                let (epoch, seq) = (reply.take_epoch()?, reply.take()?);
-                scripts.note_life(&mut reply)?;
-                Ok(Ended::Now { epoch, seq })
-            }
+            "now" => Ok(Ended::Now { epoch: reply.take_epoch()?, seq: reply.take()? }),
             "before" => Ok(Ended::Before { seq: reply.take()? }),
             "unknown" => Ok(Ended::Unknown),
             other => Err(wrong(other)),

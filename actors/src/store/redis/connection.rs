@@ -210,6 +210,8 @@ impl Guard {
         };
         self.latency.record(started.elapsed());
         match answer {
+            // What came with the link's last breath is not taken: by now another server may have been told what this node knows.
+            Ok(Ok(_)) if lost.has_changed().is_err() => Err(self.unavailable("lost while waiting for an answer")),
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.judge(made, &error)),
             Err(_) => {

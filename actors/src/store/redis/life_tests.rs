@@ -124,6 +124,30 @@ async fn a_store_that_lacks_something_begins_new_epochs_behind_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_node_that_died_with_the_server_may_have_known_more_than_who_vouched_for_it() {
+    let mut server = TestServer::start();
+    let (node, other) = (Deaf::node(&server).await, Deaf::node(&server).await);
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    other.claim().await;
+    // The lease of a third one, which was heard of last before the server died.
+    let lease = |dead: &str, ends: u64| -> () {
+        redis::cmd("ZADD").arg("life:nodes").arg(ends).arg(dead).query(&mut server.connection(0)).expect("written")
+    };
+    lease("before", 1_000);
+    lease("after", u32::MAX.into());
+    server.save();
+    back(&mut server);
+    assert_eq!(other.open(&team).await.head.epoch, epoch, "who is alive knows of nothing more");
+    let doubt = async |dead: &str| {
+        other.again(async || other.scripts.doubt(&other.database, dead, 10).await.ok()).await;
+        other.open(&team).await.head.epoch
+    };
+    assert_eq!(doubt("after").await, epoch, "it has lived to see that life");
+    assert_ne!(doubt("before").await, epoch);
+}
+
+#[tokio::test]
 async fn nobody_vouches_for_a_store_that_was_started_anew_under_new_nodes() {
     let mut server = TestServer::start();
     let node = Deaf::node(&server).await;

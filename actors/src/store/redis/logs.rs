@@ -23,16 +23,26 @@ const BATCH: usize = 500;
 /// The largest number that Lua's doubles count to without a hole. No log gets there.
 const LAST_SEQ: u64 = 1 << 53;
 
+/// A script behind `life.lua`. Its reply comes with the store's life and the number of appends: who has seen a log knows what
+/// the store must have.
+macro_rules! life_script {
+    ($before:expr, $script:expr) => {
+        Script::new(concat!(
+            include_str!("scripts/life.lua"),
+            $before,
+            "local function reply()\n",
+            $script,
+            "\nend\nlocal replied = reply()\nif replied == nil then replied = false end\nreturn {life, count, replied}"
+        ))
+    };
+}
+
 macro_rules! log_script {
     ($outbox:literal, $name:literal) => {
-        Script::new(concat!(
-            "local outbox = ",
-            $outbox,
-            "\n",
-            include_str!("scripts/life.lua"),
-            include_str!("scripts/log.lua"),
+        life_script!(
+            concat!("local outbox = ", $outbox, "\n", include_str!("scripts/log.lua")),
             include_str!(concat!("scripts/", $name))
-        ))
+        )
     };
 }
 
@@ -57,6 +67,7 @@ pub(super) struct LogScripts {
     confirm: Script,
     read: Script,
     claim: Script,
+    doubt: Script,
     life: Arc<Life>,
     pub(super) describe: Script,
     pub(super) assistant: Script,
@@ -77,7 +88,8 @@ impl LogScripts {
             open: log_script!("false", "open.lua"),
             confirm: log_script!("false", "confirm.lua"),
             read: log_script!("false", "read.lua"),
-            claim: Script::new(concat!(include_str!("scripts/life.lua"), include_str!("scripts/claim.lua"))),
+            claim: life_script!("", include_str!("scripts/claim.lua")),
+            doubt: life_script!("", include_str!("scripts/doubt.lua")),
             life,
             describe: log_script!("false", "describe.lua"),
             assistant: log_script!("false", "assistant.lua"),
@@ -116,7 +128,9 @@ impl LogScripts {
             call.arg(&*link.run).arg(life).arg(appends);
             Ok((call.invoke_async(&mut link.connection.clone()).await?, link.run))
         };
-        database.call_within(budget, run).await
+        let ((life, appends, reply), run): ((String, u64, T), _) = database.call_within(budget, run).await?;
+        self.life.told(&life, appends);
+        Ok((reply, run))
     }
 
     /// Tells the store what this node knows of its lives, and returns the present one.
@@ -124,23 +138,23 @@ impl LogScripts {
         let mut call = self.call(&self.claim);
         let heard = self.life.heard();
         heard.iter().for_each(|(life, appends)| _ = call.arg(life).arg(*appends));
-        let (life, appends): (String, u64) = self.run(database, database.budgets().other, call).await?;
-        self.life.told(&life, appends);
+        let () = self.run(database, database.budgets().other, call).await?;
         self.life.judged(&heard);
-        Ok(life)
+        Ok(self.life.present().0)
+    }
+
+    /// A node has died that was last heard of then: where it did not live to see the present life, it may have known more of
+    /// the one before than those who said that nothing was lost.
+    pub(super) async fn doubt(&self, database: &Database, dead: &str, lease_seconds: u64) -> StoreResult<()> {
+        let mut call = self.call(&self.doubt);
+        call.key(self.keys.nodes()).arg(dead).arg(lease_seconds);
+        self.run(database, database.budgets().other, call).await
     }
 
     /// As if it had been heard on the feed.
     #[cfg(test)]
     pub(super) fn heard(&self, life: &str, appends: u64) {
         self.life.noticed(life, appends);
-    }
-
-    /// Takes note of what an append tells behind the event's place.
-    pub(super) fn note_life(&self, reply: &mut Reply) -> StoreResult<()> {
-        let (life, appends): (String, u64) = (reply.take()?, reply.take()?);
-        self.life.told(&life, appends);
-        Ok(())
     }
 }
 
@@ -201,14 +215,10 @@ pub(super) fn wrong(reason: &str) -> StoreError {
     StoreError::Corrupt(format!("a script's reply: {reason}"))
 }
 
-fn appended(scripts: &LogScripts, reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
+fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
     let mut reply = Reply::read(reply)?;
     Ok(Some(match reply.word.as_str() {
-        "new" => {
-            let (epoch, seq, owed) = (reply.take_epoch()?, reply.take()?, reply.take()?);
-            scripts.note_life(&mut reply)?;
-            Appended::New { epoch, seq, owed }
-        }
+        "new" => Appended::New { epoch: reply.take_epoch()?, seq: reply.take()?, owed: reply.take()? },
         "again" => {
             let seq = reply.take()?;
             let message: String = reply.take()?;
@@ -244,7 +254,7 @@ impl Logs for RedisLogs {
         let budget = self.database.budgets().append;
         let until = Instant::now() + budget;
         let (reply, run) = scripts.run_known(&self.database, budget, call).await?;
-        let appended = appended(scripts, reply)?.ok_or_else(|| wrong("an append is never unknown"))?;
+        let appended = appended(reply)?.ok_or_else(|| wrong("an append is never unknown"))?;
         if let Some(replicas) = self.replicas.as_ref().filter(|_| appended != Appended::Conflict) {
             replicas.have_it(run, until).await?;
         }
@@ -255,7 +265,7 @@ impl Logs for RedisLogs {
         let mut call = self.scripts.call(&self.scripts.recall);
         call.key(self.scripts.keys.once(once)).arg(&once.fingerprint);
         let reply = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
-        appended(&self.scripts, reply)
+        appended(reply)
     }
 
     async fn open(&self, groups: &[GroupName]) -> StoreResult<Vec<LogState>> {

@@ -118,6 +118,7 @@ impl Membership for RedisMembership {
     }
 
     async fn bury(&self, dead: &str) -> StoreResult<()> {
+        self.scripts.doubt(&self.database, dead, LEASE_SECONDS).await?;
         let mut remove = redis::cmd("ZREM");
         remove.arg(self.keys.nodes()).arg(dead);
         self.database.call(async |mut connection| remove.query_async(&mut connection).await).await

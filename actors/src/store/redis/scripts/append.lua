@@ -1,7 +1,7 @@
 -- KEYS: the once-only key, or none. ARGV from 6: group, body, channel, node, message (empty: it is none, or nobody asks
 -- for it by its id), the name of the node that owes an answer to it (empty: nobody does), for how long nobody else looks for
 -- the answer in s, its life in s, and with a key: fingerprint, life in s.
--- Returns {'new', epoch, seq, 1 if an answer is owed, life, appends}, or as recall() does.
+-- Returns {'new', epoch, seq, 1 if an answer is owed}, or as recall() does.
 local group, message, owing = ARGV[6], ARGV[10], ARGV[11]
 local known, stale
 if KEYS[1] then
@@ -25,4 +25,4 @@ local epoch, seq = append(group, ARGV[7], ARGV[8], ARGV[9], message, function(lo
     redis.call('EXPIRE', leases, ARGV[13])
   end
 end)
-return {'new', epoch, seq, owes and 1 or 0, life, count}
+return {'new', epoch, seq, owes and 1 or 0}

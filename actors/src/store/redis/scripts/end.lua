@@ -1,6 +1,6 @@
 -- KEYS: the answer, its text, the leases, the answers being written for the group. ARGV from 6: group, body, channel,
 -- node, answer, seconds for which the end is known.
--- Returns {'now', epoch, seq, life, appends}, {'before', seq}, or {'unknown'}: then whoever asks looks into the log.
+-- Returns {'now', epoch, seq}, {'before', seq}, or {'unknown'}: then whoever asks looks into the log.
 local known = redis.call('HMGET', KEYS[1], 'state', 'seq')
 if not known[1] then return {'unknown'} end
 if known[1] == 'ended' then return {'before', tonumber(known[2])} end
@@ -11,4 +11,4 @@ local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9], '', function(_, se
   redis.call('ZREM', KEYS[3], ARGV[10])
   redis.call('SREM', KEYS[4], ARGV[10])
 end)
-return {'now', epoch, seq, life, count}
+return {'now', epoch, seq}

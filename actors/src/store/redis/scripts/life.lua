@@ -1,7 +1,8 @@
 -- What every script about logs begins with before log.lua: whether the store is what this node takes it for.
 -- A life of the store ends when a server takes over of which nobody can say that it has all that was appended before.
 -- {prefix}:life holds the present life, the run id of the server under which it was last looked at, the number of all
--- appends there ever were, and how the last lives began: '{life} {appends before it} {how}' each, the oldest first.
+-- appends there ever were, and how the last lives began: '{life} {appends before it} {how} {since, Unix s}' each,
+-- the oldest first.
 -- How: 'first'; 'kept', as far as the node knew that came first; 'lost'; 'doubted' by a node that knew more of the life
 -- before the one that was kept.
 -- The last three of ARGV, taken away here: run id of the server ('' if not known), the life that this node knows ('' if
@@ -18,8 +19,8 @@ local life, last_run, count = found[1], found[2], tonumber(found[3] or 0)
 -- The last lives, the oldest first.
 local function lives()
   local list = {}
-  for id, base, how in string.gmatch(redis.call('HGET', life_key, 'lives') or '', '(%S+) (%d+) (%a+)') do
-    list[#list + 1] = {id = id, base = tonumber(base), how = how}
+  for id, base, how, since in string.gmatch(redis.call('HGET', life_key, 'lives') or '', '(%S+) (%d+) (%a+) (%d+)') do
+    list[#list + 1] = {id = id, base = tonumber(base), how = how, since = tonumber(since)}
   end
   return list
 end
@@ -29,11 +30,11 @@ local function begin_life(how)
   local list, id = lives(), new_life
   -- One script may find out twice.
   while id == life do id = id .. "'" end
-  list[#list + 1] = {id = id, base = count, how = how}
+  list[#list + 1] = {id = id, base = count, how = how, since = tonumber(redis.call('TIME')[1])}
   local words = {}
   for i = math.max(1, #list - LIVES + 1), #list do
     local it = list[i]
-    words[#words + 1] = it.id .. ' ' .. string.format('%.0f', it.base) .. ' ' .. it.how
+    words[#words + 1] = it.id .. ' ' .. string.format('%.0f', it.base) .. ' ' .. it.how .. ' ' .. string.format('%.0f', it.since)
   end
   redis.call('HSET', life_key, 'life', id, 'run', run, 'count', string.format('%.0f', count), 'lives', table.concat(words, ' '))
   redis.call('EXPIRE', life_key, life_seconds)
