@@ -347,25 +347,41 @@ async fn a_move_that_a_node_began_is_brought_to_its_end_once() {
     }
 }
 
+/// Microseconds that Redis has spent on scripts since it was asked last.
+fn spent(redis: &mut redis::Connection) -> u64 {
+    let stats: String = redis::cmd("INFO").arg("commandstats").query(redis).expect("told");
+    redis::cmd("CONFIG").arg("RESETSTAT").exec(redis).expect("reset");
+    let scripts = stats.lines().filter_map(|line| line.strip_prefix("cmdstat_eval")?.split_once(",usec="));
+    scripts.map(|(_, rest)| rest.split(',').next().and_then(|n| n.parse::<u64>().ok()).expect("a number")).sum()
+}
+
 #[tokio::test]
-async fn what_waits_for_a_worker_is_never_read_as_a_whole() {
-    const MESSAGES: usize = 400;
+async fn a_message_to_a_worker_costs_the_same_however_many_wait() {
+    const FEW: usize = 50;
     for keys in [&[][..], &["k"]] {
         let mut site = Site::new(Twin::Core, 1, keys, Serializer::Msgpack).await;
-        site.options.capacity = 1_000;
+        site.options.capacity = 3_000;
         site.layer = join_layer(Twin::Core, &site.options, &site.metrics).await;
-        let message = fields(json!({"type": "job", "text": "x".repeat(4_000)}));
-        let mut told = 0;
-        for n in 0..MESSAGES {
-            told += usize::from(site.layer.tell_channel("worker", &message, &format!("t{n}")).await.expect("told"));
-        }
-        assert_eq!(told, if keys.is_empty() { MESSAGES } else { 100 });
-        redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut site.redis(0)).expect("reset");
-        site.layer.tell_channel("worker", &message, "more").await.expect("told");
-        site.layer.keep_fresh("worker").await.expect("kept fresh");
-        let stats: String = redis::cmd("INFO").arg("stats").query(&mut site.redis(0)).expect("told");
-        let sent = stats.lines().find_map(|line| line.strip_prefix("total_net_output_bytes:")).expect("a line");
-        assert!(sent.trim().parse::<usize>().expect("a number") < 20_000, "{sent} bytes for one message");
+        let mut redis = site.redis(0);
+        let message = fields(json!({"type": "job", "text": "x".repeat(10_000)}));
+        let told = async |from: usize, to: usize| {
+            let mut told = 0;
+            for n in from..to {
+                told += usize::from(site.layer.tell_channel("worker", &message, &format!("t{n}")).await.expect("told"));
+            }
+            told
+        };
+        assert_eq!(told(0, FEW).await, FEW);
+        spent(&mut redis);
+        told(FEW, 2 * FEW).await;
+        let few = spent(&mut redis);
+        // Of encrypted ones, which must be made fresh, a few wait in the channel, and the others where they are.
+        let all = told(2 * FEW, 2_000 - FEW).await + 2 * FEW;
+        assert_eq!(all, if keys.is_empty() { 2_000 - FEW } else { 100 });
+        spent(&mut redis);
+        told(2_000 - FEW, 2_000).await;
+        let many = spent(&mut redis);
+        assert!(many < 10 * few.max(1_000), "{many} us with many, {few} us with few");
     }
 }
 
