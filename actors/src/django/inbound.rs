@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep};
 use super::{SESSION_CHANNEL, session_channel};
 use crate::aside::set_aside;
 use crate::ids::{GroupName, MessageId, SessionId};
-use crate::layer::{Fields, Inbound, Recipient, local_name};
+use crate::layer::{Fields, Heard, Inbound, Recipient, local_name};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
 use crate::services::{PATIENCE, Services};
-use crate::store::{Append, Appended, Once, StoreError, StoreResult};
+use crate::store::{Append, Appended, Hearing, Once, StoreError, StoreResult};
 
 /// Who speaks when a message names nobody.
 const AUTHOR: &str = "application";
@@ -29,6 +29,9 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 /// The close code of a `websocket.close` that names none, as in Django Channels.
 const NORMAL: u16 = 1000;
 
+/// What tells a message from an equal one: the score that its sender gave it, or when it was heard.
+type Sent<'a> = (Option<&'a str>, Option<Heard>);
+
 enum Target {
     Group(GroupName),
     Session(SessionId),
@@ -38,9 +41,9 @@ enum Target {
 pub(crate) async fn listen(services: &Services) {
     loop {
         for message in services.stores.layer.receive().await {
-            let Inbound { to, sent_at, fields } = message;
+            let Inbound { to, sent_at, heard, fields } = message;
             for target in targets(services, to) {
-                take(services, target, sent_at.as_deref(), &fields).await;
+                take(services, target, (sent_at.as_deref(), heard), &fields).await;
             }
         }
     }
@@ -77,7 +80,7 @@ fn session_here(services: &Services, name: &str) -> Option<SessionId> {
     })
 }
 
-async fn take(services: &Services, target: Target, sent_at: Option<&str>, fields: &Fields) {
+async fn take(services: &Services, target: Target, sent: Sent<'_>, fields: &Fields) {
     let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
     let text = fields.get("text").and_then(Value::as_str);
     let known = match (kind, text) {
@@ -88,7 +91,7 @@ async fn take(services: &Services, target: Target, sent_at: Option<&str>, fields
     };
     services.metrics.from_django.with_label_values(&[known]).inc();
     match (known, text) {
-        ("message", Some(text)) => log_message(services, target, sent_at, text, fields).await,
+        ("message", Some(text)) => log_message(services, target, sent, text, fields).await,
         ("frame", Some(text)) => send(services, target, text.into()).await,
         ("close", _) => close(services, target, fields).await,
         _ => {
@@ -129,7 +132,7 @@ async fn close(services: &Services, target: Target, fields: &Fields) {
     }
 }
 
-async fn log_message(services: &Services, target: Target, sent_at: Option<&str>, text: &str, fields: &Fields) {
+async fn log_message(services: &Services, target: Target, (sent_at, heard): Sent<'_>, text: &str, fields: &Fields) {
     let group = match target {
         Target::Group(group) => group,
         Target::Session(session) => session.home(),
@@ -142,7 +145,7 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
     let mut append = Append { group: group.clone(), body, message: Some(id), once, owes: None };
     let since = Instant::now();
     let logged = loop {
-        match try_append(services, &mut append, &hearing, fields).await {
+        match try_append(services, &mut append, (&hearing, heard), fields).await {
             Ok(logged) => break logged,
             // Waiting mends nothing, and the messages for other groups wait behind it.
             Err(error @ StoreError::Corrupt(_)) => {
@@ -175,11 +178,19 @@ async fn log_message(services: &Services, target: Target, sent_at: Option<&str>,
 }
 
 /// Every node of the group tries it, and the first one logs it: so it is logged also when another node did not hear it.
-async fn try_append(services: &Services, append: &mut Append, hearing: &str, fields: &Fields) -> StoreResult<Appended> {
+async fn try_append(
+    services: &Services,
+    append: &mut Append,
+    (name, heard): (&str, Option<Heard>),
+    fields: &Fields,
+) -> StoreResult<Appended> {
     if append.once.is_none() {
         // Where nothing tells a message from an equal one, its number among those that came with it does.
-        let heard = format!("{}:{}", append.group, copy_of(&append.group, "", fields).id);
-        let number = services.stores.leases.number(&heard, hearing, EQUAL_SECONDS).await?;
+        let what = format!("{}:{}", append.group, copy_of(&append.group, "", fields).id);
+        let past = |at: fn(Heard) -> Instant| heard.map_or(Duration::ZERO, |heard| at(heard).elapsed());
+        let (ago, listening) = (past(|heard| heard.at), past(|heard| heard.since));
+        let hearing = Hearing { what: &what, name, ago, listening };
+        let number = services.stores.leases.number(&hearing, EQUAL_SECONDS).await?;
         append.once = Some(copy_of(&append.group, &number, fields));
     }
     services.stores.logs.append(append.clone()).await

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::codec::{Codec, PREFIX, Unreadable};
-use super::{Fields, Inbound, NodeKey, Recipient, local_name};
+use super::{Fields, Heard, Inbound, NodeKey, Recipient, local_name};
 use crate::ids::GroupName;
 use crate::metrics::Metrics;
 
@@ -86,22 +86,28 @@ impl Intake {
             }
             _ => None,
         };
-        self.addressed(to, Some(score), fields)
+        self.addressed(to, Some(score), None, fields)
     }
 
     /// What was published in the pubsub layer, for somebody.
-    pub(super) fn published(&self, to: Option<Recipient>, payload: &[u8]) -> Option<Inbound> {
+    pub(super) fn published(&self, to: Option<Recipient>, heard: Heard, payload: &[u8]) -> Option<Inbound> {
         let fields = self.readable(self.codec.open(payload, None))?;
         if fields.contains_key(NODE) {
             self.count("own", 1);
             return None;
         }
-        self.addressed(to, None, fields)
+        self.addressed(to, None, Some(heard), fields)
     }
 
-    fn addressed(&self, to: Option<Recipient>, sent_at: Option<String>, fields: Fields) -> Option<Inbound> {
+    fn addressed(
+        &self,
+        to: Option<Recipient>,
+        sent_at: Option<String>,
+        heard: Option<Heard>,
+        fields: Fields,
+    ) -> Option<Inbound> {
         self.count(if to.is_some() { "received" } else { "foreign" }, 1);
-        Some(Inbound { to: to?, sent_at, fields })
+        Some(Inbound { to: to?, sent_at, heard, fields })
     }
 
     fn readable(&self, opened: Result<Fields, Unreadable>) -> Option<Fields> {

@@ -22,6 +22,7 @@ mod wire;
 
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 pub use self::names::{NodeKey, local_name};
 pub use self::options::{LayerOptions, Serializer};
@@ -43,6 +44,15 @@ pub enum Recipient {
     Channel(String),
 }
 
+/// When a node heard what others may have heard as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// When.
+    pub at: Instant,
+    /// Since when it has heard everything of this kind, at the latest.
+    pub since: Instant,
+}
+
 /// A message from Django.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inbound {
@@ -51,6 +61,8 @@ pub struct Inbound {
     /// What tells this sending from another of equal content: the score that its sender gave it. `None` where the layer
     /// has no such thing (pubsub): there every node gets the same bytes, and one of them must be chosen to log them.
     pub sent_at: Option<String>,
+    /// Where it has no such thing: when this node heard it.
+    pub heard: Option<Heard>,
     /// The message.
     pub fields: Fields,
 }

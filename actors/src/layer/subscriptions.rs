@@ -8,11 +8,11 @@ use futures_util::StreamExt;
 use redis::aio::PubSubSink;
 use redis::{Msg, RedisResult};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::hosts::Backoff;
 use super::intake::Intake;
-use super::{Inbound, Recipient};
+use super::{Heard, Inbound, Recipient};
 use crate::dependencies::Dependency;
 use crate::ids::GroupName;
 use crate::store::redis::Source;
@@ -38,10 +38,13 @@ pub(super) enum Wish {
 
 pub(super) type Change = (Wish, Vec<String>, oneshot::Sender<()>);
 
+/// Channels with their groups, and since when each is heard.
+type Channels = HashMap<String, (GroupName, Instant)>;
+
 /// The group channels that are to be heard on one host.
 #[derive(Clone)]
 pub(super) struct Wanted {
-    channels: Arc<Mutex<HashMap<String, GroupName>>>,
+    channels: Arc<Mutex<Channels>>,
     changes: mpsc::Sender<Change>,
 }
 
@@ -51,7 +54,7 @@ impl Wanted {
         (Self { channels: Arc::default(), changes }, wishes)
     }
 
-    fn channels(&self) -> MutexGuard<'_, HashMap<String, GroupName>> {
+    fn channels(&self) -> MutexGuard<'_, Channels> {
         self.channels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,9 +64,10 @@ impl Wanted {
             let mut wanted = self.channels();
             let note = |(channel, group): (String, GroupName)| {
                 match wish {
-                    Wish::Subscribe => wanted.insert(channel.clone(), group).is_none(),
-                    Wish::Unsubscribe => wanted.remove(&channel).is_some(),
-                };
+                    // Before it is asked for: nothing that is heard is older.
+                    Wish::Subscribe => _ = wanted.entry(channel.clone()).or_insert_with(|| (group, Instant::now())),
+                    Wish::Unsubscribe => _ = wanted.remove(&channel),
+                }
                 channel
             };
             channels.into_iter().map(note).collect()
@@ -130,7 +134,12 @@ pub(super) async fn subscribe(
 async fn begin(sink: &mut PubSubSink, wanted: &Wanted, intake: &Intake) -> bool {
     // A channel of this node may be on any host: its full name decides.
     let own = format!("{}*", intake.node_key.as_str());
-    let channels: Vec<String> = wanted.channels().keys().cloned().collect();
+    let channels: Vec<String> = {
+        let mut wanted = wanted.channels();
+        // What was published meanwhile was not heard.
+        wanted.values_mut().for_each(|(_, since)| *since = Instant::now());
+        wanted.keys().cloned().collect()
+    };
     in_time(sink.psubscribe(own)).await && apply(sink, Wish::Subscribe, &channels).await
 }
 
@@ -153,11 +162,15 @@ async fn in_time(call: impl Future<Output = RedisResult<()>>) -> bool {
 
 fn hear(message: &Msg, wanted: &Wanted, intake: &Intake, out: &mpsc::Sender<Inbound>) {
     let channel = message.get_channel_name();
-    let to = match channel.strip_prefix(intake.node_key.as_str()) {
-        Some(local) => Some(Recipient::Channel(local.into())),
-        None => wanted.channels().get(channel).map(|group| Recipient::Groups(vec![group.clone()])),
+    let at = Instant::now();
+    let (to, since) = match channel.strip_prefix(intake.node_key.as_str()) {
+        Some(local) => (Some(Recipient::Channel(local.into())), at),
+        None => match wanted.channels().get(channel) {
+            Some((group, since)) => (Some(Recipient::Groups(vec![group.clone()])), *since),
+            None => (None, at),
+        },
     };
-    if let Some(inbound) = intake.published(to, message.get_payload_bytes())
+    if let Some(inbound) = intake.published(to, Heard { at, since }, message.get_payload_bytes())
         && out.try_send(inbound).is_err()
     {
         intake.count("dropped", 1);

@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
-pub use outbox::{Happened, Leases, Outbox, OutboxEntry};
+pub use outbox::{Happened, Hearing, Leases, Outbox, OutboxEntry};
 pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};

@@ -1,5 +1,7 @@
 //! What waits for Django's worker, and the turns that nodes take.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{StoreResult, StoredEvent, Told};
@@ -32,13 +34,25 @@ pub trait Outbox: Send + Sync {
     async fn done(&self, id: &str) -> StoreResult<()>;
 }
 
+/// One node's hearing of something.
+#[derive(Debug, Clone, Copy)]
+pub struct Hearing<'a> {
+    /// What: the same for equal ones.
+    pub what: &'a str,
+    /// Names this hearing, so that the call may be repeated.
+    pub name: &'a str,
+    /// How long ago it was.
+    pub ago: Duration,
+    /// For how long the node has heard everything: what others heard before that is nothing that it heard.
+    pub listening: Duration,
+}
+
 /// Turns: what one node of the cluster does at a time; and what several hear at once.
 #[async_trait]
 pub trait Leases: Send + Sync {
     /// Takes a turn, or renews it, for so many seconds. `false`: another node has it.
     async fn hold(&self, name: &str, seconds: u64) -> StoreResult<bool>;
-    /// This node has heard something that has no name of its own (`heard` says what): which one of equal ones it is, among those that
-    /// came within so many seconds of each other. The same for every node that hears it. `hearing` names this node's hearing
-    /// of it, so that the call may be repeated.
-    async fn number(&self, heard: &str, hearing: &str, seconds: u64) -> StoreResult<String>;
+    /// This node has heard something that has no name of its own: which one of equal ones it is, among those that came within
+    /// so many seconds of each other. The same for every node that hears it.
+    async fn number(&self, hearing: &Hearing<'_>, seconds: u64) -> StoreResult<String>;
 }

@@ -65,7 +65,7 @@ impl Django {
     fn send(&self, to: Recipient, sent_at: Option<&str>, fields: serde_json::Value) {
         let fields = fields.as_object().expect("an object").clone();
         let sent_at = sent_at.map(str::to_owned);
-        self.to_sophie.send(Inbound { to, sent_at, fields }).expect("listened to");
+        self.to_sophie.send(Inbound { to, sent_at, heard: None, fields }).expect("listened to");
     }
 
     fn group_send(&self, name: &str, sent_at: &str, fields: serde_json::Value) {

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 
 use crate::ids::NodeId;
-use crate::store::{Concerned, Given, Leases, OrderBook, Orders, Outbox, OutboxEntry, StoreResult, Told};
+use crate::store::{Concerned, Given, Hearing, Leases, OrderBook, Orders, Outbox, OutboxEntry, StoreResult, Told};
 
 /// A single node without Django: it has no worker, and every turn is its own.
 pub struct Alone;
@@ -25,9 +25,9 @@ impl Leases for Alone {
         Ok(true)
     }
 
-    async fn number(&self, _: &str, hearing: &str, _: u64) -> StoreResult<String> {
+    async fn number(&self, hearing: &Hearing<'_>, _: u64) -> StoreResult<String> {
         // Nobody else hears it.
-        Ok(hearing.to_owned())
+        Ok(hearing.name.to_owned())
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use redis::Script;
 use redis::streams::{StreamId, StreamRangeReply};
@@ -5,8 +7,10 @@ use redis::streams::{StreamId, StreamRangeReply};
 use super::connection::Database;
 use super::keys::Keys;
 use crate::layer::NodeKey;
-use crate::store::{Happened, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
+use crate::store::{Happened, Hearing, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
 
+/// Equal ones whose times are remembered.
+const EQUAL: usize = 1_000;
 /// Entries that are read at once.
 const BATCH: usize = 100;
 
@@ -82,9 +86,11 @@ impl Leases for RedisLeases {
         self.database.script(&call).await
     }
 
-    async fn number(&self, digest: &str, hearing: &str, seconds: u64) -> StoreResult<String> {
-        let mut call = self.number.key(self.keys.heard(digest));
-        call.arg(self.node_key.as_str()).arg(hearing).arg(seconds);
+    async fn number(&self, hearing: &Hearing<'_>, seconds: u64) -> StoreResult<String> {
+        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let mut call = self.number.key(self.keys.heard(hearing.what));
+        call.arg(self.node_key.as_str()).arg(hearing.name).arg(seconds);
+        call.arg(ms(hearing.ago)).arg(ms(hearing.listening)).arg(EQUAL);
         self.database.script(&call).await
     }
 }

@@ -16,8 +16,8 @@ use crate::store::contract::{
     CACHE_MAX_ENTRY_BYTES, GROUP_EXPIRY_SECONDS, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
 };
 use crate::store::{
-    AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Leases,
-    Once, Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,
+    AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Hearing,
+    Leases, Once, Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,
 };
 
 /// Long enough for a busy machine: budgets have tests of their own.
@@ -709,14 +709,25 @@ async fn one_node_at_a_time_has_a_turn() {
 async fn equal_ones_have_the_same_numbers_at_every_node_that_hears_them() {
     let redis = in_redis().await;
     let (one, other) = (redis.stores.leases.clone(), beside(&redis).await.leases);
-    let number =
-        async |node: &Arc<dyn Leases>, hearing: &str| node.number("team d", hearing, 1).await.expect("numbered");
+    let heard = async |node: &Arc<dyn Leases>, name: &str, ago: u64, listening: u64| {
+        let (ago, listening) = (Duration::from_millis(ago), Duration::from_millis(listening));
+        node.number(&Hearing { what: "team d", name, ago, listening }, 1).await.expect("numbered")
+    };
+    let number = async |node: &Arc<dyn Leases>, name: &str| heard(node, name, 0, 60_000).await;
     let first = number(&one, "a1").await;
     assert_eq!(first, number(&one, "a1").await, "asked again, since the reply was lost");
     assert_eq!(first, number(&other, "b1").await);
     let second = number(&other, "b2").await;
     assert_ne!(first, second);
     assert_eq!(second, number(&one, "a2").await);
+    // A node that begins to listen has not heard what others heard before, but what they heard since.
+    let late = beside(&redis).await.leases;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(heard(&late, "c1", 0, 0).await, heard(&one, "a3", 0, 60_000).await);
+    let before = heard(&one, "a4", 500, 60_000).await;
+    let new = heard(&late, "c2", 0, 100).await;
+    assert_ne!(before, new);
+    assert_eq!(heard(&one, "a5", 0, 60_000).await, new);
     // Much later an equal one is another one.
     let until = Instant::now() + DEADLINE;
     let key = format!("{}:heard:team d", redis.options.prefix);
@@ -724,7 +735,7 @@ async fn equal_ones_have_the_same_numbers_at_every_node_that_hears_them() {
         assert!(Instant::now() < until, "never forgotten");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let third = number(&one, "a3").await;
+    let third = number(&one, "a6").await;
     assert!(third != first && third != second);
     redis.finish();
 }
