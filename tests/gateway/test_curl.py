@@ -17,7 +17,7 @@ def curl(gateway, path, *options, body=None):
 
 def test_it_shows_a_whole_answer_and_a_stream(gateway):
     gateway.push(answer("Hello there."))
-    body = {"model": gateway.model, "messages": [{"role": "user", "content": secrets.token_hex(8)}]}
+    body = {"model": gateway.model, "temperature": 0, "messages": [{"role": "user", "content": secrets.token_hex(8)}]}
     whole = json.loads(curl(gateway, "/chat/completions", body=body))
     assert whole["choices"][0]["message"]["content"] == "Hello there."
     head, _, events = curl(gateway, "/chat/completions", "--no-buffer", "--include", "--compressed", body=body | {"stream": True}).partition("\n\n")

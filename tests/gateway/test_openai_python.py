@@ -233,7 +233,7 @@ def test_many_at_once_by_the_asynchronous_client(gateway):
 
     async def all_at_once():
         async with openai.AsyncOpenAI(base_url=gateway.base_url, api_key=gateway.key) as many:
-            question = {"model": gateway.model, "messages": messages()}
+            question = {"model": gateway.model, "messages": messages(), "temperature": 0}
 
             async def streamed():
                 return "".join([it.choices[0].delta.content or "" async for it in await many.chat.completions.create(**question, stream=True)])
