@@ -218,7 +218,11 @@ impl Actor for Socket {
 impl StreamHandler<Result<Message, ProtocolError>> for Socket {
     fn handle(&mut self, item: Result<Message, ProtocolError>, ctx: &mut Self::Context) {
         match item {
-            Ok(Message::Close(_)) if self.closing => ctx.stop(),
+            Ok(Message::Close(_)) if self.closing => {
+                // Both have said it: nothing is left to wait for.
+                self.left = true;
+                ctx.stop();
+            }
             _ if self.closing || self.handle.closing().is_some() => {}
             Ok(Message::Text(text)) => self.take_text(&text),
             Ok(Message::Ping(payload)) => ctx.pong(&payload),
