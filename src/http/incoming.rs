@@ -37,6 +37,8 @@ pub(super) struct Incoming(Rc<RefCell<Body>>);
 
 struct Body {
     payload: Payload,
+    /// As its head has it; none for one in chunks.
+    length: Option<u64>,
     within: Duration,
     encoded: bool,
     fault: Option<Fault>,
@@ -60,6 +62,7 @@ impl Incoming {
         request.headers_mut().remove(header::CONTENT_ENCODING);
         let incoming = Self(Rc::new(RefCell::new(Body {
             payload,
+            length: length(request.headers()),
             within,
             encoded,
             fault: None,
@@ -88,6 +91,13 @@ impl Incoming {
         })
     }
 
+    /// Whether more of it is still to come than is read after the answer, as far as its head has said.
+    pub(super) fn is_long(&self) -> bool {
+        let body = self.0.borrow();
+        let left = body.length.map(|length| length.saturating_sub(body.received));
+        !body.ended && left.is_none_or(|left| left > DRAIN_BYTES as u64)
+    }
+
     /// Reads on, now that the answer has been given: a body that does not end soon takes the connection with it.
     pub(super) fn finish(mut self, wire: Arc<Wire>) {
         if self.0.borrow().ended {
@@ -108,6 +118,10 @@ impl Incoming {
             wire.cut();
         });
     }
+}
+
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// Whether a body would have to be inflated.

@@ -73,6 +73,10 @@ pub async fn wrap<B: MessageBody + 'static>(
     if standing != Standing::Whole {
         head.set_connection_type(ConnectionType::Close);
     }
+    if incoming.as_ref().is_some_and(Incoming::is_long) {
+        // The rest is not read: who takes the connection for a good one would ask on it in vain.
+        head.set_connection_type(ConnectionType::Close);
+    }
     if swallowed && status != StatusCode::SWITCHING_PROTOCOLS {
         head.set_connection_type(ConnectionType::Close);
         head.no_chunking(is_stream);

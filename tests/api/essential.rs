@@ -41,7 +41,7 @@ async fn the_program_ends_with_an_error_when_its_mirror_panics() {
 
 #[tokio::test]
 async fn the_program_ends_with_an_error_when_its_answers_panic() {
-    ends_when_it_panics("orphans", "answers").await;
+    ends_when_it_panics("orphan", "answers").await;
 }
 
 #[test]

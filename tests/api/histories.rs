@@ -68,6 +68,8 @@ struct Client {
     seen: Seen,
     unconfirmed: VecDeque<String>,
     tell: Option<(String, oneshot::Sender<Seen>)>,
+    /// Everything that came, for whoever looks for a fault.
+    record: Vec<String>,
 }
 
 impl Client {
@@ -103,6 +105,7 @@ impl Client {
     /// Until the connection ends or is left; `false`: the history is over.
     async fn follow(&mut self, mut socket: TestSocket) -> bool {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        self.record.push(socket.ready.to_string());
         self.home = Some((text(&socket.ready["epoch"]), socket.ready["seq"].as_u64().unwrap_or_default()));
         let mut joined = false;
         let mut asked: Option<Instant> = None;
@@ -125,7 +128,7 @@ impl Client {
                 }
             }
             tokio::select! {
-                event = socket.next() => match event {
+                event = socket.next() => match event.inspect(|event| self.record.push(event.to_string())) {
                     Err(_) => return true,
                     Ok(event) if event["type"] == "session.closing" => return true,
                     Ok(event) if !joined => {
@@ -133,7 +136,10 @@ impl Client {
                             joined = true;
                             asked = None;
                             if event["recovered"] != true {
-                                self.begin(text(&event["epoch"]), event["seq"].as_u64().expect("a seq"));
+                                // A session that is a member already gets all that follows what its `session.ready` named.
+                                let ready = &socket.ready["logs"][GROUP];
+                                let from = if ready["epoch"] == event["epoch"] { ready } else { &event };
+                                self.begin(text(&event["epoch"]), from["seq"].as_u64().expect("a seq"));
                             }
                         }
                     }
@@ -191,7 +197,7 @@ impl Client {
             self.begin(event["epoch"].as_str().expect("an epoch").to_owned(), seq.expect("a seq"));
         } else if event["type"] == "message" {
             let (_, at) = self.place.as_mut().expect("joined");
-            assert_eq!(seq, Some(*at + 1), "{}: {event} follows {at}", self.name);
+            assert_eq!(seq, Some(*at + 1), "{}: {event} follows {at}:\n{}", self.name, self.record.join("\n"));
             *at += 1;
             self.seen.texts.push(event["message"]["text"].as_str().expect("text").to_owned());
             self.tell_if_seen();
@@ -241,6 +247,7 @@ async fn play(seed: u64) {
             seen: Seen { behind: 0, texts: Vec::new() },
             unconfirmed: VecDeque::new(),
             tell: None,
+            record: Vec::new(),
         };
         tasks.push(tokio::spawn(client.run()));
         clients.push(order);

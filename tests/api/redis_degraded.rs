@@ -124,8 +124,8 @@ async fn without_the_main_database_nothing_is_confirmed_and_nothing_confirmed_is
     let limits = [
         ("SOPHIE__GENERAL_CACHE__URL", general.as_str()),
         ("SOPHIE__LIMITS__ENABLED", "true"),
-        ("SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE", "1"),
-        ("SOPHIE__LIMITS__USER_BURST", "9"),
+        ("SOPHIE__LIMITS__KEY_REQUESTS_PER_MINUTE", "1"),
+        ("SOPHIE__LIMITS__KEY_BURST", "9"),
     ];
     let broker = start(&ai, &main, &cache, &limits).await;
     let mut socket = TestSocket::open(broker.address, "s1", "").await;
@@ -206,8 +206,12 @@ async fn without_the_cache_the_model_is_asked(fault: Fault) {
     }
     outage.is_shown().await;
     until_ready(&broker).await;
-    let (_, body) = broker.readiness().await;
-    assert_eq!(body["details"]["redis"]["cache"], json!({"reachable": false}), "{body}");
+    // What is told of the databases is looked up once a second.
+    eventually("the cache is shown to be away", SOON, async || {
+        let (_, body) = broker.readiness().await;
+        (body["details"]["redis"]["cache"] == json!({"reachable": false})).then_some(())
+    })
+    .await;
     outage.end().await;
     assert_ne!(ask(&broker, "s3").await.0.start["cache"], "miss");
     assert_eq!(ai.calls(), 4);

@@ -59,7 +59,6 @@ const BUDGET: Budget = Budget { says: 2, saves: 1, backs: 1, deaths: 1, cuts: 1,
 #[test]
 fn what_was_acknowledged_is_seen_once_and_in_order_or_a_reset_is_told() {
     let searched = search(World::new(true, BUDGET), 7);
-    println!("{} states", searched.states);
     assert!(searched.broken.is_none(), "{:?}", searched.broken);
     assert!(searched.states > 10_000, "only {} states", searched.states);
 }
@@ -68,6 +67,5 @@ fn what_was_acknowledged_is_seen_once_and_in_order_or_a_reset_is_told() {
 fn without_the_lives_of_the_store_a_log_that_went_back_breaks_the_promise() {
     let searched = search(World::new(false, BUDGET), 7);
     let (history, promise) = searched.broken.expect("the model sees nothing");
-    println!("{promise}: {history:?}");
     assert!(history.contains(&Step::GoBack), "{promise}: {history:?}");
 }
