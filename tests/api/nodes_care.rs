@@ -9,7 +9,7 @@ use sophie_actors::messages::Enter;
 use sophie_actors::services::Services;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Broker, Feeds, Hearing, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{Broker, Feeds, Hearing, Passage, Proxy, SOON, TestApp, TestServer, TestSocket, eventually};
 
 /// How long it may take until something that is gone is noticed and there again, on a busy machine.
 const NOTICED: Duration = Duration::from_secs(15);
@@ -177,7 +177,11 @@ async fn a_node_with_many_memberships_that_was_away_for_longer_than_its_lease_re
     const GROUPS: usize = 29;
     const ALL: usize = SESSIONS * (GROUPS + 1);
     let redis = TestServer::start();
-    let app = TestApp::node(&redis, "n0", &[]).await;
+    // Whoever asks for each membership alone is at it for a minute or more.
+    let slow = Proxy::before(redis.port());
+    slow.set(Passage::Late(Duration::from_millis(3)));
+    let url = format!("redis://127.0.0.1:{}/0", slow.port);
+    let app = TestApp::node(&redis, "n0", &[("REDIS_URL", url.as_str())]).await;
     enter_many(app.services(), SESSIONS, GROUPS).await;
     let key = app.services().stores.layer.channels().expect("a layer").as_str().to_owned();
     let all_there = async |within| {
@@ -282,17 +286,26 @@ async fn what_django_publishes_is_logged_though_a_node_does_not_hear_it() {
     let hearing = redis.url(0);
     let layer = [&layer[..], &[("SOPHIE__CHANNEL__HOSTS", hearing.as_str())]].concat();
     let nodes = [TestApp::node(&redis, "n0", &deaf).await, TestApp::node(&redis, "n1", &layer).await];
-    let mut sockets = [member(&nodes[0], "s0", &["team"]).await, member(&nodes[1], "s1", &["team"]).await];
+    let mut first = member(&nodes[0], "s0", &["team"]).await;
     let publish = |text: &str| -> usize {
         let message = json!({"type": "chat.message", "text": text}).to_string();
         redis.connection(0).publish("asgi__group__team", message).expect("published")
     };
-    eventually("both to hear", SOON, async || {
-        let heard: (String, usize) =
-            redis::cmd("PUBSUB").arg("NUMSUB").arg("asgi__group__team").query(&mut redis.connection(0)).expect("asked");
-        (heard.1 == 2).then_some(())
-    })
-    .await;
+    let heard_by = async |count: usize| {
+        eventually("so many to hear", SOON, async || {
+            let mut redis = redis.connection(0);
+            let heard: (String, usize) =
+                redis::cmd("PUBSUB").arg("NUMSUB").arg("asgi__group__team").query(&mut redis).expect("asked");
+            (heard.1 == count).then_some(())
+        })
+        .await;
+    };
+    // The one that will be deaf is the first to log something of the group.
+    heard_by(1).await;
+    assert_eq!(publish("alone"), 1);
+    first.event_of("message").await;
+    let mut sockets = [first, member(&nodes[1], "s1", &["team"]).await];
+    heard_by(2).await;
     // Heard by both: logged once; and two equal ones twice.
     for text in ["one", "same", "same"] {
         assert_eq!(publish(text), 2);
@@ -312,8 +325,8 @@ async fn what_django_publishes_is_logged_though_a_node_does_not_hear_it() {
     }
     for n in 0..5 {
         let said = sockets[0].event_of("message").await;
-        assert_eq!((&said["message"]["text"], &said["seq"]), (&json!(format!("alone {n}")), &json!(4 + n)));
+        assert_eq!((&said["message"]["text"], &said["seq"]), (&json!(format!("alone {n}")), &json!(5 + n)));
     }
     let history = sockets[0].ask("h", json!({"type": "history.get", "group": "team"})).await;
-    assert_eq!(history["events"].as_array().map(Vec::len), Some(8), "{history}");
+    assert_eq!(history["events"].as_array().map(Vec::len), Some(9), "{history}");
 }

@@ -27,7 +27,7 @@ pub use faulty::{Fault, FaultyRedis};
 pub use feeds::{Feeds, Hearing};
 pub use handshake::Handshake;
 pub use http::{RawHttp, RawResponse};
-pub use proxy::Proxy;
+pub use proxy::{Passage, Proxy};
 pub use raw::{RawClient, RawFrame};
 pub use redis_server::TestServer;
 pub use reply::{Reply, of_chats, question, streamed};
