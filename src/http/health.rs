@@ -19,10 +19,11 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
         reasons.push("this node is draining".to_owned());
     }
     let mut details = Map::new();
-    if state.redis.is_some() {
+    if let Some(redis) = &state.redis {
         let looks = state.databases().await;
-        // Without the cache every question goes to the backend: slower and dearer, but ready.
-        if looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
+        // Without the cache every question goes to the backend: slower and dearer, but ready. A link that is known to be lost
+        // is told before the next look.
+        if !redis.available() || looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
             reasons.push("Redis does not answer".to_owned());
         }
         reasons.extend(state.services.metrics.dependencies.refusals.reasons());
