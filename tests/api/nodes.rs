@@ -252,7 +252,7 @@ async fn a_message_costs_redis_the_same_however_many_listen() {
             let event = sockets[0].event_of("group.joined").await;
             joined += event["members"].as_array().map_or(1, Vec::len);
         }
-        let before = calls(&redis);
+        let (before, since) = (calls(&redis), tokio::time::Instant::now());
         for n in 0..MESSAGES {
             assert_eq!(
                 sockets[0]
@@ -269,7 +269,10 @@ async fn a_message_costs_redis_the_same_however_many_listen() {
         }
         let after = calls(&redis);
         let spent = |name: &str| after.get(name).unwrap_or(&0) - before.get(name).unwrap_or(&0);
-        assert_eq!(spent("publish"), MESSAGES as u64, "one for all nodes");
+        // Besides, each node says something to itself about once a second, to know that it hears.
+        let checks = 2 * (since.elapsed().as_secs() + 2);
+        let published = spent("publish");
+        assert!((MESSAGES as u64..=MESSAGES as u64 + checks).contains(&published), "one for all nodes: {published}");
         cost.push(spent("evalsha"));
     }
     println!("scripts for {MESSAGES} messages: {cost:?}");
