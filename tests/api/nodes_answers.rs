@@ -101,9 +101,9 @@ async fn an_answer_is_cancelled_from_any_node_of_its_group_and_no_other() {
     other.event_of("answer.delta").await;
     let cancel = json!({"type": "answer.cancel", "answer": start["answer"]});
     assert_eq!(stranger.ask("1", cancel.clone()).await["code"], "not_found");
-    assert_eq!(other.ask("1", cancel).await["type"], "ack");
-    for socket in [&mut asker, &mut other] {
-        let end = socket.event_of("answer.end").await;
+    let (reply, end) = other.ask_for("1", cancel, "answer.end").await;
+    assert_eq!(reply["type"], "ack", "{reply}");
+    for end in [end, asker.event_of("answer.end").await] {
         assert_eq!((&end["finish_reason"], &end["text"]), (&json!("cancelled"), &json!("some")));
     }
     ai.wait_cancelled(0, SOON).await;

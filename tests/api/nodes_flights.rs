@@ -104,8 +104,8 @@ async fn one_who_leaves_or_cancels_harms_nobody_and_the_last_one_ends_it() {
     }
     // The node that asked has nobody left who reads.
     let cancel = json!({"type": "answer.cancel", "answer": started["answer"]});
-    assert_eq!(leader.ask("c", cancel).await["type"], "ack");
-    assert_eq!(leader.event_of("answer.end").await["finish_reason"], "cancelled");
+    let (reply, end) = leader.ask_for("c", cancel, "answer.end").await;
+    assert_eq!((&reply["type"], &end["finish_reason"]), (&json!("ack"), &json!("cancelled")));
     let [mut stays, goes] = followers;
     drop(goes);
     // Longer than an answer is left to itself, and than a follower is believed.

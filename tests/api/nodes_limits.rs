@@ -103,8 +103,8 @@ async fn a_session_has_so_many_answers_at_once_whichever_nodes_its_sockets_are_a
         Some(late.ready["answers"][0]["answer"].clone()).filter(Value::is_string)
     });
     let cancel = json!({"type": "answer.cancel", "answer": answer.await});
-    assert_eq!(sockets[2].ask("c", cancel).await["type"], "ack");
-    sockets[2].event_of("answer.end").await;
+    let (reply, _) = sockets[2].ask_for("c", cancel, "answer.end").await;
+    assert_eq!(reply["type"], "ack", "{reply}");
     assert_eq!(question(&mut sockets[2], "next").await["type"], "ack");
     assert_eq!(question(&mut sockets[0], "last").await["code"], "busy");
 }

@@ -137,6 +137,25 @@ impl TestSocket {
         self.reply(id).await
     }
 
+    /// Sends a command with an id; returns its reply and an event of a type, whichever of the two comes first.
+    pub async fn ask_for(&mut self, id: &str, mut command: Value, kind: &str) -> (Value, Value) {
+        command["id"] = id.into();
+        self.send(command).await;
+        let (mut reply, mut wanted) = (None, None);
+        loop {
+            let event = self.event().await;
+            if event["id"] == id {
+                reply = Some(event);
+            } else if event["type"] == kind {
+                wanted = Some(event);
+            }
+            (reply, wanted) = match (reply, wanted) {
+                (Some(reply), Some(wanted)) => return (reply, wanted),
+                missing => missing,
+            };
+        }
+    }
+
     /// Says something that the assistant does not answer; returns the reply.
     pub async fn say(&mut self, id: &str, text: &str) -> Value {
         self.ask(id, json!({"type": "message.send", "text": text, "assistant": false})).await
