@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use actix::prelude::*;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -15,7 +14,6 @@ use crate::ids::{GroupName, SessionId, UserId};
 use crate::messages::*;
 use crate::operators;
 use crate::protocol::unix_ms;
-use crate::registry::GroupRegistry;
 use crate::services::{PATIENCE, Services};
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
 
@@ -193,7 +191,7 @@ impl OrderDesk {
                 if is_member && by_record && services.stores.sessions.load(&session).await?.groups.contains(&group) {
                     return Ok(0);
                 }
-                tell(services, Leave { session, user, group }).await;
+                services.heard(Leave { session, user, group }).await;
                 Ok(u64::from(is_member))
             }
             Told::Cancelled { answer } => {
@@ -219,16 +217,6 @@ async fn report(services: Arc<Services>, order: String, done: u64) {
     }
 }
 
-async fn tell<M>(services: &Services, message: M)
-where
-    M: Message<Result = ()> + Send + 'static,
-    GroupRegistry: Handler<M>,
-{
-    if let Err(error) = services.registry.send(message).timeout(PATIENCE).await {
-        log::error!("registry did not take what was heard error={error}");
-    }
-}
-
 /// A session has joined a group elsewhere; it may also be here.
 async fn entered(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<u64> {
     let entered = Entered { session: session.clone(), user: user.clone(), group: group.clone() };
@@ -242,13 +230,13 @@ async fn entered(services: &Services, group: GroupName, session: SessionId, user
         enter(services, group, session, user).await?;
         done = 1;
     }
-    tell(services, entered).await;
+    services.heard(entered).await;
     Ok(done)
 }
 
 async fn enter(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
     let names = [group];
-    tell(services, Prepare(names.to_vec())).await;
+    services.heard(Prepare(names.to_vec())).await;
     let states = services.stores.logs.open(&names).await?;
     let answers = services.stores.answers.running(&names).await?;
     let groups = names.into_iter().zip(states).collect();

@@ -131,34 +131,24 @@ impl Handler<Listen> for Relay {
 /// Everything that was heard, in its order.
 async fn pass_on(services: &Arc<Services>, orders: &Arc<OrderDesk>, heard: Heard) {
     match heard {
-        Heard::Logged { group, epoch, event } => tell(services, Deliver { group, epoch, event }).await,
-        Heard::LoggedHere { group, epoch, seq } => tell(services, LoggedHere { group, epoch, seq }).await,
+        Heard::Logged { group, epoch, event } => services.heard(Deliver { group, epoch, event }).await,
+        Heard::LoggedHere { group, epoch, seq } => services.heard(LoggedHere { group, epoch, seq }).await,
         Heard::Resumed => {
             orders.look_soon();
             look_again(services.clone());
         }
         Heard::Ordered(order) => orders.heard(order).await,
         Heard::Told(told) => match told {
-            Told::Frame { group, frame, except } => tell(services, Fanout { group, frame, except }).await,
+            Told::Frame { group, frame, except } => services.heard(Fanout { group, frame, except }).await,
             Told::Started { group, answer, message, start } => {
-                tell(services, AnswerStarted { group, answer, message, start }).await;
+                services.heard(AnswerStarted { group, answer, message, start }).await;
             }
             Told::Grew { group, answer, offset, text } => {
-                tell(services, AnswerGrew { group, answer, offset, text }).await;
+                services.heard(AnswerGrew { group, answer, offset, text }).await;
             }
             // A node of the version before told it: there it is not kept, and carried out when it is heard or never.
             told => orders.told(told),
         },
-    }
-}
-
-async fn tell<M>(services: &Services, message: M)
-where
-    M: Message<Result = ()> + Send + 'static,
-    GroupRegistry: Handler<M>,
-{
-    if let Err(error) = services.registry.send(message).timeout(PATIENCE).await {
-        log::error!("registry did not take what was heard error={error}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
+use actix::{Addr, Handler, Message};
 
 use crate::answers::{Answers, Slots};
 use crate::django::Notifier;
@@ -40,6 +40,17 @@ impl Services {
         if let Err(error) = self.stores.feed.tell(told).await {
             log::debug!("other nodes not told error={error}");
             self.metrics.store_failed("tell");
+        }
+    }
+
+    /// Gives the registry what another node, or Django, has said.
+    pub(crate) async fn heard<M>(&self, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        GroupRegistry: Handler<M>,
+    {
+        if let Err(error) = self.registry.send(message).timeout(PATIENCE).await {
+            log::error!("registry did not take what was heard error={error}");
         }
     }
 

@@ -17,7 +17,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
     "x-request-id, x-sophie-cache, x-sophie-answer, x-sophie-dropped, x-sophie-resume, \
      x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, \
      x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, \
-     Retry-After, x-should-retry, age, Link, Location, ETag, \
+     Retry-After, retry-after-ms, x-should-retry, age, Link, Location, ETag, \
      Stream-Next-Offset, Stream-Up-To-Date, Stream-Closed, Stream-Cursor, Stream-TTL, Stream-Expires-At, Stream-SSE-Data-Encoding",
 );
 

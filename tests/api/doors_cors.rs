@@ -93,7 +93,8 @@ async fn responses_and_errors_may_be_read_and_so_may_each_header_by_its_name() {
             .keys()
             .map(|name| name.as_str())
             .filter(|name| {
-                name.starts_with("x-") || matches!(*name, "age" | "retry-after" | "link" | "location" | "etag")
+                name.starts_with("x-")
+                    || matches!(*name, "age" | "retry-after" | "retry-after-ms" | "link" | "location" | "etag")
             })
             .filter(|name| !["x-content-type-options", "x-accel-buffering"].contains(name) && !exposed.contains(name))
             .collect();
@@ -103,6 +104,7 @@ async fn responses_and_errors_may_be_read_and_so_may_each_header_by_its_name() {
             "x-sophie-cache",
             "x-ratelimit-remaining-tokens",
             "retry-after",
+            "retry-after-ms",
             "x-should-retry",
             "age",
             "link",
