@@ -3,6 +3,9 @@
 //!
 //! `make bench-gateway` installs the peers under `target/bench` and runs this; `cargo bench --bench gateway` runs it with those
 //! that are there. Needs redis-server and taskset. Read the ratios and differences: machines differ, and they are noisy.
+//!
+//! `SOPHIE_BEFORE=/path/to/another/sophie cargo bench --bench gateway` measures that program instead of the peers, in turn with
+//! this one, and prints this one's figures as multiples of that one's.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -198,8 +201,12 @@ impl Peer {
     }
 
     async fn sophie(name: &'static str, backend: u16, more: &[(&str, &str)]) -> Self {
+        Self::sophie_of(env!("CARGO_BIN_EXE_sophie"), name, backend, more).await
+    }
+
+    async fn sophie_of(program: &str, name: &'static str, backend: u16, more: &[(&str, &str)]) -> Self {
         let port = free_port();
-        let mut command = pinned(env!("CARGO_BIN_EXE_sophie"));
+        let mut command = pinned(program);
         command.current_dir(std::env::temp_dir()).envs([
             ("SOPHIE__SERVER__BIND", format!("127.0.0.1:{port}")),
             ("SOPHIE__SERVER__WORKERS", "1".to_owned()),
@@ -377,6 +384,62 @@ async fn measure(peer: &Peer, direct: &Target, count: usize) {
     println!("{line} {p50:>11.3} {p99:>9.3}");
 }
 
+/// The middle of what was measured.
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
+/// What one turn of a comparison gives, in the order of [`FIGURES`].
+async fn turn(peer: &Peer, direct: &Target, hits: &mut Caller) -> [f64; 5] {
+    let before = peer.cpu();
+    let (_, took) = load(&peer.target, 32, 4_000, true).await;
+    let cpu = (peer.cpu() - before) / took.len() as f64 * 1e3;
+    let mut first: Vec<_> = took.iter().map(|took| took.first).collect();
+    let (streamed, _) = added(&peer.target, direct, 300, true).await;
+    let (whole, _) = added(&peer.target, direct, 300, false).await;
+    let mut times = Vec::new();
+    for _ in 0..300 {
+        times.push(hits.ask("the same", false).await.whole);
+    }
+    [cpu, percentile(&mut first, 0.5), streamed, whole, percentile(&mut times, 0.5)]
+}
+
+const FIGURES: [&str; 5] = [
+    "CPU s per 1,000 streams, c=32",
+    "first ms p50, c=32",
+    "added to a stream, ms p50",
+    "added to a whole answer, ms p50",
+    "a hit, ms p50",
+];
+
+/// This program beside another one, in turns, so that what else the machine does meets both.
+async fn compare(program: &str, backend: u16, direct: &Target, url: &str) {
+    const TURNS: usize = 9;
+    for (name, more) in [("memory", &[][..]), ("Redis", &[("USE_REDIS", "true"), ("REDIS_URL", url)][..])] {
+        let peers = [Peer::sophie_of(program, "before", backend, more).await, Peer::sophie(name, backend, more).await];
+        let mut hits = Vec::new();
+        for peer in &peers {
+            load(&peer.target, 4, 400, true).await;
+            let mut caller = Caller::connect(&peer.target).await;
+            caller.ask("the same", false).await;
+            hits.push(caller);
+        }
+        let mut turns: [Vec<[f64; 5]>; 2] = Default::default();
+        for _ in 0..TURNS {
+            for ((peer, hits), turns) in peers.iter().zip(&mut hits).zip(&mut turns) {
+                turns.push(turn(peer, direct, hits).await);
+            }
+        }
+        println!("\n{name:<34} {:>9} {:>9} {:>7}", "before", "now", "ratio");
+        for (at, figure) in FIGURES.iter().enumerate() {
+            let [before, now] = [0, 1].map(|side| median(turns[side].iter().map(|turn| turn[at]).collect()));
+            let ratios = turns[0].iter().zip(&turns[1]).map(|(before, now)| now[at] / before[at]).collect();
+            println!("{figure:<34} {before:>9.3} {now:>9.3} {:>7.2}", median(ratios));
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let own = std::process::id().to_string();
@@ -386,6 +449,9 @@ async fn main() {
     let direct = Target::at(backend);
     let redis = TestServer::start();
     let url = redis.url(0);
+    if let Ok(program) = std::env::var("SOPHIE_BEFORE") {
+        return compare(&program, backend, &direct, &url).await;
+    }
     println!(
         "{:<18} {:>9} {:>14} {:>12} {:>11} {:>9} {:>11} {:>9}",
         "streaming, c=32:", "req/s", "CPU s/1000", "first ms p50", "c=1: +p50", "+p99", "whole: +p50", "+p99"
