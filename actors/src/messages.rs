@@ -182,6 +182,18 @@ pub struct Reached {
     pub seq: u64,
 }
 
+/// An answer's end is in the log at `seq`: there it is read if it has not been delivered. 0: it is no longer there.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "()")]
+pub struct AnswerOver {
+    /// The group.
+    pub group: GroupName,
+    /// The answer.
+    pub answer: AnswerId,
+    /// The place of its end.
+    pub seq: u64,
+}
+
 /// This node's log of this epoch is known to reach `seq`, as it was heard.
 #[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
@@ -415,6 +427,8 @@ pub enum Gap {
     Life(LogHead),
     /// Some of an answer.
     Answer(AnswerId),
+    /// What becomes of an answer that is shown here and of which the store knows nothing.
+    Lost(AnswerRecord),
     /// How many members the group has at all nodes.
     Members,
 }

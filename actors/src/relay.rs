@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::answers::lost;
 use crate::aside::{in_parts, set_aside};
 use crate::django::{self, Courier, Kind};
 use crate::exit::ExitGuard;
@@ -89,6 +90,11 @@ impl Handler<FillGap> for Relay {
                     let spread = stores.presence.spread(std::slice::from_ref(&group)).await;
                     let spread = spread.ok().and_then(|spread| spread.first().copied());
                     _ = reply_to.send(Counted { group, spread }).timeout(PATIENCE).await;
+                }
+                Gap::Lost(record) => {
+                    if let Some(over) = lost::settle(&stores, record).await {
+                        _ = reply_to.send(over).timeout(PATIENCE).await;
+                    }
                 }
                 Gap::Answer(answer) => {
                     let record = stores.answers.find(&answer).await.unwrap_or_else(|error| {

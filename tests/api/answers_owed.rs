@@ -12,13 +12,18 @@ use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, SOON, TestApp, TestServer, TestSocket, eventually};
 
 /// What the protocol promises of a node that died.
-const INTERRUPTED_WITHIN: Duration = Duration::from_secs(15);
+pub(crate) const INTERRUPTED_WITHIN: Duration = Duration::from_secs(15);
 
 async fn node(redis: &TestServer, ai: &AiServer, name: &str) -> Broker {
-    let (url, base) = (redis.url(0), ai.base_url());
+    node_at(&redis.url(0), ai, name).await
+}
+
+/// A node that uses the Redis at this URL.
+pub(crate) async fn node_at(url: &str, ai: &AiServer, name: &str) -> Broker {
+    let base = ai.base_url();
     let environment = [
         ("USE_REDIS", "true"),
-        ("REDIS_URL", url.as_str()),
+        ("REDIS_URL", url),
         ("SOPHIE__SERVER__NODE", name),
         ("SOPHIE__AI__BACKEND", "openai"),
         ("OPENAI_BASE_URL", base.as_str()),
@@ -28,7 +33,7 @@ async fn node(redis: &TestServer, ai: &AiServer, name: &str) -> Broker {
 }
 
 /// What lies in the log of a session's home group.
-fn log(redis: &TestServer, session: &str) -> Vec<Value> {
+pub(crate) fn log(redis: &TestServer, session: &str) -> Vec<Value> {
     let key = format!("sophie:log:chat_{session}");
     let entries: StreamRangeReply = redis.connection(0).xrange_all(key).expect("an answer");
     let body = |entry: &redis::streams::StreamId| entry.get::<String>("b").expect("a body");

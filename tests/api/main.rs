@@ -39,6 +39,7 @@ macro_rules! under_each_fault {
 
 mod ai_server;
 mod answers;
+mod answers_lost;
 mod answers_owed;
 mod architecture;
 mod backend_bodies;

@@ -17,7 +17,7 @@ use crate::directory;
 use crate::ids::{AnswerId, Epoch};
 use crate::ledger::Asker;
 use crate::limiter::Settle;
-use crate::messages::{AnswerGrew, AnswerStarted, Deliver, Reached};
+use crate::messages::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
 use crate::services::PATIENCE;
 use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
@@ -81,12 +81,12 @@ pub(super) async fn run(
         parts,
         answers,
         answer: ask.answer.clone(),
+        held_at: ask.asked_at,
         ask,
         text: String::new(),
         chars: 0,
         saved: 0,
         save_at: Instant::now(),
-        held_at: Instant::now(),
         epoch: None,
         start: None,
         prompt_tokens: 0,
@@ -114,7 +114,15 @@ impl GroupAnswer {
     }
 
     /// Notes the answer in the store. `false`: the message has been answered before.
-    async fn begin(&self) -> bool {
+    async fn begin(&mut self) -> bool {
+        if self.held_at.elapsed() > FORGOTTEN {
+            // Somebody else may have ended it, and that may be forgotten.
+            let is_open = self.restore().await;
+            if !is_open {
+                self.settle(0).await;
+            }
+            return is_open;
+        }
         match self.parts.stores.answers.begin(&self.record(), self.ask.once.as_ref()).await {
             Ok(begun) => {
                 if !begun {
@@ -304,11 +312,12 @@ impl GroupAnswer {
         };
         match ending::look(&parts.stores, &question).await {
             Ok(Ending::At(seq)) => {
-                self.tell(Reached { group: self.ask.group.clone(), seq }).await;
+                self.over(seq).await;
                 return false;
             }
             Ok(Ending::Trimmed) if self.held_at.elapsed() > FORGOTTEN => {
                 log::warn!("answer given up, its end was logged and is gone answer={}", self.answer);
+                self.over(0).await;
                 return false;
             }
             Ok(Ending::Trimmed | Ending::None) => {}
@@ -403,7 +412,7 @@ impl GroupAnswer {
                     return self.tell(Deliver { group, epoch, event }).await;
                 }
                 // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
-                Ok(Ended::Before { seq }) => return self.tell(Reached { group, seq }).await,
+                Ok(Ended::Before { seq }) => return self.over(seq).await,
                 Ok(Ended::Unknown) => {
                     if !self.restore().await {
                         return;
@@ -417,6 +426,11 @@ impl GroupAnswer {
             sleep(pause).await;
             pause = (pause * 2).min(MAX_END_RETRY);
         }
+    }
+
+    /// Its end is in the log at this place.
+    async fn over(&self, seq: u64) {
+        self.tell(AnswerOver { group: self.ask.group.clone(), answer: self.answer.clone(), seq }).await;
     }
 
     async fn settle(&self, tokens: u64) {

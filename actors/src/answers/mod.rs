@@ -14,6 +14,7 @@ mod generate;
 mod generation;
 mod group_answer;
 mod heard;
+pub(crate) mod lost;
 mod orphans;
 mod slots;
 mod tokens;

@@ -7,10 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use super::Parts;
+use super::{Parts, lost};
 use crate::aside::set_aside;
 use crate::ids::AnswerId;
-use crate::messages::{AnswerStarted, Deliver, Reached};
+use crate::messages::{AnswerOver, AnswerStarted, Deliver};
 use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
 use crate::services::PATIENCE;
 use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
@@ -50,7 +50,7 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
     if orphan.start.is_none() {
         start(parts, &mut orphan).await?;
     }
-    let AnswerRecord { answer, group, message, node, text, .. } = orphan;
+    let AnswerRecord { answer, group, message, node, text, .. } = orphan.clone();
     let failure = AnswerFailed {
         answer: answer.clone(),
         message,
@@ -68,9 +68,13 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
             parts.notifier.logged(&deliver.event);
             _ = parts.registry.send(deliver).timeout(PATIENCE).await;
         }
-        Ended::Before { seq } => _ = parts.registry.send(Reached { group, seq }).timeout(PATIENCE).await,
-        // Lost meanwhile, with its log.
-        Ended::Unknown => {}
+        Ended::Before { seq } => _ = parts.registry.send(AnswerOver { group, answer, seq }).timeout(PATIENCE).await,
+        // Lost meanwhile, perhaps with its log: its start was shown here.
+        Ended::Unknown => {
+            if let Some(over) = lost::settle(&parts.stores, orphan).await {
+                _ = parts.registry.send(over).timeout(PATIENCE).await;
+            }
+        }
     }
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::ids::{AnswerId, MessageId};
+use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
 use crate::store::{AnswerRecord, AnswerStart};
 
 /// Ends that are remembered, so that late news of an answer does not begin it anew.
 const ENDS: usize = 64;
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Answer {
     message: MessageId,
     start: AnswerStart,
@@ -17,7 +17,7 @@ struct Answer {
 }
 
 /// The answers.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Answers {
     running: BTreeMap<AnswerId, Answer>,
     ended: VecDeque<AnswerId>,
@@ -58,6 +58,20 @@ impl Answers {
     /// Each answer with its start.
     pub(super) fn starts(&self) -> impl Iterator<Item = (&AnswerId, &MessageId, &AnswerStart, &str)> {
         self.running.iter().map(|(id, answer)| (id, &answer.message, &answer.start, answer.text.as_str()))
+    }
+
+    /// All but those that the store knows of, with what is known here. `node` is whoever asks.
+    pub(super) fn unknown_to(&self, known: &[AnswerRecord], group: &GroupName, node: &NodeId) -> Vec<AnswerRecord> {
+        let unknown = self.running.iter().filter(|(id, _)| known.iter().all(|record| record.answer != **id));
+        let record = |(id, answer): (&AnswerId, &Answer)| AnswerRecord {
+            answer: id.clone(),
+            group: group.clone(),
+            message: answer.message.clone(),
+            node: node.clone(),
+            text: answer.text.clone(),
+            start: Some(answer.start.clone()),
+        };
+        unknown.map(record).collect()
     }
 
     /// An answer begins. Whether that is news.
@@ -124,7 +138,6 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{GroupName, NodeId};
     use crate::protocol::CacheStatus;
 
     fn id() -> AnswerId {

@@ -131,6 +131,20 @@ impl Handler<Reached> for GroupRegistry {
     }
 }
 
+impl Handler<AnswerOver> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, AnswerOver { group, answer, seq }: AnswerOver, ctx: &mut Context<Self>) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        state.sequence.reached(seq);
+        // An end that was passed over, where another life of the log began behind it, comes no more.
+        if state.sequence.at().is_some_and(|(_, at)| at >= seq) {
+            state.answers.end(&answer);
+        }
+        self.deliver(&group, Default::default(), ctx);
+    }
+}
+
 impl Handler<LoggedHere> for GroupRegistry {
     type Result = ();
 
@@ -184,10 +198,17 @@ impl Handler<Resynced> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Resynced { logs, answers }: Resynced, ctx: &mut Context<Self>) {
+        let node = self.roster.node();
         for (group, state) in logs {
             if let Some(known) = self.groups.get_mut(&group) {
                 let due = known.sequence.opened(&state);
+                let unknown = known.answers.unknown_to(&answers, &group, &node);
                 self.deliver(&group, due, ctx);
+                for record in unknown {
+                    let gap = Gap::Lost(record);
+                    // If that is not taken, the next look finds it again.
+                    _ = self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address() });
+                }
             }
         }
         answers.into_iter().for_each(|record| self.learn(record));

@@ -41,6 +41,7 @@ macro_rules! promises {
             an_answer_whose_writer_is_gone_is_an_orphan
             a_question_is_owed_its_answer_until_somebody_begins_it
             what_nobody_begins_is_an_orphan_too
+            an_answer_of_which_nothing_is_known_is_owed_until_it_is_begun_or_ends
             nothing_is_owed_where_the_assistant_is_off
             a_message_tells_its_place_in_the_log
             a_long_text_is_read_whole_and_each_orphan_by_one_alone
@@ -417,6 +418,22 @@ pub(super) async fn what_nobody_begins_is_an_orphan_too(stores: Stores) {
     assert!(matches!(ended, Ended::Now { seq: 2, .. }), "{ended:?}");
     assert!(!is_owed(&stores, &asked).await);
     assert!(!stores.answers.begin(&record, asked.once.as_ref()).await.expect("asked"), "too late");
+}
+
+pub(super) async fn an_answer_of_which_nothing_is_known_is_owed_until_it_is_begun_or_ends(stores: Stores) {
+    let alive = running(&group("other"));
+    assert!(stores.answers.begin(&alive, None).await.expect("begun"));
+    let lost = AnswerRecord { text: "so far".into(), ..running(&group("team")) };
+    assert!(stores.answers.owe(&lost).await.expect("noted"));
+    assert!(stores.answers.owe(&AnswerRecord { text: "so".into(), ..lost.clone() }).await.expect("noted"), "already");
+    let (orphan, took) = orphaned(&stores, &alive).await;
+    assert!(took > Duration::from_secs(ANSWER_LEASE_SECONDS - 2), "too early: {took:?}");
+    assert_eq!(orphan, AnswerRecord { start: None, ..lost.clone() });
+    assert!(stores.answers.begin(&lost, None).await.expect("begun"), "its writer lives");
+    assert!(stores.answers.owe(&lost).await.expect("noted"));
+    renew(&stores, &lost, "").await;
+    stores.answers.end(&lost.answer, &lost.group, "{}".into()).await.expect("ended");
+    assert!(!stores.answers.owe(&lost).await.expect("asked"), "it has ended");
 }
 
 pub(super) async fn nothing_is_owed_where_the_assistant_is_off(stores: Stores) {

@@ -267,7 +267,7 @@ pub trait SessionRecords: Send + Sync {
 }
 
 /// What is known once an answer is being written.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct AnswerStart {
     /// Who writes.
     pub model: String,
@@ -347,6 +347,9 @@ pub trait AnswerRecords: Send + Sync {
     async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>>;
     /// One answer, unless it is not known or has ended.
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>>;
+    /// Notes that an answer of which nothing is known is owed, with its text so far: it is an orphan when its lease has run out,
+    /// if its writer has not begun it again. `false`: it has ended.
+    async fn owe(&self, record: &AnswerRecord) -> StoreResult<bool>;
     /// An answer whose lease has run out, or that is owed and was not begun, if there is one. Nobody else is given the same one
     /// for [`CLAIM_SECONDS`].
     async fn orphan(&self) -> StoreResult<Option<AnswerRecord>>;

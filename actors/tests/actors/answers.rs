@@ -368,6 +368,22 @@ async fn frozen(meanwhile: impl Fn(&Feed)) {
 }
 
 #[actix::test]
+async fn a_node_that_was_frozen_before_it_began_until_the_end_was_forgotten_does_not_begin() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    world.faults.set("append", Fault::ReplyLate);
+    client.send(json!({"type": "message.send", "id": "1", "text": "hello"}));
+    // Somebody else has ended what was owed, and that is forgotten.
+    sleep(Duration::from_secs(700)).await;
+    assert_eq!(ends(&world, "s").await.len(), 1);
+    world.faults.lift("append");
+    sleep(Duration::from_secs(60)).await;
+    assert!(world.ai.is_idle().await);
+    assert_eq!(ends(&world, "s").await, [("answer.error".to_owned(), String::new())]);
+    assert_eq!(running(&world).await, 0);
+}
+
+#[actix::test]
 async fn a_question_that_nobody_took_up_ends_once_after_its_start() {
     let world = World::start().await;
     let client = world.connect("s").await;

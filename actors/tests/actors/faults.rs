@@ -20,6 +20,8 @@ pub enum Fault {
     Away,
     /// Does its work, and fails.
     ReplyLost,
+    /// Does its work; the reply comes when the fault is lifted.
+    ReplyLate,
     /// Waits until the fault is lifted.
     Hang,
     /// Panics if what it is about contains this text.
@@ -84,6 +86,11 @@ impl Faults {
             match fault {
                 Some(Fault::Away) => return Err(away()),
                 Some(Fault::ReplyLost) => return work.await.and(Err(away())),
+                Some(Fault::ReplyLate) => {
+                    let reply = work.await;
+                    lifted.await;
+                    return reply;
+                }
                 Some(Fault::Hang) => lifted.await,
                 Some(Fault::Panic(text)) if about.contains(text) => panic!("{call} was told to panic"),
                 Some(Fault::Corrupt(text)) if about.contains(text) => {
@@ -189,6 +196,9 @@ impl AnswerRecords for Faulty {
     }
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
         self.faults.on("find", answer, self.inner.answers.find(answer)).await
+    }
+    async fn owe(&self, record: &AnswerRecord) -> StoreResult<bool> {
+        self.faults.on("owe", &record.answer, self.inner.answers.owe(record)).await
     }
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
         self.faults.on("renew", answer, self.inner.answers.renew(answer, more)).await

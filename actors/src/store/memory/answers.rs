@@ -92,6 +92,19 @@ impl AnswerRecords for MemoryStore {
         })
     }
 
+    async fn owe(&self, record: &AnswerRecord) -> StoreResult<bool> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        match state.answers.get(&record.answer, now) {
+            Some(Answer::Ended { .. }) => return Ok(false),
+            Some(Answer::Owed { .. } | Answer::Running { .. }) => return Ok(true),
+            None => {}
+        }
+        let record = AnswerRecord { start: None, ..record.clone() };
+        state.answers.put(record.answer.clone(), Answer::Owed { record, lease: now + LEASE }, now + RUNNING, now);
+        Ok(true)
+    }
+
     async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
         let now = Instant::now();
         let lapsed = |(id, answer, _): (&AnswerId, &Answer, Instant)| match answer {

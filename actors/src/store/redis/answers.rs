@@ -42,6 +42,7 @@ pub struct RedisAnswers {
     renew: Script,
     running: Script,
     find: Script,
+    owe: Script,
     orphan: Script,
     /// What this node is writing, as far as it is saved. A renewal says by it where its text belongs, so that it may be
     /// repeated. What is no longer renewed leaves by itself.
@@ -81,6 +82,7 @@ impl RedisAnswers {
             renew: Script::new(include_str!("scripts/renew.lua")),
             running: Script::new(include_str!("scripts/running.lua")),
             find: Script::new(include_str!("scripts/find.lua")),
+            owe: Script::new(include_str!("scripts/owe.lua")),
             orphan: Script::new(include_str!("scripts/orphan.lua")),
             own: Cache::builder().time_to_idle(Duration::from_secs(ENDED_SECONDS)).build(),
         }
@@ -250,6 +252,20 @@ impl AnswerRecords for RedisAnswers {
             Some(row) => self.whole(row).await,
             None => Ok(None),
         }
+    }
+
+    async fn owe(&self, record: &AnswerRecord) -> StoreResult<bool> {
+        let keys = &self.scripts.keys;
+        let mut call = self.owe.key(keys.answer(&record.answer));
+        call.key(keys.answer_text(&record.answer)).key(keys.answers());
+        call.arg(record.answer.as_str())
+            .arg(ANSWER_LEASE_SECONDS)
+            .arg(RECORD_SECONDS)
+            .arg(record.group.as_str())
+            .arg(record.message.as_str())
+            .arg(record.node.as_str())
+            .arg(&record.text);
+        self.database.script(&call).await
     }
 
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
