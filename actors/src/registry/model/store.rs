@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::Epoch;
 use crate::protocol::LogHead;
-use crate::store::{LogState, StoredEvent};
+use crate::store::{LogState, Renewed, StoredEvent};
 
 /// How a life of the store began, as in `life.lua`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,6 +88,31 @@ pub(super) struct Data {
     log: Option<Log>,
     /// The nodes that have a lease, and the life in which each was last heard of.
     leases: BTreeMap<u8, u8>,
+    answer: Option<Record>,
+}
+
+/// What the store knows of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Record {
+    state: State,
+    node: u8,
+    is_started: bool,
+    /// Nobody has renewed the lease in time.
+    has_lapsed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum State {
+    Owed,
+    Running,
+    Ended(u64),
+}
+
+/// How an end went, as in `end.lua`.
+pub(super) enum End {
+    Now(Published),
+    Before(u64),
+    Unknown,
 }
 
 /// A Redis server that may be started again with the data of an earlier moment.
@@ -100,10 +125,20 @@ pub(super) struct Store {
     fresh: u8,
     /// Whether anything is done about a store that goes back.
     pub(super) is_mended: bool,
+    /// Whether an end looks if the answer has ended before.
+    pub(super) ends_once: bool,
 }
 
 pub(super) fn epoch(id: u8) -> Epoch {
     Epoch::from(id.to_string().as_str())
+}
+
+/// The end that its writer gives an answer, and the one that others give it.
+pub(super) const END: u8 = 100;
+pub(super) const ERROR: u8 = 101;
+
+pub(super) fn is_end(body: &str) -> bool {
+    body.parse().is_ok_and(|message: u8| message >= END)
 }
 
 pub(super) fn event(seq: u64, message: u8) -> StoredEvent {
@@ -112,7 +147,7 @@ pub(super) fn event(seq: u64, message: u8) -> StoredEvent {
 
 impl Store {
     pub(super) fn new(is_mended: bool) -> Self {
-        Self { data: Data::default(), saved: Data::default(), run: 1, fresh: 0, is_mended }
+        Self { data: Data::default(), saved: Data::default(), run: 1, fresh: 0, is_mended, ends_once: true }
     }
 
     pub(super) fn save(&mut self) {
@@ -290,5 +325,110 @@ impl Store {
     pub(super) fn logged(&self) -> (Epoch, Vec<u8>) {
         let log = self.data.log.as_ref();
         (epoch(log.map_or(0, |log| log.epoch)), log.map_or_else(Vec::new, |log| log.events.clone()))
+    }
+
+    /// `append.lua` with a question: its answer is owed.
+    pub(super) fn ask(&mut self, by: usize, node: u8, known: &Known, message: u8) -> Published {
+        let published = self.append(by, known, message);
+        self.data.answer = Some(Record { state: State::Owed, node, is_started: false, has_lapsed: false });
+        published
+    }
+
+    /// `begin.lua`.
+    pub(super) fn begin(&mut self, node: u8) -> bool {
+        match &self.data.answer {
+            Some(Record { state: State::Ended(_), .. }) => return false,
+            Some(Record { state: State::Running, node: by, .. }) if *by != node => return false,
+            _ => {}
+        }
+        let is_started = self.data.answer.as_ref().is_some_and(|known| known.is_started);
+        self.data.answer = Some(Record { state: State::Running, node, is_started, has_lapsed: false });
+        true
+    }
+
+    /// `start.lua`. Whether it was told to the others.
+    pub(super) fn start(&mut self) -> bool {
+        match &mut self.data.answer {
+            Some(known) if !matches!(known.state, State::Ended(_)) => {
+                known.is_started = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// `renew.lua`.
+    pub(super) fn renew(&mut self) -> Renewed {
+        match &mut self.data.answer {
+            Some(Record { state: State::Ended(_), .. }) => Renewed::Ended,
+            Some(known) if known.state == State::Running => {
+                known.has_lapsed = false;
+                Renewed::Held
+            }
+            _ => Renewed::Unknown,
+        }
+    }
+
+    /// `end.lua`. What the reply tells of the store is known when it is read.
+    pub(super) fn end(&mut self, by: usize, known: &Known, message: u8) -> End {
+        self.enter(known);
+        let Some(record) = &self.data.answer else { return End::Unknown };
+        if let State::Ended(seq) = record.state
+            && self.ends_once
+        {
+            return End::Before(seq);
+        }
+        let published = self.append(by, known, message);
+        if let Some(record) = &mut self.data.answer {
+            record.state = State::Ended(published.seq);
+        }
+        End::Now(published)
+    }
+
+    /// `orphan.lua`: whether there is one; whether clients have heard of its start.
+    pub(super) fn orphan(&mut self) -> Option<bool> {
+        let known =
+            self.data.answer.as_mut().filter(|known| known.has_lapsed && !matches!(known.state, State::Ended(_)));
+        known.map(|known| {
+            known.has_lapsed = false;
+            known.is_started
+        })
+    }
+
+    /// `owe.lua`: an answer of which nothing is known is owed. Whether it is, or is being written.
+    pub(super) fn owe(&mut self, node: u8) -> bool {
+        let owed = Record { state: State::Owed, node, is_started: false, has_lapsed: false };
+        !matches!(self.data.answer.get_or_insert(owed).state, State::Ended(_))
+    }
+
+    /// `running.lua`.
+    pub(super) fn is_running(&self) -> bool {
+        self.data.answer.as_ref().is_some_and(|known| known.state == State::Running && known.is_started)
+    }
+
+    /// So much time passes that a lease runs out which nobody renews.
+    pub(super) fn lapse(&mut self) {
+        if let Some(known) = &mut self.data.answer {
+            known.has_lapsed = true;
+        }
+    }
+
+    pub(super) fn may_lapse(&self) -> bool {
+        self.data.answer.as_ref().is_some_and(|known| !known.has_lapsed && !matches!(known.state, State::Ended(_)))
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.data.answer.as_ref().is_some_and(|known| matches!(known.state, State::Ended(_)))
+    }
+
+    /// The end is no longer known.
+    pub(super) fn forget(&mut self) {
+        self.data.answer = None;
+    }
+
+    /// Where the log has an end, as `answers/ending.rs` looks for it.
+    pub(super) fn look(&mut self, known: &mut Known) -> Option<u64> {
+        let (_, events) = self.read_after(known, 0);
+        events.iter().find(|event| is_end(&event.body)).map(|event| event.seq)
     }
 }

@@ -1,17 +1,24 @@
 //! Two nodes, a client and a store: every step that one of them can take, and what must hold when all have come to rest.
 
+mod answer;
+
 use std::collections::VecDeque;
 
+pub(super) use answer::{AnswerBudget, AnswerStep, Answering, Mended};
+
+use super::super::answers::Answers;
 use super::super::groups::replay;
 use super::super::sequence::{Due, Question, Sequence};
-use super::store::{Known, Published, Store, epoch, event};
-use crate::ids::{Epoch, GroupName};
+use super::Model;
+use super::store::{Known, Published, Store, epoch, event, is_end};
+use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::store::{LogState, StoredEvent};
 
 /// What a node asked the log and has not heard the answer to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Answer {
-    Opened(LogState),
+    /// Where the log stands, and whether an answer is being written.
+    Opened(LogState, bool),
     Confirmed(LogState),
     Filled(Epoch, Vec<StoredEvent>),
 }
@@ -35,6 +42,20 @@ struct Node {
     must_look: bool,
     /// The store's life at its last beat.
     beat: Option<u8>,
+    /// The answers that it shows as being written.
+    answers: Answers,
+    doubt: Doubt,
+}
+
+/// Whether a node shows an answer of which the store knows nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+enum Doubt {
+    #[default]
+    None,
+    /// The log is to be asked whether it has ended.
+    Look,
+    /// It has not, and is to be owed.
+    Owe,
 }
 
 /// Who follows the group, and what it was shown since it was last told that something may be missing.
@@ -98,6 +119,10 @@ pub(super) struct World {
     said: u8,
 }
 
+fn answer() -> AnswerId {
+    AnswerId::from("a")
+}
+
 fn group() -> GroupName {
     GroupName::parse("g").expect("legal")
 }
@@ -116,7 +141,13 @@ impl World {
         world
     }
 
-    pub(super) fn steps(&self) -> Vec<Step> {
+    fn publish(&mut self, published: &Published) {
+        for node in self.nodes.iter_mut().filter(|node| node.hears) {
+            node.inbox.push_back(published.clone());
+        }
+    }
+
+    fn all_steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
         for (n, node) in self.nodes.iter().enumerate() {
             if self.left.says > 0 {
@@ -163,15 +194,13 @@ impl World {
     }
 
     /// Takes a step. An error says which promise it broke.
-    pub(super) fn take(&mut self, step: Step) -> Result<(), String> {
+    fn step(&mut self, step: Step) -> Result<(), String> {
         match step {
             Step::Say(n) => {
                 self.left.says -= 1;
                 self.said += 1;
                 let published = self.store.append(n, &self.nodes[n].known, self.said);
-                for node in self.nodes.iter_mut().filter(|node| node.hears) {
-                    node.inbox.push_back(published.clone());
-                }
+                self.publish(&published);
                 self.nodes[n].replies.push_back(published);
             }
             Step::Acknowledge(n) => {
@@ -186,6 +215,12 @@ impl World {
             }
             Step::Hear(n) => {
                 let Some(heard) = self.nodes[n].inbox.pop_front() else { return Ok(()) };
+                if heard.message == answer::START {
+                    if heard.by != n {
+                        self.nodes[n].show_start();
+                    }
+                    return Ok(());
+                }
                 let node = &mut self.nodes[n];
                 node.known.noticed(heard.life, heard.count);
                 let due = match heard.by == n {
@@ -209,12 +244,13 @@ impl World {
             Step::Take(n) => {
                 let Some(answer) = self.nodes[n].late.pop_front() else { return Ok(()) };
                 let sequence = &mut self.nodes[n].sequence;
-                let due = match answer {
-                    Answer::Opened(state) => sequence.opened(&state),
-                    Answer::Confirmed(state) => sequence.confirmed(&state),
-                    Answer::Filled(epoch, events) => sequence.filled(&epoch, events),
+                let (due, running) = match answer {
+                    Answer::Opened(state, is_running) => (sequence.opened(&state), Some(is_running)),
+                    Answer::Confirmed(state) => (sequence.confirmed(&state), None),
+                    Answer::Filled(epoch, events) => (sequence.filled(&epoch, events), None),
                 };
                 self.deliver(n, due)?;
+                self.nodes[n].learn(running);
             }
             Step::Beat(n) => {
                 let node = &mut self.nodes[n];
@@ -262,7 +298,8 @@ impl World {
     fn ask(&mut self, n: usize) {
         let node = &mut self.nodes[n];
         let answer = if std::mem::take(&mut node.must_look) {
-            Answer::Opened(self.store.open(&mut node.known))
+            let state = self.store.open(&mut node.known);
+            Answer::Opened(state, self.store.is_running())
         } else {
             match node.sequence.ask() {
                 Some(Question::After(after)) => {
@@ -307,6 +344,9 @@ impl World {
     }
 
     fn deliver(&mut self, n: usize, due: Due) -> Result<(), String> {
+        if due.events.iter().any(|event| is_end(&event.body)) {
+            self.nodes[n].answers.end(&answer());
+        }
         if self.client.at != Some(n) {
             return Ok(());
         }
@@ -327,37 +367,40 @@ impl World {
         Ok(())
     }
 
-    /// Lets everything that is on its way arrive, and everybody do what they do each second; then looks at the promise.
-    pub(super) fn rest(&mut self) -> Result<(), String> {
-        for round in 0..3 {
-            if round > 0 {
-                // Leases outlast a few heartbeats.
-                self.store.bury(&self.nodes.each_ref().map(|node| node.id));
+    /// Lets everything that is on its way arrive, and everybody do what they do each second.
+    fn settle(&mut self, is_first: bool) -> Result<(), String> {
+        if !is_first {
+            // Leases outlast a few heartbeats.
+            self.store.bury(&self.nodes.each_ref().map(|node| node.id));
+        }
+        for n in 0..self.nodes.len() {
+            if !self.nodes[n].hears {
+                self.step(Step::HearAgain(n))?;
             }
+            self.step(Step::Beat(n))?;
+        }
+        for _ in 0..8 {
             for n in 0..self.nodes.len() {
-                if !self.nodes[n].hears {
-                    self.take(Step::HearAgain(n))?;
+                while !self.nodes[n].replies.is_empty() {
+                    self.step(Step::Acknowledge(n))?;
                 }
-                self.take(Step::Beat(n))?;
-            }
-            for _ in 0..8 {
-                for n in 0..self.nodes.len() {
-                    while !self.nodes[n].replies.is_empty() {
-                        self.take(Step::Acknowledge(n))?;
-                    }
-                    while !self.nodes[n].delivering.is_empty() {
-                        self.take(Step::Deliver(n))?;
-                    }
-                    while !self.nodes[n].inbox.is_empty() {
-                        self.take(Step::Hear(n))?;
-                    }
-                    self.ask(n);
-                    while !self.nodes[n].late.is_empty() {
-                        self.take(Step::Take(n))?;
-                    }
+                while !self.nodes[n].delivering.is_empty() {
+                    self.step(Step::Deliver(n))?;
+                }
+                while !self.nodes[n].inbox.is_empty() {
+                    self.step(Step::Hear(n))?;
+                }
+                self.ask(n);
+                while !self.nodes[n].late.is_empty() {
+                    self.step(Step::Take(n))?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// What must hold when nothing is under way.
+    fn look(&mut self) -> Result<(), String> {
         if self.client.at.is_none() {
             self.come_back(0)?;
         }
@@ -375,5 +418,24 @@ impl World {
             ));
         }
         Ok(())
+    }
+}
+
+impl Model for World {
+    type Step = Step;
+
+    fn steps(&self) -> Vec<Step> {
+        self.all_steps()
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), String> {
+        self.step(step)
+    }
+
+    fn rest(&mut self) -> Result<(), String> {
+        for round in 0..3 {
+            self.settle(round == 0)?;
+        }
+        self.look()
     }
 }
