@@ -27,17 +27,18 @@ pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
 
 /// A guarded connection to each host. Those that are away are tried for ever.
 pub(super) async fn open(
+    sources: Vec<Source>,
     options: &LayerOptions,
     pubsub: bool,
     dependencies: &Dependencies,
-) -> StoreResult<Vec<Database>> {
+) -> Vec<Database> {
     let budgets = Budgets { append: BUDGET, other: BUDGET };
-    let opening = sources(options)?.into_iter().enumerate().map(|(at, source)| {
+    let opening = sources.into_iter().enumerate().map(|(at, source)| {
         let host = dependencies.layer(at, options.hosts.len());
         let needs = Needs::layer(&options.prefix, pubsub, &dependencies.refusals);
         Database::open(host.name(), source, budgets, vec![host.clone()], needs)
     });
-    Ok(join_all(opening).await)
+    join_all(opening).await
 }
 
 /// How long to wait before the next attempt.

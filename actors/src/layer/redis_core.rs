@@ -65,8 +65,9 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
         let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
         Task(tokio::spawn(drain(source, key.clone(), intake.clone(), host, out.clone())))
     };
-    let drains = hosts::sources(&options)?.into_iter().enumerate().map(start).collect();
-    let hosts = hosts::open(&options, false, &intake.metrics.dependencies).await?;
+    let sources = hosts::sources(&options)?;
+    let drains = sources.iter().cloned().enumerate().map(start).collect();
+    let hosts = hosts::open(sources, &options, false, &intake.metrics.dependencies).await;
     let scripts = Scripts {
         join: Script::new(include_str!("scripts/join.lua")),
         missing: Script::new(include_str!("scripts/missing.lua")),

@@ -33,14 +33,15 @@ pub async fn pubsub(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<
     let intake = Arc::new(intake);
     let (out, inbox) = mpsc::channel(INBOX);
     let (mut wanted, mut subscriptions) = (Vec::new(), Vec::new());
-    for (at, source) in hosts::sources(&options)?.into_iter().enumerate() {
+    let sources = hosts::sources(&options)?;
+    for (at, source) in sources.iter().cloned().enumerate() {
         let (asked, wishes) = Wanted::new();
         let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
         let task = subscribe(source, asked.clone(), wishes, intake.clone(), host, out.clone());
         subscriptions.push(Task(tokio::spawn(task)));
         wanted.push(asked);
     }
-    let hosts = hosts::open(&options, true, &intake.metrics.dependencies).await?;
+    let hosts = hosts::open(sources, &options, true, &intake.metrics.dependencies).await;
     let inbox = Mutex::new(inbox);
     Ok(Arc::new(PubsubLayer { hosts, options, intake, inbox, wanted, _subscriptions: subscriptions }))
 }

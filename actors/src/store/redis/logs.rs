@@ -243,8 +243,13 @@ impl Logs for RedisLogs {
     async fn append(&self, append: Append) -> StoreResult<Appended> {
         let scripts = &self.scripts;
         let mut call = scripts.call(&scripts.append);
-        call.arg(append.group.as_str()).arg(&*append.body).arg(&scripts.channel).arg(scripts.node_key.as_str());
-        call.arg(append.message.as_ref().map_or("", MessageId::as_str));
+        // The script puts the message's place behind its id.
+        let message = append.message.as_ref().map_or("", MessageId::as_str);
+        let text: &str = &append.body;
+        let cut = text.find(message).filter(|_| !message.is_empty()).map(|at| at + message.len());
+        let (body, rest) = text.split_at(cut.unwrap_or(text.len()));
+        call.arg(append.group.as_str()).arg(body).arg(&scripts.channel).arg(scripts.node_key.as_str());
+        call.arg(message).arg(rest);
         // Without an id of the message, its answer would have none.
         let owes = append.owes.as_ref().filter(|_| append.message.is_some());
         call.arg(owes.map_or("", NodeId::as_str)).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS);

@@ -132,8 +132,8 @@ impl fmt::Debug for RedisOptions {
 /// an error. `dependencies` are told how it is. Must be called within the tokio runtime that is to carry the connections.
 pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Result<(Stores, RedisHealth), StoreError> {
     let main = Source::new(&options.url)?;
-    let cache = Source::new(&options.cache_url)?;
-    let general = Source::new(&options.general_url)?;
+    let cache = main.beside(&options.cache_url)?;
+    let general = main.beside(&options.general_url)?;
     let (subscriptions, waits) = (main.clone(), main.clone());
     let channel = events_channel(&options.prefix, main.db());
     let refusals = &dependencies.refusals;

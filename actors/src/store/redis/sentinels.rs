@@ -66,11 +66,18 @@ impl Sentinels {
 pub(super) struct Council {
     master: String,
     sentinels: Vec<Client>,
+    urls: Vec<String>,
+}
+
+impl PartialEq for Council {
+    fn eq(&self, other: &Self) -> bool {
+        self.master == other.master && self.urls == other.urls
+    }
 }
 
 impl Council {
     pub(super) fn new(sentinels: &Sentinels) -> RedisResult<Self> {
-        Ok(Self { master: sentinels.master.clone(), sentinels: sentinels.clients()? })
+        Ok(Self { master: sentinels.master.clone(), sentinels: sentinels.clients()?, urls: sentinels.urls.clone() })
     }
 
     /// Where the master is, as the Sentinel says whose knowledge is the newest. All are asked: after a failover some learn

@@ -18,16 +18,18 @@ const QUEUE: usize = 512;
 /// has taken after about a second.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Where connections are made to. Clones share what they know of who answers there.
+/// Where connections are made to: a database of a server. Clones share what they know of who answers there.
 #[derive(Clone)]
 pub(crate) struct Source {
+    info: ConnectionInfo,
+    /// For people: server and database, or the Sentinels' first and the master's name.
+    shown: Arc<str>,
     place: Arc<Place>,
 }
 
+/// The server of one or more sources.
 struct Place {
     info: ConnectionInfo,
-    /// For people: server and database, or the Sentinels' first and the master's name.
-    shown: String,
     /// Who knows where the server is, if the URL does not say it.
     council: Option<Council>,
     /// The server that answers there, by its run id; empty while none is known.
@@ -101,16 +103,24 @@ impl Source {
         Client::open(info.clone()).map_err(wrong)?;
         let council = sentinels.as_ref().map(Council::new).transpose().map_err(wrong)?;
         let (server, lookout) = (watch::Sender::new("".into()), OnceLock::new());
-        Ok(Self { place: Arc::new(Place { info, shown, council, server, lookout }) })
+        let place = Arc::new(Place { info: info.clone(), council, server, lookout });
+        Ok(Self { info, shown: shown.into(), place })
+    }
+
+    /// As [`Self::new`]. If it is another database of this one's server, one look at who answers there serves both.
+    pub(crate) fn beside(&self, url: &str) -> StoreResult<Self> {
+        let other = Self::new(url)?;
+        let place = if self.place.is(&other.place) { self.place.clone() } else { other.place };
+        Ok(Self { place, ..other })
     }
 
     /// Which server and database, for people.
     pub(crate) fn address(&self) -> &str {
-        &self.place.shown
+        &self.shown
     }
 
     pub(crate) fn db(&self) -> i64 {
-        self.place.info.redis_settings().db()
+        self.info.redis_settings().db()
     }
 
     /// A URL for people: server and database alone.
@@ -126,14 +136,15 @@ impl Source {
     pub(crate) async fn pubsub(&self) -> Result<(PubSub, Seen), String> {
         // Before it is made: if the server changes meanwhile, the connection is made once more than needed.
         let seen = self.seen();
-        let made = async { self.place.client().await?.get_async_pubsub().await.map_err(|error| error.to_string()) };
+        let made =
+            async { self.place.client(&self.info).await?.get_async_pubsub().await.map_err(|error| error.to_string()) };
         Ok((timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())??, seen))
     }
 
     /// A new connection to a master that has answered a PING.
     pub(crate) async fn connect(&self, ping: Duration) -> Result<Connected, String> {
         let mut seen = self.seen();
-        let mut connection = self.place.connection().await?;
+        let mut connection = self.place.connection(&self.info).await?;
         let asked = connection.clone();
         let pinging = redis::cmd("PING");
         let both = async { tokio::join!(pinging.query_async::<()>(&mut connection), who(&asked)) };
@@ -158,24 +169,32 @@ impl Source {
 }
 
 impl Place {
-    async fn client(&self) -> Result<Client, String> {
+    fn is(&self, other: &Self) -> bool {
+        let who = |place: &Self| {
+            let settings = place.info.redis_settings();
+            (settings.username().map(str::to_owned), settings.password().map(str::to_owned))
+        };
+        self.info.addr() == other.info.addr() && self.council == other.council && who(self) == who(other)
+    }
+
+    async fn client(&self, info: &ConnectionInfo) -> Result<Client, String> {
         let info = match &self.council {
-            None => self.info.clone(),
+            None => info.clone(),
             Some(council) => {
                 let (host, port) = council.master().await?;
-                self.info.clone().set_addr(moved(self.info.addr(), host, port))
+                info.clone().set_addr(moved(info.addr(), host, port))
             }
         };
         Client::open(info).map_err(|error| error.to_string())
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, String> {
+    async fn connection(&self, info: &ConnectionInfo) -> Result<MultiplexedConnection, String> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_pipeline_buffer_size(QUEUE);
         let made = async {
-            let made = self.client().await?.get_multiplexed_async_connection_with_config(&config).await;
+            let made = self.client(info).await?.get_multiplexed_async_connection_with_config(&config).await;
             made.map_err(|error| error.to_string())
         };
         timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())?
@@ -219,7 +238,7 @@ async fn look_out(place: Weak<Place>) {
         loop {
             _ = timeout(LOOK, changed.notified()).await;
             let Some(place) = place.upgrade() else { return };
-            let Ok(connection) = place.connection().await else { continue };
+            let Ok(connection) = place.connection(&place.info).await else { continue };
             if let Ok(Ok(run)) = timeout(CONNECT, who(&connection)).await
                 && !run.is_empty()
             {
@@ -240,6 +259,26 @@ mod tests {
     #[test]
     fn sentinels_without_a_master_are_no_source() {
         assert!(Source::new("redis+sentinel://s1/0").is_err());
+    }
+
+    #[test]
+    fn databases_of_one_server_are_looked_after_together() {
+        let source = |url| Source::new(url).expect("a good URL");
+        for (url, other, together) in [
+            ("redis://a/0", "redis://a:6379/1", true),
+            ("redis://a/0", "redis://b/0", false),
+            ("redis://a/0", "redis://a:6380/0", false),
+            ("redis://a/0", "rediss://a/0", false),
+            ("redis://u:p@a/0", "redis://u:p@a/1", true),
+            ("redis://u:p@a/0", "redis://w:p@a/1", false),
+            ("redis+sentinel://s/0?master=m", "redis+sentinel://s/1?master=m", true),
+            ("redis+sentinel://s/0?master=m", "redis+sentinel://s/1?master=n", false),
+            ("redis+sentinel://s/0?master=m", "redis+sentinel://t/1?master=m", false),
+        ] {
+            let (one, beside) = (source(url), source(url).beside(other).expect("a good URL"));
+            assert_eq!(one.place.is(&beside.place), together, "{url} {other}");
+            assert_eq!(beside.db(), source(other).db(), "{other}");
+        }
     }
 
     #[tokio::test]

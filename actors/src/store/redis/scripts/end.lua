@@ -4,8 +4,8 @@
 local known = redis.call('HMGET', KEYS[1], 'state', 'seq')
 if not known[1] then return {'unknown'} end
 if known[1] == 'ended' then return {'before', tonumber(known[2])} end
-local epoch, seq = append(ARGV[6], ARGV[7], ARGV[8], ARGV[9], '', function(_, seq)
-  redis.call('HSET', KEYS[1], 'state', 'ended', 'seq', int(seq))
+local epoch, seq = append(ARGV[6], ARGV[7], nil, ARGV[8], ARGV[9], function(_, seq)
+  redis.call('HSET', KEYS[1], 'state', 'ended', 'seq', seq)
   redis.call('EXPIRE', KEYS[1], ARGV[11])
   redis.call('DEL', KEYS[2])
   redis.call('ZREM', KEYS[3], ARGV[10])

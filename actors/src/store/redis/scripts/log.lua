@@ -127,40 +127,35 @@ local function trim(name)
   end
 end
 
--- A message's id tells its place from here on, so that it is found without a search: ids.rs says the same.
-local function placed(body, message, seq)
-  local _, last = string.find(body, message, 1, true)
-  if not last then return body end
-  return string.sub(body, 1, last) .. '-' .. int(seq) .. string.sub(body, last + 1)
-end
-
--- Adds an event, a message if it has the id of one, and tells the other nodes. `note(log, seq)`, if there is one, writes
--- what makes it once-only: right behind the event, before anything else that can fail, so that a call that is repeated finds
--- it; `log` is the epoch that the log began with. Returns epoch and seq.
-local function append(name, body, channel, node, message, note)
-  local epoch, seq, last, kept, _, log = known_group(name)
-  seq = seq + 1
-  if message ~= '' then body = placed(body, message, seq) end
+-- Adds an event, and tells the other nodes. A message's body is cut behind its id, which tells its place from here on, so
+-- that it is found without a search (ids.rs says the same): `rest` is what follows; nil if it is no message.
+-- `note(log, seq)`, if there is one, writes what makes it once-only: right behind the event, before anything else that can
+-- fail, so that a call that is repeated finds it; `log` is the epoch that the log began with. Returns epoch and seq.
+local function append(name, body, rest, channel, node, note)
+  local epoch, last_seq, last, kept, _, log = known_group(name)
+  local seq = int(last_seq + 1)
+  if rest then body = body .. '-' .. seq .. rest end
   -- Times in one log never go back, whatever the clock does: trimming relies on it.
-  local at = math.max(now, last)
+  local moment = math.max(now, last)
+  local at = int(moment)
   local key = log_key(name)
-  local is_due = math.abs(now - kept) >= upkeep_ms
-  redis.call('XADD', key, 'MAXLEN', log_events, int(seq) .. '-' .. int(at), 'b', body)
-  redis.call('HSET', group_key(name), 'seq', int(seq), 'at', int(at), 'kept', int(is_due and now or kept))
+  redis.call('XADD', key, 'MAXLEN', log_events, seq .. '-' .. at, 'b', body)
+  redis.call('HSET', group_key(name), 'seq', seq, 'at', at)
   if note then note(log, seq) end
   count = redis.call('HINCRBY', life_key, 'count', 1)
-  if is_due then
-    keep(name, seq)
+  if math.abs(now - kept) >= upkeep_ms then
+    redis.call('HSET', group_key(name), 'kept', int(now))
+    keep(name, last_seq + 1)
     trim(name)
     -- Its last event may come just before the next upkeep.
-    redis.call('PEXPIRE', key, int(log_ms + upkeep_ms + at - now))
+    redis.call('PEXPIRE', key, int(log_ms + upkeep_ms + moment - now))
   end
   if outbox then
-    redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', int(seq), 'b', body)
+    redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', seq, 'b', body)
     redis.call('EXPIRE', prefix .. ':outbox', group_life)
   end
-  redis.call('PUBLISH', channel, node .. ':' .. life .. ':' .. int(count) .. ' ' .. epoch .. ' ' .. int(seq) .. ' ' .. name .. ' ' .. body)
-  return epoch, seq
+  redis.call('PUBLISH', channel, node .. ':' .. life .. ':' .. int(count) .. ' ' .. epoch .. ' ' .. seq .. ' ' .. name .. ' ' .. body)
+  return epoch, last_seq + 1
 end
 
 -- The answer that a message is owed, and where it is noted: its id is the message's, but for the first letter and the place.
