@@ -9,13 +9,14 @@ use tokio::time::Instant;
 use super::keys::Keys;
 use super::life::Life;
 use super::logs::{LogScripts, RedisLogs};
+use super::membership::RedisMembership;
 use super::replicas::Replicas;
 use super::server::TestServer;
 use super::{Budgets, Database, Needs, RedisOptions, Source};
-use crate::ids::{Epoch, GroupName};
+use crate::ids::{Epoch, GroupName, NodeId};
 use crate::layer::NodeKey;
-use crate::store::contract::{event, group};
-use crate::store::{Appended, LogState, Logs, Once};
+use crate::store::contract::{event, group, node_info};
+use crate::store::{Appended, LogState, Logs, Membership, NodeInfo, Once};
 
 const PATIENT: Budgets = Budgets { append: Duration::from_secs(20), other: Duration::from_secs(20) };
 
@@ -24,6 +25,8 @@ struct Deaf {
     logs: RedisLogs,
     database: Database,
     scripts: Arc<LogScripts>,
+    membership: RedisMembership,
+    key: String,
 }
 
 impl Deaf {
@@ -53,7 +56,9 @@ impl Deaf {
         let keys = Keys::new(&options.prefix);
         let replicas = (wait_replicas > 0).then(|| Replicas::new(source, wait_replicas, keys.waited()));
         let scripts = Arc::new(LogScripts::new(&options, keys, "life:0:events".into(), Arc::new(Life::default())));
-        let node = Self { logs: RedisLogs::new(database.clone(), scripts.clone(), replicas), database, scripts };
+        let membership = RedisMembership::new(database.clone(), &options, scripts.clone());
+        let logs = RedisLogs::new(database.clone(), scripts.clone(), replicas);
+        let node = Self { logs, database, scripts, membership, key: options.node_key.as_str().to_owned() };
         node.again(async || node.scripts.claim(&node.database).await.ok()).await;
         node
     }
@@ -78,6 +83,11 @@ impl Deaf {
 
     async fn open(&self, group: &GroupName) -> LogState {
         self.again(async || self.logs.open(std::slice::from_ref(group)).await.ok()).await.remove(0)
+    }
+
+    async fn beat(&self) {
+        let info = NodeInfo { node: NodeId::from(&*self.key), ..node_info() };
+        self.again(async || self.membership.heartbeat(&info).await.ok()).await;
     }
 
     async fn claim(&self) -> String {
@@ -145,6 +155,27 @@ async fn a_node_that_died_with_the_server_may_have_known_more_than_who_vouched_f
     };
     assert_eq!(doubt("after").await, epoch, "it has lived to see that life");
     assert_ne!(doubt("before").await, epoch);
+}
+
+#[tokio::test]
+async fn a_node_that_the_snapshot_did_not_know_of_and_that_died_with_the_server_is_doubted_too() {
+    let mut server = TestServer::start();
+    let node = Deaf::node(&server).await;
+    let team = group("team");
+    let (epoch, _) = node.append(&team).await;
+    server.save();
+    let late = Deaf::node(&server).await;
+    late.beat().await;
+    node.beat().await;
+    // Nobody hears of it.
+    late.append(&team).await;
+    let key = late.key.clone();
+    drop(late);
+    back(&mut server);
+    node.beat().await;
+    assert_eq!(node.open(&team).await.head.epoch, epoch, "who is alive knows of nothing more");
+    node.again(async || node.scripts.doubt(&node.database, &key, 10).await.ok()).await;
+    assert_ne!(node.open(&team).await.head.epoch, epoch);
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub struct RedisMembership {
     keys: Keys,
     expiry: u64,
     group_life: u64,
+    /// The life of the store at the last beat, and the nodes that there were with the ends of their leases.
+    others: Mutex<(String, Vec<(String, String)>)>,
     /// The name in use, to be given up.
     name: Mutex<Option<NodeId>>,
     node_key: NodeKey,
@@ -43,6 +45,7 @@ impl RedisMembership {
             scripts,
             expiry: options.group_expiry_seconds.max(1),
             group_life: options.group_life_seconds(),
+            others: Mutex::default(),
             name: Mutex::default(),
             node_key: options.node_key.clone(),
             join: Script::new(include_str!("scripts/join.lua")),
@@ -82,7 +85,12 @@ impl Membership for RedisMembership {
         call.arg(own).arg(LEASE_SECONDS).arg(self.expiry.max(2 * LEASE_SECONDS));
         call.arg(serde_json::to_string(info).map_err(|error| wrong(&error.to_string()))?);
         call.arg(SILENT_SECONDS);
-        let (known, key, renewed_ms, dead): (_, String, _, _) = self.database.script(&call).await?;
+        let known_before = self.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if known_before.0 != life {
+            known_before.1.iter().for_each(|(node, until)| _ = call.arg(node).arg(until));
+        }
+        let (known, key, renewed_ms, dead, others): (_, String, _, _, _) = self.database.script(&call).await?;
+        *self.others.lock().unwrap_or_else(PoisonError::into_inner) = (life.clone(), others);
         let namesake = (!key.is_empty()).then_some(Namesake { key, renewed_ms });
         if namesake.is_none() {
             *self.name.lock().unwrap_or_else(PoisonError::into_inner) = Some(info.node.clone());

@@ -1,7 +1,9 @@
 -- KEYS: the lease of this node's name, the nodes, what this node tells of itself. ARGV: this node's
--- key, lease in s, life of the nodes' set in s, what it tells, seconds without a beat after which a name is free.
+-- key, lease in s, life of the nodes' set in s, what it tells, seconds without a beat after which a name is free, and, in a life of
+-- the store that is new to it, the nodes that it knew in the one before, each with the end of its lease: the store may know of some
+-- of them no more, and somebody has to clean up after those that have died.
 -- Returns {whether this node was known, the key of another that has the name or '', when its lease was
--- renewed in Unix ms, the keys of dead nodes}.
+-- renewed in Unix ms, the keys of dead nodes, the others with the ends of their leases}.
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
 local lease = tonumber(ARGV[2])
@@ -19,5 +21,7 @@ local known = (tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1])) or 0) > 0
 redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
 redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
+for i = 6, #ARGV, 2 do redis.call('ZADD', KEYS[2], 'NX', ARGV[i + 1], ARGV[i]) end
 local dead = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - 1)
-return {known and 1 or 0, holder ~= ARGV[1] and holder or '', math.floor(renewed * 1000), dead}
+return {known and 1 or 0, holder ~= ARGV[1] and holder or '', math.floor(renewed * 1000), dead,
+  redis.call('ZRANGEBYSCORE', KEYS[2], now, '+inf', 'WITHSCORES')}
