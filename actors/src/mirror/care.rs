@@ -18,6 +18,8 @@ const LEAST: usize = 250;
 const MOST: usize = 4_000;
 /// Sessions in one look.
 const SESSIONS: usize = 250;
+/// Groups in one look of which one member each is looked at: nobody waits for those that are gone.
+const SWEPT: usize = 50;
 /// Memberships in one round trip.
 const BATCH: usize = 500;
 
@@ -48,7 +50,7 @@ impl Desk {
             }
             let live = self.roster.live_sessions("", None, usize::MAX);
             let sessions = share(&live, &mut session, SESSIONS);
-            match self.stores.presence.missing(&sessions, &groups[..groups.len().min(SESSIONS)]).await {
+            match self.stores.presence.missing(&sessions, &groups[..groups.len().min(SWEPT)]).await {
                 Ok(gone) if gone.is_empty() => {}
                 Ok(gone) => {
                     log::warn!("rows of sessions were gone, they are written anew sessions={}", gone.len());
