@@ -40,6 +40,8 @@ struct Body {
     /// As its head has it; none for one in chunks.
     length: Option<u64>,
     within: Duration,
+    /// The client waits for `100 Continue` before it sends it, on this connection.
+    awaits: Option<Arc<Wire>>,
     encoded: bool,
     fault: Option<Fault>,
     ended: bool,
@@ -50,8 +52,9 @@ struct Body {
 }
 
 impl Incoming {
-    /// Puts itself in the place of a request's body, if it has one. Nothing of it may be missing for longer than `within`.
-    pub(super) fn of(request: &mut ServiceRequest, within: Duration) -> Option<Self> {
+    /// Puts itself in the place of a request's body, if it has one. Nothing of it may be missing for longer than `within`. Whoever
+    /// `awaits` word to send it gets that when somebody reads it.
+    pub(super) fn of(request: &mut ServiceRequest, within: Duration, awaits: Option<Arc<Wire>>) -> Option<Self> {
         let payload = request.take_payload();
         if matches!(payload, Payload::None) {
             request.set_payload(payload);
@@ -64,6 +67,7 @@ impl Incoming {
             payload,
             length: length(request.headers()),
             within,
+            awaits,
             encoded,
             fault: None,
             ended: false,
@@ -91,9 +95,13 @@ impl Incoming {
         })
     }
 
-    /// Whether more of it is still to come than is read after the answer, as far as its head has said.
-    pub(super) fn is_long(&self) -> bool {
+    /// Whether more of it is still to come than is read after the answer, as far as its head has said; or whether it may not come at all,
+    /// as its sender was not told to send it.
+    pub(super) fn is_left(&self) -> bool {
         let body = self.0.borrow();
+        if body.awaits.is_some() {
+            return true;
+        }
         let left = body.length.map(|length| length.saturating_sub(body.received));
         !body.ended && left.is_none_or(|left| left > DRAIN_BYTES as u64)
     }
@@ -103,7 +111,10 @@ impl Incoming {
         if self.0.borrow().ended {
             return;
         }
-        self.0.borrow_mut().encoded = false;
+        {
+            let mut body = self.0.borrow_mut();
+            (body.encoded, body.awaits) = (false, None);
+        }
         actix_web::rt::spawn(async move {
             let (until, mut received) = (Instant::now() + DRAIN_WITHIN, 0);
             while let Ok(part) = tokio::time::timeout_at(until, self.next()).await {
@@ -169,6 +180,8 @@ impl Stream for Incoming {
                 Poll::Ready(None)
             }
             Poll::Ready(Some(Ok(part))) => {
+                // It did not wait.
+                body.awaits = None;
                 body.last_at = Instant::now();
                 body.begun_at.get_or_insert(Instant::now());
                 body.received += part.len() as u64;
@@ -180,7 +193,12 @@ impl Stream for Incoming {
             }
             Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
             Poll::Pending if body.is_overdue(cx) => too_slow(&mut body),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                if let Some(wire) = body.awaits.take() {
+                    wire.say_continue();
+                }
+                Poll::Pending
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::http::{ConnectionType, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpResponse, ResponseError};
@@ -52,7 +52,9 @@ pub async fn wrap<B: MessageBody + 'static>(
     }
     let is_socket = request.path().starts_with("/ws/");
     let within = state.as_ref().map_or(Duration::MAX, |state| state.body_within);
-    let incoming = if is_socket { None } else { Incoming::of(&mut request, within) };
+    // Nobody who speaks HTTP/1.0 knows what it means.
+    let awaits = wire.clone().filter(|wire| wire.take_expectation() && request.version() == Version::HTTP_11);
+    let incoming = if is_socket { None } else { Incoming::of(&mut request, within, awaits) };
 
     let standing = wire.as_ref().map_or(Standing::Whole, |wire| wire.standing());
     let mut response = match no_place(standing, request.path()) {
@@ -73,7 +75,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     if standing != Standing::Whole {
         head.set_connection_type(ConnectionType::Close);
     }
-    if incoming.as_ref().is_some_and(Incoming::is_long) {
+    if incoming.as_ref().is_some_and(Incoming::is_left) {
         // The rest is not read: who takes the connection for a good one would ask on it in vain.
         head.set_connection_type(ConnectionType::Close);
     }

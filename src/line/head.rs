@@ -3,6 +3,9 @@
 //! That library takes every connection which asks for an upgrade for one that gets it: it answers `connection: upgrade` and closes. Java's
 //! client asks for HTTP/2 with each request, as RFC 7540 had it; such an offer is to be ignored. So whoever asks for something else than
 //! a WebSocket does not ask.
+//!
+//! It also says `100 Continue` to whoever expects it before anybody has looked at the request. So it does not see that, and whoever reads
+//! the body says it.
 
 use bytes::BytesMut;
 use tokio::io::ReadBuf;
@@ -41,15 +44,15 @@ impl Heads {
         }
         // Nearly always a head comes in one piece.
         if self.held.is_empty() && ends(bytes).is_some() {
-            self.pass(wire, false);
             let end = ends(bytes).unwrap_or(bytes.len());
-            ignore_offers(&mut bytes[..end]);
+            take_out(&mut bytes[..end], wire);
+            self.pass(wire, false);
             return Seen::Pass;
         }
         self.held.extend_from_slice(bytes);
         match ends(&self.held) {
             Some(end) => {
-                ignore_offers(&mut self.held[..end]);
+                take_out(&mut self.held[..end], wire);
                 self.pass(wire, false);
                 self.whole = true;
             }
@@ -115,6 +118,26 @@ fn ends(bytes: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// Takes out what must not reach the library; of what is expected, the connection is told.
+fn take_out(head: &mut [u8], wire: &Wire) {
+    ignore_offers(head);
+    wire.expect_continue(take_expectation(head));
+}
+
+/// Takes out that the client waits for `100 Continue` before it sends the body. Whether it does.
+fn take_expectation(head: &mut [u8]) -> bool {
+    let mut is_expected = false;
+    for line in head.split_mut(|byte| *byte == b'\n') {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = line.split_at_mut(colon + 1);
+        if name.eq_ignore_ascii_case(b"expect:") && value.trim_ascii().eq_ignore_ascii_case(b"100-continue") {
+            value.iter_mut().filter(|byte| byte.is_ascii_graphic()).for_each(|byte| *byte = b' ');
+            is_expected = true;
+        }
+    }
+    is_expected
 }
 
 /// Takes the word `upgrade` out of the connection's options, unless a WebSocket is asked for.
@@ -198,6 +221,29 @@ mod tests {
         );
         let post = "POST / HTTP/1.1\r\ncontent-length: 23\r\n\r\nconnection: upgrade\r\n\r\n";
         assert_eq!(passed(&[post]).0, post);
+    }
+
+    #[test]
+    fn what_is_expected_is_taken_out_and_told() {
+        let post = "POST / HTTP/1.1\r\nEXPECT: 100-Continue \r\nHost: h\r\n\r\nexpect: 100-continue\r\n";
+        let (start, rest) = post.split_at(20);
+        for pieces in [&[post][..], &[start, rest]] {
+            let (mut heads, wire, mut passed) = (Heads::default(), Wire::new(Standing::Whole), Vec::new());
+            for piece in pieces {
+                let mut bytes = piece.as_bytes().to_vec();
+                if let Seen::Pass = heads.look(&mut bytes, &wire) {
+                    passed.extend(bytes);
+                }
+            }
+            passed.extend_from_slice(&heads.held);
+            assert_eq!(String::from_utf8(passed).unwrap(), post.replace("100-Continue", "            "));
+            assert!(wire.take_expectation());
+            assert!(!wire.take_expectation(), "of one request");
+        }
+        for other in ["expect: 200-ok", "x-expect: 100-continue", "host: h"] {
+            let mut head = format!("POST / HTTP/1.1\r\n{other}\r\n\r\n").into_bytes();
+            assert!(!take_expectation(&mut head), "{other}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! One TCP connection, from its acceptance to its end: what the HTTP library is given to read from and write to.
 //!
 //! It can be cut from outside with no second descriptor, has a place among those that this node takes, and sees to it that a head is
-//! whole in time. Of HTTP it knows no more than where a head ends.
+//! whole in time. Of HTTP it knows no more than where a head ends, and how a client is told to go on with its body.
 
 mod head;
 mod places;
@@ -27,11 +27,15 @@ pub use wire::{Standing, UnderWay, Wire};
 /// client that is alive (25 s and 10 s by default).
 const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
 
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 /// The connection.
 pub struct Line {
     stream: TcpStream,
     wire: Arc<Wire>,
     heads: Heads,
+    /// What is still to be written of [`CONTINUE`].
+    interim: &'static [u8],
     /// Until when a head that has begun must be whole.
     due: Option<Pin<Box<Sleep>>>,
     head_within: Duration,
@@ -50,7 +54,7 @@ impl Line {
             log::debug!("tcp nodelay not set error={error}");
         }
         let (wire, place) = places.admit(peer.map(|peer| peer.ip()));
-        Self { stream, wire, heads: Heads::default(), due: None, head_within, _place: place }
+        Self { stream, wire, heads: Heads::default(), interim: &[], due: None, head_within, _place: place }
     }
 
     /// What is known of it elsewhere.
@@ -64,6 +68,15 @@ impl Line {
             true => Err(io::ErrorKind::ConnectionAborted.into()),
             false => Ok(()),
         }
+    }
+
+    /// Writes what is left of [`CONTINUE`].
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.interim.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.interim))?;
+            self.interim = &self.interim[written..];
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Whether the time for a head is over.
@@ -83,6 +96,13 @@ impl AsyncRead for Line {
         this.check(cx)?;
         if this.wire.is_deaf() {
             return Poll::Pending;
+        }
+        // The library reads whenever it is woken, and writes only when it has something to say.
+        if this.wire.take_continue() {
+            this.interim = CONTINUE;
+        }
+        if let Poll::Ready(Err(error)) = this.poll_interim(cx) {
+            return Poll::Ready(Err(error));
         }
         loop {
             if this.heads.hand_out(into) {
@@ -112,6 +132,9 @@ impl AsyncRead for Line {
 impl AsyncWrite for Line {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check(cx)?;
+        // Whoever is answered need not go on.
+        self.wire.take_continue();
+        ready!(self.poll_interim(cx))?;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 

@@ -26,6 +26,10 @@ pub struct Wire {
     task: AtomicWaker,
     begun: AtomicU64,
     ended: AtomicU64,
+    /// The head that was read last expects `100 Continue`.
+    expected: AtomicBool,
+    /// It is to be said.
+    go_on: AtomicBool,
 }
 
 /// A request that is under way. Dropped when its response has been handed over.
@@ -41,6 +45,8 @@ impl Wire {
             task: AtomicWaker::new(),
             begun: AtomicU64::default(),
             ended: AtomicU64::default(),
+            expected: AtomicBool::default(),
+            go_on: AtomicBool::default(),
         }
     }
 
@@ -62,6 +68,26 @@ impl Wire {
 
     pub(super) fn is_deaf(&self) -> bool {
         self.deaf.load(Ordering::Acquire)
+    }
+
+    pub(super) fn expect_continue(&self, is_expected: bool) {
+        self.expected.store(is_expected, Ordering::Release);
+    }
+
+    /// Whether the request that has just come waits for `100 Continue`. Says so once.
+    pub fn take_expectation(&self) -> bool {
+        self.expected.swap(false, Ordering::AcqRel)
+    }
+
+    /// Says `100 Continue`, unless an answer is said before that.
+    pub fn say_continue(&self) {
+        self.go_on.store(true, Ordering::Release);
+        self.task.wake();
+    }
+
+    /// Whether it is to be said now. Says so once.
+    pub(super) fn take_continue(&self) -> bool {
+        self.go_on.swap(false, Ordering::AcqRel)
     }
 
     /// Whether it is to end; if not, the task that asks is woken when it is.

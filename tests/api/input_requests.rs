@@ -34,6 +34,54 @@ async fn a_stranger_is_refused_before_a_byte_of_the_body() {
 }
 
 #[tokio::test]
+async fn only_whose_body_is_read_is_told_to_go_on_with_it() {
+    let app = TestApp::patient(Mode::Memory, &[KEY]).await;
+    let head = |path: &str, key: &str, more: &str| {
+        format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\nExpect: 100-continue\r\n{more}\r\n\r\n"
+        )
+    };
+    let length = format!("Content-Length: {}", BODY.len());
+    for path in ["/api/groups/g/messages", "/v1/chat/completions", "/admin/api/groups/g/messages"] {
+        for length in [length.as_str(), "Transfer-Encoding: chunked"] {
+            let mut http = RawHttp::to(app.address()).await;
+            let refused = http.ask(head(path, "wrong", length)).await;
+            assert_eq!((refused.status, refused.header("connection")), (401, Some("close")), "{path} {length}");
+            http.rest(SOON).await;
+        }
+    }
+    let key = "the-key-of-the-tests";
+    for (path, more, status) in [
+        ("/api/nothing", "Content-Length: 9", 404),
+        ("/health/live", "Content-Length: 9", 405),
+        ("/api/groups/g/messages", "Content-Length: 9\r\nContent-Encoding: gzip", 415),
+        ("/v1/chat/completions", "Content-Length: 999999999", 413),
+    ] {
+        let refused = RawHttp::to(app.address()).await.ask(head(path, key, more)).await;
+        assert_eq!(refused.status, status, "{path}");
+    }
+    // One connection: who waits for the word, who does not, and who never asked.
+    let mut http = RawHttp::to(app.address()).await;
+    assert_eq!(http.ask(head("/api/groups/g/messages", key, &length)).await.status, 100);
+    assert_eq!(http.ask(BODY).await.status, 200);
+    let mut taken = http.ask(head("/api/groups/g/messages", key, &length) + BODY).await;
+    if taken.status == 100 {
+        taken = http.response(SOON).await;
+    }
+    assert_eq!(taken.status, 200);
+    let key = format!("Authorization: Bearer {key}");
+    http.send(publish(&[&key, &length])).await;
+    assert!(http.stands(Duration::from_millis(200)).await);
+    assert_eq!(http.ask(BODY).await.status, 200);
+    // HTTP/1.0 has no such word.
+    let old = head("/v1/chat/completions", "the-key-of-the-tests", &length).replace("HTTP/1.1", "HTTP/1.0");
+    let mut http = RawHttp::to(app.address()).await;
+    http.send(old).await;
+    assert!(http.stands(Duration::from_millis(200)).await);
+    assert_eq!(http.ask(BODY).await.status, 400);
+}
+
+#[tokio::test]
 async fn nothing_is_inflated() {
     let app = TestApp::patient(Mode::Memory, &[KEY]).await;
     let key = "Authorization: Bearer the-key-of-the-tests";
