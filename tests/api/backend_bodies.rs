@@ -4,7 +4,7 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ai_server::{Script, finish, word};
 use crate::support::{Answer, Mode, Reply, question, start_with_ai, streamed};
@@ -51,6 +51,26 @@ async fn a_body_that_was_compressed_unasked_is_read() {
     let headers = "HTTP/1.1 400 Bad\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n";
     ai.push(refusal.iter().fold(Script::raw([headers]), Script::piece).end());
     assert_eq!(Reply::ask(&app, &question("refused?")).await.error()["message"], "n is too large");
+}
+
+#[tokio::test]
+async fn a_chat_shows_the_text_of_an_answer_that_comes_in_parts() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    let piece = |parts: Value| json!({"choices": [{"index": 0, "delta": {"content": parts}}]}).to_string();
+    let thinking = json!({"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]});
+    let text = |text: &str| json!({"type": "text", "text": text});
+    let stream = Script::stream().event(&piece(json!([thinking]))).event(&piece(json!([thinking, text("It is ")])));
+    ai.push(stream.event(&piece(json!([text("so"), text(".")]))).event(&finish("stop")).done());
+    let mut socket = app.open("s1").await;
+    let refused = socket.ask("p", json!({"type": "message.send", "text": [text("Is it?")]})).await;
+    assert_eq!(refused["code"], "bad_request", "{refused}");
+    socket.ask("q", json!({"type": "message.send", "text": "Is it?"})).await;
+    assert_eq!(socket.event_of("answer.end").await["text"], "It is so.");
+    ai.push(Script::answer("Yes."));
+    socket.ask("r", json!({"type": "message.send", "text": "Really?"})).await;
+    socket.event_of("answer.end").await;
+    let messages = ai.call(1).body["messages"].clone();
+    assert_eq!(messages[2], json!({"role": "assistant", "content": "It is so."}), "{messages}");
 }
 
 #[tokio::test]

@@ -64,7 +64,14 @@ impl Chunk {
                 Value::String(content) if index == 0 => text.push_str(content),
                 Value::String(content) if content.trim().is_empty() => {}
                 Value::String(_) => chunk.filled.push(index),
-                Value::Array(parts) if !parts.is_empty() => chunk.filled.push(index),
+                Value::Array(parts) => {
+                    if index == 0 {
+                        parts.iter().filter_map(text_of_part).for_each(|part| text.push_str(part));
+                    }
+                    if parts.iter().any(says_something) {
+                        chunk.filled.push(index);
+                    }
+                }
                 _ => {}
             }
             if ["tool_calls", "function_call"].iter().any(|name| calls(&delta[name])) {
@@ -170,6 +177,20 @@ impl Line<'_> {
             }
         }
         Some(chunk)
+    }
+}
+
+/// The text of a part, where content is a list of such: `{"type": "text", "text": …}`. Others, of thinking too, are not shown.
+fn text_of_part(part: &Value) -> Option<&str> {
+    part.get("text").filter(|_| part["type"] == "text").and_then(Value::as_str)
+}
+
+/// Whether a part is of the answer: an image is, thinking and nothing are not.
+fn says_something(part: &Value) -> bool {
+    match part["type"].as_str() {
+        Some("text") => text_of_part(part).is_some_and(|text| !text.trim().is_empty()),
+        Some("thinking" | "reasoning") => false,
+        _ => true,
     }
 }
 
@@ -317,8 +338,29 @@ mod tests {
     }
 
     #[test]
-    fn only_strings_count_as_text() {
-        for content in ["null", "7", r#"[{"type":"text","text":"x"}]"#] {
+    fn the_text_of_a_list_is_that_of_its_text_parts() {
+        let thinking = r#"{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}"#;
+        for (parts, text, filled) in [
+            (r#"{"type":"text","text":"a "},{"type":"text","text":"b\u00e9"}"#.to_owned(), "a b\u{e9}", true),
+            (format!(r#"{thinking},{{"type":"text","text":"a"}}"#), "a", true),
+            (thinking.to_owned(), "", false),
+            (r#"{"type":"text","text":" "}"#.to_owned(), " ", false),
+            (r#"{"type":"image_url","image_url":{"url":"x"}}"#.to_owned(), "", true),
+            (r#"{"type":"text"},{"type":"text","text":7}"#.to_owned(), "", false),
+            (String::new(), "", false),
+        ] {
+            let raw = format!(
+                r#"{{"choices":[{{"index":0,"delta":{{"content":[{parts}]}}}},{{"index":1,"delta":{{"content":[{parts}]}}}}]}}"#
+            );
+            let Ok(Parsed::Chunk(chunk)) = Chunk::parse(raw.clone().into()) else { panic!("not a chunk: {raw}") };
+            assert_eq!((&*chunk.text, &*chunk.raw), (text, &*raw));
+            assert_eq!(chunk.filled, if filled { vec![0, 1] } else { vec![] }, "{raw}");
+        }
+    }
+
+    #[test]
+    fn only_strings_and_parts_count_as_text() {
+        for content in ["null", "7", r#"{"type":"text","text":"x"}"#, r#"["x",7,null]"#] {
             let raw = format!(r#"{{"choices":[{{"index":0,"delta":{{"content":{content}}}}}]}}"#);
             let Ok(Parsed::Chunk(chunk)) = Chunk::parse(raw.into()) else { panic!("not a chunk") };
             assert_eq!(chunk.text, "");
