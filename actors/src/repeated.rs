@@ -12,6 +12,7 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// The lines of one place, by their kinds; a kind is a fixed text of the code. Made to be a `static`.
 pub struct Repeated {
+    target: &'static str,
     level: Level,
     kinds: Mutex<BTreeMap<&'static str, Window>>,
 }
@@ -24,9 +25,9 @@ struct Window {
 }
 
 impl Repeated {
-    /// Lines of this level.
-    pub const fn at(level: Level) -> Self {
-        Self { level, kinds: Mutex::new(BTreeMap::new()) }
+    /// Lines of this level, under the name of the module that says them: `module_path!()`.
+    pub const fn of(target: &'static str, level: Level) -> Self {
+        Self { target, level, kinds: Mutex::new(BTreeMap::new()) }
     }
 
     fn kinds(&self) -> MutexGuard<'_, BTreeMap<&'static str, Window>> {
@@ -43,7 +44,7 @@ impl Repeated {
         match kinds.get_mut(kind).filter(|window| window.until > now) {
             None => {
                 let line = line();
-                log::log!(self.level, "{line}");
+                log::log!(target: self.target, self.level, "{line}");
                 kinds.insert(kind, Window { until: now + WINDOW, more: 0, last: String::new() });
             }
             Some(window) => {
@@ -66,7 +67,7 @@ impl Repeated {
         let last = std::mem::take(&mut window.last);
         // The next ones are counted again: a crowd is one line in each window.
         window.until = Instant::now() + WINDOW;
-        log::log!(self.level, "{last} more={more} within_seconds={seconds}");
+        log::log!(target: self.target, self.level, "{last} more={more} within_seconds={seconds}");
     }
 }
 
@@ -74,7 +75,7 @@ impl Repeated {
 mod tests {
     use super::*;
 
-    static LINES: Repeated = Repeated::at(Level::Error);
+    static LINES: Repeated = Repeated::of(module_path!(), Level::Error);
 
     fn said(kind: &'static str) -> bool {
         let more = LINES.kinds().get(kind).map(|window| window.more);

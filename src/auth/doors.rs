@@ -20,7 +20,7 @@ const FORWARDING: [HeaderName; 3] =
 const MAX_SHOWN: usize = 100;
 
 /// A page or a misplaced proxy knocks with every request.
-static SHUT: Repeated = Repeated::at(log::Level::Warn);
+static SHUT: Repeated = Repeated::of(module_path!(), log::Level::Warn);
 
 /// Why a request does not come in by an open door. The texts name the setting that opens it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -100,7 +100,7 @@ impl AuthError {
 }
 
 /// Anybody may be refused as often as they like.
-static REFUSED: Repeated = Repeated::at(log::Level::Info);
+static REFUSED: Repeated = Repeated::of(module_path!(), log::Level::Info);
 
 /// A caller who was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]

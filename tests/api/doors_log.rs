@@ -32,7 +32,9 @@ async fn a_refused_token_is_told_with_its_reason_and_a_crowd_by_its_number() {
     for _ in 0..30 {
         refused(&broker, &forged).await;
     }
-    line(&broker, &["event=caller_refused", "its signature is wrong", "more=30", "within_seconds=10"]).await;
+    // The module that says it is the one that RUST_LOG picks it by.
+    line(&broker, &["sophie::auth]", "event=caller_refused", "its signature is wrong", "more=30", "within_seconds=10"])
+        .await;
     let log = broker.log();
     assert_eq!(log.lines().filter(|line| line.contains("its signature is wrong")).count(), 2, "{log}");
     assert!(!log.contains(&forged) && !log.contains(forged.rsplit('.').next().expect("a signature")), "{log}");
@@ -50,7 +52,11 @@ async fn shut_doors_and_forgotten_proxies_are_told_once() {
         ask("host", "evil.example").await;
         ask("x-forwarded-for", "203.0.113.5").await;
     }
-    line(&broker, &["event=door_shut", "setting=server.hosts", "host=\"evil.example\"", "peer=127.0.0.1"]).await;
+    line(
+        &broker,
+        &["sophie::auth::doors]", "event=door_shut", "setting=server.hosts", "host=\"evil.example\"", "peer=127.0.0.1"],
+    )
+    .await;
     line(&broker, &["event=door_shut", "setting=server.trusted_proxies"]).await;
     line(&broker, &["event=forwarding_not_believed", "peer=127.0.0.1", "header=x-forwarded-for"]).await;
     let log = broker.log();
@@ -83,7 +89,7 @@ async fn sessions_that_cannot_be_opened_are_one_line_and_a_number() {
         let refused = Handshake::with(broker.address, &format!("/ws/chat/s{}", n + 1), &[]).await;
         assert_eq!(refused.status, 503);
     }
-    line(&broker, &["session not opened", "more=", "within_seconds=10"]).await;
+    line(&broker, &["sophie_actors::session]", "session not opened", "more=", "within_seconds=10"]).await;
     let log = broker.log();
     assert_eq!(log.lines().filter(|line| line.contains("session not opened")).count(), 2, "{log}");
 }

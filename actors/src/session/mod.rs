@@ -48,7 +48,7 @@ const TICK: Duration = Duration::from_secs(1);
 const RENEW_RECORD: Duration = Duration::from_secs(3_600);
 
 /// Every tab of every client comes again while the store is away.
-static NOT_OPENED: Repeated = Repeated::at(log::Level::Warn);
+static NOT_OPENED: Repeated = Repeated::of(module_path!(), log::Level::Warn);
 
 struct Socket {
     attached: Attached,
