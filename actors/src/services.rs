@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use actix::{Addr, Handler, Message};
 
-use crate::answers::{Answers, Slots};
+use crate::answers::{Answers, Ask, Slots};
 use crate::django::Notifier;
 use crate::ledger::Ledger;
-use crate::limiter::RateLimiter;
+use crate::limiter::{RateLimiter, Settle};
 use crate::messages::{Deliver, Fanout};
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
@@ -61,6 +61,19 @@ impl Services {
     pub async fn deliver(&self, deliver: Deliver) -> Result<(), actix::MailboxError> {
         self.notifier.logged(&deliver.event);
         self.registry.send(deliver).timeout(PATIENCE).await
+    }
+
+    /// Hands a question over. One that is not taken is owed (whoever finds that nobody began it ends it), costs no tokens and holds no
+    /// slot.
+    pub async fn ask(&self, ask: Ask) {
+        let (group, permit) = (ask.group.clone(), ask.permit.clone());
+        let holder = ask.slot.as_ref().map(|slot| slot.holder().to_owned());
+        if let Err(error) = self.answers.send(ask).timeout(PATIENCE).await {
+            log::error!("question not taken group={group} error={error}");
+            // A mailbox that comes to it later passes over it, as nobody waits for its reply any more; its slot is not held until then.
+            holder.iter().for_each(|holder| self.slots.free(holder));
+            _ = self.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
+        }
     }
 
     /// Sends an unlogged frame to a group's sockets on every node.

@@ -229,10 +229,7 @@ async fn speak_out(
             slot,
             asked_at: Instant::now(),
         };
-        if let Err(error) = services.answers.send(ask).timeout(PATIENCE).await {
-            // It is owed: whoever finds that nobody began it ends it.
-            log::error!("question not taken group={group} error={error}");
-        }
+        services.ask(ask).await;
     } else if new && speech.assistant {
         // A person has taken over: nobody is asked, and what was reserved for the answer is given back.
         _ = services.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;

@@ -121,6 +121,11 @@ impl Slots {
         }
     }
 
+    /// Frees the slot of a holder, wherever it is. One that is free stays so.
+    pub fn free(&self, holder: &str) {
+        self.books.give_back(holder, None);
+    }
+
     /// How many slots of a session are taken by answers that are written here.
     pub fn taken_here(&self, session: &SessionId) -> usize {
         self.books.desk().count(&room_of(session))
@@ -146,6 +151,11 @@ fn busy(room: &Room) -> Refusal {
 }
 
 impl Slot {
+    /// Its name among the slots.
+    pub fn holder(&self) -> &str {
+        &self.holder
+    }
+
     /// Gives it back, and waits a moment until it is free on all nodes.
     pub async fn give_back(self) {
         let (told, done) = oneshot::channel();

@@ -1,10 +1,17 @@
 //! Answers at once: what a node does without the shared leases, and what becomes of it when they are back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sophie_actors::answers::Slots;
+use actix::{Actor, Arbiter};
+use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
+use sophie_actors::ids::UserId;
+use sophie_actors::limiter::{Look, Subject};
+use sophie_actors::messages::{Install, SessionFactory};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
+use sophie_actors::services::{PATIENCE, Services};
+use sophie_actors::session::Session;
 use sophie_actors::store::{SLOT_LEASE_MS, Stores};
 use tokio::time::sleep;
 
@@ -157,4 +164,47 @@ async fn who_has_seen_the_end_may_ask_again_at_once() {
         world.ai.asked().await.answer("so");
         client.event_of("answer.end").await;
     }
+}
+
+/// Answers that take nothing, as long as what comes with them is there.
+fn stuck(services: &Services) -> (Services, (std::sync::mpsc::Sender<()>, Arbiter)) {
+    let Services { roster, registry, limiter, stores, metrics, notifier, ledger, .. } = services.clone();
+    let Options { answers: options, cache, .. } = Options::default();
+    let backend = Ai::new().1;
+    let log_content = false;
+    let parts =
+        Parts { roster, stores, backend, registry, notifier, limiter, options, cache, log_content, ledger, metrics };
+    let (held, wait) = std::sync::mpsc::channel();
+    let arbiter = Arbiter::new();
+    arbiter.spawn_fn(move || _ = wait.recv());
+    let answers = Answers::start_in_arbiter(&arbiter.handle(), |_| Answers::new(parts, unwatched()));
+    while answers.try_send(CountRunning).is_ok() {}
+    (Services { answers, ..services.clone() }, (held, arbiter))
+}
+
+#[actix::test]
+async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
+    const TOKENS: u64 = 10_000;
+    let mut options = Options::default();
+    options.limits.user_tokens_per_hour = TOKENS;
+    let world = World::start_with(options).await;
+    let (services, (held, arbiter)) = stuck(&world.services);
+    let services = Arc::new(services);
+    let sessions: SessionFactory = Arc::new(move |seed| Session::new(seed, services.clone()).start());
+    world.services.registry.send(Install(sessions)).await.expect("installed");
+    let tokens = async || {
+        let look = Look(Subject::User(UserId::from("s")));
+        let left = world.services.limiter.send(look).await.expect("lives").expect("seen");
+        left.iter().find(|(limit, _)| limit.label() == "user_tokens").expect("a limit").1.remaining
+    };
+    let client = world.connect("s").await;
+    assert_eq!(client.question("1", "hello").await["type"], "ack");
+    let (reserved, s) = (TOKENS - tokens().await, session("s"));
+    assert!(reserved > 400, "{reserved}");
+    assert_eq!(world.services.slots.taken_here(&s), 1);
+    sleep(PATIENCE + Duration::from_secs(1)).await;
+    // By themselves a few come back in that time.
+    assert_eq!((tokens().await, world.services.slots.taken_here(&s)), (TOKENS, 0));
+    drop(held);
+    arbiter.stop();
 }

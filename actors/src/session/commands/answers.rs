@@ -43,7 +43,7 @@ impl Work {
         match self.try_retry(message).await {
             Ok(ask) => {
                 reply.ack();
-                self.ask(ask).await;
+                self.services.ask(ask).await;
             }
             Err(refusal) => reply.refuse(&refusal),
         }

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 use super::{Effect, Reply, hold_to};
-use crate::answers::{Ask, Slot, estimate_tokens};
+use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
 use crate::limiter::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::messages::{Attached, Deliver, Refreshed};
@@ -134,13 +134,6 @@ impl Work {
         if let Err(error) = self.services.registry.send(message).timeout(PATIENCE).await {
             // The next event of the group shows the gap.
             log::error!("registry did not take an event error={error}");
-        }
-    }
-
-    async fn ask(&self, ask: Ask) {
-        if let Err(error) = self.services.answers.send(ask).timeout(PATIENCE).await {
-            // It is owed: whoever finds that nobody began it ends it.
-            log::error!("question not taken session={} error={error}", self.session);
         }
     }
 

@@ -33,7 +33,7 @@ impl Work {
                     None => self.tell(Reached { group: sent.group, seq: sent.seq }).await,
                 }
                 if let Some(ask) = sent.ask {
-                    self.ask(ask).await;
+                    self.services.ask(ask).await;
                 }
             }
             Err(refusal) => reply.refuse(&refusal),
