@@ -108,7 +108,7 @@ text_id!(
     GroupName
 );
 text_id!(
-    /// Who speaks: a token's `sub`, or `guest:{session}`.
+    /// Who speaks: a token's `sub`, or `guest:{session}`. 1 to 256 characters, none of control.
     UserId
 );
 text_id!(
@@ -143,6 +143,9 @@ given_id!(Epoch);
 
 /// Bytes of the longest id of this service: clients send them back, and they become part of keys.
 const LONGEST_ID: usize = 128;
+
+/// Characters of the longest user.
+const LONGEST_USER: usize = 256;
 
 /// What home groups begin with.
 const HOME_PREFIX: &str = "chat_";
@@ -181,6 +184,13 @@ impl GroupName {
 }
 
 impl UserId {
+    /// Checks the name of a user: it becomes part of keys and of log lines.
+    pub fn parse(text: &str) -> Result<Self, BadName> {
+        let is_short = !text.trim().is_empty() && text.chars().count() <= LONGEST_USER;
+        let legal = is_short && !text.chars().any(char::is_control);
+        if legal { Ok(Self(text.into())) } else { Err(BadName("a user is 1 to 256 characters, none of control")) }
+    }
+
     /// The user of a session when nobody has to say who they are.
     pub fn guest(session: &SessionId) -> Self {
         Self(format!("guest:{session}").into())
@@ -296,6 +306,10 @@ mod tests {
         assert!(GroupName::parse("team.7_a-b").is_ok());
         assert!(GroupName::parse("chat:42").is_err());
         assert!(GroupName::parse("abc\n").is_err());
+        assert!(UserId::parse(&"é".repeat(256)).is_ok());
+        for bad in ["é".repeat(257).as_str(), "", "  ", "a\nb", "a\u{85}"] {
+            assert!(UserId::parse(bad).is_err(), "{bad}");
+        }
         assert!(CommandId::parse(&"é".repeat(64)).is_ok());
         assert!(CommandId::parse(&"é".repeat(65)).is_err());
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use sophie_actors::ids::SessionId;
+use sophie_actors::ids::{SessionId, UserId};
 use sophie_actors::rights::Issued;
 
 use super::patterns::Pattern;
@@ -11,8 +11,6 @@ use super::unix_now;
 
 /// Characters of the longest context: what is more is cut. It goes with every question.
 const MAX_CONTEXT_CHARS: usize = 8_000;
-/// Characters of the longest user: it becomes part of Redis keys.
-const MAX_USER_CHARS: usize = 256;
 /// Sessions of one caller of which an answer is kept at once: more than anybody has tabs. Who has more is asked about more often.
 const MAX_SESSIONS: usize = 32;
 
@@ -57,10 +55,8 @@ fn user<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
         User::Text(text) => text,
         User::Number(number) => number.to_string(),
     };
-    let is_short = !user.trim().is_empty() && user.chars().count() <= MAX_USER_CHARS;
-    // As of a token's `sub`: what would break a log line names nobody.
-    let legal = is_short && !user.chars().any(char::is_control);
-    if legal { Ok(user) } else { Err(serde::de::Error::custom("user must be 1 to 256 characters, none of control")) }
+    UserId::parse(&user).map_err(serde::de::Error::custom)?;
+    Ok(user)
 }
 
 impl Grant {

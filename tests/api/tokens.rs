@@ -55,6 +55,13 @@ async fn no_token_and_a_bad_one_are_refused(mode: Mode) {
     assert_eq!(Handshake::with(app.address(), "/ws/chat/s1", &[]).await.refusal(), unauthorized);
     assert_eq!(refusal(&app, "s1", &Token::of("alice").ends_in(0)).await, unauthorized);
     assert_eq!(refusal(&app, "s1", &Token::of("")).await, unauthorized);
+    // The reason names the bound.
+    let long = format!("/ws/chat/s1?token={}", Token::of(&"é".repeat(257)).sign());
+    let refused = Handshake::with(app.address(), &long, &[]).await;
+    assert_eq!(refused.refusal(), unauthorized);
+    assert!(refused.body().contains("its sub must name the user: 1 to 256 characters"), "{}", refused.body());
+    let longest = format!("/ws/chat/long?token={}", Token::of(&"é".repeat(256)).sign());
+    assert_eq!(Handshake::with(app.address(), &longest, &[]).await.status, 101);
     let forged = Token::of("alice").sign_with("another secret that is long enough for a hash");
     for token in [forged.as_str(), "rubbish", ""] {
         let path = format!("/ws/chat/s1?token={token}");
