@@ -19,6 +19,9 @@ const PAGE: usize = 100;
 /// Rows of a dead node that are removed at once.
 const FORGET: usize = 100;
 
+/// Sessions with their rows by node, as the script tells them.
+type Page = Vec<(String, Vec<(String, String)>)>;
+
 macro_rules! presence_script {
     ($name:literal) => {
         Script::new(concat!(include_str!("scripts/present.lua"), include_str!(concat!("scripts/", $name))))
@@ -121,13 +124,16 @@ impl Presence for RedisPresence {
     }
 
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>> {
-        let mut found = Vec::new();
-        for start in (0..limit).step_by(PAGE) {
+        let (mut found, mut start) = (Vec::new(), 0);
+        // As many pages again where all of some are gone.
+        for _ in 0..2 * limit.div_ceil(PAGE) {
             let count = PAGE.min(limit - start);
             let mut call = self.members.key(self.keys.members(group));
             call.arg(self.keys.here_prefix()).arg("rank").arg(start).arg(start + count - 1).arg(count);
-            let page: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
-            let was_last = page.len() < count;
+            let (gone, page): (usize, Page) = self.database.script(&call).await?;
+            // Those behind the ones that were removed have moved up.
+            start += page.len().saturating_sub(gone);
+            let was_last = page.len() < count || start >= limit;
             let known = page.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
             let rows = known.map(|(session, rows)| (session, self.others(rows)));
             found.extend(rows.filter(|(_, rows)| !rows.is_empty()));
@@ -176,7 +182,7 @@ impl Presence for RedisPresence {
         let count = limit.max(PAGE);
         let mut call = self.members.key(self.keys.live());
         call.arg(self.keys.here_prefix()).arg("lex").arg(&from).arg(&to).arg(count);
-        let page: Vec<(String, Vec<(String, String)>)> = self.database.script(&call).await?;
+        let (_, page): (usize, Page) = self.database.script(&call).await?;
         let until = page.last().filter(|_| page.len() == count).map(|(last, _)| last.clone());
         let known = page.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
         let rows = known.map(|(session, rows)| (session, self.others(rows))).filter(|(_, rows)| !rows.is_empty());

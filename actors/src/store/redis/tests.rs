@@ -482,6 +482,38 @@ async fn who_takes_the_name_of_a_node_that_has_stopped_takes_its_place_and_of_no
 }
 
 #[tokio::test]
+async fn members_whose_rows_are_gone_hide_no_others() {
+    let server = TestServer::start();
+    let one = options(&server, PATIENT);
+    let other = RedisOptions { node_key: NodeKey::random(), ..one.clone() };
+    let prefix = one.prefix.clone();
+    let ((here, _), (there, _)) =
+        (connect(one).await.expect("good options"), connect(other).await.expect("good options"));
+    let rows: Vec<_> = (0..350)
+        .map(|n| (SessionId::parse(&format!("s{n:03}")).expect("legal"), Some(row("n1", n, &["team"]))))
+        .collect();
+    here.presence.write(&rows).await.expect("written");
+    let mut connection = server.connection(0);
+    // Some of the first page, and all of the second.
+    for n in (0..100).step_by(3).chain(100..200) {
+        redis::cmd("DEL").arg(format!("{prefix}:here:s{n:03}")).query::<()>(&mut connection).expect("deleted");
+    }
+    // One that cannot be read stays, and is no member that is known.
+    redis::cmd("DEL").arg(format!("{prefix}:here:s001")).query::<()>(&mut connection).expect("deleted");
+    redis::cmd("SET").arg(&[format!("{prefix}:here:s001"), "junk".into()]).query::<()>(&mut connection).expect("set");
+    let expected: Vec<String> =
+        (0..350).filter(|n| *n >= 200 || (n % 3 > 0 && *n < 100 && *n != 1)).map(|n| format!("s{n:03}")).collect();
+    let names = async |limit| {
+        let members = there.presence.members(&group("team"), limit).await.expect("read");
+        members.iter().map(|(session, _)| session.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(350).await, expected);
+    // Now that they are gone.
+    assert_eq!(names(350).await, expected);
+    assert_eq!(names(120).await, expected[..119]);
+}
+
+#[tokio::test]
 async fn a_row_that_redis_lost_is_noticed_and_counts_for_nothing() {
     let redis = in_redis().await;
     let (here, third) = (redis.stores.presence.clone(), beside(&redis).await);
