@@ -17,6 +17,26 @@ fn set(redis: &TestServer, name: &str, value: &str) {
     redis::cmd("CONFIG").arg(&["SET", name, value]).query::<()>(&mut redis.connection(0)).expect("set");
 }
 
+/// Lets the server save what it holds, or keeps it from that: then it takes no writes (`MISCONF`).
+async fn let_it_save(redis: &TestServer, may: bool) {
+    let mut connection = redis.connection(0);
+    let (_, dir): (String, String) =
+        redis::cmd("CONFIG").arg(&["GET", "dir"]).query(&mut connection).expect("an answer");
+    // A folder where the file belongs stops root, too.
+    let place = std::path::Path::new(&dir).join("dump.rdb");
+    if may { std::fs::remove_dir(place) } else { std::fs::create_dir(place) }.expect("a folder");
+    // Only a server that is to save by itself minds that it cannot.
+    set(redis, "save", "86400 1000000");
+    redis::cmd("BGSAVE").query::<String>(&mut connection).expect("begun");
+    let status = if may { "rdb_last_bgsave_status:ok" } else { "rdb_last_bgsave_status:err" };
+    eventually(status, SOON, async || {
+        let info: String = redis::cmd("INFO").arg("persistence").query(&mut redis.connection(0)).expect("an answer");
+        let says = |wanted: &str| info.lines().any(|line| line == wanted);
+        (says("rdb_bgsave_in_progress:0") && says(status)).then_some(())
+    })
+    .await;
+}
+
 async fn node(url: &str, ai: &AiServer, name: &str, more: &[(&str, &str)]) -> Broker {
     let base = ai.base_url();
     let environment = [
@@ -28,6 +48,17 @@ async fn node(url: &str, ai: &AiServer, name: &str, more: &[(&str, &str)]) -> Br
         ("OPENAI_API_KEY", "x"),
     ];
     Broker::start(0, &[&environment[..], more].concat()).await
+}
+
+/// A session of each node in one group, on nodes that are ready.
+async fn in_team(nodes: &[Broker; 2]) -> [TestSocket; 2] {
+    let join = async |broker: &Broker, session: &str| {
+        let mut socket = TestSocket::open(broker.address, session, "").await;
+        assert_eq!(socket.insist_on("j", json!({"type": "group.join", "group": "team"})).await["type"], "ack");
+        until_status(broker, 200).await;
+        socket
+    };
+    [join(&nodes[0], "s1").await, join(&nodes[1], "s2").await]
 }
 
 async fn until_status(broker: &Broker, status: u16) -> Value {
@@ -103,6 +134,55 @@ async fn a_redis_without_its_replicas_takes_no_writes_and_is_well_when_it_does()
         set(&redis, "min-replicas-to-write", "0");
     }
     until_status(&broker, 200).await;
+}
+
+#[tokio::test]
+async fn a_redis_that_cannot_save_takes_no_writes_and_all_else_goes_on() {
+    let (redis, ai) = (TestServer::start(), AiServer::start().await);
+    let pubsub = [("SOPHIE__CHANNEL__LAYER", "pubsub")];
+    let nodes = [node(&redis.url(0), &ai, "a", &[]).await, node(&redis.url(0), &ai, "b", &pubsub).await];
+    let [mut one, mut two] = in_team(&nodes).await;
+    let say = |text: &str| json!({"type": "message.send", "group": "team", "text": text, "assistant": false});
+    assert_eq!(one.insist_on("m0", say("before")).await["type"], "ack");
+    two.event_of("message").await;
+    let hears = |broker: &Broker| broker.changes("feed").len();
+    let before = nodes.each_ref().map(hears);
+
+    let_it_save(&redis, false).await;
+    assert_eq!(one.ask("m1", say("meanwhile")).await["code"], "store_unavailable");
+    let reasons = json!(["Redis takes no writes (MISCONF)"]);
+    for broker in &nodes {
+        assert_eq!(until_status(broker, 503).await["reasons"], reasons);
+    }
+    // Its word on a ping, which it refuses too, is a sign of life: connections stay, and new ones are made.
+    let kill = redis::cmd("CLIENT").arg(&["KILL", "TYPE", "normal"]).query::<u64>(&mut redis.connection(0));
+    assert!(kill.expect("an answer") > 0);
+    let until = Instant::now() + SOON;
+    let page = loop {
+        let page = one.ask("h", json!({"type": "history.get", "group": "team"})).await;
+        if page["type"] == "history" {
+            break page;
+        }
+        assert!(Instant::now() < until, "the log is not read: {page}");
+        sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(page["events"].as_array().map(Vec::len), Some(1), "{page}");
+    one.send(json!({"type": "group.typing", "group": "team"})).await;
+    assert_eq!(two.event_of("typing").await["group"], "team");
+    sleep(Duration::from_secs(3)).await;
+    for (broker, before) in nodes.iter().zip(before) {
+        assert_eq!(until_status(broker, 503).await["reasons"], reasons);
+        assert_eq!(hears(broker), before, "{}", broker.log());
+    }
+
+    let_it_save(&redis, true).await;
+    for broker in &nodes {
+        until_status(broker, 200).await;
+    }
+    assert_eq!(one.insist_on("m1", say("meanwhile")).await["type"], "ack");
+    assert_eq!(two.event_of("message").await["message"]["text"], "meanwhile");
+    let log: StreamRangeReply = redis.connection(0).xrange_all("sophie:log:team").expect("an answer");
+    assert_eq!(log.ids.len(), 2);
 }
 
 /// The rules that docs/operations.md gives, word by word.
@@ -257,4 +337,52 @@ async fn a_node_without_a_right_says_which_and_is_ready_when_it_has_it() {
     until_status(&broker, 200).await;
     let mut socket = TestSocket::open(broker.address, "s1", "").await;
     assert_eq!(socket.insist("m1", "hello").await["type"], "ack");
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_in_mid_run_is_named_and_no_message_is_lost_or_doubled() {
+    let (redis, ai) = (TestServer::start(), AiServer::start().await);
+    allow(&redis, &rules());
+    let url = redis.url(0).replace("//", "//sophie:PASSWORD@");
+    let nodes = [node(&url, &ai, "a", &[]).await, node(&url, &ai, "b", &[]).await];
+    let [mut one, mut two] = in_team(&nodes).await;
+    let change = |rule: &str| {
+        let mut acl = redis::cmd("ACL");
+        acl.arg(&["SETUSER", "sophie", rule]).query::<()>(&mut redis.connection(0)).expect("a user");
+    };
+    let mut said = Vec::new();
+    // The one is refused in the middle of a script; the other at its end, when all is written.
+    for command in ["xadd", "publish"] {
+        change(&format!("-{command}"));
+        let text = format!("without {command}");
+        let message = json!({"type": "message.send", "group": "team", "text": text, "assistant": false});
+        assert_eq!(one.ask(command, message.clone()).await["code"], "store_unavailable");
+        let reason = format!("Redis does not give this node the rights +{command} (database main)");
+        // The other one asks for no such thing, and so has not noticed.
+        let [broker, _] = &nodes;
+        eventually("it says which", SOON, async || {
+            let (status, body) = broker.readiness().await;
+            (status == 503 && body["reasons"] == json!([reason])).then_some(())
+        })
+        .await;
+        let missing = format!("missing=\"+{command}\"");
+        let told = broker.log().lines().filter(|it| it.contains("ERROR") && it.contains(&missing)).count();
+        assert_eq!(told, 1, "{}", broker.log());
+        change(&format!("+{command}"));
+        for broker in &nodes {
+            until_status(broker, 200).await;
+        }
+        assert_eq!(one.insist_on(command, message).await["type"], "ack");
+        said.push(text);
+    }
+    // What was logged and not published is found with the group's next event.
+    let last = json!({"type": "message.send", "group": "team", "text": "with all", "assistant": false});
+    assert_eq!(one.insist_on("all", last).await["type"], "ack");
+    said.push("with all".to_owned());
+    for text in &said {
+        assert_eq!(two.event_of("message").await["message"]["text"], *text);
+    }
+    assert!(two.settled().await.iter().all(|event| event["type"] != "message"), "each once");
+    let log: StreamRangeReply = redis.connection(0).xrange_all("sophie:log:team").expect("an answer");
+    assert_eq!(log.ids.len(), said.len());
 }

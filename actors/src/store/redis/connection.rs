@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::latency::Latency;
 use super::refused::Refused;
+use super::reminder::Reminder;
 use super::rights::{Needs, is_refusal, named_right, said};
 use super::source::{Connected, Source};
 use crate::dependencies::{Dependency, Refusal};
@@ -45,8 +46,6 @@ const RETRY: Duration = Duration::from_millis(200);
 /// to [`MAX_RETRY`]. So a server that is slow at all but pings costs few calls their budget.
 const PROVEN: Duration = Duration::from_secs(1);
 const MAX_RETRY: Duration = Duration::from_millis(800);
-/// A server that stays away is told of again after this.
-const TELL_AGAIN: Duration = Duration::from_secs(60);
 /// After a connection that broke: it says nothing of how quick the server is.
 const AGAIN: Duration = Duration::from_millis(20);
 /// Between two looks at a connection that nobody may be using.
@@ -295,7 +294,7 @@ impl Guard {
 /// Makes a connection whenever there is none, and looks after the one there is.
 async fn keep(guard: Arc<Guard>, source: Source) {
     let mut pause = RETRY;
-    let mut told: Option<Instant> = None;
+    let mut reminder = Reminder::default();
     loop {
         let connected = match source.connect(guard.budgets.other).await {
             Ok(connected) if guard.refused.is_to_be_tried() => {
@@ -329,7 +328,8 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(MAX_RETRY);
                 } else {
-                    (pause, told) = (RETRY, None);
+                    pause = RETRY;
+                    reminder.forget();
                 }
             }
             Err(reason) => {
@@ -337,8 +337,7 @@ async fn keep(guard: Arc<Guard>, source: Source) {
                     guard.refused.tried(Some(Refusal::Rights(vec![right])));
                 }
                 guard.tell_if_away(&reason);
-                if told.is_none_or(|at| at.elapsed() >= TELL_AGAIN) {
-                    told = Some(Instant::now());
+                if reminder.is_due(Instant::now()) {
                     log::warn!(
                         "redis not reached database={} address={} reason={reason:?}",
                         guard.name,
@@ -351,7 +350,8 @@ async fn keep(guard: Arc<Guard>, source: Source) {
     }
 }
 
-/// The least that shows a server to be alive.
+/// The least that shows a server to be alive. One that cannot save refuses it with all writes, and has answered.
 pub(super) async fn ping(mut connection: MultiplexedConnection) -> RedisResult<()> {
-    redis::cmd("PING").query_async(&mut connection).await
+    let answer: RedisResult<()> = redis::cmd("PING").query_async(&mut connection).await;
+    answer.or_else(|error| if error.code() == Some("MISCONF") { Ok(()) } else { Err(error) })
 }

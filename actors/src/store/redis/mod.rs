@@ -21,6 +21,7 @@ mod orders;
 mod outbox;
 mod presence;
 mod refused;
+mod reminder;
 mod replicas;
 mod rights;
 mod sentinels;

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::connection::ping;
 use super::sentinels::{Council, SENTINEL, Sentinels, moved};
 use crate::store::{StoreError, StoreResult};
 
@@ -141,14 +142,12 @@ impl Source {
         Ok((timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())??, seen))
     }
 
-    /// A new connection to a master that has answered a PING.
-    pub(crate) async fn connect(&self, ping: Duration) -> Result<Connected, String> {
+    /// A new connection to a master that has answered a PING within that time.
+    pub(crate) async fn connect(&self, within: Duration) -> Result<Connected, String> {
         let mut seen = self.seen();
-        let mut connection = self.place.connection(&self.info).await?;
-        let asked = connection.clone();
-        let pinging = redis::cmd("PING");
-        let both = async { tokio::join!(pinging.query_async::<()>(&mut connection), who(&asked)) };
-        let run = match timeout(ping, both).await {
+        let connection = self.place.connection(&self.info).await?;
+        let both = async { tokio::join!(ping(connection.clone()), who(&connection)) };
+        let run = match timeout(within, both).await {
             Ok((Ok(()), run)) => run?,
             Ok((Err(error), _)) => return Err(error.to_string()),
             Err(_) => return Err("no answer to a ping in time".to_owned()),
