@@ -101,7 +101,7 @@ impl Terminal {
 
 #[tokio::test]
 async fn a_terminal_that_goes_is_a_drain() {
-    let mut terminal = Terminal::start("").await;
+    let mut terminal = Terminal::start("env --default-signal=HUP").await;
     let address = ([127, 0, 0, 1], terminal.port).into();
     let mut socket = TestSocket::open(address, "s1", "").await;
     terminal.close();

@@ -21,7 +21,10 @@ pub struct Broker {
 impl Broker {
     /// Starts the binary on `port` (one that is free if 0) and waits until it is live.
     pub async fn start(port: u16, environment: &[(&str, &str)]) -> Self {
-        Self::start_by(Command::new(env!("CARGO_BIN_EXE_sophie")), port, environment).await
+        // A test run that was started by nohup ignores SIGHUP, and what it starts would too.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_sophie")]);
+        Self::start_by(command, port, environment).await
     }
 
     /// [`Self::start`], with no more than so many open files.
