@@ -9,11 +9,12 @@ use actix::Addr;
 use serde::Serialize;
 use tokio::time::Instant;
 
+use crate::actor::PATIENCE;
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
 use crate::messages::Prepare;
 use crate::protocol::{Member, timestamp_of};
 use crate::registry::{GroupRegistry, Roster};
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult, Stores};
 
 /// One socket, for operators.

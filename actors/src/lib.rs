@@ -1,13 +1,14 @@
 //! The core of Sophie: what the broker *is*. It knows nothing of HTTP, files, environment or log set-up.
 
 pub mod access;
+pub mod actor;
 pub mod answers;
 mod aside;
 pub mod backend;
 pub mod dependencies;
 pub mod directory;
 pub mod django;
-pub mod exit;
+pub mod failure;
 pub mod ids;
 pub mod layer;
 pub mod ledger;

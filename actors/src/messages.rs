@@ -7,7 +7,7 @@ use actix::prelude::*;
 use bytestring::ByteString;
 
 use crate::access::Access;
-use crate::exit::Exit;
+use crate::actor::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::outbox::SocketHandle;
 use crate::protocol::{Close, CloseCode, CommandBody, LogHead, Refusal};

@@ -2,11 +2,12 @@
 
 use std::slice::from_ref;
 
+use crate::actor::PATIENCE;
 use crate::ids::{GroupName, SessionId};
 use crate::messages::{Disconnect, EndGroup, Resynced};
 use crate::orders::{self, Outcome};
 use crate::protocol::CloseCode;
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::{Concerned, StoreError, StoreResult, Told};
 
 /// Ends a group on every node: its log and index entry go, its members are told that they left. Returns how many

@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::actor::PATIENCE;
 use crate::answers::CancelHere;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::messages::*;
 use crate::operators;
 use crate::protocol::unix_ms;
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
 
 /// How often a node looks for orders that it did not hear of.

@@ -8,15 +8,17 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use crate::actor::{ExitGuard, PATIENCE};
 use crate::answers::lost;
 use crate::aside::{in_parts, set_aside};
-use crate::django::{self, Courier, Kind};
-use crate::exit::ExitGuard;
+use crate::django;
+use crate::django::Courier;
 use crate::ids::{GroupName, SessionId};
 use crate::messages::*;
 use crate::orders::OrderDesk;
+use crate::protocol::Kind;
 use crate::registry::GroupRegistry;
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::session::leave_lost;
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 

@@ -1,10 +1,10 @@
 //! Whom a session may ask: what is handed to every actor that carries out commands.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{Addr, Handler, Message};
 
+use crate::actor::PATIENCE;
 use crate::answers::{Answers, Ask, Slots};
 use crate::django::Notifier;
 use crate::ledger::Ledger;
@@ -14,9 +14,6 @@ use crate::metrics::Metrics;
 use crate::options::SessionOptions;
 use crate::registry::{GroupRegistry, Roster};
 use crate::store::{Stores, Told};
-
-/// How long one actor waits for another before it gives up.
-pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The other actors, the stores and the figures.
 #[derive(Clone)]

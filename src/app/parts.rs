@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use sophie_actors::backend::{Backend, Demo};
-use sophie_actors::layer::{self, LayerOptions, NodeKey};
+use sophie_actors::layer;
+use sophie_actors::layer::LayerOptions;
 use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::DATA_PER_TEXT;
@@ -101,7 +102,7 @@ pub(super) async fn stores(
         [] => vec![settings.redis_url().as_str().to_owned()],
         hosts => hosts.iter().map(|host| host.as_str().to_owned()).collect(),
     };
-    let node_key = NodeKey::on_first_shard(hosts.len());
+    let node_key = layer::key_on_first_shard(hosts.len());
     let options = RedisOptions {
         url: settings.redis_url().as_str().to_owned(),
         general_url: settings.general_cache_redis_url().as_str().to_owned(),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use sophie_actors::ids::random_text;
+use sophie_actors::ids::{hex, random_text};
 use sophie_actors::limiter::Application;
 use subtle::{Choice, ConstantTimeEq};
 
@@ -190,10 +190,6 @@ impl fmt::Debug for ApiKeys {
 /// Digests have one length, so that comparing them does not tell the secret's.
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use reqwest::header;
 use reqwest::redirect::Policy;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sophie_actors::ids::SessionId;
+use sophie_actors::ids::{SessionId, hex};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::GeneralCache;
 use tokio::time::{Instant, timeout};
@@ -51,7 +51,7 @@ impl CallerHeaders {
             return None;
         }
         let digest = Sha256::digest(format!("{cookie}\n{authorization}"));
-        Some(digest.iter().fold("sophie:hook:".to_owned(), |name, byte| format!("{name}{byte:02x}")))
+        Some(format!("sophie:hook:{}", hex(digest)))
     }
 }
 

@@ -5,15 +5,15 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use sophie_actors::actor::PATIENCE;
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
-use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId};
+use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
 use sophie_actors::limiter::{Admit, Caller, Permit, Refund, Settle};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
 };
-use sophie_actors::services::{PATIENCE, Services};
+use sophie_actors::services::Services;
 use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;
 
@@ -132,7 +132,7 @@ pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<(Strin
     let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
         Ok(key) if (1..=MAX_KEY).contains(&key.len()) => {
-            Ok(Some((format!("api:{}", hex(who.as_bytes())), key.to_owned())))
+            Ok(Some((format!("api:{}", digest(who.as_bytes())), key.to_owned())))
         }
         _ => Err(ApiError::bad_request(format!("Idempotency-Key is 1 to {MAX_KEY} visible characters"))),
     }
@@ -179,7 +179,7 @@ async fn speak_out(
     let once = once.map(|(scope, id)| {
         // The id and the time are ours and differ each time: everything else must not.
         let same = json!([group, message.role, message.author, text, speech.assistant, message.metadata]).to_string();
-        Once { scope, id, fingerprint: hex(same.as_bytes()), seconds: ONCE_SECONDS }
+        Once { scope, id, fingerprint: digest(same.as_bytes()), seconds: ONCE_SECONDS }
     });
     let id = message.id.clone();
     let user = UserId::from(message.author.as_str());
@@ -238,8 +238,4 @@ async fn speak_out(
         _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
     }
     Ok((StatusCode::OK, json!({"group": group, "seq": seq, "message": id})))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

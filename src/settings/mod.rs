@@ -115,7 +115,7 @@ fn environment_name(variables: &[(String, String)]) -> Option<&str> {
 pub(crate) mod tests {
     use std::path::Path;
 
-    use sophie_actors::django::Kind;
+    use sophie_actors::protocol::Kind;
 
     use super::*;
 

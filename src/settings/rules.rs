@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use config::{Value, ValueKind};
 use ipnet::IpNet;
-use sophie_actors::django::Kind;
+use sophie_actors::protocol::Kind;
 
 use super::backends::BACKENDS;
 use super::keys::KEYS;

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use sophie_actors::django::Kind;
 use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
+use sophie_actors::protocol::Kind;
 
 use super::backends::BackendSettings;
 use super::keys::KeySettings;

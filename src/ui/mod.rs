@@ -1,5 +1,6 @@
 //! The chat page, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
 
+use sophie_actors::ids::hex;
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
@@ -92,7 +93,7 @@ fn content_type(path: &str) -> &'static str {
 }
 
 fn etag(bytes: &[u8]) -> String {
-    let digest: String = Sha256::digest(bytes).iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex(&Sha256::digest(bytes)[..12]);
     format!("\"{digest}\"")
 }
 
@@ -171,7 +172,7 @@ mod tests {
         for asset in
             assets().iter().filter(|asset| asset.path.starts_with("/page/vendor/") && asset.path.ends_with(".js"))
         {
-            let digest: String = Sha256::digest(asset.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            let digest = hex(Sha256::digest(asset.bytes));
             assert!(origins.contains(&digest), "{}: {digest}", asset.path);
         }
     }

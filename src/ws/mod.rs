@@ -15,12 +15,12 @@ use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use sophie_actors::access::Access;
+use sophie_actors::actor::PATIENCE;
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
 use sophie_actors::limiter::AdmitConnect;
 use sophie_actors::messages::{Attached, AwaitLoaded, Open};
 use sophie_actors::outbox::{OutboxLimits, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
-use sophie_actors::services::PATIENCE;
 use sophie_actors::session::Session;
 
 use crate::auth::hook::CallerHeaders;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::backend::{Body, each_element, each_field, quoted};
-use crate::ids::{GroupName, UserId};
+use crate::ids::{GroupName, UserId, hex};
 
 /// Changes when entries of older versions must not be read any more.
 const SCHEMA: u32 = 2;
@@ -54,7 +54,7 @@ pub fn digest(scope: &Scope, request: &Body) -> String {
         sha.update(",");
     }
     sha.update("}]");
-    sha.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(sha.finalize())
 }
 
 /// Adds a message: who speaks and what is said, whichever of them stands first.

@@ -12,6 +12,7 @@ use super::ending::{self, Ending, Question};
 use super::generation::{End, Next, Origin};
 use super::heard::Watch;
 use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
+use crate::actor::PATIENCE;
 use crate::backend::BackendError;
 use crate::directory;
 use crate::ids::{AnswerId, Epoch};
@@ -19,7 +20,6 @@ use crate::ledger::Asker;
 use crate::limiter::Settle;
 use crate::messages::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
-use crate::services::PATIENCE;
 use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.

@@ -31,16 +31,15 @@ use tokio::time::Instant;
 pub use slots::{Slot, Slots};
 pub use tokens::{Weight, estimate_prompt_tokens, estimate_tokens};
 
+use crate::actor::{ExitGuard, PATIENCE};
 use crate::backend::{Backend, ChatRequest};
 use crate::django::Notifier;
-use crate::exit::ExitGuard;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::{Asker, Ledger};
 use crate::limiter::{Admit, Permit, RateLimiter, Refund, Refused, Settle};
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{GroupRegistry, Roster};
-use crate::services::PATIENCE;
 use crate::store::{Once, Stores};
 pub use digest::{Scope, digest};
 use generation::Generation;

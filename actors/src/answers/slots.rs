@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::desk::{Desk, Returned};
+use crate::actor::OwnedTask;
 use crate::ids::{SessionId, random_text};
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
@@ -31,7 +31,7 @@ const SERVICE_RETRY_MS: u64 = 1_000;
 #[derive(Clone)]
 pub struct Slots {
     books: Arc<Books>,
-    _keeper: Arc<Keeper>,
+    _keeper: Arc<OwnedTask>,
 }
 
 /// A slot, free again when dropped.
@@ -53,15 +53,6 @@ struct Books {
     metrics: Metrics,
 }
 
-/// Ends the task with the last user of the slots.
-struct Keeper(JoinHandle<()>);
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 fn room_of(session: &SessionId) -> String {
     format!("session:{session}")
 }
@@ -78,7 +69,7 @@ impl Slots {
             changed: Notify::new(),
             metrics,
         });
-        let keeper = Keeper(tokio::spawn(keep(books.clone())));
+        let keeper = OwnedTask::spawn(keep(books.clone()));
         Self { books, _keeper: Arc::new(keeper) }
     }
 

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use super::{SESSION_CHANNEL, session_channel};
+use crate::actor::PATIENCE;
 use crate::aside::set_aside;
-use crate::ids::{GroupName, MessageId, SessionId};
-use crate::layer::{Fields, Heard, Inbound, Recipient, local_name};
+use crate::ids::{GroupName, MessageId, SESSION_CHANNEL, SessionId, hex, local_name};
+use crate::layer::{Fields, Heard, Inbound, Recipient};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::{Append, Appended, Hearing, Once, StoreError, StoreResult};
 
 /// Who speaks when a message names nobody.
@@ -76,7 +76,7 @@ fn session_here(services: &Services, name: &str) -> Option<SessionId> {
         let channels = services.stores.layer.channels()?;
         let channel = format!("{}{SESSION_CHANNEL}{name}", channels.as_str());
         let sessions = roster.live_sessions("", None, usize::MAX);
-        sessions.into_iter().find(|session| session_channel(channels, session) == channel)
+        sessions.into_iter().find(|session| channels.session_channel(session) == channel)
     })
 }
 
@@ -203,7 +203,7 @@ fn copy_of(group: &GroupName, sent_at: &str, fields: &Fields) -> Once {
     digest.update([0]);
     // The maps are sorted by key, so equal messages have equal texts.
     digest.update(serde_json::to_string(fields).unwrap_or_default());
-    let id = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let id = hex(digest.finalize());
     Once { scope: format!("django:{group}"), id, fingerprint: String::new(), seconds: COPIES_SECONDS }
 }
 

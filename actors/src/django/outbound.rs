@@ -10,55 +10,13 @@ use tokio::time::Instant;
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::layer::Fields;
 use crate::metrics::Metrics;
-use crate::protocol::Logged;
+use crate::protocol::{Kind, Logged};
 use crate::store::{AnswerStart, StoredEvent, Stores, Told};
 
 /// Messages that may wait. Beyond, they are dropped and counted, as the channel layer does at its capacity.
 const QUEUE: usize = 10_000;
 /// At most one line in this time about messages that could not be sent.
 const COMPLAIN: Duration = Duration::from_secs(60);
-
-/// A type of message that Django may be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-pub enum Kind {
-    /// Somebody said something.
-    #[serde(rename = "chat.message")]
-    Message,
-    /// An answer is being written.
-    #[serde(rename = "chat.answer.start")]
-    AnswerStart,
-    /// An answer grew.
-    #[serde(rename = "chat.answer.delta")]
-    AnswerDelta,
-    /// An answer ended.
-    #[serde(rename = "chat.answer.end")]
-    AnswerEnd,
-    /// An answer failed.
-    #[serde(rename = "chat.answer.error")]
-    AnswerError,
-}
-
-impl Kind {
-    /// Every type.
-    pub const ALL: [Self; 5] =
-        [Self::Message, Self::AnswerStart, Self::AnswerDelta, Self::AnswerEnd, Self::AnswerError];
-
-    /// The type as Django sees it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Message => "chat.message",
-            Self::AnswerStart => "chat.answer.start",
-            Self::AnswerDelta => "chat.answer.delta",
-            Self::AnswerEnd => "chat.answer.end",
-            Self::AnswerError => "chat.answer.error",
-        }
-    }
-
-    /// Reads the type as Django sees it.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
 
 /// Tells the members of groups that are not Sophie nodes.
 #[derive(Clone)]

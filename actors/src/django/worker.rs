@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Kind;
 use super::outbound::{of_logged, of_told};
+use crate::protocol::Kind;
 use crate::services::Services;
 use crate::store::{Happened, StoreResult};
 

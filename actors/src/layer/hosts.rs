@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::task::JoinHandle;
 
 use super::LayerOptions;
 use crate::dependencies::Dependencies;
@@ -53,14 +52,5 @@ impl Backoff {
     pub(super) async fn wait(&mut self) {
         tokio::time::sleep(self.0).await;
         self.0 = (self.0 * 2).min(LAST_RETRY);
-    }
-}
-
-/// A background task that ends with its owner.
-pub(super) struct Task(pub(super) JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

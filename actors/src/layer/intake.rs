@@ -8,8 +8,9 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::codec::{Codec, PREFIX, Unreadable};
-use super::{Fields, Heard, Inbound, NodeKey, Recipient, local_name};
+use super::{Fields, Heard, Inbound, Recipient};
 use crate::ids::GroupName;
+use crate::ids::{NodeKey, local_name};
 use crate::metrics::Metrics;
 
 /// The field in which the core layer names the recipients.

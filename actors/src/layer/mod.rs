@@ -7,7 +7,7 @@ mod fernet;
 mod hosts;
 mod intake;
 mod moving;
-pub mod names;
+mod names;
 mod options;
 mod plain;
 mod redis_core;
@@ -24,11 +24,11 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-pub use self::names::{NodeKey, local_name};
+pub use self::names::key_on_first_shard;
 pub use self::options::{LayerOptions, Serializer};
 pub use self::redis_core::core;
 pub use self::redis_pubsub::pubsub;
-use crate::ids::GroupName;
+use crate::ids::{GroupName, NodeKey};
 use crate::store::StoreResult;
 
 /// A message as Django's consumers see it, without what the layer itself adds. Byte strings are base64 texts, numbers

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::NodeKey;
+use crate::ids::NodeKey;
 use crate::store::redis::Source;
 
 /// How messages are written.

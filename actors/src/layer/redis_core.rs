@@ -11,14 +11,16 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::codec::{Codec, PREFIX, now_micros};
 use super::drain::drain;
-use super::hosts::{self, Task};
+use super::hosts;
 use super::intake::{CHANNEL, Intake};
 use super::moving::Moving;
 use super::names::queue;
 use super::plain::{KEPT_SECONDS, PlainChannels};
-use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, local_name, ring};
+use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, ring};
+use crate::actor::OwnedTask;
 use crate::aside::set_aside;
 use crate::ids::GroupName;
+use crate::ids::{NodeKey, local_name};
 use crate::metrics::Metrics;
 use crate::store::redis::Database;
 use crate::store::{StoreError, StoreResult};
@@ -38,7 +40,7 @@ struct CoreLayer {
     scripts: Scripts,
     plain: PlainChannels,
     moving: Moving,
-    _drains: Vec<Task>,
+    _drains: Vec<OwnedTask>,
 }
 
 struct Scripts {
@@ -63,7 +65,7 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
     let key = format!("{}{}", options.prefix, node_key.as_str());
     let start = |(at, source)| {
         let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
-        Task(tokio::spawn(drain(source, key.clone(), intake.clone(), host, out.clone())))
+        OwnedTask::spawn(drain(source, key.clone(), intake.clone(), host, out.clone()))
     };
     let sources = hosts::sources(&options)?;
     let drains = sources.iter().cloned().enumerate().map(start).collect();

@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, mpsc};
 
 use super::codec::Codec;
-use super::hosts::{self, Task};
+use super::hosts;
 use super::intake::{Intake, NODE};
 use super::subscriptions::{Wanted, Wish, subscribe};
-use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, NodeKey, Told, ring};
+use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, ring};
+use crate::actor::OwnedTask;
 use crate::ids::GroupName;
+use crate::ids::NodeKey;
 use crate::metrics::Metrics;
 use crate::store::StoreResult;
 use crate::store::redis::Database;
@@ -24,7 +26,7 @@ struct PubsubLayer {
     intake: Arc<Intake>,
     inbox: Mutex<mpsc::Receiver<Inbound>>,
     wanted: Vec<Wanted>,
-    _subscriptions: Vec<Task>,
+    _subscriptions: Vec<OwnedTask>,
 }
 
 /// Joins the pubsub layer, as [`super::core`] does the other one.
@@ -38,7 +40,7 @@ pub async fn pubsub(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<
         let (asked, wishes) = Wanted::new();
         let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
         let task = subscribe(source, asked.clone(), wishes, intake.clone(), host, out.clone());
-        subscriptions.push(Task(tokio::spawn(task)));
+        subscriptions.push(OwnedTask::spawn(task));
         wanted.push(asked);
     }
     let hosts = hosts::open(sources, &options, true, &intake.metrics.dependencies).await;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use super::codec::{Codec, now_seconds};
-use super::names::{is_node, queue};
+use super::names::{key_on_first_shard, queue};
 use super::*;
 use crate::ids::random_text;
 use crate::metrics::Metrics;
@@ -57,7 +57,7 @@ impl Site {
             group_expiry_seconds: 600,
             encryption_keys: keys.iter().map(|&key| key.into()).collect(),
             serializer,
-            node_key: NodeKey::on_first_shard(ring),
+            node_key: key_on_first_shard(ring),
         };
         let metrics = Metrics::new();
         let layer = join_layer(twin, &options, &metrics).await;
@@ -515,13 +515,13 @@ async fn a_dropped_layer_leaves_no_connection() {
 #[test]
 fn only_names_of_our_form_are_nodes() {
     let group = &groups(&["chat_1"])[0];
-    assert!(is_node(&NodeKey::random().member(group)));
+    assert!(NodeKey::is_of_a_node(&NodeKey::random().member(group)));
     for other in
         ["sophie.abc!x", "specific.0123456789abcdef0123456789abcdef!x", "sophie.0123456789ABCDEF0123456789abcdef!x"]
     {
-        assert!(!is_node(other), "{other}");
+        assert!(!NodeKey::is_of_a_node(other), "{other}");
     }
     for ring in 1..8 {
-        assert_eq!(ring::index(NodeKey::on_first_shard(ring).as_str(), ring), 0);
+        assert_eq!(ring::index(key_on_first_shard(ring).as_str(), ring), 0);
     }
 }

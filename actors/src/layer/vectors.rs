@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::codec::{Codec, PREFIX, Unreadable};
 use super::fernet::Fernet;
 use super::names::queue;
-use super::{Fields, LayerOptions, NodeKey, Serializer, ring, wire};
+use super::{Fields, LayerOptions, Serializer, ring, wire};
 use crate::ids::GroupName;
+use crate::ids::NodeKey;
 
 /// When all of them were written, in Unix seconds.
 const WRITTEN: u64 = 1_760_000_000;

@@ -14,7 +14,7 @@ use super::buckets::{self, Subject};
 use super::keeper::Keeper;
 use super::tightest::tightest;
 use super::{Bucket, Correction, Kind, Limit, Limits, Quota, Verdict};
-use crate::exit::ExitGuard;
+use crate::actor::ExitGuard;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::protocol::Refusal;

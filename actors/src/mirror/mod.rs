@@ -19,8 +19,8 @@ use actix::prelude::*;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::actor::ExitGuard;
 use crate::aside::{in_parts, set_aside};
-use crate::exit::ExitGuard;
 use crate::ids::{GroupName, SessionId};
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};

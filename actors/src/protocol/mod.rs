@@ -5,6 +5,7 @@ mod command;
 mod depth;
 mod error;
 mod event;
+mod kind;
 mod quota;
 
 pub use close::{Close, CloseCode};
@@ -14,6 +15,7 @@ pub use error::{ErrorCode, Refusal};
 pub use event::{
     AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage, Who,
 };
+pub use kind::Kind;
 pub use quota::{Left, Quota};
 
 /// The subprotocol's name.

@@ -26,7 +26,7 @@ use tokio::time::Instant;
 pub use restarts::{MAX_RESTARTS, WINDOW};
 pub use roster::{Count, Roster};
 
-use crate::exit::{Exit, ExitGuard};
+use crate::actor::{Exit, ExitGuard};
 use crate::ids::{GroupName, SessionId};
 use crate::messages::*;
 use crate::metrics::Metrics;

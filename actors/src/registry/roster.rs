@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::access::Access;
-use crate::django::session_channel;
-use crate::ids::{GroupName, NodeId, SessionId, SocketId, UserId};
-use crate::layer::NodeKey;
+use crate::ids::{GroupName, NodeId, NodeKey, SessionId, SocketId, UserId};
 use crate::messages::Attached;
 use crate::outbox::SocketHandle;
 use crate::protocol::{timestamp, unix_ms};
@@ -302,7 +300,7 @@ impl Roster {
         });
         store::Row {
             node: self.node(),
-            channel: self.channels.as_ref().map(|channels| session_channel(channels, session)),
+            channel: self.channels.as_ref().map(|channels| channels.session_channel(session)),
             user: row.user.clone(),
             groups: row.groups.iter().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),
             sockets: sockets.collect(),

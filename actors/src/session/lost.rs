@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
+use crate::actor::PATIENCE;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::messages::Leave;
 use crate::orders;
 use crate::rights::Shown;
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::{Concerned, Given, SessionRecord, StoreResult, Told};
 
 /// Notes what a client has shown, and makes its session leave what the newest that was shown does not allow. Returns what

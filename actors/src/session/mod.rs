@@ -30,13 +30,13 @@ pub use promise::Promise;
 pub use reply::Reply;
 
 use crate::access::Access;
+use crate::actor::{ExitGuard, PATIENCE};
 use crate::aside::{in_parts, set_aside};
-use crate::exit::ExitGuard;
 use crate::ids::{GroupName, SessionId, SocketId, UserId};
 use crate::messages::*;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
 use crate::repeated::Repeated;
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::StoreError;
 use typing::Typing;
 

@@ -2,10 +2,10 @@
 
 use actix::prelude::*;
 
+use crate::actor::PATIENCE;
 use crate::messages::MoreOf;
 use crate::outbox::{Owed, SocketHandle};
 use crate::registry::GroupRegistry;
-use crate::services::PATIENCE;
 
 /// Pays what is owed to a socket. Outlives whoever calls it.
 pub(crate) fn pay_owed(registry: Addr<GroupRegistry>, socket: SocketHandle, owed: Vec<Owed>) {

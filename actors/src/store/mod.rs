@@ -26,23 +26,10 @@ pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Tota
 use async_trait::async_trait;
 use bytestring::ByteString;
 
+pub use crate::failure::{StoreError, StoreResult};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 use crate::protocol::{CacheStatus, LogHead, Logged};
 use crate::rights::{Rights, Shown};
-
-/// Why the store could not do as asked. Clients see `store_unavailable`; the log sees this.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// No answer within the time budget, or refused at once because the store is known to be away.
-    #[error("the store is unavailable: {0}")]
-    Unavailable(String),
-    /// An answer that makes no sense: a wrong type under one of our keys, say.
-    #[error("the store answered wrongly: {0}")]
-    Corrupt(String),
-}
-
-/// What every store call returns.
-pub type StoreResult<T> = Result<T, StoreError>;
 
 /// Makes an append once-only for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]

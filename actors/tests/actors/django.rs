@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::json;
-use sophie_actors::django::Kind;
 use sophie_actors::ids::GroupName;
 use sophie_actors::layer::{ChannelLayer, DjangoMember, Fields, Inbound, Recipient, Told};
+use sophie_actors::protocol::Kind;
 use sophie_actors::store::StoreResult;
 use tokio::sync::mpsc;
 
@@ -157,7 +157,7 @@ async fn what_comes_for_a_session_that_has_gone_makes_no_group() {
         django.send(Recipient::Channel(local.into()), Some("1"), sent.clone());
     }
     // A member's own name stands for its group.
-    let member = sophie_actors::layer::local_name(&group(&long));
+    let member = sophie_actors::ids::local_name(&group(&long));
     django.send(Recipient::Channel(member), Some("2"), sent);
     assert_eq!(client.event_of("message").await["group"], long);
     assert_eq!(world.services.metrics.from_django.with_label_values(&["nobody"]).get(), 3);

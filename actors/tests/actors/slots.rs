@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Arbiter};
+use sophie_actors::actor::PATIENCE;
 use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
 use sophie_actors::ids::UserId;
 use sophie_actors::limiter::{Look, Subject};
 use sophie_actors::messages::{Install, SessionFactory};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
-use sophie_actors::services::{PATIENCE, Services};
+use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::{SLOT_LEASE_MS, Stores};
 use tokio::time::sleep;

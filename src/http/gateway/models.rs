@@ -3,8 +3,8 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
+use sophie_actors::actor::PATIENCE;
 use sophie_actors::answers::ListModels;
-use sophie_actors::services::PATIENCE;
 
 use super::{Refused, State, caller};
 

@@ -3,11 +3,11 @@
 use tokio::time::Instant;
 
 use super::Work;
+use crate::actor::PATIENCE;
 use crate::answers::{Ask, Cancel};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::orders::{self, Outcome};
 use crate::protocol::{ErrorCode, Logged, Refusal};
-use crate::services::PATIENCE;
 use crate::session::Reply;
 use crate::store::{AnswerRecord, Concerned, PageSize, Told};
 

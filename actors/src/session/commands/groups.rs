@@ -1,13 +1,13 @@
 //! `group.join`, `group.leave`, `group.members` and `group.typing`.
 
 use super::Work;
+use crate::actor::PATIENCE;
 use crate::directory;
 use crate::ids::GroupName;
 use crate::limiter::Spending;
 use crate::messages::*;
 use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
-use crate::services::PATIENCE;
 use crate::session::{Effect, Promise, Reply, leave_lost};
 use crate::store::{AnswerRecord, Concerned, LogState, Told};
 

@@ -10,13 +10,14 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 use super::{Effect, Reply, hold_to};
+use crate::actor::PATIENCE;
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
 use crate::limiter::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;
-use crate::services::{PATIENCE, Services};
+use crate::services::Services;
 use crate::store::{PageSize, StoreError};
 
 /// What a `history` reply holds at most, in bytes of events.

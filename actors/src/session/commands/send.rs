@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::Work;
 use crate::answers::Ask;
-use crate::ids::{AnswerId, GroupName, MessageId};
+use crate::ids::{AnswerId, GroupName, MessageId, hex};
 use crate::limiter::Spending;
 use crate::messages::*;
 use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
@@ -160,7 +160,7 @@ fn fingerprint(
     digest.update(text);
     // serde_json's maps are sorted by key, so equal metadata have equal texts.
     digest.update(metadata.map(|map| serde_json::Value::Object(map.clone()).to_string()).unwrap_or_default());
-    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.finalize()[..16])
 }
 
 #[cfg(test)]

@@ -10,9 +10,8 @@ use super::RedisOptions;
 use super::connection::Database;
 use super::feed;
 use super::logs::{LogScripts, Reply, wrong};
-use crate::django::Kind;
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
-use crate::protocol::CacheStatus;
+use crate::protocol::{CacheStatus, Kind};
 use crate::store::{
     ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once,
     RECORD_SECONDS, Renewed, StoreResult, Told,

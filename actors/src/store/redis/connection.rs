@@ -11,7 +11,6 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErrorKind};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::latency::Latency;
@@ -19,6 +18,7 @@ use super::refused::Refused;
 use super::reminder::Reminder;
 use super::rights::{Needs, is_refusal, named_right, said};
 use super::source::{Connected, Source};
+use crate::actor::OwnedTask;
 use crate::dependencies::{Dependency, Refusal};
 use crate::store::{StoreError, StoreResult};
 
@@ -55,7 +55,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Database {
     guard: Arc<Guard>,
-    _keeper: Arc<Keeper>,
+    _keeper: Arc<OwnedTask>,
 }
 
 struct Guard {
@@ -86,15 +86,6 @@ pub(super) struct Link {
     lost: watch::Receiver<()>,
 }
 
-/// Ends the background task with the database.
-struct Keeper(JoinHandle<()>);
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 impl Database {
     /// Starts to keep a connection, good for all that it `needs`; waits a moment for the first one.
     pub(crate) async fn open(
@@ -118,7 +109,7 @@ impl Database {
             lost: Notify::new(),
             is_broken: AtomicBool::new(false),
         });
-        let keeper = Keeper(tokio::spawn(keep(guard.clone(), source)));
+        let keeper = OwnedTask::spawn(keep(guard.clone(), source));
         let mut available = guard.available.subscribe();
         if timeout(FIRST_CONNECT, available.wait_for(|available| *available)).await.is_err() {
             guard.tell_if_away("no connection in time");

@@ -11,16 +11,15 @@ use bytestring::ByteString;
 use futures_util::StreamExt;
 use redis::RedisResult;
 use tokio::sync::{Mutex, mpsc, watch};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
 use super::connection::Database;
 use super::life::Life;
 use super::orders;
 use super::source::Source;
+use crate::actor::OwnedTask;
 use crate::dependencies::Dependency;
-use crate::ids::{Epoch, GroupName};
-use crate::layer::NodeKey;
+use crate::ids::{Epoch, GroupName, NodeKey};
 use crate::store::{Feed, Heard, StoreResult, StoredEvent, Told};
 
 /// Messages that are read at once.
@@ -101,20 +100,14 @@ pub struct RedisFeed {
     channel: String,
     node_key: NodeKey,
     inbox: Mutex<mpsc::Receiver<Vec<Heard>>>,
-    listening: JoinHandle<()>,
+    _listening: OwnedTask,
 }
 
 impl RedisFeed {
     pub(super) fn new(database: Database, channel: String, node_key: NodeKey, ear: Ear) -> Self {
         let (heard, inbox) = mpsc::channel(INBOX);
-        let listening = tokio::spawn(ear.keep_listening(database.clone(), heard));
-        Self { database, channel, node_key, inbox: Mutex::new(inbox), listening }
-    }
-}
-
-impl Drop for RedisFeed {
-    fn drop(&mut self) {
-        self.listening.abort();
+        let listening = OwnedTask::spawn(ear.keep_listening(database.clone(), heard));
+        Self { database, channel, node_key, inbox: Mutex::new(inbox), _listening: listening }
     }
 }
 

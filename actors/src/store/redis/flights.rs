@@ -5,8 +5,7 @@ use redis::Script;
 use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
-use crate::ids::random_text;
-use crate::layer::NodeKey;
+use crate::ids::{NodeKey, random_text};
 use crate::store::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing, StoreResult};
 
 /// Chunks that are added or read in one call.

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
+use crate::ids::digest;
 
 use crate::ids::{AnswerId, GroupName, NodeId, SessionId};
 use crate::store::{By, Once};
@@ -166,9 +166,4 @@ impl Keys {
     pub(crate) fn limit(&self, bucket: &str) -> String {
         format!("{}:limit:{bucket}", self.prefix)
     }
-}
-
-/// 128 bits of SHA-256 in lower-case hex.
-pub(crate) fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

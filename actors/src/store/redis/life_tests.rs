@@ -13,8 +13,7 @@ use super::membership::RedisMembership;
 use super::replicas::Replicas;
 use super::server::TestServer;
 use super::{Budgets, Database, Needs, RedisOptions, Source};
-use crate::ids::{Epoch, GroupName, NodeId};
-use crate::layer::NodeKey;
+use crate::ids::{Epoch, GroupName, NodeId, NodeKey};
 use crate::store::contract::{event, group, node_info};
 use crate::store::{Appended, LogState, Logs, Membership, NodeInfo, Once};
 

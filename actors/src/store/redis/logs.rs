@@ -10,8 +10,7 @@ use super::connection::{Database, Link};
 use super::keys::Keys;
 use super::life::Life;
 use super::replicas::Replicas;
-use crate::ids::{Epoch, GroupName, MessageId, NodeId};
-use crate::layer::NodeKey;
+use crate::ids::{Epoch, GroupName, MessageId, NodeId, NodeKey};
 use crate::protocol::LogHead;
 use crate::store::{
     ANSWER_LEASE_SECONDS, Append, Appended, LogState, Logs, Once, Page, PageSize, RECORD_SECONDS, StoreError,

@@ -7,8 +7,7 @@ use super::RedisOptions;
 use super::connection::Database;
 use super::keys::Keys;
 use super::logs::{LogScripts, wrong};
-use crate::ids::{GroupName, NodeId};
-use crate::layer::NodeKey;
+use crate::ids::{GroupName, NodeId, NodeKey};
 use crate::store::{BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, Beat, Membership, Namesake, NodeInfo, StoreResult};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.

@@ -49,7 +49,7 @@ use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
 pub use self::health::{DatabaseLook, RedisHealth};
-pub(crate) use self::keys::{Keys, digest};
+pub(crate) use self::keys::Keys;
 pub use self::latency::Quantiles;
 use self::life::Life;
 use self::logs::{LogScripts, RedisLogs};
@@ -65,9 +65,10 @@ pub(crate) use self::source::{Connected, Source};
 use self::usage::RedisUsage;
 use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
-use crate::django::Kind;
-use crate::layer::{NoLayer, NodeKey};
+use crate::ids::NodeKey;
+use crate::layer::NoLayer;
 use crate::limiter::redis::RedisLimits;
+use crate::protocol::Kind;
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
 #[derive(Clone)]

@@ -8,8 +8,7 @@ use serde::Deserialize;
 use super::connection::Database;
 use super::feed;
 use super::keys::Keys;
-use crate::ids::NodeId;
-use crate::layer::NodeKey;
+use crate::ids::{NodeId, NodeKey};
 use crate::store::{Concerned, Given, NodeInfo, Order, OrderBook, Orders, StoreResult, Told};
 
 /// How long orders are kept after the last one was given, in seconds: longer than anybody goes on without the store.

@@ -6,7 +6,7 @@ use redis::streams::{StreamId, StreamRangeReply};
 
 use super::connection::Database;
 use super::keys::Keys;
-use crate::layer::NodeKey;
+use crate::ids::NodeKey;
 use crate::store::{Happened, Hearing, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
 
 /// Equal ones whose times are remembered.

@@ -8,8 +8,7 @@ use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
 use super::written::{Along, Written};
-use crate::ids::{GroupName, SessionId};
-use crate::layer::NodeKey;
+use crate::ids::{GroupName, NodeKey, SessionId};
 use crate::store::{ChangedRow, Listing, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
 /// Memberships in one script run (of one session, if it has more): a few milliseconds of the server's time.

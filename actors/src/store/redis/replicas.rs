@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::source::{Connected, Source};
+use crate::actor::OwnedTask;
 use crate::store::{StoreError, StoreResult};
 
 /// Appends that may wait at a time; more are not confirmed.
@@ -30,20 +30,14 @@ struct Waiting {
 /// Confirms appends once so many replicas have them.
 pub(super) struct Replicas {
     waiting: mpsc::Sender<Waiting>,
-    confirming: JoinHandle<()>,
-}
-
-impl Drop for Replicas {
-    fn drop(&mut self) {
-        self.confirming.abort();
-    }
+    _confirming: OwnedTask,
 }
 
 impl Replicas {
     /// `count` replicas, at least one. `mark` is a key of its own, which is written so that there is something to wait for.
     pub(super) fn new(source: Source, count: u32, mark: String) -> Self {
         let (waiting, waits) = mpsc::channel(QUEUE);
-        Self { waiting, confirming: tokio::spawn(confirm(source, count, mark, waits)) }
+        Self { waiting, _confirming: OwnedTask::spawn(confirm(source, count, mark, waits)) }
     }
 
     /// Waits until replicas have all that the server of this run id has been told so far.

@@ -4,11 +4,11 @@ use std::time::Duration;
 use redis::aio::{MultiplexedConnection, PubSub};
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::connection::ping;
 use super::sentinels::{Council, SENTINEL, Sentinels, moved};
+use crate::actor::OwnedTask;
 use crate::store::{StoreError, StoreResult};
 
 /// How long a new connection may take to be made, with TLS and log-in.
@@ -36,15 +36,7 @@ struct Place {
     /// The server that answers there, by its run id; empty while none is known.
     server: watch::Sender<Arc<str>>,
     /// Looks again and again, from the first connection on.
-    lookout: OnceLock<Lookout>,
-}
-
-struct Lookout(JoinHandle<()>);
-
-impl Drop for Lookout {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    lookout: OnceLock<OwnedTask>,
 }
 
 /// Who answers at a source's address, as somebody saw it who makes a connection there.
@@ -160,7 +152,7 @@ impl Source {
     }
 
     fn seen(&self) -> Seen {
-        self.place.lookout.get_or_init(|| Lookout(tokio::spawn(look_out(Arc::downgrade(&self.place)))));
+        self.place.lookout.get_or_init(|| OwnedTask::spawn(look_out(Arc::downgrade(&self.place))));
         let server = self.place.server.subscribe();
         let known = server.borrow().clone();
         Seen { server, known }

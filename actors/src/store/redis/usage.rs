@@ -4,7 +4,7 @@ use redis::Script;
 use super::connection::Database;
 use super::keys::Keys;
 use super::logs::wrong;
-use crate::layer::NodeKey;
+use crate::ids::NodeKey;
 use crate::store::{By, StoreResult, Totals, USAGE_KEPT_SECONDS, USAGE_MOST, UsageRecords, UsageRow};
 
 /// Rows in one script run.

@@ -1,4 +1,28 @@
-//! How an actor's end becomes known, whichever way it ends.
+//! How actors end, whichever way, and how long one waits for another.
+
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+/// How long one actor waits for another before it gives up.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+pub struct OwnedTask(JoinHandle<()>);
+
+impl OwnedTask {
+    /// Runs it on the present runtime.
+    pub fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+}
+
+impl Drop for OwnedTask {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
 
 /// Why an actor ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

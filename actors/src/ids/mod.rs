@@ -1,11 +1,17 @@
 //! Names and identities, as newtypes that are parsed at the edge and trusted inside.
 
+mod digest;
+mod node_key;
+
 use std::fmt;
 use std::sync::Arc;
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use digest::{digest, hex};
+pub use node_key::{NAME_LIMIT, NodeKey, SESSION_CHANNEL, local_name};
 
 /// Why a name was refused; the text says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -179,7 +185,7 @@ impl GroupName {
 
     /// Six characters that stand for the group in the ids of its messages.
     fn tag(&self) -> String {
-        Sha256::digest(self.0.as_bytes()).iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(self.0.as_bytes())[..3])
     }
 }
 

@@ -1,0 +1,13 @@
+//! SHA-256 as text: where one name, or one request, stands for a longer one.
+
+use sha2::{Digest, Sha256};
+
+/// Bytes in lower-case hex.
+pub fn hex(bytes: impl AsRef<[u8]>) -> String {
+    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// 128 bits of SHA-256 in lower-case hex.
+pub fn digest(text: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(text.as_ref())[..16])
+}

@@ -1,0 +1,43 @@
+//! What Django may be told: a fixed set, from which no text of a client can be made.
+
+/// A type of message that Django may be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub enum Kind {
+    /// Somebody said something.
+    #[serde(rename = "chat.message")]
+    Message,
+    /// An answer is being written.
+    #[serde(rename = "chat.answer.start")]
+    AnswerStart,
+    /// An answer grew.
+    #[serde(rename = "chat.answer.delta")]
+    AnswerDelta,
+    /// An answer ended.
+    #[serde(rename = "chat.answer.end")]
+    AnswerEnd,
+    /// An answer failed.
+    #[serde(rename = "chat.answer.error")]
+    AnswerError,
+}
+
+impl Kind {
+    /// Every type.
+    pub const ALL: [Self; 5] =
+        [Self::Message, Self::AnswerStart, Self::AnswerDelta, Self::AnswerEnd, Self::AnswerError];
+
+    /// The type as Django sees it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "chat.message",
+            Self::AnswerStart => "chat.answer.start",
+            Self::AnswerDelta => "chat.answer.delta",
+            Self::AnswerEnd => "chat.answer.end",
+            Self::AnswerError => "chat.answer.error",
+        }
+    }
+
+    /// Reads the type as Django sees it.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
