@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-#[path = "../actors/src/store/redis/server.rs"]
+#[path = "../actors/src/redis/server.rs"]
 #[allow(dead_code, missing_docs, reason = "the tests use all of it")]
 mod server;
 use server::TestServer;

@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-#[path = "../actors/src/store/redis/server.rs"]
+#[path = "../actors/src/redis/server.rs"]
 #[allow(dead_code, missing_docs, reason = "the tests use all of it")]
 mod server;
 use server::TestServer;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 
-use crate::store::{StoreError, StoreResult};
+use crate::failure::{StoreError, StoreResult};
 
 /// Names that are remembered, and so said once. Beyond, nothing more is said.
 const REMEMBERED: usize = 100;

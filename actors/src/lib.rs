@@ -2,17 +2,17 @@
 
 pub mod access;
 pub mod actor;
+pub mod admission;
 pub mod answers;
 mod aside;
 pub mod backend;
+pub mod channel_layer;
 pub mod dependencies;
 pub mod directory;
 pub mod django;
 pub mod failure;
 pub mod ids;
-pub mod layer;
 pub mod ledger;
-pub mod limiter;
 pub mod messages;
 pub mod metrics;
 pub mod mirror;
@@ -22,6 +22,7 @@ pub mod orders;
 pub mod outbox;
 pub mod patterns;
 pub mod protocol;
+pub mod redis;
 pub mod registry;
 pub mod relay;
 pub mod repeated;

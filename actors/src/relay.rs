@@ -115,7 +115,7 @@ impl Handler<Listen> for Relay {
     type Result = ();
 
     fn handle(&mut self, Listen { services, worker, courier }: Listen, ctx: &mut Context<Self>) {
-        ctx.spawn(courier.run(services.stores.clone()).into_actor(self));
+        ctx.spawn(courier.run(services.layer.clone()).into_actor(self));
         if let Some((channel, kinds)) = worker {
             let services = services.clone();
             ctx.spawn(async move { django::supply(&services, &channel, &kinds).await }.into_actor(self));

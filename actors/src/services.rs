@@ -5,10 +5,11 @@ use std::sync::Arc;
 use actix::{Addr, Handler, Message};
 
 use crate::actor::PATIENCE;
+use crate::admission::{RateLimiter, Settle};
 use crate::answers::{Answers, Ask, Slots};
+use crate::channel_layer::ChannelLayer;
 use crate::django::Notifier;
 use crate::ledger::Ledger;
-use crate::limiter::{RateLimiter, Settle};
 use crate::messages::{Deliver, Fanout};
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
@@ -25,6 +26,7 @@ pub struct Services {
     pub answers: Addr<Answers>,
     pub slots: Slots,
     pub stores: Stores,
+    pub layer: Arc<dyn ChannelLayer>,
     pub options: SessionOptions,
     pub metrics: Metrics,
     pub notifier: Notifier,

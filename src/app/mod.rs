@@ -18,22 +18,22 @@ use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sophie_actors::actor::{Exit, ExitGuard};
+use sophie_actors::admission::RateLimiter;
 use sophie_actors::answers::{Answers, CountRunning, InterruptAll, Parts, Slots};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::NodeId;
 use sophie_actors::ledger::Ledger;
-use sophie_actors::limiter::RateLimiter;
-use sophie_actors::limiter::memory::MemoryLimits;
 use sophie_actors::messages::{Drain, Install, Seed};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::mirror::{Mirror, Resign};
+use sophie_actors::redis::Budgets;
 use sophie_actors::registry::{GroupRegistry, Roster};
 use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::Stores;
-use sophie_actors::store::redis::Budgets;
+use sophie_actors::store::memory::MemoryLimits;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -45,6 +45,7 @@ use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Seen, Serves,
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
+use sophie_actors::channel_layer::NoLayer;
 
 /// How often a drain looks whether everybody has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
@@ -128,8 +129,8 @@ impl Application {
             Some(backend) => (backend, None),
             None => parts::backend(&settings, &metrics)?,
         };
-        let (stores, redis) = match replacements.stores {
-            Some(stores) => (stores, None),
+        let parts::Kept { stores, layer, redis } = match replacements.stores {
+            Some(stores) => parts::Kept { stores, layer: Arc::new(NoLayer), redis: None },
             None => parts::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
         };
         let authenticator = Authenticator::from(&settings, stores.general.clone(), metrics.clone())
@@ -146,7 +147,7 @@ impl Application {
             })
         };
 
-        let roster = Arc::new(Roster::new(node.clone(), stores.layer.channels().cloned()));
+        let roster = Arc::new(Roster::new(node.clone(), layer.channels().cloned()));
         let kinds = settings.channel.notify_django.clone();
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
@@ -192,9 +193,10 @@ impl Application {
         let mirror = {
             let (roster, stores, registry, metrics) =
                 (roster.clone(), stores.clone(), registry.clone(), metrics.clone());
+            let layer = layer.clone();
             let (expiry, exit) = (Duration::from_secs(settings.channel.group_expiry_seconds), essential("mirror"));
             Mirror::start_in_arbiter(&core.handle(), move |_| {
-                Mirror::new(roster, stores, registry, metrics, expiry, exit)
+                Mirror::new(roster, stores, layer, registry, metrics, expiry, exit)
             })
         };
         let services = Services {
@@ -204,6 +206,7 @@ impl Application {
             answers,
             slots: Slots::new(stores.slots.clone(), &settings.limits, metrics.clone()),
             stores,
+            layer,
             options: settings.session.clone(),
             metrics,
             notifier,

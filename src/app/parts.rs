@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use sophie_actors::backend::{Backend, Demo};
-use sophie_actors::layer;
-use sophie_actors::layer::LayerOptions;
+use sophie_actors::channel_layer::{self, LayerOptions, NoLayer};
 use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::DATA_PER_TEXT;
-use sophie_actors::store::Stores;
+use sophie_actors::redis::{Budgets, RedisHealth};
 use sophie_actors::store::memory::{self, MemoryOptions};
-use sophie_actors::store::redis::{self, Budgets, RedisHealth, RedisOptions};
+use sophie_actors::store::redis::RedisOptions;
+use sophie_actors::store::{Stores, redis};
 
 use super::AppError;
 use crate::auth::patterns::Pattern;
@@ -80,11 +80,15 @@ pub(super) fn prices(settings: &Settings) -> Prices {
     Arc::new(move |model| prices.iter().find(|(pattern, _)| pattern.matches(model)).map(|(_, price)| *price))
 }
 
-pub(super) async fn stores(
-    settings: &Settings,
-    budgets: Budgets,
-    metrics: &Metrics,
-) -> Result<(Stores, Option<RedisHealth>), AppError> {
+/// Where things are kept, and the way to Django.
+pub(super) struct Kept {
+    pub(super) stores: Stores,
+    pub(super) layer: Arc<dyn channel_layer::ChannelLayer>,
+    pub(super) redis: Option<RedisHealth>,
+}
+
+/// Connects to whatever the settings name.
+pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metrics) -> Result<Kept, AppError> {
     let (session, cache) = (&settings.session, &settings.cache.options);
     if !settings.redis.enabled {
         let options = MemoryOptions {
@@ -95,14 +99,14 @@ pub(super) async fn stores(
             cache_max_entry_bytes: cache.max_entry_bytes,
             group_expiry_seconds: settings.channel.group_expiry_seconds,
         };
-        return Ok((memory::stores(options), None));
+        return Ok(Kept { stores: memory::stores(options), layer: Arc::new(NoLayer), redis: None });
     }
     let channel = &settings.channel;
     let hosts: Vec<String> = match channel.hosts.as_slice() {
         [] => vec![settings.redis_url().as_str().to_owned()],
         hosts => hosts.iter().map(|host| host.as_str().to_owned()).collect(),
     };
-    let node_key = layer::key_on_first_shard(hosts.len());
+    let node_key = channel_layer::key_on_first_shard(hosts.len());
     let options = RedisOptions {
         url: settings.redis_url().as_str().to_owned(),
         general_url: settings.general_cache_redis_url().as_str().to_owned(),
@@ -120,7 +124,7 @@ pub(super) async fn stores(
         budgets,
     };
     let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());
-    let (mut stores, health) = redis::connect(options, &metrics.dependencies).await.map_err(wrong)?;
+    let (stores, health) = redis::connect(options, &metrics.dependencies).await.map_err(wrong)?;
     let layer = LayerOptions {
         hosts,
         prefix: channel.prefix.clone(),
@@ -131,10 +135,10 @@ pub(super) async fn stores(
         serializer: channel.serializer.into(),
         node_key,
     };
-    stores.layer = match channel.layer {
-        ChannelLayer::Core => layer::core(layer, metrics.clone()).await,
-        ChannelLayer::Pubsub => layer::pubsub(layer, metrics.clone()).await,
+    let layer = match channel.layer {
+        ChannelLayer::Core => channel_layer::core(layer, metrics.clone()).await,
+        ChannelLayer::Pubsub => channel_layer::pubsub(layer, metrics.clone()).await,
     }
     .map_err(wrong)?;
-    Ok((stores, Some(health)))
+    Ok(Kept { stores, layer, redis: Some(health) })
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+use sophie_actors::admission::Application;
 use sophie_actors::ids::{hex, random_text};
-use sophie_actors::limiter::Application;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::patterns::Pattern;

@@ -26,9 +26,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use sophie_actors::redis::{DatabaseLook, RedisHealth};
 use sophie_actors::services::Services;
 use sophie_actors::store::CacheSize;
-use sophie_actors::store::redis::{DatabaseLook, RedisHealth};
 
 pub use error::ApiError;
 pub use gateway::{Desks, Gateway, Running};

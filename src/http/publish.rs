@@ -6,9 +6,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::actor::PATIENCE;
+use sophie_actors::admission::{Admit, Caller, Permit, Refund, Settle};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
-use sophie_actors::limiter::{Admit, Caller, Permit, Refund, Settle};
 use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,

@@ -3,7 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::{Map, Value, json};
-use sophie_actors::store::redis::{DatabaseLook, Facts};
+use sophie_actors::redis::{DatabaseLook, Facts};
 
 use super::State;
 

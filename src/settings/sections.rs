@@ -149,7 +149,7 @@ pub enum Serializer {
     Json,
 }
 
-impl From<Serializer> for sophie_actors::layer::Serializer {
+impl From<Serializer> for sophie_actors::channel_layer::Serializer {
     fn from(serializer: Serializer) -> Self {
         match serializer {
             Serializer::Msgpack => Self::Msgpack,

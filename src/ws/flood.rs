@@ -1,7 +1,7 @@
 //! How much one connection may send: frames a second, whatever they are.
 
-use sophie_actors::limiter::{Bucket, Limit, Verdict, gcra};
 use sophie_actors::options::SessionOptions;
+use sophie_actors::store::limits::{Bucket, Limit, Verdict, gcra};
 use tokio::time::Instant;
 
 /// The limit of one connection.

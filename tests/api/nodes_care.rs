@@ -183,7 +183,7 @@ async fn a_node_with_many_memberships_that_was_away_for_longer_than_its_lease_re
     let url = format!("redis://127.0.0.1:{}/0", slow.port);
     let app = TestApp::node(&redis, "n0", &[("REDIS_URL", url.as_str())]).await;
     enter_many(app.services(), SESSIONS, GROUPS).await;
-    let key = app.services().stores.layer.channels().expect("a layer").as_str().to_owned();
+    let key = app.services().layer.channels().expect("a layer").as_str().to_owned();
     let all_there = async |within| {
         eventually("all memberships", within, async || {
             let joined: usize = redis.connection(0).scard(format!("sophie:joined:{key}")).expect("a set");

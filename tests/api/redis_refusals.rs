@@ -5,11 +5,12 @@ use std::time::Duration;
 use redis::Commands;
 use redis::streams::StreamRangeReply;
 use serde_json::{Value, json};
+use sophie_actors::channel_layer;
+use sophie_actors::channel_layer::{LayerOptions, Serializer};
 use sophie_actors::ids::NodeKey;
-use sophie_actors::layer;
-use sophie_actors::layer::{LayerOptions, Serializer};
 use sophie_actors::metrics::Metrics;
-use sophie_actors::store::redis::{self as stores, Budgets, RedisOptions};
+use sophie_actors::redis::Budgets;
+use sophie_actors::store::redis::{self as stores, RedisOptions};
 use tokio::time::{Instant, sleep};
 
 use crate::ai_server::{AiServer, Script};
@@ -296,8 +297,8 @@ async fn missing(redis: &TestServer) -> String {
     };
     let refusals = metrics.dependencies.refusals.clone();
     let _stores = stores::connect(options, &metrics.dependencies).await.expect("good options");
-    let _core = layer::core(layer.clone(), metrics.clone()).await.expect("good options");
-    let _pubsub = layer::pubsub(layer, metrics).await.expect("good options");
+    let _core = channel_layer::core(layer.clone(), metrics.clone()).await.expect("good options");
+    let _pubsub = channel_layer::pubsub(layer, metrics).await.expect("good options");
     refusals.reasons().join(" ")
 }
 

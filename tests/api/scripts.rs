@@ -257,7 +257,7 @@ fn commands() -> BTreeSet<String> {
 
 #[test]
 fn every_command_is_tried_when_a_connection_is_made() {
-    let rights = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src/store/redis/rights.rs");
+    let rights = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src/redis/rights.rs");
     let rights = fs::read_to_string(rights).expect("a text");
     let is_tried =
         |command: &String| rights.contains(&format!("\"{command} ")) || rights.contains(&format!("\"{command}\""));

@@ -32,11 +32,11 @@ pub use slots::{Slot, Slots};
 pub use tokens::{Weight, estimate_prompt_tokens, estimate_tokens};
 
 use crate::actor::{ExitGuard, PATIENCE};
+use crate::admission::{Admit, Permit, RateLimiter, Refund, Refused, Settle};
 use crate::backend::{Backend, ChatRequest};
 use crate::django::Notifier;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::{Asker, Ledger};
-use crate::limiter::{Admit, Permit, RateLimiter, Refund, Refused, Settle};
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{GroupRegistry, Roster};

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::actor::PATIENCE;
 use crate::aside::set_aside;
+use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
 use crate::ids::{GroupName, MessageId, SESSION_CHANNEL, SessionId, hex, local_name};
-use crate::layer::{Fields, Heard, Inbound, Recipient};
 use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
 use crate::services::Services;
@@ -40,7 +40,7 @@ enum Target {
 /// Takes what comes, for ever.
 pub(crate) async fn listen(services: &Services) {
     loop {
-        for message in services.stores.layer.receive().await {
+        for message in services.layer.receive().await {
             let Inbound { to, sent_at, heard, fields } = message;
             for target in targets(services, to) {
                 take(services, target, (sent_at.as_deref(), heard), &fields).await;
@@ -73,7 +73,7 @@ fn session_here(services: &Services, name: &str) -> Option<SessionId> {
     let roster = &services.roster;
     let named = SessionId::parse(name).ok().filter(|session| roster.user_of(session).is_some());
     named.or_else(|| {
-        let channels = services.stores.layer.channels()?;
+        let channels = services.layer.channels()?;
         let channel = format!("{}{SESSION_CHANNEL}{name}", channels.as_str());
         let sessions = roster.live_sessions("", None, usize::MAX);
         sessions.into_iter().find(|session| channels.session_channel(session) == channel)

@@ -1,17 +1,18 @@
 //! What Django is told: a fixed set of types, of which `channel.notify_django` chooses. Sent in order, beside the way of
 //! the messages themselves, which it never delays.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::channel_layer::{ChannelLayer, Fields};
 use crate::ids::{AnswerId, GroupName, MessageId};
-use crate::layer::Fields;
 use crate::metrics::Metrics;
 use crate::protocol::{Kind, Logged};
-use crate::store::{AnswerStart, StoredEvent, Stores, Told};
+use crate::store::{AnswerStart, StoredEvent, Told};
 
 /// Messages that may wait. Beyond, they are dropped and counted, as the channel layer does at its capacity.
 const QUEUE: usize = 10_000;
@@ -79,10 +80,10 @@ pub struct Courier {
 
 impl Courier {
     /// Until the notifier is gone.
-    pub async fn run(mut self, stores: Stores) {
+    pub async fn run(mut self, layer: Arc<dyn ChannelLayer>) {
         let mut complained: Option<Instant> = None;
         while let Some((group, fields)) = self.waiting.recv().await {
-            let outcome = match stores.layer.tell_group(&group, &fields).await {
+            let outcome = match layer.tell_group(&group, &fields).await {
                 Ok(told) => {
                     self.metrics.to_django.with_label_values(&["sent"]).inc_by(told.reached as u64);
                     (told.full > 0).then(|| format!("{} queues were at their capacity", told.full))

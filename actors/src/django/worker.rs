@@ -34,13 +34,13 @@ pub(crate) async fn supply(services: &Services, channel: &str, kinds: &[Kind]) {
     loop {
         let supplied = empty_outbox(services, channel, kinds).await;
         if !matches!(supplied, Ok(Supplied::NotOurTurn))
-            && let Err(error) = services.stores.layer.spread(channel).await
+            && let Err(error) = services.layer.spread(channel).await
         {
             log::debug!("worker channel not spread over its hosts error={error}");
         }
         if !matches!(supplied, Ok(Supplied::NotOurTurn)) && freshened.elapsed() >= FRESHEN {
             freshened = Instant::now();
-            if let Err(error) = services.stores.layer.keep_fresh(channel).await {
+            if let Err(error) = services.layer.keep_fresh(channel).await {
                 log::debug!("worker channel not kept fresh error={error}");
             }
         }
@@ -92,7 +92,7 @@ async fn empty_outbox(services: &Services, channel: &str, kinds: &[Kind]) -> Sto
                 Happened::Told(told) => of_told(told),
             };
             if let Some((_, _, fields)) = told.filter(|(kind, ..)| kinds.contains(kind)) {
-                if !stores.layer.tell_channel(channel, &fields, &entry.id).await? {
+                if !services.layer.tell_channel(channel, &fields, &entry.id).await? {
                     return Ok(Supplied::Full);
                 }
                 services.metrics.to_worker.with_label_values(&["sent"]).inc();

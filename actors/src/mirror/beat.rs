@@ -101,7 +101,7 @@ impl Desk {
         let no_more_rows = presence.forget(dead).await?;
         let left = membership.left_by(dead).await?;
         if !left.is_empty() {
-            self.stores.layer.expel(dead, &left).await?;
+            self.layer.expel(dead, &left).await?;
             membership.cleared(dead, &left).await?;
         }
         let all = no_more_rows && left.is_empty();

@@ -64,7 +64,7 @@ impl Desk {
     async fn missing(&self, groups: &[GroupName]) -> StoreResult<Vec<GroupName>> {
         let mut missing = Vec::new();
         for batch in groups.chunks(BATCH) {
-            missing.extend(self.stores.layer.missing(batch).await?);
+            missing.extend(self.layer.missing(batch).await?);
         }
         Ok(missing)
     }

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::actor::ExitGuard;
 use crate::aside::{in_parts, set_aside};
+use crate::channel_layer::ChannelLayer;
 use crate::ids::{GroupName, SessionId};
 use crate::metrics::Metrics;
 use crate::registry::{GroupRegistry, Roster};
@@ -60,6 +61,7 @@ struct Due {
 struct Desk {
     roster: Arc<Roster>,
     stores: Stores,
+    layer: Arc<dyn ChannelLayer>,
     registry: Addr<GroupRegistry>,
     metrics: Metrics,
     renewal: Duration,
@@ -96,6 +98,7 @@ impl Mirror {
     pub fn new(
         roster: Arc<Roster>,
         stores: Stores,
+        layer: Arc<dyn ChannelLayer>,
         registry: Addr<GroupRegistry>,
         metrics: Metrics,
         group_expiry: Duration,
@@ -103,7 +106,11 @@ impl Mirror {
     ) -> Self {
         let renewal = (group_expiry / 4).min(MAX_RENEWAL);
         let shared = Arc::default();
-        Self { desk: Desk { roster, stores, registry, metrics, renewal, shared }, tasks: Vec::new(), _exit: exit }
+        Self {
+            desk: Desk { roster, stores, layer, registry, metrics, renewal, shared },
+            tasks: Vec::new(),
+            _exit: exit,
+        }
     }
 }
 
@@ -217,7 +224,7 @@ impl Desk {
     }
 
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
-        let (membership, layer) = (&self.stores.membership, &self.stores.layer);
+        let (membership, layer) = (&self.stores.membership, &self.layer);
         let bad = |group: &GroupName, error: &_| set_aside("group", group, error);
         // Noted before and crossed out after: whoever cleans up after this node must know of all of it.
         in_parts(groups, BATCH, async |part| membership.join(part).await, bad).await?;
@@ -227,7 +234,7 @@ impl Desk {
     }
 
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
-        let (membership, layer) = (&self.stores.membership, &self.stores.layer);
+        let (membership, layer) = (&self.stores.membership, &self.layer);
         let bad = |group: &GroupName, error: &_| set_aside("group", group, error);
         {
             let mut mirrored = lock(&self.shared.mirrored);

@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+pub(super) use super::limits::contract::*;
 use super::*;
 use crate::ids::{Epoch, random_text};
-pub(super) use crate::limiter::contract::*;
 
 /// What the stores under test keep.
 pub(super) const LOG_EVENTS: usize = 120;

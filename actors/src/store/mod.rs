@@ -5,6 +5,7 @@
 mod contract;
 mod feed;
 mod flights;
+pub mod limits;
 pub mod memory;
 mod orders;
 mod outbox;
@@ -456,7 +457,7 @@ pub struct Stores {
     /// The general cache.
     pub general: Arc<dyn GeneralCache>,
     /// The rate limits.
-    pub limits: Arc<dyn crate::limiter::Limits>,
+    pub limits: Arc<dyn limits::Limits>,
     /// The answers at once.
     pub slots: Arc<dyn SlotLeases>,
     /// The way to the other nodes.
@@ -471,6 +472,4 @@ pub struct Stores {
     pub leases: Arc<dyn Leases>,
     /// What answers cost.
     pub usage: Arc<dyn UsageRecords>,
-    /// What is shared with Django.
-    pub layer: Arc<dyn crate::layer::ChannelLayer>,
 }

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::json;
+use sophie_actors::channel_layer::{ChannelLayer, DjangoMember, Fields, Inbound, Recipient, Told};
 use sophie_actors::ids::GroupName;
-use sophie_actors::layer::{ChannelLayer, DjangoMember, Fields, Inbound, Recipient, Told};
 use sophie_actors::protocol::Kind;
 use sophie_actors::store::StoreResult;
 use tokio::sync::mpsc;

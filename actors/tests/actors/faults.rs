@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytestring::ByteString;
+use sophie_actors::admission::Quota;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId, UserId};
-use sophie_actors::limiter::{Bucket, Correction, Limits, Quota, Verdict};
 use sophie_actors::protocol::LogHead;
 use sophie_actors::rights::Shown;
+use sophie_actors::store::limits::{Bucket, Correction, Limits, Verdict};
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::*;
 use tokio::sync::Notify;
@@ -125,7 +126,6 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
         orders: faulty.inner.orders.clone(),
-        layer: faulty.inner.layer.clone(),
         slots: faulty.clone(),
         limits: faulty,
     };

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use sophie_actors::answers::estimate_tokens;
-use sophie_actors::ids::UserId;
-use sophie_actors::limiter::memory::MemoryLimits;
-use sophie_actors::limiter::{
+use sophie_actors::admission::{
     Admit, AdmitConnect, Application, Caller, Look, Permit, Quota, RateLimiter, Refund, Refused, Restore, Settle,
     Subject,
 };
+use sophie_actors::answers::estimate_tokens;
+use sophie_actors::ids::UserId;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::LimitOptions;
 use sophie_actors::protocol::{ErrorCode, Refusal};
+use sophie_actors::store::memory::MemoryLimits;
 use tokio::time::sleep;
 
 use crate::faults::{self, Fault, Faults};

@@ -1,9 +1,11 @@
 //! The mirror: the newest state wins, a lease is renewed, a lost store is written anew.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
 use serde_json::json;
+use sophie_actors::channel_layer::NoLayer;
 use sophie_actors::mirror::{Mirror, Resign};
 use tokio::time::sleep;
 
@@ -13,7 +15,7 @@ use crate::support::*;
 fn mirror(world: &World, expiry: Duration) -> Addr<Mirror> {
     let services = &world.services;
     let (roster, registry, metrics) = (services.roster.clone(), services.registry.clone(), services.metrics.clone());
-    Mirror::new(roster, world.stores.clone(), registry, metrics, expiry, unwatched()).start()
+    Mirror::new(roster, world.stores.clone(), Arc::new(NoLayer), registry, metrics, expiry, unwatched()).start()
 }
 
 /// How often a group was written by `call`.

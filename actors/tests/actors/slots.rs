@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use actix::{Actor, Arbiter};
 use sophie_actors::actor::PATIENCE;
+use sophie_actors::admission::{Look, Subject};
 use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
 use sophie_actors::ids::UserId;
-use sophie_actors::limiter::{Look, Subject};
 use sophie_actors::messages::{Install, SessionFactory};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;

@@ -12,14 +12,13 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use sophie_actors::access::Access;
 use sophie_actors::actor::ExitGuard;
+use sophie_actors::admission::RateLimiter;
 use sophie_actors::answers::{Answers, Parts, Slots};
 use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, ChunkWriter, StreamItem};
+use sophie_actors::channel_layer::{ChannelLayer, NoLayer};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
-use sophie_actors::layer::ChannelLayer;
 use sophie_actors::ledger::Ledger;
-use sophie_actors::limiter::RateLimiter;
-use sophie_actors::limiter::memory::MemoryLimits;
 use sophie_actors::messages::*;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
@@ -31,7 +30,7 @@ use sophie_actors::rights::Shown;
 use sophie_actors::services::Services;
 use sophie_actors::session::{Reply, Session};
 use sophie_actors::store::Stores;
-use sophie_actors::store::memory::MemoryOptions;
+use sophie_actors::store::memory::{MemoryLimits, MemoryOptions};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -156,9 +155,6 @@ impl World {
     pub async fn start_with(options: Options) -> Self {
         tokio::time::pause();
         let (mut stores, faults) = faults::stores(memory_options());
-        if let Some(layer) = options.layer {
-            stores.layer = layer;
-        }
         if let Some(flights) = options.flights {
             stores.flights = flights;
         }
@@ -197,6 +193,7 @@ impl World {
             answers,
             slots: Slots::new(stores.slots.clone(), &options.limits, metrics.clone()),
             stores: stores.clone(),
+            layer: options.layer.unwrap_or_else(|| Arc::new(NoLayer)),
             options: options.session,
             metrics,
             notifier,

@@ -6,8 +6,8 @@ use actix_web::web::{self, Data, Path};
 use actix_web::{HttpResponse, Resource};
 use serde_json::{Value, json};
 use sophie_actors::actor::PATIENCE;
+use sophie_actors::admission::{Application, Look, Restore, Subject};
 use sophie_actors::ids::{GroupName, UserId};
-use sophie_actors::limiter::{Application, Look, Restore, Subject};
 use sophie_actors::protocol::{Refusal, timestamp_of, unix_ms};
 
 use super::super::{ApiError, State, only};

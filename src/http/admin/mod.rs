@@ -14,9 +14,9 @@ use actix_web::web::{self, Bytes, Data, Path};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sophie_actors::admission::Permit;
 use sophie_actors::directory::{self, Headcount};
 use sophie_actors::ids::{GroupName, SessionId};
-use sophie_actors::limiter::Permit;
 use sophie_actors::operators;
 use sophie_actors::orders::Outcome;
 use sophie_actors::protocol::{Role, timestamp_of};
@@ -153,7 +153,7 @@ async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, A
         member
     });
     // Django's consumers are not Sophie's to know of when their Redis is away: the sessions are shown all the same.
-    let django = services.stores.layer.members(&name, MAX_MEMBERS).await.unwrap_or_default();
+    let django = services.layer.members(&name, MAX_MEMBERS).await.unwrap_or_default();
     let channels = django
         .into_iter()
         .map(|member| json!({"kind": "channel", "channel": member.channel, "since": timestamp_of(member.since_ms)}));

@@ -3,8 +3,8 @@
 use actix::prelude::SendError;
 use actix_web::web::Data;
 use sophie_actors::actor::PATIENCE;
+use sophie_actors::admission::{Admit, Left, Permit, Raise, RateLimiter, Refund, Settle};
 use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Join, Joined, Next, NotAdmitted, Slot, estimate_tokens};
-use sophie_actors::limiter::{Admit, Left, Permit, Raise, RateLimiter, Refund, Settle};
 use sophie_actors::protocol::{CacheStatus, Usage};
 use tokio::time::Instant;
 

@@ -4,8 +4,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
+use sophie_actors::admission::{Left, Refused as OverLimit};
 use sophie_actors::backend::BackendError;
-use sophie_actors::limiter::{Left, Refused as OverLimit};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 
 use super::super::ApiError;

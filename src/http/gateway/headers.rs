@@ -1,8 +1,8 @@
 //! The headers of the gateway: what a caller wishes of the cache, and what is told of cache and limits.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use sophie_actors::admission::{Left, Quota};
 use sophie_actors::answers::{Origin, Reuse};
-use sophie_actors::limiter::{Left, Quota};
 use sophie_actors::protocol::CacheStatus;
 
 use super::Refused;

@@ -21,8 +21,8 @@ use std::time::Duration;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use sophie_actors::admission::{Admit, Caller};
 use sophie_actors::answers::{AdmitAndJoin, End, Joined, Next};
-use sophie_actors::limiter::{Admit, Caller};
 use sophie_actors::options::CacheOptions;
 use tokio::time::timeout;
 

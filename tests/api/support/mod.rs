@@ -11,7 +11,7 @@ mod http;
 mod proxy;
 mod raw;
 #[allow(dead_code, reason = "the stores' own tests use all of it")]
-#[path = "../../../actors/src/store/redis/server.rs"]
+#[path = "../../../actors/src/redis/server.rs"]
 mod redis_server;
 mod reply;
 mod socket;

@@ -2,9 +2,9 @@
 
 use super::Work;
 use crate::actor::PATIENCE;
+use crate::admission::Spending;
 use crate::directory;
 use crate::ids::GroupName;
-use crate::limiter::Spending;
 use crate::messages::*;
 use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};

@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 
 use super::{Effect, Reply, hold_to};
 use crate::actor::PATIENCE;
+use crate::admission::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
-use crate::limiter::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;

@@ -4,9 +4,9 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::Work;
+use crate::admission::Spending;
 use crate::answers::Ask;
 use crate::ids::{AnswerId, GroupName, MessageId, hex};
-use crate::limiter::Spending;
 use crate::messages::*;
 use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
 use crate::session::Reply;

@@ -7,6 +7,7 @@ mod expiring;
 mod feed;
 mod flights;
 mod general;
+mod limits;
 mod logs;
 mod membership;
 mod outbox;
@@ -24,14 +25,13 @@ pub(crate) use expiring::Expiring;
 use self::cache::MemoryCache;
 use self::feed::MemoryFeed;
 use self::general::MemoryGeneralCache;
+pub use self::limits::MemoryLimits;
 use self::membership::MemoryMembership;
 use self::outbox::Alone;
 use self::slots::MemorySlots;
 use self::state::MemoryStore;
 use self::usage::MemoryUsage;
 use super::Stores;
-use crate::layer::NoLayer;
-use crate::limiter::memory::MemoryLimits;
 
 /// How much is kept, and for how long.
 #[derive(Debug, Clone)]
@@ -74,7 +74,6 @@ pub fn stores(options: MemoryOptions) -> Stores {
         leases: Arc::new(Alone),
         flights: Arc::new(Alone),
         usage: Arc::new(MemoryUsage::new()),
-        layer: Arc::new(NoLayer),
     }
 }
 

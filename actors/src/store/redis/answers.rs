@@ -7,11 +7,12 @@ use moka::sync::Cache;
 use redis::{Script, ScriptInvocation};
 
 use super::RedisOptions;
-use super::connection::Database;
 use super::feed;
-use super::logs::{LogScripts, Reply, wrong};
-use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
+use super::logs::LogScripts;
+use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId};
 use crate::protocol::{CacheStatus, Kind};
+use crate::redis::Database;
+use crate::redis::{Reply, wrong};
 use crate::store::{
     ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once,
     RECORD_SECONDS, Renewed, StoreResult, Told,
@@ -282,7 +283,7 @@ impl AnswerRecords for RedisAnswers {
         self.own.invalidate(answer);
         let mut reply = Reply::read(reply)?;
         match reply.word.as_str() {
-            "now" => Ok(Ended::Now { epoch: reply.take_epoch()?, seq: reply.take()? }),
+            "now" => Ok(Ended::Now { epoch: Epoch::from(reply.take::<String>()?.as_str()), seq: reply.take()? }),
             "before" => Ok(Ended::Before { seq: reply.take()? }),
             "unknown" => Ok(Ended::Unknown),
             other => Err(wrong(other)),

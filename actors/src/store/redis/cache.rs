@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::connection::Database;
+use crate::redis::Database;
 use crate::store::{AnswerCache, CacheSize, CachedAnswer, StoreError, StoreResult};
 
 /// The response cache, in the keys and JSON of django-redis, so that a Django application can read and drop entries.

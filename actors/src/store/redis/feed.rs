@@ -13,13 +13,13 @@ use redis::RedisResult;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout, timeout_at};
 
-use super::connection::Database;
 use super::life::Life;
 use super::orders;
-use super::source::Source;
 use crate::actor::OwnedTask;
 use crate::dependencies::Dependency;
 use crate::ids::{Epoch, GroupName, NodeKey};
+use crate::redis::Database;
+use crate::redis::Source;
 use crate::store::{Feed, Heard, StoreResult, StoredEvent, Told};
 
 /// Messages that are read at once.

@@ -2,10 +2,10 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use redis::Script;
 
-use super::connection::Database;
 use super::keys::Keys;
-use super::logs::wrong;
 use crate::ids::{NodeKey, random_text};
+use crate::redis::Database;
+use crate::redis::wrong;
 use crate::store::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing, StoreResult};
 
 /// Chunks that are added or read in one call.

@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::connection::Database;
+use crate::redis::Database;
 use crate::store::{GeneralCache, StoreResult};
 
 /// The general cache, in the keys and JSON of django-redis, so that a Django application can warm and drop entries.
@@ -60,7 +60,7 @@ mod tests {
 
     /// What the real django-redis wrote and read.
     fn vectors(section: &str) -> Vec<Value> {
-        let all: Value = serde_json::from_str(include_str!("../../layer/vectors.json")).expect("JSON");
+        let all: Value = serde_json::from_str(include_str!("../../channel_layer/vectors.json")).expect("JSON");
         let rows = all["django_redis"][section].as_array().expect("an array").clone();
         assert!(!rows.is_empty());
         rows
@@ -138,8 +138,8 @@ mod tests {
 
     #[tokio::test]
     async fn entries_live_as_long_as_django_redis_lets_them() {
-        use super::super::server::TestServer;
         use super::super::{Budgets, Database, Source};
+        use crate::redis::server::TestServer;
         use std::time::Duration;
 
         let server = TestServer::start();

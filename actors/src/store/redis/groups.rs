@@ -2,9 +2,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::connection::Database;
-use super::logs::{LogScripts, Reply};
+use super::logs::LogScripts;
 use crate::ids::GroupName;
+use crate::redis::Reply;
+use crate::redis::{Database, wrong};
 use crate::store::{GroupIndex, GroupInfo, StoreResult};
 
 /// Names that one script run looks at: some milliseconds of the server's time.
@@ -32,7 +33,7 @@ impl RedisGroups {
         let mut groups = Vec::with_capacity(rest.len());
         for value in rest {
             let (name, created_at_ms, expires_at_ms, last_seq, assistant): (String, u64, u64, u64, bool) =
-                redis::from_redis_value(value).map_err(|error| super::logs::wrong(&error.to_string()))?;
+                redis::from_redis_value(value).map_err(|error| wrong(&error.to_string()))?;
             // Somebody else's entry: no group of ours has such a name.
             let Ok(name) = GroupName::parse(&name) else { continue };
             groups.push(GroupInfo { name, created_at_ms, expires_at_ms, last_seq, assistant });

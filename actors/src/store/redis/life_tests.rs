@@ -10,10 +10,10 @@ use super::keys::Keys;
 use super::life::Life;
 use super::logs::{LogScripts, RedisLogs};
 use super::membership::RedisMembership;
-use super::replicas::Replicas;
-use super::server::TestServer;
 use super::{Budgets, Database, Needs, RedisOptions, Source};
 use crate::ids::{Epoch, GroupName, NodeId, NodeKey};
+use crate::redis::Replicas;
+use crate::redis::server::TestServer;
 use crate::store::contract::{event, group, node_info};
 use crate::store::{Appended, LogState, Logs, Membership, NodeInfo, Once};
 

@@ -6,15 +6,15 @@ use redis::{FromRedisValue, Script, ScriptInvocation};
 use tokio::time::Instant;
 
 use super::RedisOptions;
-use super::connection::{Database, Link};
 use super::keys::Keys;
 use super::life::Life;
-use super::replicas::Replicas;
 use crate::ids::{Epoch, GroupName, MessageId, NodeId, NodeKey};
 use crate::protocol::LogHead;
+use crate::redis::{Database, Link};
+use crate::redis::{Replicas, Reply, wrong};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, Append, Appended, LogState, Logs, Once, Page, PageSize, RECORD_SECONDS, StoreError,
-    StoreResult, StoredEvent,
+    ANSWER_LEASE_SECONDS, Append, Appended, LogState, Logs, Once, Page, PageSize, RECORD_SECONDS, StoreResult,
+    StoredEvent,
 };
 
 /// Groups in one script run: a few milliseconds of the server's time.
@@ -187,37 +187,14 @@ impl RedisLogs {
     }
 }
 
-/// A script's reply of varying shape: a word, and what follows it.
-pub(super) struct Reply {
-    pub(super) word: String,
-    rest: std::vec::IntoIter<redis::Value>,
-}
-
-impl Reply {
-    pub(super) fn read(values: Vec<redis::Value>) -> StoreResult<Self> {
-        let mut rest = values.into_iter();
-        let word = rest.next().and_then(|word| redis::from_redis_value(word).ok()).ok_or_else(|| wrong("empty"))?;
-        Ok(Self { word, rest })
-    }
-
-    pub(super) fn take<T: redis::FromRedisValue>(&mut self) -> StoreResult<T> {
-        let value = self.rest.next().ok_or_else(|| wrong("too short"))?;
-        redis::from_redis_value(value).map_err(|error| wrong(&error.to_string()))
-    }
-
-    pub(super) fn take_epoch(&mut self) -> StoreResult<Epoch> {
-        Ok(Epoch::from(self.take::<String>()?.as_str()))
-    }
-}
-
-pub(super) fn wrong(reason: &str) -> StoreError {
-    StoreError::Corrupt(format!("a script's reply: {reason}"))
-}
-
 fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
     let mut reply = Reply::read(reply)?;
     Ok(Some(match reply.word.as_str() {
-        "new" => Appended::New { epoch: reply.take_epoch()?, seq: reply.take()?, owed: reply.take()? },
+        "new" => Appended::New {
+            epoch: Epoch::from(reply.take::<String>()?.as_str()),
+            seq: reply.take()?,
+            owed: reply.take()?,
+        },
         "again" => {
             let seq = reply.take()?;
             let message: String = reply.take()?;

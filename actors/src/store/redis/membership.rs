@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use redis::Script;
 
 use super::RedisOptions;
-use super::connection::Database;
 use super::keys::Keys;
-use super::logs::{LogScripts, wrong};
+use super::logs::LogScripts;
 use crate::ids::{GroupName, NodeId, NodeKey};
+use crate::redis::Database;
+use crate::redis::wrong;
 use crate::store::{BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, Beat, Membership, Namesake, NodeInfo, StoreResult};
 
 /// How long a node counts as alive after its last heartbeat, in seconds.

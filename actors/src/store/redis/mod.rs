@@ -3,33 +3,22 @@
 
 mod answers;
 mod cache;
-mod connection;
-mod facts;
 mod feed;
 mod flights;
 mod general;
 mod groups;
-mod health;
 mod keys;
-mod latency;
 mod life;
 #[cfg(test)]
 mod life_tests;
+mod limits;
 mod logs;
 mod membership;
 mod orders;
 mod outbox;
 mod presence;
-mod refused;
-mod reminder;
-mod replicas;
-mod rights;
-mod sentinels;
-#[cfg(test)]
-pub(crate) mod server;
 mod sessions;
 mod slots;
-mod source;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -41,34 +30,26 @@ use std::time::Duration;
 
 use self::answers::RedisAnswers;
 use self::cache::RedisCache;
-pub use self::connection::Budgets;
-pub(crate) use self::connection::Database;
-pub use self::facts::Facts;
 use self::feed::{Ear, RedisFeed, events_channel};
 use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
-pub use self::health::{DatabaseLook, RedisHealth};
 pub(crate) use self::keys::Keys;
-pub use self::latency::Quantiles;
 use self::life::Life;
+use self::limits::RedisLimits;
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 use self::orders::RedisOrders;
 use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
-use self::replicas::Replicas;
-pub(crate) use self::rights::Needs;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
-pub(crate) use self::source::{Connected, Source};
 use self::usage::RedisUsage;
 use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
 use crate::ids::NodeKey;
-use crate::layer::NoLayer;
-use crate::limiter::redis::RedisLimits;
 use crate::protocol::Kind;
+use crate::redis::{Budgets, Database, Needs, RedisHealth, Replicas, Source};
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
 #[derive(Clone)]
@@ -178,7 +159,6 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
         orders: Arc::new(RedisOrders::new(main.clone(), keys, channel.clone(), options.node_key.clone())),
         feed: Arc::new(RedisFeed::new(main, channel, options.node_key, ear)),
-        layer: Arc::new(NoLayer),
     };
     Ok((stores, health))
 }

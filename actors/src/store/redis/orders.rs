@@ -5,10 +5,10 @@ use redis::Script;
 use redis::streams::{StreamId, StreamRangeReply};
 use serde::Deserialize;
 
-use super::connection::Database;
 use super::feed;
 use super::keys::Keys;
 use crate::ids::{NodeId, NodeKey};
+use crate::redis::Database;
 use crate::store::{Concerned, Given, NodeInfo, Order, OrderBook, Orders, StoreResult, Told};
 
 /// How long orders are kept after the last one was given, in seconds: longer than anybody goes on without the store.

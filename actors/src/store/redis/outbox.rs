@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use redis::Script;
 use redis::streams::{StreamId, StreamRangeReply};
 
-use super::connection::Database;
 use super::keys::Keys;
 use crate::ids::NodeKey;
+use crate::redis::Database;
 use crate::store::{Happened, Hearing, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
 
 /// Equal ones whose times are remembered.

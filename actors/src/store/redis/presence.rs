@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use redis::Script;
 
 use super::RedisOptions;
-use super::connection::Database;
 use super::keys::Keys;
-use super::logs::wrong;
 use super::written::{Along, Written};
 use crate::ids::{GroupName, NodeKey, SessionId};
+use crate::redis::Database;
+use crate::redis::wrong;
 use crate::store::{ChangedRow, Listing, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 
 /// Memberships in one script run (of one session, if it has more): a few milliseconds of the server's time.

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use redis::{Pipeline, Script};
 
 use super::RedisOptions;
-use super::connection::Database;
 use super::keys::Keys;
-use super::logs::wrong;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::protocol::unix_ms;
+use crate::redis::Database;
+use crate::redis::wrong;
 use crate::rights::{Issued, Shown};
 use crate::store::{RECORD_SECONDS, SessionRecord, SessionRecords, StoreResult};
 

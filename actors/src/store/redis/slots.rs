@@ -1,8 +1,8 @@
 use async_trait::async_trait;
 use redis::Script;
 
-use super::connection::Database;
 use super::keys::Keys;
+use crate::redis::Database;
 use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
 
 /// Leases that are renewed or given back in one call.

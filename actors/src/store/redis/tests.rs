@@ -6,15 +6,15 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::server::TestServer;
 use super::*;
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId, SessionId, random_text};
-use crate::limiter::{Bucket, Limit, Verdict};
 use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
+use crate::redis::server::TestServer;
 use crate::store::contract::{
     CACHE_MAX_ENTRY_BYTES, GROUP_EXPIRY_SECONDS, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
 };
+use crate::store::limits::{Bucket, Limit, Verdict};
 use crate::store::{
     AnswerRecord, AnswerStart, Append, Appended, Boarding, Course, Ended, FLIGHT_LEASE_MS, Happened, Heard, Hearing,
     Leases, Once, Page, PageSize, Renewed, Row, RowSocket, Spread, Standing, StoredEvent, Told,

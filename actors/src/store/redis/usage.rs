@@ -1,10 +1,10 @@
 use async_trait::async_trait;
 use redis::Script;
 
-use super::connection::Database;
 use super::keys::Keys;
-use super::logs::wrong;
 use crate::ids::NodeKey;
+use crate::redis::Database;
+use crate::redis::wrong;
 use crate::store::{By, StoreResult, Totals, USAGE_KEPT_SECONDS, USAGE_MOST, UsageRecords, UsageRow};
 
 /// Rows in one script run.

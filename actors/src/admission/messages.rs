@@ -1,0 +1,157 @@
+//! What is asked of the limiter about requests, and what it says.
+
+use std::net::IpAddr;
+
+use actix::prelude::*;
+
+use super::Left;
+use crate::ids::{GroupName, UserId};
+use crate::protocol::{ErrorCode, Refusal};
+use crate::store::limits::{Bucket, Limit};
+
+/// No client is told to stay away for longer, in milliseconds (the protocol's 120 s).
+const MAX_RETRY_AFTER_MS: u64 = 120_000;
+
+/// Whom a request counts against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Caller {
+    /// A user who is signed in, in a chat session.
+    User(UserId),
+    /// Somebody in a chat session of whom no more is known than its name: a guest, who shares the limits of its address.
+    Guest(UserId),
+    /// An application, by its API key.
+    Application(Application),
+}
+
+/// An application as the limits know it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Application {
+    /// The key's name.
+    pub name: String,
+    /// Requests a minute, and as many at once. None: those of keys (`limits.key_…`).
+    pub requests_per_minute: Option<u64>,
+    /// Tokens an hour. None: those of a user.
+    pub tokens_per_hour: Option<u64>,
+}
+
+/// Asks to admit a message or a request.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "Result<Permit, Refused>")]
+pub struct Admit {
+    /// Who asks.
+    pub caller: Caller,
+    /// From where.
+    pub address: IpAddr,
+    /// For which group, if it is for one.
+    pub group: Option<GroupName>,
+    /// About how many tokens the AI is asked with, if it is asked; without it no tokens are reserved.
+    pub prompt_tokens: Option<u64>,
+}
+
+/// What else a user may do only so often, so that it cannot cost others what it costs: in buckets of their own, never taken
+/// from messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spending {
+    /// Reading: a page of history, a repeated message, a hundred members begun.
+    Reads,
+    /// Joining, leaving, refreshing rights.
+    Joins,
+}
+
+/// Asks for some of it.
+#[derive(Message, Debug, Clone)]
+#[rtype(result = "Result<(), Refused>")]
+pub struct Spend {
+    /// Whose; a guest is named by its session.
+    pub user: UserId,
+    /// Of what.
+    pub on: Spending,
+    /// How many units.
+    pub units: u64,
+}
+
+/// Asks to admit a connection.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub enum AdmitConnect {
+    /// From there, whoever it is.
+    From(IpAddr),
+    /// Of this user, from wherever.
+    Of(UserId),
+}
+
+/// A refusal, with what is left of the limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// For the client.
+    pub refusal: Refusal,
+    /// What is left.
+    pub left: Left,
+    /// Whether it comes back only after longer than any client is told to wait (120 s): trying again soon is of no use.
+    pub hard: bool,
+}
+
+impl Refused {
+    /// By a limit that has enough in so many milliseconds.
+    pub(super) fn by(limit: Limit, wait_ms: u64, left: Left) -> Self {
+        let hard = wait_ms > MAX_RETRY_AFTER_MS;
+        let retry_after_ms = wait_ms.min(MAX_RETRY_AFTER_MS);
+        let when = match hard {
+            true => format!("it has enough again in {} minutes", wait_ms.div_ceil(60_000)),
+            false => format!("try again in {} s", retry_after_ms.div_ceil(1_000)),
+        };
+        let refusal = Refusal {
+            code: ErrorCode::RateLimited,
+            message: format!("the limit of {} is used up; {when}", limit.words()),
+            retry_after_ms: Some(retry_after_ms),
+        };
+        Self { refusal, left, hard }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        refused.refusal
+    }
+}
+
+/// What was taken, to be settled or given back.
+#[derive(Debug, Clone, Default)]
+pub struct Permit {
+    pub(super) taken: Vec<Bucket>,
+    /// Whether this node's own limits gave it.
+    pub(super) local: bool,
+    pub(super) left: Left,
+}
+
+impl Permit {
+    /// What is left of the limits after it.
+    pub fn left(&self) -> &Left {
+        &self.left
+    }
+}
+
+/// Reserves as much as a request of so many tokens takes, for one that was admitted before it was known.
+#[derive(Message)]
+#[rtype(result = "Result<Permit, Box<(Permit, Refused)>>")]
+pub struct Raise {
+    /// What was admitted. It comes back, with what was added to it or as it was.
+    pub permit: Permit,
+    /// About how many tokens the AI is asked with.
+    pub prompt_tokens: u64,
+}
+
+/// Corrects the reservation to what was used, in every limit of tokens.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    /// What was admitted.
+    pub permit: Permit,
+    /// Tokens that were really used.
+    pub tokens: u64,
+}
+
+/// Gives everything back: what was admitted did not take place.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Refund(pub Permit);

@@ -1,0 +1,56 @@
+//! The layer's hosts, in ring order, each behind the guard that the stores' databases have.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::LayerOptions;
+use crate::dependencies::Dependencies;
+use crate::redis::{Budgets, Database, Needs, Source};
+use crate::store::{StoreError, StoreResult};
+
+/// What a call may take: none of them is on the way of a chat message.
+const BUDGET: Duration = Duration::from_secs(2);
+/// Between the first two attempts to connect.
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+/// Between two attempts, at most.
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// A source for each host.
+pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
+    if options.hosts.is_empty() {
+        return Err(StoreError::Unavailable("the channel layer has no host".into()));
+    }
+    options.hosts.iter().map(|url| Source::new(url)).collect()
+}
+
+/// A guarded connection to each host. Those that are away are tried for ever.
+pub(super) async fn open(
+    sources: Vec<Source>,
+    options: &LayerOptions,
+    pubsub: bool,
+    dependencies: &Dependencies,
+) -> Vec<Database> {
+    let budgets = Budgets { append: BUDGET, other: BUDGET };
+    let opening = sources.into_iter().enumerate().map(|(at, source)| {
+        let host = dependencies.layer(at, options.hosts.len());
+        let needs = Needs::layer(&options.prefix, pubsub, &dependencies.refusals);
+        Database::open(host.name(), source, budgets, vec![host.clone()], needs)
+    });
+    join_all(opening).await
+}
+
+/// How long to wait before the next attempt.
+pub(super) struct Backoff(Duration);
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        Self(FIRST_RETRY)
+    }
+
+    /// Waits, longer each time.
+    pub(super) async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(LAST_RETRY);
+    }
+}

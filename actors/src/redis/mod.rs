@@ -1,0 +1,26 @@
+//! Redis itself: one guarded connection to each database, who answers there, how it is doing, and what a script replied. What is
+//! kept in it is the affair of the rooms above.
+
+mod connection;
+mod facts;
+mod health;
+mod latency;
+mod refused;
+mod reminder;
+mod replicas;
+mod reply;
+mod rights;
+mod sentinels;
+#[cfg(test)]
+pub(crate) mod server;
+mod source;
+
+pub use self::connection::Budgets;
+pub(crate) use self::connection::{Database, Link};
+pub use self::facts::Facts;
+pub use self::health::{DatabaseLook, RedisHealth};
+pub use self::latency::Quantiles;
+pub(crate) use self::replicas::Replicas;
+pub(crate) use self::reply::{Reply, wrong};
+pub(crate) use self::rights::Needs;
+pub(crate) use self::source::{Connected, Source};
