@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
-use crate::messages::Prepare;
 use crate::protocol::{Member, timestamp_of};
+use crate::registry::messages::Prepare;
 use crate::registry::{GroupRegistry, Roster};
 use crate::services::Services;
 use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult, Stores};

@@ -1,6 +1,5 @@
 //! The core of Sophie: what the broker *is*. It knows nothing of HTTP, files, environment or log set-up.
 
-pub mod access;
 pub mod actor;
 pub mod admission;
 pub mod answers;
@@ -13,13 +12,11 @@ pub mod django;
 pub mod failure;
 pub mod ids;
 pub mod ledger;
-pub mod messages;
 pub mod metrics;
 pub mod mirror;
 pub mod operators;
 pub mod options;
 pub mod orders;
-pub mod outbox;
 pub mod patterns;
 pub mod protocol;
 pub mod redis;
@@ -29,4 +26,5 @@ pub mod repeated;
 pub mod rights;
 pub mod services;
 pub mod session;
+pub mod socket;
 pub mod store;

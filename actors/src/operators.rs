@@ -4,9 +4,9 @@ use std::slice::from_ref;
 
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, SessionId};
-use crate::messages::{Disconnect, EndGroup, Resynced};
 use crate::orders::{self, Outcome};
 use crate::protocol::CloseCode;
+use crate::registry::messages::{Disconnect, EndGroup, Resynced};
 use crate::services::Services;
 use crate::store::{Concerned, StoreError, StoreResult, Told};
 

@@ -12,9 +12,9 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::actor::PATIENCE;
 use crate::answers::CancelHere;
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::messages::*;
 use crate::operators;
 use crate::protocol::unix_ms;
+use crate::registry::messages::*;
 use crate::services::Services;
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
 

@@ -10,9 +10,9 @@ use crate::answers::{Answers, Ask, Slots};
 use crate::channel_layer::ChannelLayer;
 use crate::django::Notifier;
 use crate::ledger::Ledger;
-use crate::messages::{Deliver, Fanout};
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
+use crate::registry::messages::{Deliver, Fanout};
 use crate::registry::{GroupRegistry, Roster};
 use crate::store::{Stores, Told};
 

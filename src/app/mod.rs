@@ -24,10 +24,10 @@ use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::NodeId;
 use sophie_actors::ledger::Ledger;
-use sophie_actors::messages::{Drain, Install, Seed};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::mirror::{Mirror, Resign};
 use sophie_actors::redis::Budgets;
+use sophie_actors::registry::messages::{Drain, Install, Seed};
 use sophie_actors::registry::{GroupRegistry, Roster};
 use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::services::Services;
@@ -46,6 +46,7 @@ use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
 use sophie_actors::channel_layer::NoLayer;
+use sophie_actors::socket::SessionHandle;
 
 /// How often a drain looks whether everybody has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
@@ -418,12 +419,12 @@ fn workers(settings: &Settings) -> usize {
 }
 
 /// Sessions live on arbiters of their own, each always on the same one.
-fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::messages::SessionFactory {
+fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::messages::SessionFactory {
     Arc::new(move |seed: Seed| {
         let mut hasher = DefaultHasher::new();
         seed.session.hash(&mut hasher);
         let arbiter = &arbiters[(hasher.finish() % arbiters.len() as u64) as usize];
         let services = services.clone();
-        Session::start_in_arbiter(arbiter, move |_| Session::new(seed, services))
+        SessionHandle::of(&Session::start_in_arbiter(arbiter, move |_| Session::new(seed, services)))
     })
 }

@@ -136,7 +136,7 @@ impl ApiKeys {
         let keys = settings.auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose()));
         let named = keys.map(|api| {
             let digest = digest(api.key.expose());
-            let hex = hex(&digest);
+            let hex = hex(digest);
             let name = if api.name.is_empty() { hex[..NAME_DIGITS].to_owned() } else { api.name };
             (KeyHolder::free(name, hex), digest)
         });
@@ -146,7 +146,7 @@ impl ApiKeys {
             let models = || table.models.iter().map(|model| Pattern::from(model.as_str())).collect();
             let holder = KeyHolder {
                 name: table.name.clone(),
-                digest: hex(&digest),
+                digest: hex(digest),
                 models: (!every).then(models),
                 requests_per_minute: table.requests_per_minute,
                 tokens_per_hour: table.tokens_per_hour,

@@ -9,10 +9,10 @@ use sophie_actors::actor::PATIENCE;
 use sophie_actors::admission::{Admit, Caller, Permit, Refund, Settle};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
-use sophie_actors::messages::{Deliver, Fanout, Reached};
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
 };
+use sophie_actors::registry::messages::{Deliver, Fanout, Reached};
 use sophie_actors::services::Services;
 use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sophie_actors::access::Access;
 use sophie_actors::ids::{GroupName, SessionId, UserId};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::rights::Shown;
+use sophie_actors::socket::Access;
 use sophie_actors::store::{SessionRecords, StoreResult};
 
 use crate::auth::{Ask, AuthError, Authenticator, Credentials, Identity, SessionRule};

@@ -12,9 +12,8 @@ use actix_web::error::PayloadError;
 use actix_web::web::Payload;
 use bytes::Bytes;
 use futures_util::Stream;
-use sophie_actors::outbox::SocketHandle;
 use sophie_actors::protocol::CloseCode;
-use sophie_actors::session::Intake;
+use sophie_actors::socket::{Intake, SocketHandle};
 
 use super::flood::Flood;
 use super::frames::{Frames, Head};

@@ -14,14 +14,12 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use sophie_actors::access::Access;
 use sophie_actors::actor::PATIENCE;
 use sophie_actors::admission::AdmitConnect;
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
-use sophie_actors::messages::{Attached, AwaitLoaded, Open};
-use sophie_actors::outbox::{OutboxLimits, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
-use sophie_actors::session::Session;
+use sophie_actors::registry::messages::Open;
+use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
 
 use crate::auth::hook::CallerHeaders;
 use crate::auth::{Ask, AuthError, Credentials, Identity, credentials};
@@ -177,7 +175,7 @@ fn store_away() -> ApiError {
 }
 
 /// The session's actor, with its record read; or why the socket is to be closed at once.
-async fn open(state: &State, session: &SessionId) -> Result<Result<actix::Addr<Session>, Close>, ApiError> {
+async fn open(state: &State, session: &SessionId) -> Result<Result<SessionHandle, Close>, ApiError> {
     // An idle session may end between the two questions: then a new one is opened.
     for _ in 0..2 {
         let opened = state.services.registry.send(Open(session.clone())).timeout(PATIENCE).await;
@@ -188,7 +186,7 @@ async fn open(state: &State, session: &SessionId) -> Result<Result<actix::Addr<S
                 return Err(ApiError::unavailable("draining", "this node takes no new sessions", COME_BACK_SECONDS));
             }
         };
-        if let Ok(true) = actor.send(AwaitLoaded).timeout(PATIENCE).await {
+        if actor.is_loaded().await {
             return Ok(Ok(actor));
         }
     }

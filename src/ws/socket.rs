@@ -15,12 +15,10 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use actix_web_actors::ws::{self, Message, ProtocolError, WebsocketContext};
 use sophie_actors::ids::SocketId;
-use sophie_actors::messages::{AttachSocket, Attached, Commanded, SocketClosed};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::SessionOptions;
-use sophie_actors::outbox::{Outgoing, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Command, Event};
-use sophie_actors::session::{Intake, Reply, Session};
+use sophie_actors::socket::{AttachSocket, Attached, Commanded, Intake, Outgoing, Reply, SessionHandle, SocketHandle};
 use tokio::time::Instant;
 
 use super::flood::Flood;
@@ -38,7 +36,7 @@ const LINGER: Duration = Duration::from_millis(100);
 pub(super) struct Socket {
     handle: SocketHandle,
     /// Taken when the socket is attached.
-    opening: Option<(Addr<Session>, Attached, Resume)>,
+    opening: Option<(SessionHandle, Attached, Resume)>,
     metrics: Metrics,
     ping: Duration,
     pong: Duration,
@@ -71,7 +69,7 @@ pub(super) struct Seat {
 impl Socket {
     pub(super) fn new(
         handle: SocketHandle,
-        opening: Option<(Addr<Session>, Attached, Resume)>,
+        opening: Option<(SessionHandle, Attached, Resume)>,
         options: &SessionOptions,
         limited: bool,
         metrics: &Metrics,
@@ -133,7 +131,7 @@ impl Socket {
         let reply = Reply::new(self.handle.clone(), id, self.metrics.clone()).holding(self.intake.take(text.len()));
         let Some(session) = self.handle.session() else { return };
         // A full mailbox drops the message, and with it the reply, which tells the client to try again.
-        if let Err(SendError::Full(_)) = session.try_send(Commanded { socket: self.id(), command, reply }) {
+        if session.command(Commanded { socket: self.id(), command, reply }).is_err() {
             self.handle.close(CloseCode::Overloaded);
         }
     }
@@ -188,7 +186,7 @@ impl Actor for Socket {
         });
         if let Some((session, attached, resume)) = self.opening.take() {
             self.handle.bind(session.clone());
-            if let Err(SendError::Full(_attach)) = session.try_send(AttachSocket::new(attached, resume)) {
+            if session.attach(AttachSocket::new(attached, resume)).is_err() {
                 self.handle.close(CloseCode::Overloaded);
             }
         }
@@ -203,8 +201,7 @@ impl Actor for Socket {
             self.count_close(code);
         }
         if let Some(session) = self.handle.session() {
-            // If this gets lost, the registry and the session notice by themselves.
-            let _ = session.try_send(SocketClosed(self.id()));
+            session.closed(self.id());
         }
         let handle = self.handle.clone();
         let linger = if self.left { LINGER } else { CLOSE_WITHIN };

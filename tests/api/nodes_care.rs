@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::Commands;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, SessionId, UserId};
-use sophie_actors::messages::Enter;
+use sophie_actors::registry::messages::Enter;
 use sophie_actors::services::Services;
 use tokio::time::{Instant, sleep};
 

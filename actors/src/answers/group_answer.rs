@@ -18,8 +18,8 @@ use crate::backend::BackendError;
 use crate::directory;
 use crate::ids::{AnswerId, Epoch};
 use crate::ledger::Asker;
-use crate::messages::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
+use crate::registry::messages::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
 use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.

@@ -11,8 +11,8 @@ use super::{Parts, lost};
 use crate::actor::PATIENCE;
 use crate::aside::set_aside;
 use crate::ids::AnswerId;
-use crate::messages::{AnswerOver, AnswerStarted, Deliver};
 use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
+use crate::registry::messages::{AnswerOver, AnswerStarted, Deliver};
 use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
 
 /// How long one look may take: an answer that is begun meanwhile has a lease for longer, so `own` holds all of this node's.

@@ -11,8 +11,8 @@ use crate::actor::PATIENCE;
 use crate::aside::set_aside;
 use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
 use crate::ids::{GroupName, MessageId, SESSION_CHANNEL, SessionId, hex, local_name};
-use crate::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
+use crate::registry::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
 use crate::services::Services;
 use crate::store::{Append, Appended, Hearing, Once, StoreError, StoreResult};
 

@@ -7,8 +7,8 @@ use rand::RngExt;
 use tokio::time::Instant;
 
 use crate::ids::SessionId;
-use crate::outbox::SocketHandle;
 use crate::protocol::{Close, CloseCode};
+use crate::socket::SocketHandle;
 
 /// How often some are closed.
 pub(super) const STEP: Duration = Duration::from_millis(50);

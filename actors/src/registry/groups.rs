@@ -11,9 +11,9 @@ use super::answers::{Answers, Piece};
 use super::presence::Presence;
 use super::sequence::Sequence;
 use crate::ids::{AnswerId, Epoch, GroupName};
-use crate::messages::*;
-use crate::outbox::Delta;
 use crate::protocol::{Event, Logged};
+use crate::registry::messages::*;
+use crate::socket::{Delta, Replay};
 use crate::store::{AnswerRecord, StoredEvent};
 
 /// Appends of one moment may report in another order than the log's: a gap is asked for only after this.

@@ -8,9 +8,11 @@
 mod answers;
 mod drain;
 mod groups;
+pub mod messages;
 #[cfg(test)]
 mod model;
 mod owed;
+mod payment;
 mod presence;
 mod restarts;
 mod roster;
@@ -28,14 +30,15 @@ pub use roster::{Count, Roster};
 
 use crate::actor::{Exit, ExitGuard};
 use crate::ids::{GroupName, SessionId};
-use crate::messages::*;
 use crate::metrics::Metrics;
 use crate::protocol::{Close, CloseCode, Event, LogHead, SUBPROTOCOL};
-use crate::session::{Session, pay_owed};
+use crate::socket::{Attached, Replay, SessionHandle};
 use crate::store::LogState;
 use drain::Draining;
 use groups::Group;
+use messages::*;
 use owed::Budget;
+use payment::pay_owed;
 use restarts::Restarts;
 use sequence::Question;
 
@@ -45,7 +48,7 @@ const MAILBOX: usize = 65_536;
 const SWEEP: Duration = Duration::from_secs(1);
 
 struct Running {
-    actor: Addr<Session>,
+    actor: SessionHandle,
     life: u64,
 }
 
@@ -102,7 +105,7 @@ impl GroupRegistry {
         session: &SessionId,
         sockets: Vec<Attached>,
         groups: Option<Vec<GroupName>>,
-    ) -> Option<Addr<Session>> {
+    ) -> Option<SessionHandle> {
         let factory = self.factory.as_ref()?;
         self.lives += 1;
         let life = self.lives;
@@ -233,7 +236,7 @@ impl Handler<Install> for GroupRegistry {
 }
 
 impl Handler<Open> for GroupRegistry {
-    type Result = Result<Addr<Session>, Close>;
+    type Result = Result<SessionHandle, Close>;
 
     fn handle(&mut self, Open(session): Open, _: &mut Context<Self>) -> Self::Result {
         if self.draining.is_some() {

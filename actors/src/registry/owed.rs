@@ -5,11 +5,11 @@ use actix::prelude::*;
 
 use super::GroupRegistry;
 use super::answers::Answers;
+use super::payment::pay_owed;
 use crate::ids::{AnswerId, GroupName, SessionId};
-use crate::messages::{Attached, MoreOf};
-use crate::outbox::{Owed, SocketHandle};
 use crate::protocol::{Event, RunningAnswer};
-use crate::session::pay_owed;
+use crate::registry::messages::MoreOf;
+use crate::socket::{Attached, Owed, SocketHandle};
 
 /// Bytes of texts in one `session.ready`, or behind one `ack` (the protocol's 256 KiB).
 const AT_ONCE: usize = 256 * 1024;

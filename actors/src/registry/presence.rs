@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::GroupRegistry;
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::messages::{Counted, EndGroup, Enter, Entered, FillGap, Gap, Leave, Replay};
 use crate::protocol::{Event, Who};
+use crate::registry::messages::{Counted, EndGroup, Enter, Entered, FillGap, Gap, Leave};
+use crate::socket::Replay;
 use crate::store::Spread;
 
 /// Changes within this time after one was told are told together, at its end.

@@ -7,11 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::access::Access;
 use crate::ids::{GroupName, NodeId, NodeKey, SessionId, SocketId, UserId};
-use crate::messages::Attached;
-use crate::outbox::SocketHandle;
 use crate::protocol::{timestamp, unix_ms};
+use crate::socket::{Access, Attached, SocketHandle};
 use crate::store;
 
 #[derive(Debug)]

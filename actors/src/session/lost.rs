@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::messages::Leave;
 use crate::orders;
+use crate::registry::messages::Leave;
 use crate::rights::Shown;
 use crate::services::Services;
 use crate::store::{Concerned, Given, SessionRecord, StoreResult, Told};

@@ -6,12 +6,8 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
-mod intake;
 mod lost;
-mod owed;
-mod promise;
 mod replay;
-mod reply;
 mod typing;
 
 use std::collections::{HashMap, VecDeque};
@@ -22,21 +18,19 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-pub use intake::{Intake, Taken};
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
-pub(crate) use owed::pay_owed;
-pub use promise::Promise;
-pub use reply::Reply;
 
-use crate::access::Access;
 use crate::actor::{ExitGuard, PATIENCE};
 use crate::aside::{in_parts, set_aside};
 use crate::ids::{GroupName, SessionId, SocketId, UserId};
-use crate::messages::*;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
+use crate::registry::messages::*;
 use crate::repeated::Repeated;
 use crate::services::Services;
+use crate::socket::{
+    Access, AttachSocket, Attached, AwaitLoaded, Commanded, Replay, Reply, SessionHandle, SocketClosed,
+};
 use crate::store::StoreError;
 use typing::Typing;
 
@@ -191,7 +185,7 @@ impl Actor for Session {
         ctx.run_interval(TICK, Self::tick);
         let Some(seed) = self.seed.take() else { return };
         for attached in seed.sockets {
-            attached.handle.bind(ctx.address());
+            attached.handle.bind(SessionHandle::of(&ctx.address()));
             self.sockets.insert(attached.handle.id(), Socket { attached, busy: false, waiting: VecDeque::new() });
         }
         if seed.groups.is_none() {
@@ -276,7 +270,7 @@ impl Handler<AttachSocket> for Session {
 
     fn handle(&mut self, AttachSocket { socket, resume, promise }: AttachSocket, ctx: &mut Context<Self>) {
         let id = socket.handle.id();
-        socket.handle.bind(ctx.address());
+        socket.handle.bind(SessionHandle::of(&ctx.address()));
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
         let (services, session) = (self.services.clone(), self.id.clone());
         let attach = async move {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::Promise;
-use crate::messages::Replay;
-use crate::outbox::SocketHandle;
 use crate::protocol::CloseCode;
+use crate::socket::Promise;
+use crate::socket::{Replay, SocketHandle};
 use crate::store::{PageSize, Stores};
 
 /// One step of a replay: small enough to wait in a socket's queue.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sophie_actors::messages::*;
+use sophie_actors::registry::messages::*;
 use sophie_actors::store::{Append, Appended};
 use tokio::time::sleep;
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use serde_json::json;
 use sophie_actors::ids::UserId;
-use sophie_actors::messages::AwaitLoaded;
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::rights::{Issued, Rights, Shown};
 use sophie_actors::session::hold_to;
@@ -56,11 +55,11 @@ async fn what_was_loaded_under_way_is_left_before_a_socket_sees_it() {
     world.stores.sessions.add_group(&session("s"), &group("board")).await.expect("added");
     world.faults.set("open", Fault::Hang);
     let actor = world.open("s").await.expect("open");
-    let loading = actix::spawn(actor.send(AwaitLoaded));
+    let loading = actix::spawn(async move { actor.is_loaded().await });
     sleep(Duration::from_secs(1)).await;
     another_shows(&world, &[]).await;
     world.faults.lift("open");
-    assert!(loading.await.expect("no panic").expect("loaded"));
+    assert!(loading.await.expect("no panic"));
     assert!(world.services.roster.is_member(&session("s"), &group("board")), "it was read before it was lost");
     let client = world.attach("s", holding(&["board"]), None).await;
     assert_eq!(client.event_of("session.ready").await["groups"], json!(["chat_s"]));

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sophie_actors::messages::*;
 use sophie_actors::protocol::CloseCode;
 use tokio::time::sleep;
 
 use crate::faults::Fault;
 use crate::support::*;
+use sophie_actors::socket::AttachSocket;
 
 #[actix::test]
 async fn commands_of_one_socket_are_answered_in_their_order_though_the_store_is_slow() {
@@ -139,7 +139,7 @@ async fn a_session_whose_record_cannot_be_read_is_not_opened() {
     let world = World::start().await;
     world.faults.set("load", Fault::Away);
     let actor = world.open("s").await.expect("an actor");
-    assert!(actor.send(AwaitLoaded).await.is_err(), "it has ended");
+    assert!(!actor.is_loaded().await, "it has ended");
     assert_eq!(world.services.roster.count().sessions, 0);
     world.faults.lift("load");
     world.connect("s").await;
@@ -194,10 +194,12 @@ async fn a_socket_that_reaches_a_session_as_it_ends_is_closed_to_come_back() {
     options.session.idle_seconds = 1;
     let world = World::start_with(options).await;
     let actor = world.open("s").await.expect("open");
-    assert!(actor.send(AwaitLoaded).await.expect("loaded"));
-    until("the session ends", || !actor.connected()).await;
+    assert!(actor.is_loaded().await);
+    until("the session ends", || !actor.is_alive()).await;
     let client = Client::new(world.services.metrics.clone());
-    assert!(actor.try_send(AttachSocket::new(client.attached(Guest::new("s")), None)).is_err());
+    actor
+        .attach(AttachSocket::new(client.attached(Guest::new("s")), None))
+        .expect("it has no mailbox that could be full");
     assert_eq!(client.closed().await, CloseCode::Restarted);
 }
 

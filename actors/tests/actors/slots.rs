@@ -8,9 +8,9 @@ use sophie_actors::actor::PATIENCE;
 use sophie_actors::admission::{Look, Subject};
 use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
 use sophie_actors::ids::UserId;
-use sophie_actors::messages::{Install, SessionFactory};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
+use sophie_actors::registry::messages::{Install, SessionFactory};
 use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::{SLOT_LEASE_MS, Stores};
@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use crate::faults::{self, Fault, Faults};
 use crate::support::*;
+use sophie_actors::socket::SessionHandle;
 
 struct Node {
     slots: Slots,
@@ -191,7 +192,8 @@ async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
     let world = World::start_with(options).await;
     let (services, (held, arbiter)) = stuck(&world.services);
     let services = Arc::new(services);
-    let sessions: SessionFactory = Arc::new(move |seed| Session::new(seed, services.clone()).start());
+    let sessions: SessionFactory =
+        Arc::new(move |seed| SessionHandle::of(&Session::new(seed, services.clone()).start()));
     world.services.registry.send(Install(sessions)).await.expect("installed");
     let tokens = async || {
         let look = Look(Subject::User(UserId::from("s")));

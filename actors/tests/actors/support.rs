@@ -10,7 +10,6 @@ use std::time::Duration;
 use actix::prelude::*;
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use sophie_actors::access::Access;
 use sophie_actors::actor::ExitGuard;
 use sophie_actors::admission::RateLimiter;
 use sophie_actors::answers::{Answers, Parts, Slots};
@@ -19,16 +18,18 @@ use sophie_actors::channel_layer::{ChannelLayer, NoLayer};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
 use sophie_actors::ledger::Ledger;
-use sophie_actors::messages::*;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
-use sophie_actors::outbox::{OutboxLimits, Outgoing, SocketHandle};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Kind, Refusal};
+use sophie_actors::registry::messages::*;
 use sophie_actors::registry::{GroupRegistry, Roster};
 use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::rights::Shown;
 use sophie_actors::services::Services;
-use sophie_actors::session::{Reply, Session};
+use sophie_actors::session::Session;
+use sophie_actors::socket::{
+    Access, AttachSocket, Attached, Commanded, OutboxLimits, Outgoing, Reply, SessionHandle, SocketHandle,
+};
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::{MemoryLimits, MemoryOptions};
 use tokio::sync::mpsc;
@@ -205,7 +206,7 @@ impl World {
         let (shared, counter) = (Arc::new(services.clone()), lives.clone());
         let factory: SessionFactory = Arc::new(move |seed| {
             counter.fetch_add(1, Ordering::Relaxed);
-            Session::new(seed, shared.clone()).start()
+            SessionHandle::of(&Session::new(seed, shared.clone()).start())
         });
         registry.send(Install(factory)).await.expect("installed");
         Self { services, stores, faults, ai, lives }
@@ -215,7 +216,7 @@ impl World {
         self.lives.load(Ordering::Relaxed)
     }
 
-    pub async fn open(&self, name: &str) -> Result<Addr<Session>, Close> {
+    pub async fn open(&self, name: &str) -> Result<SessionHandle, Close> {
         self.services.registry.send(Open(session(name))).await.expect("the registry lives")
     }
 
@@ -233,10 +234,10 @@ impl World {
     /// A socket that has been handed to its session.
     pub async fn attach(&self, name: &str, guest: Guest, resume: Option<(u64, sophie_actors::ids::Epoch)>) -> Client {
         let actor = self.open(name).await.expect("open");
-        assert!(actor.send(AwaitLoaded).await.expect("loaded"));
+        assert!(actor.is_loaded().await);
         let client = Client::new(self.services.metrics.clone());
         client.handle.bind(actor.clone());
-        actor.try_send(AttachSocket::new(client.attached(guest), resume)).map_err(|_| ()).expect("taken");
+        actor.attach(AttachSocket::new(client.attached(guest), resume)).expect("taken");
         client
     }
 
@@ -336,7 +337,7 @@ impl Client {
         };
         let reply = Reply::new(self.handle.clone(), id, self.metrics.clone());
         let session = self.handle.session().expect("bound");
-        _ = session.try_send(Commanded { socket: self.handle.id(), command, reply });
+        _ = session.command(Commanded { socket: self.handle.id(), command, reply });
     }
 
     pub async fn ask(&self, id: &str, mut command: Value) -> Value {
@@ -434,7 +435,7 @@ impl Client {
     pub fn leave(&self) {
         self.handle.mark_gone();
         if let Some(session) = self.handle.session() {
-            _ = session.try_send(SocketClosed(self.handle.id()));
+            session.closed(self.handle.id());
         }
     }
 }

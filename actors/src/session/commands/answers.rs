@@ -8,7 +8,7 @@ use crate::answers::{Ask, Cancel};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::orders::{self, Outcome};
 use crate::protocol::{ErrorCode, Logged, Refusal};
-use crate::session::Reply;
+use crate::socket::Reply;
 use crate::store::{AnswerRecord, Concerned, PageSize, Told};
 
 /// The message of an `answer.retry`, and no more.
@@ -17,7 +17,7 @@ const ONE: PageSize = PageSize { events: 1, bytes: 1 };
 impl Work {
     pub(super) async fn cancel(&self, answer: AnswerId, reply: Reply) {
         match self.try_cancel(answer).await {
-            Ok(outcome) => reply.done(&outcome),
+            Ok(outcome) => reply.done(!outcome.pending.is_empty()),
             Err(refusal) => reply.refuse(&refusal),
         }
     }

@@ -5,10 +5,11 @@ use crate::actor::PATIENCE;
 use crate::admission::Spending;
 use crate::directory;
 use crate::ids::GroupName;
-use crate::messages::*;
 use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
-use crate::session::{Effect, Promise, Reply, leave_lost};
+use crate::registry::messages::*;
+use crate::session::{Effect, leave_lost};
+use crate::socket::{Promise, Reply};
 use crate::store::{AnswerRecord, Concerned, LogState, Told};
 
 /// Members that one `group.members` reply lists; `total` counts them all.
@@ -137,7 +138,7 @@ impl Work {
 
     pub(super) async fn leave(&self, group: GroupName, reply: Reply) {
         match self.try_leave(group).await {
-            Ok(outcome) => reply.done(&outcome),
+            Ok(outcome) => reply.done(!outcome.pending.is_empty()),
             Err(refusal) => reply.refuse(&refusal),
         }
     }

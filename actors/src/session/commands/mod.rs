@@ -14,10 +14,11 @@ use crate::actor::PATIENCE;
 use crate::admission::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
-use crate::messages::{Attached, Deliver, Refreshed};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::registry::GroupRegistry;
+use crate::registry::messages::{Deliver, Refreshed};
 use crate::services::Services;
+use crate::socket::Attached;
 use crate::store::{PageSize, StoreError};
 
 /// What a `history` reply holds at most, in bytes of events.

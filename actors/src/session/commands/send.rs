@@ -7,9 +7,9 @@ use super::Work;
 use crate::admission::Spending;
 use crate::answers::Ask;
 use crate::ids::{AnswerId, GroupName, MessageId, hex};
-use crate::messages::*;
 use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
-use crate::session::Reply;
+use crate::registry::messages::*;
+use crate::socket::Reply;
 use crate::store::{Append, Appended, ONCE_SECONDS, Once};
 
 struct Sent {

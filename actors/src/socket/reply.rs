@@ -2,12 +2,10 @@
 
 use bytestring::ByteString;
 
+use super::{SocketHandle, Taken};
 use crate::ids::{CommandId, Epoch, MessageId};
 use crate::metrics::Metrics;
-use crate::orders::Outcome;
-use crate::outbox::SocketHandle;
 use crate::protocol::{Event, Left, Refusal};
-use crate::session::Taken;
 
 /// Where a command's one reply goes. Dropped unanswered (its session failed), it tells the client `internal`.
 pub struct Reply {
@@ -49,11 +47,11 @@ impl Reply {
         }
     }
 
-    /// Done here, and elsewhere as far as `outcome` says.
-    pub fn done(mut self, outcome: &Outcome) {
+    /// Done here; `is_pending`: not yet everywhere.
+    pub fn done(mut self, is_pending: bool) {
         self.answered = true;
         if let Some(id) = &self.id {
-            let pending = (!outcome.pending.is_empty()).then_some(true);
+            let pending = is_pending.then_some(true);
             self.socket.push(Event::AckOfOrder { id, pending }.encode());
         }
     }

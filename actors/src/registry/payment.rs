@@ -2,13 +2,13 @@
 
 use actix::prelude::*;
 
+use super::GroupRegistry;
+use super::messages::MoreOf;
 use crate::actor::PATIENCE;
-use crate::messages::MoreOf;
-use crate::outbox::{Owed, SocketHandle};
-use crate::registry::GroupRegistry;
+use crate::socket::{Owed, SocketHandle};
 
 /// Pays what is owed to a socket. Outlives whoever calls it.
-pub(crate) fn pay_owed(registry: Addr<GroupRegistry>, socket: SocketHandle, owed: Vec<Owed>) {
+pub(super) fn pay_owed(registry: Addr<GroupRegistry>, socket: SocketHandle, owed: Vec<Owed>) {
     if owed.is_empty() {
         return;
     }

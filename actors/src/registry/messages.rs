@@ -1,32 +1,16 @@
-//! What actors say to each other. Verbs ask, past participles tell.
+//! What is said to the registry, and what it asks. Verbs ask, past participles tell.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use actix::prelude::*;
 use bytestring::ByteString;
 
-use crate::access::Access;
+use super::GroupRegistry;
 use crate::actor::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
-use crate::outbox::SocketHandle;
-use crate::protocol::{Close, CloseCode, CommandBody, LogHead, Refusal};
-use crate::registry::GroupRegistry;
-use crate::session::{Promise, Session};
+use crate::protocol::{Close, LogHead};
+use crate::socket::{Access, Attached, Replay, Reply, SessionHandle, SocketHandle};
 use crate::store::{AnswerRecord, AnswerStart, LogState, Spread, StoredEvent};
-
-/// A socket on its way to a session.
-#[derive(Debug, Clone)]
-pub struct Attached {
-    /// Its way out.
-    pub handle: SocketHandle,
-    /// What its client may do.
-    pub access: Arc<dyn Access>,
-    /// Where it comes from.
-    pub address: IpAddr,
-    /// Unix milliseconds.
-    pub since_ms: u64,
-}
 
 /// What a session begins with: nothing, or what a failed one left.
 #[derive(Debug, Clone)]
@@ -42,9 +26,7 @@ pub struct Seed {
 }
 
 /// Makes sessions.
-pub type SessionFactory = Arc<dyn Fn(Seed) -> Addr<Session> + Send + Sync>;
-
-// To the registry.
+pub type SessionFactory = Arc<dyn Fn(Seed) -> SessionHandle + Send + Sync>;
 
 /// Gives the registry its factory; before this it opens no session.
 #[derive(Message)]
@@ -53,7 +35,7 @@ pub struct Install(pub SessionFactory);
 
 /// Asks for a session's actor, which is made if there is none.
 #[derive(Message)]
-#[rtype(result = "Result<Addr<Session>, Close>")]
+#[rtype(result = "Result<SessionHandle, Close>")]
 pub struct Open(pub SessionId);
 
 /// Registers a socket and sends its `session.ready`, in one step, so that nothing is missed between them.
@@ -68,17 +50,6 @@ pub struct Attach {
     pub resume: Option<(u64, Epoch)>,
     /// Where the home group's log stands, if that could be read.
     pub state: Option<LogState>,
-}
-
-/// A socket that is to be brought up to date from the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replay {
-    /// Which log.
-    pub group: GroupName,
-    /// The log's life: another one means that there is nothing to replay.
-    pub epoch: Epoch,
-    /// The last `seq` that the client has.
-    pub after: u64,
 }
 
 /// A socket is gone.
@@ -129,7 +100,7 @@ pub struct Enter {
 /// A `group.join` under way.
 pub struct Joining {
     /// Its reply.
-    pub reply: crate::session::Reply,
+    pub reply: Reply,
     /// The socket that it came from.
     pub socket: SocketHandle,
     /// Where the client left off.
@@ -371,52 +342,6 @@ pub struct Drain {
     /// How long it may take.
     pub within: std::time::Duration,
 }
-
-// To a session.
-
-/// Asks whether a session has read its record. `false`: the store is away.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub struct AwaitLoaded;
-
-/// A new socket.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct AttachSocket {
-    /// The socket.
-    pub socket: Attached,
-    /// Where the client left off.
-    pub resume: Option<(u64, Epoch)>,
-    /// That it is attached, whatever becomes of the session.
-    pub promise: Promise,
-}
-
-impl AttachSocket {
-    /// Attaches `socket`, or closes it if its session ends before that.
-    pub fn new(socket: Attached, resume: Option<(u64, Epoch)>) -> Self {
-        let promise = Promise::new(socket.handle.clone(), CloseCode::Restarted);
-        Self { socket, resume, promise }
-    }
-}
-
-/// A socket's client is gone.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct SocketClosed(pub SocketId);
-
-/// A client's command, or what is wrong with it, with the promise of one reply.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Commanded {
-    /// Which socket.
-    pub socket: SocketId,
-    /// The command; a bad one waits its turn like any other, so that replies keep the order of the commands.
-    pub command: Result<CommandBody, Refusal>,
-    /// What must be answered, even if the session fails.
-    pub reply: crate::session::Reply,
-}
-
-// To the relay.
 
 /// What somebody missed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A socket that something is owed: a fault that breaks the promise must not leave it waiting for ever.
 
-use crate::outbox::SocketHandle;
+use super::SocketHandle;
 use crate::protocol::CloseCode;
 
 /// Closes its socket when dropped before [`Self::kept`]: the client comes back and recovers.

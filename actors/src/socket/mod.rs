@@ -1,0 +1,16 @@
+//! One client as the core sees it: its way out, what it may do, and what it is owed. Whatever carries its frames is the edge's
+//! affair.
+
+mod access;
+mod intake;
+mod outbox;
+mod promise;
+mod reply;
+mod session;
+
+pub use access::Access;
+pub use intake::{Intake, Taken};
+pub use outbox::{Delta, OutboxLimits, Outgoing, Owed, Replay, SocketHandle};
+pub use promise::Promise;
+pub use reply::Reply;
+pub use session::{AttachSocket, Attached, AwaitLoaded, Commanded, Full, SessionHandle, SocketClosed};

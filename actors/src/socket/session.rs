@@ -1,0 +1,141 @@
+//! The session that a socket belongs to, as it is seen from below it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
+
+use super::{Access, Promise, Reply, SocketHandle};
+use crate::actor::PATIENCE;
+use crate::ids::{Epoch, SocketId};
+use crate::protocol::{CloseCode, CommandBody, Refusal};
+
+/// A socket on its way to a session.
+#[derive(Debug, Clone)]
+pub struct Attached {
+    /// Its way out.
+    pub handle: SocketHandle,
+    /// What its client may do.
+    pub access: Arc<dyn Access>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// Unix milliseconds.
+    pub since_ms: u64,
+}
+
+/// Asks whether a session has read its record. `false`: the store is away.
+#[derive(Message)]
+#[rtype(result = "bool")]
+pub struct AwaitLoaded;
+
+/// A new socket.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AttachSocket {
+    /// The socket.
+    pub socket: Attached,
+    /// Where the client left off.
+    pub resume: Option<(u64, Epoch)>,
+    /// That it is attached, whatever becomes of the session.
+    pub promise: Promise,
+}
+
+impl AttachSocket {
+    /// Attaches `socket`, or closes it if its session ends before that.
+    pub fn new(socket: Attached, resume: Option<(u64, Epoch)>) -> Self {
+        let promise = Promise::new(socket.handle.clone(), CloseCode::Restarted);
+        Self { socket, resume, promise }
+    }
+}
+
+/// A socket's client is gone.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct SocketClosed(pub SocketId);
+
+/// A client's command, or what is wrong with it, with the promise of one reply.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Commanded {
+    /// Which socket.
+    pub socket: SocketId,
+    /// The command; a bad one waits its turn like any other, so that replies keep the order of the commands.
+    pub command: Result<CommandBody, Refusal>,
+    /// What must be answered, even if the session fails.
+    pub reply: Reply,
+}
+
+/// Full: the session has no place for what it was to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session's mailbox is full")]
+pub struct Full;
+
+/// A session's actor, as its sockets and the registry know it.
+#[derive(Clone)]
+pub struct SessionHandle {
+    attach: Recipient<AttachSocket>,
+    commanded: Recipient<Commanded>,
+    closed: Recipient<SocketClosed>,
+    loaded: Recipient<AwaitLoaded>,
+}
+
+impl SessionHandle {
+    /// Of a session's actor.
+    pub fn of<A>(actor: &Addr<A>) -> Self
+    where
+        A: Actor + Handler<AttachSocket> + Handler<Commanded> + Handler<SocketClosed> + Handler<AwaitLoaded>,
+        A::Context: ToEnvelope<A, AttachSocket>
+            + ToEnvelope<A, Commanded>
+            + ToEnvelope<A, SocketClosed>
+            + ToEnvelope<A, AwaitLoaded>,
+    {
+        Self {
+            attach: actor.clone().recipient(),
+            commanded: actor.clone().recipient(),
+            closed: actor.clone().recipient(),
+            loaded: actor.clone().recipient(),
+        }
+    }
+
+    /// Whether its actor lives.
+    pub fn is_alive(&self) -> bool {
+        self.loaded.connected()
+    }
+
+    /// Whether it has read its record. `false`: it could not, or has ended.
+    pub async fn is_loaded(&self) -> bool {
+        self.loaded.send(AwaitLoaded).timeout(PATIENCE).await.unwrap_or(false)
+    }
+
+    /// Gives it a socket. One that has ended drops it, and so closes it.
+    ///
+    /// # Errors
+    /// It has no place.
+    pub fn attach(&self, socket: AttachSocket) -> Result<(), Full> {
+        taken(&self.attach.try_send(socket))
+    }
+
+    /// Gives it a client's command. One that has ended drops it, and so answers it.
+    ///
+    /// # Errors
+    /// It has no place.
+    pub fn command(&self, command: Commanded) -> Result<(), Full> {
+        taken(&self.commanded.try_send(command))
+    }
+
+    /// Tells it that a socket's client is gone. If this gets lost, registry and session notice by themselves.
+    pub fn closed(&self, socket: SocketId) {
+        _ = self.closed.try_send(SocketClosed(socket));
+    }
+}
+
+impl std::fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionHandle")
+    }
+}
+
+fn taken<M>(sent: &Result<(), SendError<M>>) -> Result<(), Full> {
+    if matches!(sent, Err(SendError::Full(_))) { Err(Full) } else { Ok(()) }
+}
