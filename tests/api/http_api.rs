@@ -3,7 +3,7 @@
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::support::{Mode, TestApp};
+use crate::support::{Mode, SOON, TestApp, eventually};
 
 /// Every route that there is, with the methods that it takes and whether it is the operators'.
 const ROUTES: &[(&str, &[&str], bool)] = &[
@@ -121,9 +121,14 @@ async fn every_figure_bears_the_programs_name_and_the_text_is_well_formed() {
     let mut socket = app.open("s1").await;
     socket.ask("q", json!({"type": "message.send", "text": "Hello"})).await;
     socket.event_of("answer.end").await;
-    let response = send(&app, "GET", "/metrics", None).await;
-    assert!(response.headers()["content-type"].to_str().expect("text").starts_with("text/plain"));
-    let text = response.text().await.expect("text");
+    // An answer is counted once its end has been told.
+    let text = eventually("the answer to be counted", SOON, async || {
+        let response = send(&app, "GET", "/metrics", None).await;
+        assert!(response.headers()["content-type"].to_str().expect("text").starts_with("text/plain"));
+        let text = response.text().await.expect("text");
+        text.contains("sophie_answers_total{outcome=").then_some(text)
+    })
+    .await;
     assert!(text.ends_with('\n'));
     let (mut typed, mut samples) = (Vec::new(), 0);
     for line in text.lines() {
@@ -142,9 +147,7 @@ async fn every_figure_bears_the_programs_name_and_the_text_is_well_formed() {
         }
     }
     assert!(samples > 20, "{text}");
-    for expected in
-        ["sophie_sockets 1", "sophie_commands_total{type=\"message.send\"} 1", "sophie_answers_total{outcome="]
-    {
+    for expected in ["sophie_sockets 1", "sophie_commands_total{type=\"message.send\"} 1"] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
 }

@@ -50,7 +50,7 @@ async fn one_client_that_sends_without_end_costs_a_few_mebibytes() {
             let sent = send_all(&mut client, &frame, 64 << 20, Duration::from_secs(2)).await;
             let grown = broker.memory("VmHWM").saturating_sub(before);
             println!("limits {limits}, {what}: {sent} bytes sent, {grown} bytes more");
-            assert!(grown < 24 * MIB, "limits {limits}, {what}: {grown} bytes more after {sent} sent");
+            assert!(grown < 32 * MIB, "limits {limits}, {what}: {grown} bytes more after {sent} sent");
         }
         assert_eq!(broker.get("/health/live").await.0, 200);
     }

@@ -9,6 +9,9 @@ use crate::ids::NodeKey;
 use crate::redis::Database;
 use crate::store::{Happened, Hearing, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
 
+/// A busy node reads that it was subscribed, and says when that was, so much later at most. What others heard within this time
+/// before it began to listen, by its own word, counts as heard by it too: they have numbered and logged it themselves.
+const UNCERTAIN: Duration = Duration::from_secs(1);
 /// Equal ones whose times are remembered.
 const EQUAL: usize = 1_000;
 /// Entries that are read at once.
@@ -90,7 +93,7 @@ impl Leases for RedisLeases {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let mut call = self.number.key(self.keys.heard(hearing.what));
         call.arg(self.node_key.as_str()).arg(hearing.name).arg(seconds);
-        call.arg(ms(hearing.ago)).arg(ms(hearing.listening)).arg(EQUAL);
+        call.arg(ms(hearing.ago)).arg(ms(hearing.listening.saturating_add(UNCERTAIN))).arg(EQUAL);
         self.database.script(&call).await
     }
 }
