@@ -187,7 +187,7 @@ fn out_of_order(scripts: &[(String, String)]) -> Vec<String> {
 fn scripts() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src");
     let mut found = Vec::new();
-    for folder in ["store/redis/scripts", "layer/scripts"] {
+    for folder in ["store/redis/scripts", "channel_layer/scripts"] {
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
@@ -236,7 +236,7 @@ fn commands() -> BTreeSet<String> {
         note(&text, "redis.pcall('", '\'');
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("actors/src");
-    for folder in ["store/redis", "layer", "limiter"] {
+    for folder in ["redis", "store/redis", "channel_layer"] {
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.to_string_lossy().into_owned();
