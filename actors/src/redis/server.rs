@@ -40,6 +40,14 @@ impl TestServer {
         redis::cmd("SAVE").query::<()>(&mut self.connection(0)).expect("saved");
     }
 
+    /// Waits until a replica has all that this server has been told so far. `false`: none has it after a moment.
+    pub fn is_copied(&self) -> bool {
+        let connection = &mut self.connection(0);
+        // WAIT waits for what its own connection has written, and for nothing on a new one: the order of all writes is one.
+        redis::cmd("SET").arg("copied").arg(1).arg("EX").arg(60).query::<()>(connection).expect("written");
+        redis::cmd("WAIT").arg(1).arg(100).query::<u64>(connection).expect("an answer") > 0
+    }
+
     /// A Sentinel that alone decides when a master, `mine`, is dead.
     pub fn sentinel_of(master: &Self) -> Self {
         let mut server = Self::absent();
