@@ -74,6 +74,15 @@ impl Answers {
         unknown.map(record).collect()
     }
 
+    /// Forgets all but those that the store knows of, and names them.
+    pub(super) fn forget_unknown_to(&mut self, known: &[AnswerRecord]) -> Vec<AnswerId> {
+        let (running, unknown) = std::mem::take(&mut self.running)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(id, _)| known.iter().any(|record| record.answer == *id));
+        self.running = running;
+        unknown.into_keys().collect()
+    }
+
     /// An answer begins. Whether that is news.
     pub(super) fn start(&mut self, id: &AnswerId, message: &MessageId, start: &AnswerStart) -> bool {
         if self.ended.contains(id) || self.running.contains_key(id) {

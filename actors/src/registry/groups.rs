@@ -304,7 +304,7 @@ impl GroupRegistry {
         }
     }
 
-    fn ask_for_answer(&mut self, group: GroupName, answer: AnswerId, ctx: &mut Context<Self>) {
+    pub(super) fn ask_for_answer(&mut self, group: GroupName, answer: AnswerId, ctx: &mut Context<Self>) {
         let Some(state) = self.groups.get_mut(&group) else { return };
         if state.answers.missing(&answer) {
             let gap = Gap::Answer(answer.clone());

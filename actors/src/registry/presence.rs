@@ -169,6 +169,13 @@ impl Handler<Enter> for GroupRegistry {
         let Enter { session, user, groups, answers, announce, mut joining } = enter;
         let mut due_replay = None;
         for (name, state) in groups {
+            if !self.roster.has_members(&name) {
+                // Nobody followed, so an end may be missed or passed over. What the store did not list has ended by where the
+                // log stands, or has begun since: the store is asked.
+                for answer in self.group(&name).answers.forget_unknown_to(&answers) {
+                    self.ask_for_answer(name.clone(), answer, ctx);
+                }
+            }
             let due = self.group(&name).sequence.opened(&state);
             self.deliver(&name, due, ctx);
             if let Some(joining) = joining.take() {

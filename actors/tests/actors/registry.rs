@@ -9,7 +9,7 @@ use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::{CacheStatus, Close, CloseCode, LogHead, Logged, Message, Role};
 use sophie_actors::registry::messages::*;
 use sophie_actors::registry::{GroupRegistry, Roster};
-use sophie_actors::store::{AnswerStart, LogState, StoredEvent};
+use sophie_actors::store::{AnswerRecord, AnswerStart, LogState, StoredEvent};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -206,6 +206,36 @@ async fn what_comes_while_a_group_is_being_entered_is_kept_for_it() {
     assert_eq!(client.event().await["logs"]["team"]["seq"], 4);
     alone.deliver("team", "e", 5).await;
     assert_eq!(client.event().await["seq"], 5);
+}
+
+#[actix::test]
+async fn an_answer_that_the_store_did_not_list_is_not_shown_to_who_enters_first_until_the_store_says_that_it_is_written()
+ {
+    let mut alone = Alone::start();
+    let (answer, name) = (AnswerId::from("a1"), group("team"));
+    let (message, start) = (MessageId::from("m1"), AnswerStart { model: "test".into(), cache: CacheStatus::Miss });
+    alone.registry.send(Prepare(vec![name.clone()])).await.expect("prepared");
+    let started =
+        AnswerStarted { group: name.clone(), answer: answer.clone(), message: message.clone(), start: start.clone() };
+    alone.registry.send(started).await.expect("told");
+    // Its end is in the log by now, or was never heard.
+    alone.enter("s", &["team"], 2).await;
+    let client = alone.attach("s").await;
+    assert_eq!(client.event().await["answers"], json!([]));
+    // It may have begun since the log was read.
+    assert!(matches!(alone.gap().await.gap, Gap::Answer(asked) if asked == answer));
+    let node = sophie_actors::ids::NodeId::from("n2");
+    let record = AnswerRecord {
+        answer: answer.clone(),
+        group: name.clone(),
+        message,
+        node,
+        text: String::new(),
+        start: Some(start),
+    };
+    let found = AnswerFound { group: name, answer, record: Some(record) };
+    alone.registry.send(found).await.expect("told");
+    assert_eq!(client.event_of("answer.start").await["answer"], "a1");
 }
 
 #[actix::test]
