@@ -1,220 +1,36 @@
 //! Random histories against the promise: what was acknowledged is seen once, in order, by everybody who may see it, or they
-//! are told that the log began anew. Two real nodes, a real Redis, three clients that come and go.
+//! are told that the log began anew. Two real nodes, a real Redis, three clients that come and go, and a model that answers
+//! some of what they say slowly: each question that the log holds in the end has exactly one end of its answer there, nobody
+//! sees an answer end twice, and no node shows one as being written for ever.
 //!
 //! A history is made of its seed: `SOPHIE_HISTORY=SEED cargo test --test api histories::again` plays one again. What the
 //! steps meet inside is the machine's business, so it may take more than one try to see the same fault.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+mod client;
+mod log;
+
+use std::collections::HashSet;
+use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::support::{Broker, TestServer, TestSocket};
+use self::client::{Client, Order, Record, Seen, Shared, Tell};
+use self::log::{end_of, ends_of, read_log, written};
+use crate::ai_server::{AiServer, Script};
+use crate::support::{Broker, SOON, TestServer, eventually};
 
 const GROUP: &str = "room";
 const STEPS: usize = 25;
 const CLIENTS: usize = 3;
 /// What coming to rest may take, with leases to run out on a busy machine.
-const REST: Duration = Duration::from_secs(60);
-/// When a command that was not answered is sent again.
-const AGAIN: Duration = Duration::from_millis(700);
-
-/// Told to a client by the history.
-enum Order {
-    Say(String),
-    Leave,
-    Return(usize),
-    /// Tell what was seen once this text was.
-    Tell(String, oneshot::Sender<Seen>),
-}
-
-/// What a client was shown since it was last told that something may be missing: the `seq` it began behind, and texts.
-#[derive(Debug)]
-struct Seen {
-    behind: u64,
-    texts: Vec<String>,
-}
-
-/// What all clients share with the history.
-struct Shared {
-    nodes: [SocketAddr; 2],
-    /// Even while Redis lives; odd from before it is killed until it is there again.
-    life: AtomicU64,
-    /// The life in which each text was acknowledged.
-    acknowledged: Mutex<HashMap<String, u64>>,
-}
-
-impl Shared {
-    fn acknowledged(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
-        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Client {
-    name: String,
-    shared: Arc<Shared>,
-    orders: mpsc::UnboundedReceiver<Order>,
-    node: Option<usize>,
-    /// Of its home group, which says where it comes back to.
-    home: Option<(String, u64)>,
-    place: Option<(String, u64)>,
-    seen: Seen,
-    unconfirmed: VecDeque<String>,
-    tell: Option<(String, oneshot::Sender<Seen>)>,
-    /// Everything that came, for whoever looks for a fault.
-    record: Vec<String>,
-}
-
-impl Client {
-    async fn run(mut self) {
-        loop {
-            let Some(node) = self.node else {
-                match self.orders.recv().await {
-                    Some(order) => self.heed(order),
-                    None => return,
-                }
-                continue;
-            };
-            let mut query = String::new();
-            if let Some((epoch, seq)) = &self.home {
-                query = format!("?since={seq}&epoch={epoch}");
-            }
-            let request = TestSocket::request(self.shared.nodes[node], &self.name, &query);
-            match timeout(AGAIN, TestSocket::try_open(request)).await {
-                Ok(Some(socket)) => {
-                    if !self.follow(socket).await {
-                        return;
-                    }
-                }
-                _ => {
-                    // Another node may be there.
-                    self.node = Some(1 - node);
-                    sleep(Duration::from_millis(50)).await;
-                }
-            }
-        }
-    }
-
-    /// Until the connection ends or is left; `false`: the history is over.
-    async fn follow(&mut self, mut socket: TestSocket) -> bool {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        self.record.push(socket.ready.to_string());
-        self.home = Some((text(&socket.ready["epoch"]), socket.ready["seq"].as_u64().unwrap_or_default()));
-        let mut joined = false;
-        let mut asked: Option<Instant> = None;
-        loop {
-            if asked.is_none_or(|at| at.elapsed() >= AGAIN) {
-                asked = Some(Instant::now());
-                let commands = match (joined, &self.place) {
-                    (false, None) => vec![json!({"type": "group.join", "id": "join", "group": GROUP})],
-                    (false, Some((epoch, since))) => {
-                        vec![
-                            json!({"type": "group.join", "id": "join", "group": GROUP, "since": since, "epoch": epoch}),
-                        ]
-                    }
-                    (true, _) => self.unconfirmed.iter().map(say).collect(),
-                };
-                for command in commands {
-                    if !socket.try_send(command).await {
-                        return true;
-                    }
-                }
-            }
-            tokio::select! {
-                event = socket.next() => match event.inspect(|event| self.record.push(event.to_string())) {
-                    Err(_) => return true,
-                    Ok(event) if event["type"] == "session.closing" => return true,
-                    Ok(event) if !joined => {
-                        if event["type"] == "ack" && event["id"] == "join" {
-                            joined = true;
-                            asked = None;
-                            if event["recovered"] != true {
-                                // A session that is a member already gets all that follows what its `session.ready` named.
-                                let ready = &socket.ready["logs"][GROUP];
-                                let from = if ready["epoch"] == event["epoch"] { ready } else { &event };
-                                self.begin(text(&event["epoch"]), from["seq"].as_u64().expect("a seq"));
-                            }
-                        }
-                    }
-                    Ok(event) => self.heard(&event),
-                },
-                order = self.orders.recv() => {
-                    let Some(order) = order else { return false };
-                    if let Order::Say(said) = &order
-                        && joined
-                        && !socket.try_send(say(said)).await
-                    {
-                        self.heed(order);
-                        return true;
-                    }
-                    let node = self.node;
-                    self.heed(order);
-                    if self.node != node {
-                        return true;
-                    }
-                },
-                () = sleep(AGAIN) => {}
-            }
-        }
-    }
-
-    fn heed(&mut self, order: Order) {
-        match order {
-            Order::Say(text) => self.unconfirmed.push_back(text),
-            Order::Leave => self.node = None,
-            Order::Return(node) => self.node = Some(node),
-            Order::Tell(text, told) => {
-                self.tell = Some((text, told));
-                self.tell_if_seen();
-            }
-        }
-    }
-
-    fn begin(&mut self, epoch: String, seq: u64) {
-        self.place = Some((epoch, seq));
-        self.seen = Seen { behind: seq, texts: Vec::new() };
-    }
-
-    fn heard(&mut self, event: &Value) {
-        if event["type"] == "ack"
-            && let Some(text) = event["id"].as_str()
-        {
-            self.unconfirmed.retain(|waiting| waiting != text);
-            self.shared.acknowledged().insert(text.to_owned(), self.shared.life.load(Ordering::SeqCst));
-        }
-        if event["group"] != GROUP {
-            return;
-        }
-        let seq = event["seq"].as_u64();
-        if event["type"] == "log.reset" {
-            self.begin(event["epoch"].as_str().expect("an epoch").to_owned(), seq.expect("a seq"));
-        } else if event["type"] == "message" {
-            let (_, at) = self.place.as_mut().expect("joined");
-            assert_eq!(seq, Some(*at + 1), "{}: {event} follows {at}:\n{}", self.name, self.record.join("\n"));
-            *at += 1;
-            self.seen.texts.push(event["message"]["text"].as_str().expect("text").to_owned());
-            self.tell_if_seen();
-        }
-    }
-
-    fn tell_if_seen(&mut self) {
-        if let Some((last, told)) = self.tell.take_if(|(last, _)| self.seen.texts.contains(last)) {
-            let up_to = self.seen.texts.iter().position(|text| *text == last).map_or(0, |at| at + 1);
-            _ = told.send(Seen { behind: self.seen.behind, texts: self.seen.texts[..up_to].to_vec() });
-        }
-    }
-}
-
-fn say(text: &String) -> Value {
-    json!({"type": "message.send", "id": text, "group": GROUP, "text": text, "assistant": false})
-}
+const REST: Duration = Duration::from_secs(25);
 
 fn cut(redis: &TestServer, kind: &str) {
     _ = redis::cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]).query::<u64>(&mut redis.connection(0));
@@ -225,33 +41,22 @@ async fn play(seed: u64) {
     println!("history {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut redis = TestServer::start();
-    let url = redis.url(0);
-    let environment = [("USE_REDIS", "true"), ("REDIS_URL", &*url), ("SOPHIE__SERVER__DRAIN_SECONDS", "0")];
+    let ai = AiServer::start().await;
+    ai.set_default(|| Script::slow_answer("This takes a while to be said.", Duration::from_millis(150)));
+    let (url, base) = (redis.url(0), ai.base_url());
+    let environment = [
+        ("USE_REDIS", "true"),
+        ("REDIS_URL", &*url),
+        ("SOPHIE__SERVER__DRAIN_SECONDS", "0"),
+        ("SOPHIE__AI__BACKEND", "openai"),
+        ("OPENAI_BASE_URL", &*base),
+        ("OPENAI_API_KEY", "x"),
+        ("SOPHIE__LIMITS__ENABLED", "false"),
+        ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "100"),
+    ];
     let mut nodes = [Broker::start(0, &environment).await, Broker::start(0, &environment).await];
-    let shared = Arc::new(Shared {
-        nodes: nodes.each_ref().map(|node| node.address),
-        life: AtomicU64::new(0),
-        acknowledged: Mutex::default(),
-    });
-    let mut clients = Vec::new();
-    let mut tasks = Vec::new();
-    for n in 0..CLIENTS {
-        let (order, orders) = mpsc::unbounded_channel();
-        let client = Client {
-            name: format!("c{n}"),
-            shared: shared.clone(),
-            orders,
-            node: Some(n % 2),
-            home: None,
-            place: None,
-            seen: Seen { behind: 0, texts: Vec::new() },
-            unconfirmed: VecDeque::new(),
-            tell: None,
-            record: Vec::new(),
-        };
-        tasks.push(tokio::spawn(client.run()));
-        clients.push(order);
-    }
+    let shared = Arc::new(Shared::new(nodes.each_ref().map(|node| node.address)));
+    let mut clients = Clients::start(&shared);
     // What a snapshot holds of what was acknowledged, and what must be in the log whatever comes.
     let (mut saved, mut owed) = (HashSet::new(), HashSet::<String>::new());
     let mut said = 0;
@@ -270,11 +75,13 @@ async fn play(seed: u64) {
             0..40 => {
                 for _ in 0..random.random_range(1..5) {
                     said += 1;
-                    _ = clients[client].send(Order::Say(format!("m{said}")));
+                    // The seeds of old play the same steps.
+                    let kind = if said % 3 == 0 { 'q' } else { 'm' };
+                    clients.tell(client, Order::Say(format!("{kind}{said}")));
                 }
             }
-            40..52 => _ = clients[client].send(Order::Leave),
-            52..70 => _ = clients[client].send(Order::Return(node)),
+            40..52 => clients.tell(client, Order::Leave),
+            52..70 => clients.tell(client, Order::Return(node)),
             70..76 => cut(&redis, "pubsub"),
             76..82 => cut(&redis, "normal"),
             82..87 => {
@@ -304,65 +111,154 @@ async fn play(seed: u64) {
         }
         sleep(Duration::from_millis(random.random_range(0..200))).await;
     }
-    for (n, client) in clients.iter().enumerate() {
-        _ = client.send(Order::Return(n % 2));
+    for client in 0..CLIENTS {
+        clients.tell(client, Order::Return(client % 2));
     }
-    _ = clients[0].send(Order::Say("the end".into()));
-    let mut told = Vec::new();
-    for client in &clients {
-        let (tell, seen) = oneshot::channel();
-        _ = client.send(Order::Tell("the end".into(), tell));
-        told.push(seen);
-    }
-    let mut all = Vec::new();
-    for (n, seen) in told.into_iter().enumerate() {
-        match timeout(REST, seen).await {
-            Ok(Ok(seen)) => all.push(seen),
-            late => {
-                tasks.remove(n).await.expect("no client sees a hole");
-                panic!("client {n} did not see the end: {late:?}\n{}\n{}", nodes[0].log(), nodes[1].log());
+    clients.see_the_end(&nodes).await;
+    eventually("each question has its end", REST, async || {
+        let log = bounded(read_log(nodes[0].address)).await;
+        log.iter().all(|entry| !entry.is_question() || ends_of(&log, entry) > 0).then_some(())
+    })
+    .await;
+    for node in &nodes {
+        let until = Instant::now() + REST;
+        loop {
+            let written = bounded(written(node.address)).await;
+            if written.as_array().expect("answers").is_empty() {
+                break;
             }
+            if Instant::now() > until {
+                let log = bounded(read_log(nodes[0].address)).await;
+                panic!("{} shows for ever {written}\nthe log: {log:#?}\n{clients}", node.address);
+            }
+            sleep(Duration::from_millis(50)).await;
         }
     }
-    let log = read_log(nodes[0].address).await;
-    for (n, seen) in all.iter().enumerate() {
-        let expected: Vec<_> = log.iter().filter(|(seq, _)| *seq > seen.behind).map(|(_, text)| text.clone()).collect();
-        let up_to = expected.iter().position(|text| text == "the end").map_or(0, |at| at + 1);
-        assert_eq!(seen.texts, expected[..up_to], "client {n} saw something else than the log holds");
+    // What ended meanwhile is before this.
+    let (end, seen) = clients.see_the_end(&nodes).await;
+    let log = bounded(read_log(nodes[0].address)).await;
+    for entry in log.iter().filter(|entry| entry.is_question()) {
+        assert_eq!(ends_of(&log, entry), 1, "{} was not answered once: {log:#?}", entry.text);
     }
-    let texts: Vec<&String> = log.iter().map(|(_, text)| text).collect();
+    for (n, seen) in seen.iter().enumerate() {
+        let follows = log.iter().filter(|entry| entry.seq > seen.behind).map(|entry| &entry.text);
+        let expected: Vec<_> = follows.take_while(|text| **text != end).chain([&end]).collect();
+        let texts: Vec<_> = seen.texts.iter().collect();
+        assert_eq!(texts, expected, "client {n} saw something else than the log holds:\n{}", clients.records[n]);
+        for answer in &seen.begun {
+            let ended = log.iter().any(|entry| entry.text == end_of(answer));
+            assert!(ended, "{answer} began for client {n} and has no end: {log:#?}\n{}", clients.records[n]);
+        }
+    }
+    let texts: Vec<&String> = log.iter().map(|entry| &entry.text).collect();
     let once: HashSet<&String> = texts.iter().copied().collect();
     assert_eq!(once.len(), texts.len(), "something is in the log twice: {texts:?}");
     let life = shared.life.load(Ordering::SeqCst);
     for text in settled(&shared, &owed, life) {
         assert!(once.contains(&text), "{text} was acknowledged and is gone: {texts:?}");
     }
-    drop(clients);
-    for task in tasks {
-        task.await.expect("no client sees a hole");
+    clients.leave().await;
+}
+
+/// What ends in time, or the test does.
+async fn bounded<T>(call: impl Future<Output = T>) -> T {
+    timeout(REST, call).await.expect("it ends in time")
+}
+
+/// All clients of a history.
+struct Clients {
+    orders: Vec<mpsc::UnboundedSender<Order>>,
+    tasks: Vec<JoinHandle<()>>,
+    records: Vec<Record>,
+    ends: usize,
+}
+
+impl Display for Clients {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.records.iter().enumerate().try_for_each(|(n, record)| writeln!(f, "client {n}:\n{record}"))
     }
 }
 
-/// The whole log, as a session that joins reads it.
-async fn read_log(node: SocketAddr) -> Vec<(u64, String)> {
-    let mut reader = TestSocket::open(node, "reader", "").await;
-    reader.insist_on("join", json!({"type": "group.join", "group": GROUP})).await;
-    let (mut log, mut before) = (VecDeque::new(), Value::Null);
-    loop {
-        let mut get = json!({"type": "history.get", "group": GROUP, "limit": 100});
-        if !before.is_null() {
-            get["before"] = before.clone();
+impl Clients {
+    fn start(shared: &Arc<Shared>) -> Self {
+        let mut all = Self { orders: Vec::new(), tasks: Vec::new(), records: Vec::new(), ends: 0 };
+        for n in 0..CLIENTS {
+            let (order, orders) = mpsc::unbounded_channel();
+            let client = Client::new(format!("c{n}"), shared.clone(), n % 2, orders);
+            all.records.push(client.record());
+            all.tasks.push(tokio::spawn(client.run()));
+            all.orders.push(order);
         }
-        let page = reader.insist_on("page", get).await;
-        for event in page["events"].as_array().expect("events").iter().rev() {
-            let text = event["message"]["text"].as_str().expect("text").to_owned();
-            log.push_front((event["seq"].as_u64().expect("a seq"), text));
-        }
-        if page["more"] != true {
-            return log.into();
-        }
-        before = page["events"][0]["seq"].clone();
+        all
     }
+
+    fn tell(&self, client: usize, order: Order) {
+        // One that has ended has seen a fault, and is asked for it in the end.
+        _ = self.orders[client].send(order);
+    }
+
+    /// Says an end when everybody follows, and waits until everybody has seen it: that text, and what each has seen. Who is
+    /// told after that that something may be missing need not see it: then there is another end.
+    async fn see_the_end(&mut self, nodes: &[Broker; 2]) -> (String, Vec<Seen>) {
+        let until = Instant::now() + REST;
+        loop {
+            self.ends += 1;
+            let end = format!("the end {}", self.ends);
+            let (mut following, mut telling) = (Vec::new(), Vec::new());
+            for client in 0..CLIENTS {
+                let ((follows, followed), (told, tell)) = (oneshot::channel(), oneshot::channel());
+                self.tell(client, Order::Tell(Tell { text: end.clone(), follows: Some(follows), told }));
+                following.push(followed);
+                telling.push(tell);
+            }
+            for (n, follows) in following.into_iter().enumerate() {
+                self.wait("follows with all that it said acknowledged", n, follows, until, nodes).await;
+            }
+            self.tell(0, Order::Say(end.clone()));
+            let mut seen = Vec::new();
+            for (n, tell) in telling.into_iter().enumerate() {
+                seen.extend(self.wait("sees the end", n, tell, until, nodes).await);
+            }
+            if seen.len() == CLIENTS {
+                return (end, seen);
+            }
+        }
+    }
+
+    async fn wait<T>(
+        &mut self,
+        what: &str,
+        client: usize,
+        told: oneshot::Receiver<T>,
+        until: Instant,
+        nodes: &[Broker; 2],
+    ) -> T {
+        match timeout_at(until, told).await {
+            Ok(Ok(told)) => told,
+            // It has seen what it must not see, and says that.
+            Ok(Err(_)) => {
+                over(self.tasks.swap_remove(client)).await;
+                unreachable!("a client that is told something goes on");
+            }
+            Err(_) => {
+                let log = timeout(REST, read_log(nodes[0].address)).await;
+                panic!("client {client} never {what}; its record:\n{}\nthe log: {log:#?}", self.records[client]);
+            }
+        }
+    }
+
+    /// All end, and none has seen a fault.
+    async fn leave(self) {
+        drop(self.orders);
+        for task in self.tasks {
+            over(task).await;
+        }
+    }
+}
+
+/// Ends with what a client has to say.
+async fn over(client: JoinHandle<()>) {
+    timeout(SOON, client).await.expect("a client ends when it is told nothing more").expect("no client sees a fault");
 }
 
 /// Seeds whose histories have a store that goes back, nodes that die and connections that are cut.
@@ -378,5 +274,9 @@ histories! {
     first: 3,
     second: 11,
     third: 42,
+    // A join that is refused while the store goes back.
+    fourth: 103,
+    // One who comes back to a log that began anew meanwhile.
+    fifth: 203,
     again: std::env::var("SOPHIE_HISTORY").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random),
 }
