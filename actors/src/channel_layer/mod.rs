@@ -53,6 +53,14 @@ pub struct Heard {
     pub since: Instant,
 }
 
+impl Heard {
+    /// Of something that nobody else has heard.
+    pub fn now() -> Self {
+        let now = Instant::now();
+        Self { at: now, since: now }
+    }
+}
+
 /// A message from Django.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inbound {

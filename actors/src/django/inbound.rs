@@ -187,9 +187,8 @@ async fn try_append(
     if append.once.is_none() {
         // Where nothing tells a message from an equal one, its number among those that came with it does.
         let what = format!("{}:{}", append.group, copy_of(&append.group, "", fields).id);
-        let past = |at: fn(Heard) -> Instant| heard.map_or(Duration::ZERO, |heard| at(heard).elapsed());
-        let (ago, listening) = (past(|heard| heard.at), past(|heard| heard.since));
-        let hearing = Hearing { what: &what, name, ago, listening };
+        let Heard { at, since } = heard.unwrap_or_else(Heard::now);
+        let hearing = Hearing { what: &what, name, at, since };
         let number = services.stores.leases.number(&hearing, EQUAL_SECONDS).await?;
         append.once = Some(copy_of(&append.group, &number, fields));
     }

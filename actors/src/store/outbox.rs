@@ -1,8 +1,7 @@
 //! What waits for Django's worker, and the turns that nodes take.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::{StoreResult, StoredEvent, Told};
 
@@ -41,10 +40,10 @@ pub struct Hearing<'a> {
     pub what: &'a str,
     /// Names this hearing, so that the call may be repeated.
     pub name: &'a str,
-    /// How long ago it was.
-    pub ago: Duration,
-    /// For how long the node has heard everything: what others heard before that is nothing that it heard.
-    pub listening: Duration,
+    /// When it was.
+    pub at: Instant,
+    /// Since when the node hears everything: what others heard before that is nothing that it heard.
+    pub since: Instant,
 }
 
 /// Turns: what one node of the cluster does at a time; and what several hear at once.

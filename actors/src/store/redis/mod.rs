@@ -3,6 +3,7 @@
 
 mod answers;
 mod cache;
+mod clock;
 mod feed;
 mod flights;
 mod general;

@@ -1,19 +1,20 @@
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use redis::Script;
 use redis::streams::{StreamId, StreamRangeReply};
+use tokio::time::Instant;
 
+use super::clock::Clock;
 use super::keys::Keys;
 use crate::ids::NodeKey;
 use crate::redis::Database;
 use crate::store::{Happened, Hearing, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
 
-/// A busy node reads that it was subscribed, and says when that was, so much later at most. What others heard within this time
-/// before it began to listen, by its own word, counts as heard by it too: they have numbered and logged it themselves.
-const UNCERTAIN: Duration = Duration::from_secs(1);
 /// Equal ones whose times are remembered.
 const EQUAL: usize = 1_000;
+/// How often the server's clock is asked for before it is relied on.
+const LOOKS: usize = 3;
 /// Entries that are read at once.
 const BATCH: usize = 100;
 
@@ -72,12 +73,31 @@ pub struct RedisLeases {
     node_key: NodeKey,
     hold: Script,
     number: Script,
+    clock: Mutex<Clock>,
 }
 
 impl RedisLeases {
     pub(super) fn new(database: Database, keys: Keys, node_key: NodeKey) -> Self {
         let hold = Script::new(include_str!("scripts/hold.lua"));
-        Self { database, keys, node_key, hold, number: Script::new(include_str!("scripts/number.lua")) }
+        let number = Script::new(include_str!("scripts/number.lua"));
+        Self { database, keys, node_key, hold, number, clock: Mutex::new(Clock::new(Instant::now())) }
+    }
+
+    fn clock(&self) -> MutexGuard<'_, Clock> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the server's clock showed at these moments, in Unix microseconds.
+    async fn times<const N: usize>(&self, moments: [Instant; N]) -> StoreResult<[i64; N]> {
+        let looks = if self.clock().is_known(Instant::now()) { 0 } else { LOOKS };
+        for _ in 0..looks {
+            let asked = Instant::now();
+            let time = redis::cmd("TIME");
+            let read = async |mut connection| time.query_async::<(i64, i64)>(&mut connection).await;
+            let (seconds, us) = self.database.call(read).await?;
+            self.clock().note(asked, seconds * 1_000_000 + us);
+        }
+        Ok(moments.map(|moment| self.clock().at(moment)))
     }
 }
 
@@ -90,10 +110,11 @@ impl Leases for RedisLeases {
     }
 
     async fn number(&self, hearing: &Hearing<'_>, seconds: u64) -> StoreResult<String> {
-        let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let [heard_at, listens_since] = self.times([hearing.at, hearing.since]).await?;
         let mut call = self.number.key(self.keys.heard(hearing.what));
+        let ms = |us: i64| format!("{}.{:03}", us / 1_000, us % 1_000);
         call.arg(self.node_key.as_str()).arg(hearing.name).arg(seconds);
-        call.arg(ms(hearing.ago)).arg(ms(hearing.listening.saturating_add(UNCERTAIN))).arg(EQUAL);
+        call.arg(ms(heard_at)).arg(ms(listens_since)).arg(EQUAL);
         self.database.script(&call).await
     }
 }
