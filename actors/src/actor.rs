@@ -7,6 +7,11 @@ use tokio::task::JoinHandle;
 /// How long one actor waits for another before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// An actor did not answer in time, or has ended: what was asked may be done or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the actor did not answer")]
+pub struct Unanswered;
+
 /// A task that ends with its owner.
 #[derive(Debug)]
 pub struct OwnedTask(JoinHandle<()>);

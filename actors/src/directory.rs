@@ -5,15 +5,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use actix::Addr;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
 use crate::protocol::{Member, timestamp_of};
-use crate::registry::messages::Prepare;
-use crate::registry::{GroupRegistry, Roster};
+use crate::registry::{RegistryHandle, Roster};
 use crate::services::Services;
 use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult, Stores};
 
@@ -193,10 +190,8 @@ pub async fn nodes(services: &Services) -> StoreResult<Vec<NodeInfo>> {
 }
 
 /// What this node tells of itself; the registry has `patience` to show how long a message waits for it.
-pub async fn describe(roster: &Roster, registry: &Addr<GroupRegistry>, patience: Duration) -> NodeInfo {
-    let asked = Instant::now();
-    _ = registry.send(Prepare(Vec::new())).timeout(patience).await;
-    let waited = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+pub async fn describe(roster: &Roster, registry: &RegistryHandle, patience: Duration) -> NodeInfo {
+    let waited = u64::try_from(registry.delay(patience).await.as_millis()).unwrap_or(u64::MAX);
     let count = roster.count();
     NodeInfo {
         node: roster.node(),

@@ -2,11 +2,9 @@
 
 use std::slice::from_ref;
 
-use crate::actor::PATIENCE;
 use crate::ids::{GroupName, SessionId};
 use crate::orders::{self, Outcome};
 use crate::protocol::CloseCode;
-use crate::registry::messages::{Disconnect, EndGroup, Resynced};
 use crate::services::Services;
 use crate::store::{Concerned, StoreError, StoreResult, Told};
 
@@ -26,11 +24,8 @@ pub async fn end_group(services: &Services, group: &GroupName) -> StoreResult<Op
 
 /// This node's part of [`end_group`]: who came after `before` (Unix milliseconds) stays.
 pub(crate) async fn end_group_here(services: &Services, group: &GroupName, before: Option<u64>) -> StoreResult<usize> {
-    let ended = services.registry.send(EndGroup { group: group.clone(), before }).timeout(PATIENCE).await;
-    let expelled = ended.map_err(|error| {
-        log::error!("registry did not end a group error={error}");
-        StoreError::Unavailable(error.to_string())
-    })?;
+    let ended = services.registry.end_group(group.clone(), before).await;
+    let expelled = ended.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     for session in &expelled {
         services.stores.sessions.remove_group(session, group).await?;
     }
@@ -38,9 +33,7 @@ pub(crate) async fn end_group_here(services: &Services, group: &GroupName, befor
         // A session stays in its home group: its log begins anew.
         let states = services.stores.logs.open(from_ref(group)).await?;
         let logs = std::iter::once(group.clone()).zip(states).collect();
-        if let Err(error) = services.registry.send(Resynced { logs, answers: Vec::new() }).timeout(PATIENCE).await {
-            log::error!("registry did not take where a log stands error={error}");
-        }
+        _ = services.registry.resynced(logs, Vec::new()).await;
     }
     Ok(expelled.len())
 }
@@ -64,9 +57,6 @@ pub(crate) async fn disconnect_here(
     session: &SessionId,
     before: Option<u64>,
 ) -> StoreResult<usize> {
-    let disconnect = Disconnect { session: session.clone(), close: CloseCode::ByOperator.into(), before };
-    services.registry.send(disconnect).timeout(PATIENCE).await.map_err(|error| {
-        log::error!("registry did not disconnect a session error={error}");
-        StoreError::Unavailable(error.to_string())
-    })
+    let closed = services.registry.disconnect(session.clone(), CloseCode::ByOperator.into(), before).await;
+    closed.map_err(|error| StoreError::Unavailable(error.to_string()))
 }

@@ -14,7 +14,7 @@ use crate::answers::CancelHere;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::operators;
 use crate::protocol::unix_ms;
-use crate::registry::messages::*;
+use crate::registry::Enter;
 use crate::services::Services;
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
 
@@ -192,7 +192,7 @@ impl OrderDesk {
                 if is_member && by_record && services.stores.sessions.load(&session).await?.groups.contains(&group) {
                     return Ok(0);
                 }
-                services.heard(Leave { session, user, group }).await;
+                _ = services.registry.leave(session, user, group).await;
                 Ok(u64::from(is_member))
             }
             Told::Cancelled { answer } => {
@@ -220,7 +220,6 @@ async fn report(services: Arc<Services>, order: String, done: u64) {
 
 /// A session has joined a group elsewhere; it may also be here.
 async fn entered(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<u64> {
-    let entered = Entered { session: session.clone(), user: user.clone(), group: group.clone() };
     let roster = &services.roster;
     let mut done = 0;
     if roster.user_of(&session).is_some()
@@ -228,20 +227,20 @@ async fn entered(services: &Services, group: GroupName, session: SessionId, user
         // It may have left since.
         && services.stores.sessions.load(&session).await?.groups.contains(&group)
     {
-        enter(services, group, session, user).await?;
+        enter(services, group.clone(), session.clone(), user.clone()).await?;
         done = 1;
     }
-    services.heard(entered).await;
+    _ = services.registry.entered(session, user, group).await;
     Ok(done)
 }
 
 async fn enter(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
     let names = [group];
-    services.heard(Prepare(names.to_vec())).await;
+    _ = services.registry.prepare(names.to_vec()).await;
     let states = services.stores.logs.open(&names).await?;
     let answers = services.stores.answers.running(&names).await?;
     let groups = names.into_iter().zip(states).collect();
     let enter = Enter { session, user, groups, answers, announce: false, joining: None };
-    _ = services.registry.send(enter).timeout(PATIENCE).await;
+    _ = services.registry.enter(enter).await;
     Ok(())
 }

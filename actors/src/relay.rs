@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use crate::actor::{ExitGuard, PATIENCE};
+use crate::actor::ExitGuard;
 use crate::answers::lost;
 use crate::aside::{in_parts, set_aside};
 use crate::django;
@@ -16,8 +16,7 @@ use crate::django::Courier;
 use crate::ids::{GroupName, SessionId};
 use crate::orders::OrderDesk;
 use crate::protocol::Kind;
-use crate::registry::GroupRegistry;
-use crate::registry::messages::*;
+use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, RegistryHandle};
 use crate::services::Services;
 use crate::session::leave_lost;
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
@@ -79,23 +78,23 @@ impl Handler<FillGap> for Relay {
                             None
                         }
                     };
-                    _ = reply_to.send(Filled { group, page }).timeout(PATIENCE).await;
+                    _ = reply_to.filled(group, page).await;
                 }
                 Gap::Life(head) => {
                     let state = stores.logs.confirm(&group, &head).await;
                     if let Err(error) = &state {
                         log::debug!("log not confirmed group={group} error={error}");
                     }
-                    _ = reply_to.send(Confirmed { group, state: state.ok() }).timeout(PATIENCE).await;
+                    _ = reply_to.confirmed(group, state.ok()).await;
                 }
                 Gap::Members => {
                     let spread = stores.presence.spread(std::slice::from_ref(&group)).await;
                     let spread = spread.ok().and_then(|spread| spread.first().copied());
-                    _ = reply_to.send(Counted { group, spread }).timeout(PATIENCE).await;
+                    _ = reply_to.counted(group, spread).await;
                 }
                 Gap::Lost(record) => {
                     if let Some(over) = lost::settle(&stores, record).await {
-                        _ = reply_to.send(over).timeout(PATIENCE).await;
+                        _ = reply_to.answer_over(over).await;
                     }
                 }
                 Gap::Answer(answer) => {
@@ -103,7 +102,7 @@ impl Handler<FillGap> for Relay {
                         log::debug!("answer not read answer={answer} error={error}");
                         None
                     });
-                    _ = reply_to.send(AnswerFound { group, answer, record }).timeout(PATIENCE).await;
+                    _ = reply_to.answer_found(group, answer, record).await;
                 }
             }
         };
@@ -139,20 +138,22 @@ impl Handler<Listen> for Relay {
 /// Everything that was heard, in its order.
 async fn pass_on(services: &Arc<Services>, orders: &Arc<OrderDesk>, heard: Heard) {
     match heard {
-        Heard::Logged { group, epoch, event } => services.heard(Deliver { group, epoch, event }).await,
-        Heard::LoggedHere { group, epoch, seq } => services.heard(LoggedHere { group, epoch, seq }).await,
+        Heard::Logged { group, epoch, event } => _ = services.registry.deliver(Deliver { group, epoch, event }).await,
+        Heard::LoggedHere { group, epoch, seq } => _ = services.registry.logged_here(group, epoch, seq).await,
         Heard::Resumed => {
             orders.look_soon();
             look_again(services.clone());
         }
         Heard::Ordered(order) => orders.heard(order).await,
         Heard::Told(told) => match told {
-            Told::Frame { group, frame, except } => services.heard(Fanout { group, frame, except }).await,
+            Told::Frame { group, frame, except } => {
+                _ = services.registry.fan_out(Fanout { group, frame, except }).await
+            }
             Told::Started { group, answer, message, start } => {
-                services.heard(AnswerStarted { group, answer, message, start }).await;
+                _ = services.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
             }
             Told::Grew { group, answer, offset, text } => {
-                services.heard(AnswerGrew { group, answer, offset, text }).await;
+                _ = services.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
             }
             // A node of the version before told it: there it is not kept, and carried out when it is heard or never.
             told => orders.told(told),
@@ -194,14 +195,12 @@ fn look_again(services: Arc<Services>) {
 ///
 /// # Errors
 /// The store is away: some of them may have been looked at.
-pub async fn resync(stores: &Stores, registry: &Addr<GroupRegistry>, groups: &[GroupName]) -> StoreResult<()> {
+pub async fn resync(stores: &Stores, registry: &RegistryHandle, groups: &[GroupName]) -> StoreResult<()> {
     let look = async |batch: &[GroupName]| {
         let states = stores.logs.open(batch).await?;
         let answers = stores.answers.running(batch).await?;
         let logs = batch.iter().cloned().zip(states).collect();
-        if let Err(error) = registry.send(Resynced { logs, answers }).timeout(PATIENCE).await {
-            log::error!("registry did not take where the logs stand error={error}");
-        }
+        _ = registry.resynced(logs, answers).await;
         Ok(())
     };
     in_parts(groups, BATCH, look, |group, error| set_aside("group", group, error)).await

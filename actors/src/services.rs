@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Handler, Message};
+use actix::Addr;
 
 use crate::actor::PATIENCE;
 use crate::admission::{RateLimiter, Settle};
@@ -12,8 +12,7 @@ use crate::django::Notifier;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
-use crate::registry::messages::{Deliver, Fanout};
-use crate::registry::{GroupRegistry, Roster};
+use crate::registry::{Answered, Deliver, Fanout, RegistryHandle, Roster};
 use crate::store::{Stores, Told};
 
 /// The other actors, the stores and the figures.
@@ -21,7 +20,7 @@ use crate::store::{Stores, Told};
 #[allow(missing_docs, reason = "each field is named after its type")]
 pub struct Services {
     pub roster: Arc<Roster>,
-    pub registry: Addr<GroupRegistry>,
+    pub registry: RegistryHandle,
     pub limiter: Addr<RateLimiter>,
     pub answers: Addr<Answers>,
     pub slots: Slots,
@@ -42,24 +41,13 @@ impl Services {
         }
     }
 
-    /// Gives the registry what another node, or Django, has said.
-    pub(crate) async fn heard<M>(&self, message: M)
-    where
-        M: Message<Result = ()> + Send + 'static,
-        GroupRegistry: Handler<M>,
-    {
-        if let Err(error) = self.registry.send(message).timeout(PATIENCE).await {
-            log::error!("registry did not take what was heard error={error}");
-        }
-    }
-
     /// Delivers what this node has logged, and tells Django of it.
     ///
     /// # Errors
     /// The registry did not take it; the group's next event shows the gap.
-    pub async fn deliver(&self, deliver: Deliver) -> Result<(), actix::MailboxError> {
+    pub async fn deliver(&self, deliver: Deliver) -> Answered<()> {
         self.notifier.logged(&deliver.event);
-        self.registry.send(deliver).timeout(PATIENCE).await
+        self.registry.deliver(deliver).await
     }
 
     /// Hands a question over. One that is not taken is owed (whoever finds that nobody began it ends it), costs no tokens and holds no
@@ -79,9 +67,9 @@ impl Services {
     ///
     /// # Errors
     /// The registry did not take it.
-    pub async fn fan_out(&self, fanout: Fanout) -> Result<(), actix::MailboxError> {
+    pub async fn fan_out(&self, fanout: Fanout) -> Answered<()> {
         let Fanout { group, frame, except } = fanout.clone();
-        self.registry.send(fanout).timeout(PATIENCE).await?;
+        self.registry.fan_out(fanout).await?;
         self.tell_nodes(&Told::Frame { group, frame, except }).await;
         Ok(())
     }

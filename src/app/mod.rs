@@ -27,8 +27,7 @@ use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::mirror::{Mirror, Resign};
 use sophie_actors::redis::Budgets;
-use sophie_actors::registry::messages::{Drain, Install, Seed};
-use sophie_actors::registry::{GroupRegistry, Roster};
+use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, Seed};
 use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::services::Services;
 use sophie_actors::session::Session;
@@ -160,9 +159,9 @@ impl Application {
             let relay = relay.clone();
             let ping = Duration::from_secs(settings.session.ping_seconds);
             let named = settings.session.presence_members;
-            GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
+            RegistryHandle::from(GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
                 GroupRegistry::new(roster, relay.recipient(), metrics, ping, named, exit)
-            })
+            }))
         };
         // Limiter and answers: a request asks the one and then the other.
         let desk = Arbiter::new();
@@ -214,8 +213,8 @@ impl Application {
             ledger,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
-        let install = Install(factory(Arc::new(services.clone()), handles));
-        registry.send(install).await.map_err(|_| AppError::ActorEnded("group registry"))?;
+        let installed = registry.install(factory(Arc::new(services.clone()), handles)).await;
+        installed.map_err(|_| AppError::ActorEnded("group registry"))?;
 
         let worker = settings.channel.notify_worker.clone();
         let worker = (!worker.is_empty()).then_some((worker, kinds));
@@ -359,7 +358,7 @@ impl Application {
     async fn let_go(&self) {
         let until = Instant::now() + self.drain;
         let services = &self.state.services;
-        _ = services.registry.send(Drain { within: self.drain }).timeout(self.drain).await;
+        _ = timeout(self.drain, services.registry.drain(self.drain)).await;
         let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
         let mut interrupted = false;
         while Instant::now() < until {
@@ -419,7 +418,7 @@ fn workers(settings: &Settings) -> usize {
 }
 
 /// Sessions live on arbiters of their own, each always on the same one.
-fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::messages::SessionFactory {
+fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::SessionFactory {
     Arc::new(move |seed: Seed| {
         let mut hasher = DefaultHasher::new();
         seed.session.hash(&mut hasher);

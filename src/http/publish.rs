@@ -12,7 +12,7 @@ use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
 };
-use sophie_actors::registry::messages::{Deliver, Fanout, Reached};
+use sophie_actors::registry::{Deliver, Fanout};
 use sophie_actors::services::Services;
 use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;
@@ -200,7 +200,7 @@ async fn speak_out(
         }
         Ok(Appended::Again { seq, message, owed }) => {
             // The first try may have been logged without anybody here learning of it.
-            _ = services.registry.send(Reached { group: group.clone(), seq }).timeout(PATIENCE).await;
+            _ = services.registry.reached(group.clone(), seq).await;
             (seq, message.unwrap_or(id), false, owed)
         }
         Ok(Appended::Conflict) => {

@@ -18,7 +18,6 @@ use sophie_actors::actor::PATIENCE;
 use sophie_actors::admission::AdmitConnect;
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
 use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
-use sophie_actors::registry::messages::Open;
 use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
 
 use crate::auth::hook::CallerHeaders;
@@ -178,7 +177,7 @@ fn store_away() -> ApiError {
 async fn open(state: &State, session: &SessionId) -> Result<Result<SessionHandle, Close>, ApiError> {
     // An idle session may end between the two questions: then a new one is opened.
     for _ in 0..2 {
-        let opened = state.services.registry.send(Open(session.clone())).timeout(PATIENCE).await;
+        let opened = state.services.registry.open(session.clone()).await;
         let actor = match opened {
             Ok(Ok(actor)) => actor,
             Ok(Err(close)) if close.code == CloseCode::KeptFailing => return Ok(Err(close)),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::Commands;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, SessionId, UserId};
-use sophie_actors::registry::messages::Enter;
+use sophie_actors::registry::Enter;
 use sophie_actors::services::Services;
 use tokio::time::{Instant, sleep};
 
@@ -167,7 +167,7 @@ async fn enter_many(services: &Services, sessions: usize, groups: usize) {
         let groups = names.into_iter().map(|name| (name, state.clone())).collect();
         let user = UserId::guest(&session);
         let enter = Enter { session, user, groups, answers: Vec::new(), announce: false, joining: None };
-        services.registry.send(enter).await.expect("entered");
+        services.registry.enter(enter).await.expect("entered");
     }
 }
 

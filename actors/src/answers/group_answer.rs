@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Addr;
-use actix::prelude::*;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
@@ -19,7 +18,7 @@ use crate::directory;
 use crate::ids::{AnswerId, Epoch};
 use crate::ledger::Asker;
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
-use crate::registry::messages::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
+use crate::registry::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
 use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
@@ -244,7 +243,7 @@ impl GroupAnswer {
             start: start.clone(),
         };
         self.parts.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
-        self.tell(started).await;
+        _ = self.parts.registry.answer_started(started).await;
         self.start = Some(start);
         let record = AnswerRecord { text: String::new(), ..self.record() };
         if let Err(error) = self.parts.stores.answers.start(&record).await {
@@ -268,7 +267,7 @@ impl GroupAnswer {
             let offset = self.chars;
             self.chars += text.chars().count();
             let (group, answer) = (self.ask.group.clone(), self.answer.clone());
-            self.tell(AnswerGrew { group, answer, offset, text }).await;
+            _ = self.parts.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
         }
         None
     }
@@ -409,7 +408,8 @@ impl GroupAnswer {
                     self.parts.metrics.logged.inc();
                     let event = StoredEvent { seq, body };
                     self.parts.notifier.logged(&event);
-                    return self.tell(Deliver { group, epoch, event }).await;
+                    _ = self.parts.registry.deliver(Deliver { group, epoch, event }).await;
+                    return;
                 }
                 // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
                 Ok(Ended::Before { seq }) => return self.over(seq).await,
@@ -430,22 +430,13 @@ impl GroupAnswer {
 
     /// Its end is in the log at this place.
     async fn over(&self, seq: u64) {
-        self.tell(AnswerOver { group: self.ask.group.clone(), answer: self.answer.clone(), seq }).await;
+        let over = AnswerOver { group: self.ask.group.clone(), answer: self.answer.clone(), seq };
+        _ = self.parts.registry.answer_over(over).await;
     }
 
     async fn settle(&self, tokens: u64) {
         let settle = Settle { permit: self.ask.permit.clone(), tokens };
         _ = self.parts.limiter.send(settle).timeout(PATIENCE).await;
-    }
-
-    async fn tell<M>(&self, message: M)
-    where
-        M: Message<Result = ()> + Send + 'static,
-        crate::registry::GroupRegistry: Handler<M>,
-    {
-        if let Err(error) = self.parts.registry.send(message).timeout(PATIENCE).await {
-            log::error!("registry did not take an answer's progress answer={} error={error}", self.answer);
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::ending::{self, Ending, Question};
-use crate::registry::messages::AnswerOver;
+use crate::registry::AnswerOver;
 use crate::store::{AnswerRecord, StoreResult, Stores};
 
 /// How often it is tried, and how soon again: a store that is away for longer is looked at anew when it is back.

@@ -39,7 +39,7 @@ use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::{Asker, Ledger};
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
-use crate::registry::{GroupRegistry, Roster};
+use crate::registry::{RegistryHandle, Roster};
 use crate::store::{Once, Stores};
 pub use digest::{Scope, digest};
 use generation::Generation;
@@ -229,7 +229,7 @@ pub struct Parts {
     /// The writer.
     pub backend: Arc<dyn Backend>,
     /// Gets every answer's progress.
-    pub registry: Addr<GroupRegistry>,
+    pub registry: RegistryHandle,
     /// Tells Django of every answer's progress.
     pub notifier: Notifier,
     /// Settles what answers cost.

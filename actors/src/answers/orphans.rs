@@ -8,11 +8,10 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::{Parts, lost};
-use crate::actor::PATIENCE;
 use crate::aside::set_aside;
 use crate::ids::AnswerId;
 use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
-use crate::registry::messages::{AnswerOver, AnswerStarted, Deliver};
+use crate::registry::{AnswerOver, AnswerStarted, Deliver};
 use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
 
 /// How long one look may take: an answer that is begun meanwhile has a lease for longer, so `own` holds all of this node's.
@@ -66,13 +65,13 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
             parts.metrics.answers.with_label_values(&["interrupted"]).inc();
             let deliver = Deliver { group, epoch, event: StoredEvent { seq, body } };
             parts.notifier.logged(&deliver.event);
-            _ = parts.registry.send(deliver).timeout(PATIENCE).await;
+            _ = parts.registry.deliver(deliver).await;
         }
-        Ended::Before { seq } => _ = parts.registry.send(AnswerOver { group, answer, seq }).timeout(PATIENCE).await,
+        Ended::Before { seq } => _ = parts.registry.answer_over(AnswerOver { group, answer, seq }).await,
         // Lost meanwhile, perhaps with its log: its start was shown here.
         Ended::Unknown => {
             if let Some(over) = lost::settle(&parts.stores, orphan).await {
-                _ = parts.registry.send(over).timeout(PATIENCE).await;
+                _ = parts.registry.answer_over(over).await;
             }
         }
     }
@@ -86,6 +85,6 @@ async fn start(parts: &Parts, orphan: &mut AnswerRecord) -> StoreResult<()> {
     parts.stores.answers.start(orphan).await?;
     let AnswerRecord { answer, group, message, .. } = orphan.clone();
     parts.notifier.started(&group, &answer, &message, &start);
-    _ = parts.registry.send(AnswerStarted { group, answer, message, start }).timeout(PATIENCE).await;
+    _ = parts.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
     Ok(())
 }

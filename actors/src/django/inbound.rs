@@ -7,12 +7,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use crate::actor::PATIENCE;
 use crate::aside::set_aside;
 use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
 use crate::ids::{GroupName, MessageId, SESSION_CHANNEL, SessionId, hex, local_name};
 use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
-use crate::registry::messages::{CloseGroup, Deliver, Disconnect, Fanout, Reached, SendTo};
+use crate::registry::{Deliver, Fanout};
 use crate::services::Services;
 use crate::store::{Append, Appended, Hearing, Once, StoreError, StoreResult};
 
@@ -107,13 +106,10 @@ async fn take(services: &Services, target: Target, sent: Sent<'_>, fields: &Fiel
 
 /// To the sockets of this node: the other nodes have copies of their own.
 async fn send(services: &Services, target: Target, frame: bytestring::ByteString) {
-    let sent = match target {
-        Target::Group(group) => services.registry.send(Fanout { group, frame, except: None }).timeout(PATIENCE).await,
-        Target::Session(session) => services.registry.send(SendTo { session, frame }).timeout(PATIENCE).await,
+    _ = match target {
+        Target::Group(group) => services.registry.fan_out(Fanout { group, frame, except: None }).await,
+        Target::Session(session) => services.registry.send_to(session, frame).await,
     };
-    if let Err(error) = sent {
-        log::error!("registry did not take what came from django error={error}");
-    }
 }
 
 async fn close(services: &Services, target: Target, fields: &Fields) {
@@ -121,15 +117,10 @@ async fn close(services: &Services, target: Target, fields: &Fields) {
     // What may stand in a close frame (RFC 6455, 7.4).
     let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)).unwrap_or(NORMAL);
     let close = Close::from(CloseCode::ByApplication(code));
-    let closed = match target {
-        Target::Group(group) => services.registry.send(CloseGroup { group, close }).timeout(PATIENCE).await,
-        Target::Session(session) => {
-            services.registry.send(Disconnect { session, close, before: None }).timeout(PATIENCE).await.map(|_| ())
-        }
+    _ = match target {
+        Target::Group(group) => services.registry.close_group(group, close).await,
+        Target::Session(session) => services.registry.disconnect(session, close, None).await.map(|_| ()),
     };
-    if let Err(error) = closed {
-        log::error!("registry did not take a close from django error={error}");
-    }
 }
 
 async fn log_message(services: &Services, target: Target, (sent_at, heard): Sent<'_>, text: &str, fields: &Fields) {
@@ -162,19 +153,16 @@ async fn log_message(services: &Services, target: Target, (sent_at, heard): Sent
         }
         sleep(RETRY).await;
     };
-    let told = match logged {
+    // The next event of the group shows the gap if this gets lost.
+    _ = match logged {
         Appended::New { epoch, seq, .. } => {
             services.metrics.logged.inc();
             let deliver = Deliver { group, epoch, event: append.logged(seq).0 };
-            services.registry.send(deliver).timeout(PATIENCE).await
+            services.registry.deliver(deliver).await
         }
-        Appended::Again { seq, .. } => services.registry.send(Reached { group, seq }).timeout(PATIENCE).await,
+        Appended::Again { seq, .. } => services.registry.reached(group, seq).await,
         Appended::Conflict => return,
     };
-    if let Err(error) = told {
-        // The next event of the group shows the gap.
-        log::error!("registry did not take a message of django error={error}");
-    }
 }
 
 /// Every node of the group tries it, and the first one logs it: so it is logged also when another node did not hear it.

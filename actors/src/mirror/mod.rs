@@ -24,7 +24,7 @@ use crate::aside::{in_parts, set_aside};
 use crate::channel_layer::ChannelLayer;
 use crate::ids::{GroupName, SessionId};
 use crate::metrics::Metrics;
-use crate::registry::{GroupRegistry, Roster};
+use crate::registry::{RegistryHandle, Roster};
 use crate::relay;
 use crate::store::{ChangedRow, StoreResult, Stores};
 
@@ -62,7 +62,7 @@ struct Desk {
     roster: Arc<Roster>,
     stores: Stores,
     layer: Arc<dyn ChannelLayer>,
-    registry: Addr<GroupRegistry>,
+    registry: RegistryHandle,
     metrics: Metrics,
     renewal: Duration,
     shared: Arc<Shared>,
@@ -99,7 +99,7 @@ impl Mirror {
         roster: Arc<Roster>,
         stores: Stores,
         layer: Arc<dyn ChannelLayer>,
-        registry: Addr<GroupRegistry>,
+        registry: RegistryHandle,
         metrics: Metrics,
         group_expiry: Duration,
         exit: ExitGuard,

@@ -207,7 +207,7 @@ impl Handler<Resynced> for GroupRegistry {
                 for record in unknown {
                     let gap = Gap::Lost(record);
                     // If that is not taken, the next look finds it again.
-                    _ = self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address() });
+                    _ = self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address().into() });
                 }
             }
         }
@@ -308,7 +308,7 @@ impl GroupRegistry {
         let Some(state) = self.groups.get_mut(&group) else { return };
         if state.answers.missing(&answer) {
             let gap = Gap::Answer(answer.clone());
-            if self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address() }).is_err() {
+            if self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address().into() }).is_err() {
                 // Asked when the next piece shows the same gap.
                 _ = self.groups.get_mut(&group).map(|state| state.answers.asked(&answer));
             }

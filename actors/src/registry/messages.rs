@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use bytestring::ByteString;
 
-use super::GroupRegistry;
+use super::RegistryHandle;
 use crate::actor::Exit;
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, SocketId, UserId};
 use crate::protocol::{Close, LogHead};
@@ -367,5 +367,5 @@ pub struct FillGap {
     /// What.
     pub gap: Gap,
     /// Who is told.
-    pub reply_to: Addr<GroupRegistry>,
+    pub reply_to: RegistryHandle,
 }

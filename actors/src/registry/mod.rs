@@ -8,7 +8,8 @@
 mod answers;
 mod drain;
 mod groups;
-pub mod messages;
+mod handle;
+mod messages;
 #[cfg(test)]
 mod model;
 mod owed;
@@ -25,6 +26,11 @@ use std::time::Duration;
 use actix::prelude::*;
 use tokio::time::Instant;
 
+pub use handle::{Answered, RegistryHandle};
+pub use messages::{
+    AnswerGrew, AnswerOver, AnswerStarted, Attach, Deliver, Enter, Fanout, FillGap, Gap, Joining, Seed, SessionEnded,
+    SessionFactory,
+};
 pub use restarts::{MAX_RESTARTS, WINDOW};
 pub use roster::{Count, Roster};
 
@@ -188,7 +194,7 @@ impl GroupRegistry {
                     }
                     Question::Is(head) => Gap::Life(head),
                 };
-                if self.relay.try_send(FillGap { group: name, gap, reply_to: ctx.address() }).is_err() {
+                if self.relay.try_send(FillGap { group: name, gap, reply_to: ctx.address().into() }).is_err() {
                     // Asked again when the next event shows the same gap, or by the sweep.
                     group.filling_failed();
                 }
@@ -305,7 +311,7 @@ impl Handler<Attach> for GroupRegistry {
             protocol: SUBPROTOCOL,
         };
         socket.handle.push(ready.encode());
-        pay_owed(ctx.address(), socket.handle.clone(), owed);
+        pay_owed(ctx.address().into(), socket.handle.clone(), owed);
         if resume.is_some() {
             // The client comes back, and says by `group.join` where it left its other groups: nothing newer may come before.
             for name in groups.iter().filter(|name| **name != home) {

@@ -3,9 +3,9 @@
 
 use actix::prelude::*;
 
-use super::GroupRegistry;
 use super::answers::Answers;
 use super::payment::pay_owed;
+use super::{GroupRegistry, RegistryHandle};
 use crate::ids::{AnswerId, GroupName, SessionId};
 use crate::protocol::{Event, RunningAnswer};
 use crate::registry::messages::MoreOf;
@@ -56,7 +56,7 @@ pub(super) fn shown(
 
 impl GroupRegistry {
     /// Shows a session that has just entered what is being written there.
-    pub(super) fn show_running(&self, session: &SessionId, group: &GroupName, registry: &Addr<Self>) {
+    pub(super) fn show_running(&self, session: &SessionId, group: &GroupName, registry: &RegistryHandle) {
         let Some(state) = self.groups.get(group) else { return };
         let sockets: Vec<SocketHandle> =
             self.roster.sockets(session).into_iter().map(|Attached { handle, .. }| handle).collect();

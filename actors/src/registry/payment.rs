@@ -1,14 +1,11 @@
 //! Brings a socket what was too long to be shown to it at once, piece by piece as its client reads.
 
-use actix::prelude::*;
-
-use super::GroupRegistry;
-use super::messages::MoreOf;
+use super::RegistryHandle;
 use crate::actor::PATIENCE;
 use crate::socket::{Owed, SocketHandle};
 
 /// Pays what is owed to a socket. Outlives whoever calls it.
-pub(super) fn pay_owed(registry: Addr<GroupRegistry>, socket: SocketHandle, owed: Vec<Owed>) {
+pub(super) fn pay_owed(registry: RegistryHandle, socket: SocketHandle, owed: Vec<Owed>) {
     if owed.is_empty() {
         return;
     }
@@ -16,8 +13,7 @@ pub(super) fn pay_owed(registry: Addr<GroupRegistry>, socket: SocketHandle, owed
     actix::spawn(async move {
         for Owed { group, answer } in owed {
             while socket.wants_more().await {
-                let more = MoreOf { group: group.clone(), answer: answer.clone(), socket: socket.clone() };
-                match registry.send(more).timeout(PATIENCE).await {
+                match registry.more_of(group.clone(), answer.clone(), socket.clone()).await {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(_) => tokio::time::sleep(PATIENCE).await,

@@ -112,7 +112,7 @@ impl GroupRegistry {
         let group = group.clone();
         ctx.run_later(MOMENT, move |registry, ctx| {
             // Who has come is counted now; the answer tells the changes.
-            let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address() };
+            let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address().into() };
             if registry.relay.try_send(counting).is_err() {
                 registry.moment_over(&group, None);
             }
@@ -185,7 +185,7 @@ impl Handler<Enter> for GroupRegistry {
                 if announce {
                     self.tell_change(&name, &session, &user, true, ctx);
                 }
-                self.show_running(&session, &name, &ctx.address());
+                self.show_running(&session, &name, &ctx.address().into());
             }
         }
         answers.into_iter().for_each(|record| self.learn(record));

@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
-use crate::actor::PATIENCE;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::orders;
-use crate::registry::messages::Leave;
 use crate::rights::Shown;
 use crate::services::Services;
 use crate::store::{Concerned, Given, SessionRecord, StoreResult, Told};
@@ -45,10 +43,7 @@ pub(crate) async fn leave_lost(
     for group in &lost {
         log::info!("event=group_lost session={session} group={group}");
         // First whatever shows events here, then what is remembered: the store may be too late.
-        let leave = Leave { session: session.clone(), user: user.clone(), group: group.clone() };
-        if let Err(error) = services.registry.send(leave).timeout(PATIENCE).await {
-            log::error!("registry did not take a lost membership error={error}");
-        }
+        _ = services.registry.leave(session.clone(), user.clone(), group.clone()).await;
         match remove(services, session, user, group).await {
             Ok(order) => given.push(order),
             Err(error) => outcome = Err(error),

@@ -21,11 +21,11 @@ use tokio::time::Instant;
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 
-use crate::actor::{ExitGuard, PATIENCE};
+use crate::actor::{ExitGuard, Unanswered};
 use crate::aside::{in_parts, set_aside};
 use crate::ids::{GroupName, SessionId, SocketId, UserId};
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
-use crate::registry::messages::*;
+use crate::registry::{Attach, Enter, Seed, SessionEnded};
 use crate::repeated::Repeated;
 use crate::services::Services;
 use crate::socket::{
@@ -76,8 +76,7 @@ impl Session {
     pub fn new(seed: Seed, services: Arc<Services>) -> Self {
         let (session, life, registry) = (seed.session.clone(), seed.life, services.registry.clone());
         let exit = ExitGuard::new(move |exit| {
-            #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per session")]
-            registry.do_send(SessionEnded { session, life, exit });
+            registry.session_ended(SessionEnded { session, life, exit });
         });
         Self {
             id: seed.session.clone(),
@@ -215,7 +214,7 @@ async fn load(services: Arc<Services>, session: SessionId) -> bool {
     let Ok(record) = services.stores.sessions.load(&session).await else { return false };
     let mut groups = vec![session.home()];
     groups.extend(record.groups);
-    if services.registry.send(Prepare(groups.clone())).timeout(PATIENCE).await.is_err() {
+    if services.registry.prepare(groups.clone()).await.is_err() {
         return false;
     }
     let (mut opened, mut answers) = (Vec::new(), Vec::new());
@@ -240,7 +239,7 @@ async fn load(services: Arc<Services>, session: SessionId) -> bool {
         announce: false,
         joining: None,
     };
-    services.registry.send(enter).timeout(PATIENCE).await.is_ok()
+    services.registry.enter(enter).await.is_ok()
 }
 
 /// Groups that were loaded, or joined by another socket, while this one was on its way with fewer rights.
@@ -287,12 +286,7 @@ impl Handler<AttachSocket> for Session {
                 return Effect::None;
             };
             let access = socket.access.clone();
-            match services
-                .registry
-                .send(Attach { session: session.clone(), socket, resume, state })
-                .timeout(PATIENCE)
-                .await
-            {
+            match services.registry.attach(Attach { session: session.clone(), socket, resume, state }).await {
                 Ok(replay) => {
                     promise.kept();
                     for group in access.lost().iter().chain(&lost) {
@@ -304,8 +298,7 @@ impl Handler<AttachSocket> for Session {
                     }
                     replay.map_or(Effect::None, Effect::Replay)
                 }
-                Err(error) => {
-                    log::error!("socket not attached error={error}");
+                Err(Unanswered) => {
                     handle.close(CloseCode::Overloaded);
                     Effect::None
                 }
@@ -324,9 +317,8 @@ impl Handler<SocketClosed> for Session {
     fn handle(&mut self, SocketClosed(socket): SocketClosed, ctx: &mut Context<Self>) {
         self.sockets.remove(&socket);
         self.idle_since = Instant::now();
-        let detach = Detach { session: self.id.clone(), socket };
-        let registry = self.services.registry.clone();
-        ctx.spawn(async move { _ = registry.send(detach).timeout(PATIENCE).await }.into_actor(self));
+        let (registry, session) = (self.services.registry.clone(), self.id.clone());
+        ctx.spawn(async move { _ = registry.detach(session, socket).await }.into_actor(self));
     }
 }
 

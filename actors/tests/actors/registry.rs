@@ -7,8 +7,9 @@ use serde_json::json;
 use sophie_actors::ids::{AnswerId, Epoch, MessageId};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::{CacheStatus, Close, CloseCode, LogHead, Logged, Message, Role};
-use sophie_actors::registry::messages::*;
-use sophie_actors::registry::{GroupRegistry, Roster};
+use sophie_actors::registry::{
+    AnswerGrew, AnswerStarted, Attach, Deliver, Enter, Fanout, FillGap, Gap, GroupRegistry, RegistryHandle, Roster,
+};
 use sophie_actors::store::{AnswerRecord, AnswerStart, LogState, StoredEvent};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -33,7 +34,7 @@ impl Handler<FillGap> for Gaps {
 
 /// A registry by itself, with a client in one group.
 struct Alone {
-    registry: Addr<GroupRegistry>,
+    registry: RegistryHandle,
     roster: std::sync::Arc<Roster>,
     metrics: Metrics,
     gaps: mpsc::UnboundedReceiver<FillGap>,
@@ -49,7 +50,7 @@ impl Alone {
         let ping = Duration::from_secs(25);
         let registry =
             GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, 100, unwatched()).start();
-        Self { registry, roster, metrics, gaps }
+        Self { registry: registry.into(), roster, metrics, gaps }
     }
 
     async fn enter(&self, name: &str, groups: &[&str], seq: u64) {
@@ -59,20 +60,20 @@ impl Alone {
         let groups = std::iter::once(name.home()).chain(groups.iter().map(|it| group(it)));
         let groups = groups.map(|group| (group, state.clone())).collect();
         let enter = Enter { session: name, user, groups, answers: Vec::new(), announce: false, joining: None };
-        self.registry.send(enter).await.expect("entered");
+        self.registry.enter(enter).await.expect("entered");
     }
 
     async fn attach(&self, name: &str) -> Client {
         let client = Client::new(self.metrics.clone());
         let socket = client.attached(Guest::new(name));
         let attach = Attach { session: session(name), socket, resume: None, state: None };
-        self.registry.send(attach).await.expect("attached");
+        self.registry.attach(attach).await.expect("attached");
         client
     }
 
     async fn deliver(&self, name: &str, epoch: &str, seq: u64) {
         let deliver = Deliver { group: group(name), epoch: Epoch::from(epoch), event: event(name, seq) };
-        self.registry.send(deliver).await.expect("delivered");
+        self.registry.deliver(deliver).await.expect("delivered");
     }
 
     async fn gap(&mut self) -> FillGap {
@@ -81,7 +82,7 @@ impl Alone {
 
     async fn fill(&self, name: &str, page: Option<Vec<u64>>) {
         let page = page.map(|seqs| (Epoch::from("e"), seqs.into_iter().map(|seq| event(name, seq)).collect()));
-        self.registry.send(Filled { group: group(name), page }).await.expect("filled");
+        self.registry.filled(group(name), page).await.expect("filled");
     }
 }
 
@@ -112,12 +113,12 @@ async fn a_socket_is_ready_with_its_groups_and_the_answers_under_way_and_misses_
         message: MessageId::from("m1"),
         start: AnswerStart { model: "test".into(), cache: CacheStatus::Miss },
     };
-    alone.registry.send(started).await.expect("told");
+    alone.registry.answer_started(started).await.expect("told");
     let grew =
         |offset, text: &str| AnswerGrew { group: name.clone(), answer: answer.clone(), offset, text: text.into() };
-    alone.registry.send(grew(0, "héllo")).await.expect("told");
+    alone.registry.answer_grew(grew(0, "héllo")).await.expect("told");
     let client = alone.attach("s").await;
-    alone.registry.send(grew(5, " world")).await.expect("told");
+    alone.registry.answer_grew(grew(5, " world")).await.expect("told");
     let ready = client.event().await;
     assert_eq!(ready["type"], "session.ready");
     assert_eq!(ready["groups"], json!(["chat_s", "team"]));
@@ -165,12 +166,12 @@ async fn a_log_that_is_known_to_reach_further_is_read() {
     let mut alone = Alone::start();
     alone.enter("s", &["team"], 2).await;
     let client = alone.attach("s").await;
-    alone.registry.send(Reached { group: group("team"), seq: 3 }).await.expect("told");
+    alone.registry.reached(group("team"), 3).await.expect("told");
     assert_eq!(alone.gap().await.gap, Gap::Log(2));
     alone.fill("team", Some(vec![3])).await;
     assert_eq!(seqs(&client), [3]);
     // A group that nobody is in is not followed.
-    alone.registry.send(Reached { group: group("other"), seq: 3 }).await.expect("told");
+    alone.registry.reached(group("other"), 3).await.expect("told");
     sleep(Duration::from_secs(3)).await;
     assert!(alone.gaps.try_recv().is_err());
 }
@@ -185,10 +186,10 @@ async fn a_log_that_began_anew_is_told_before_its_events() {
     assert_eq!(alone.gap().await.gap, Gap::Life(head), "the log has the word, not whoever speaks of it");
     let new = LogHead { epoch: Epoch::from("new"), seq: 1 };
     let state = Some(LogState { head: new.clone(), first: 1, began: 0 });
-    alone.registry.send(Confirmed { group: group("team"), state }).await.expect("told");
+    alone.registry.confirmed(group("team"), state).await.expect("told");
     assert_eq!(alone.gap().await.gap, Gap::Log(0));
     let page = Some((new.epoch, vec![event("team", 1)]));
-    alone.registry.send(Filled { group: group("team"), page }).await.expect("told");
+    alone.registry.filled(group("team"), page).await.expect("told");
     let events = client.waiting();
     assert_eq!(events[1]["type"], "log.reset");
     assert_eq!((&events[1]["epoch"], &events[1]["seq"]), (&json!("new"), &json!(0)));
@@ -198,7 +199,7 @@ async fn a_log_that_began_anew_is_told_before_its_events() {
 #[actix::test]
 async fn what_comes_while_a_group_is_being_entered_is_kept_for_it() {
     let alone = Alone::start();
-    alone.registry.send(Prepare(vec![group("team")])).await.expect("prepared");
+    alone.registry.prepare(vec![group("team")]).await.expect("prepared");
     alone.deliver("team", "e", 4).await;
     // The log was read before that event was written.
     alone.enter("s", &["team"], 3).await;
@@ -249,7 +250,7 @@ async fn a_frame_goes_to_every_socket_of_a_group_but_those_of_one_session() {
     let (t, u) = (alone.attach("t").await, alone.attach("u").await);
     let frame = "{\"type\":\"typing\"}".into();
     let fanout = Fanout { group: group("team"), frame, except: Some(session("t")) };
-    alone.registry.send(fanout).await.expect("told");
+    alone.registry.fan_out(fanout).await.expect("told");
     let got = |client: &Client| client.waiting().iter().filter(|event| event["type"] == "typing").count();
     assert_eq!([&s1, &s2, &t, &u].map(got), [1, 1, 0, 0]);
 }
@@ -267,8 +268,7 @@ async fn a_socket_that_was_gone_before_it_was_attached_does_not_stay_in_the_rost
 async fn a_group_that_nobody_is_in_is_forgotten() {
     let alone = Alone::start();
     alone.enter("s", &["team"], 3).await;
-    let leave = Leave { session: session("s"), user: sophie_actors::ids::UserId::from("u"), group: group("team") };
-    alone.registry.send(leave).await.expect("left");
+    alone.registry.leave(session("s"), sophie_actors::ids::UserId::from("u"), group("team")).await.expect("left");
     assert!(!alone.roster.has_members(&group("team")));
     sleep(Duration::from_secs(60)).await;
     // With its state forgotten, the log's place is taken from whoever enters next, without a gap.
@@ -289,9 +289,9 @@ async fn draining_closes_every_socket_in_time_and_the_busy_ones_last() {
         message: MessageId::from("m1"),
         start: AnswerStart { model: "test".into(), cache: CacheStatus::Miss },
     };
-    alone.registry.send(started).await.expect("told");
-    alone.registry.send(Drain { within: Duration::from_secs(10) }).await.expect("draining");
-    let refused = alone.registry.send(Open(session("new"))).await.expect("answered");
+    alone.registry.answer_started(started).await.expect("told");
+    alone.registry.drain(Duration::from_secs(10)).await.expect("draining");
+    let refused = alone.registry.open(session("new")).await.expect("answered");
     assert!(matches!(refused, Err(Close { code: CloseCode::Draining, .. })));
     sleep(Duration::from_secs(9)).await;
     assert_eq!([&a, &b].map(|it| it.handle.closing()), [Some(CloseCode::Draining); 2]);
@@ -303,7 +303,7 @@ async fn draining_closes_every_socket_in_time_and_the_busy_ones_last() {
 #[actix::test]
 async fn a_registry_without_a_factory_opens_nothing() {
     let alone = Alone::start();
-    let refused = alone.registry.send(Open(session("s"))).await.expect("answered");
+    let refused = alone.registry.open(session("s")).await.expect("answered");
     assert!(matches!(refused, Err(Close { code: CloseCode::Overloaded, .. })));
 }
 

@@ -10,7 +10,7 @@ use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
 use sophie_actors::ids::UserId;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
-use sophie_actors::registry::messages::{Install, SessionFactory};
+use sophie_actors::registry::SessionFactory;
 use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::{SLOT_LEASE_MS, Stores};
@@ -194,7 +194,7 @@ async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
     let services = Arc::new(services);
     let sessions: SessionFactory =
         Arc::new(move |seed| SessionHandle::of(&Session::new(seed, services.clone()).start()));
-    world.services.registry.send(Install(sessions)).await.expect("installed");
+    world.services.registry.install(sessions).await.expect("installed");
     let tokens = async || {
         let look = Look(Subject::User(UserId::from("s")));
         let left = world.services.limiter.send(look).await.expect("lives").expect("seen");

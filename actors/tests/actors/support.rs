@@ -21,8 +21,7 @@ use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Kind, Refusal};
-use sophie_actors::registry::messages::*;
-use sophie_actors::registry::{GroupRegistry, Roster};
+use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, SessionFactory};
 use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::rights::Shown;
 use sophie_actors::services::Services;
@@ -165,9 +164,10 @@ impl World {
         let (notifier, courier) = Notifier::new(options.notify, metrics.clone());
         let relay = Relay::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);
-        let registry =
+        let registry: RegistryHandle =
             GroupRegistry::new(roster.clone(), relay.clone().recipient(), metrics.clone(), ping, 100, unwatched())
-                .start();
+                .start()
+                .into();
         let local = Arc::new(MemoryLimits::new());
         let limiter =
             RateLimiter::new(stores.limits.clone(), local, options.limits.clone(), metrics.clone(), unwatched());
@@ -208,7 +208,7 @@ impl World {
             counter.fetch_add(1, Ordering::Relaxed);
             SessionHandle::of(&Session::new(seed, shared.clone()).start())
         });
-        registry.send(Install(factory)).await.expect("installed");
+        registry.install(factory).await.expect("installed");
         Self { services, stores, faults, ai, lives }
     }
 
@@ -217,7 +217,7 @@ impl World {
     }
 
     pub async fn open(&self, name: &str) -> Result<SessionHandle, Close> {
-        self.services.registry.send(Open(session(name))).await.expect("the registry lives")
+        self.services.registry.open(session(name)).await.expect("the registry lives")
     }
 
     /// A socket of a session, ready.

@@ -1,13 +1,13 @@
 //! `group.join`, `group.leave`, `group.members` and `group.typing`.
 
 use super::Work;
-use crate::actor::PATIENCE;
+use crate::actor::Unanswered;
 use crate::admission::Spending;
 use crate::directory;
 use crate::ids::GroupName;
 use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
-use crate::registry::messages::*;
+use crate::registry::{Enter, Fanout, Joining};
 use crate::session::{Effect, leave_lost};
 use crate::socket::{Promise, Reply};
 use crate::store::{AnswerRecord, Concerned, LogState, Told};
@@ -55,7 +55,7 @@ impl Work {
             announce: true,
             joining: Some(joining),
         };
-        match self.services.registry.send(enter).timeout(PATIENCE).await {
+        match self.services.registry.enter(enter).await {
             Ok(replay) => {
                 promise.kept();
                 if !is_member {
@@ -63,10 +63,7 @@ impl Work {
                 }
                 replay.map_or(Effect::None, Effect::Replay)
             }
-            Err(error) => {
-                log::error!("registry did not take a join error={error}");
-                Effect::None
-            }
+            Err(Unanswered) => Effect::None,
         }
     }
 
@@ -83,7 +80,7 @@ impl Work {
                 return Err(Refusal::new(ErrorCode::NotAllowed, message));
             }
         }
-        _ = self.services.registry.send(Prepare(vec![group.clone()])).timeout(PATIENCE).await;
+        _ = self.services.registry.prepare(vec![group.clone()]).await;
         let stores = &self.services.stores;
         let opened = stores.logs.open(std::slice::from_ref(group)).await;
         let states = opened.map_err(|error| self.store_failed("open", &error))?;
@@ -156,8 +153,7 @@ impl Work {
         let told = Told::Left { group: group.clone(), session: session.clone(), user: user.clone() };
         let given = self.services.stores.orders.give(&told, Concerned::With(&session)).await;
         let given = given.map_err(|error| self.store_failed("tell", &error))?;
-        let leave = Leave { session, user, group };
-        self.services.registry.send(leave).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        self.services.registry.leave(session, user, group).await.map_err(|Unanswered| Refusal::internal())?;
         Ok(orders::confirmed(&self.services, &given, u64::MAX).await)
     }
 

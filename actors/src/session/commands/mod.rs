@@ -15,8 +15,6 @@ use crate::admission::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
-use crate::registry::GroupRegistry;
-use crate::registry::messages::{Deliver, Refreshed};
 use crate::services::Services;
 use crate::socket::Attached;
 use crate::store::{PageSize, StoreError};
@@ -121,24 +119,6 @@ impl Work {
         _ = self.services.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
     }
 
-    async fn deliver(&self, deliver: Deliver) {
-        if let Err(error) = self.services.deliver(deliver).await {
-            // The next event of the group shows the gap.
-            log::error!("registry did not take an event error={error}");
-        }
-    }
-
-    async fn tell<M>(&self, message: M)
-    where
-        M: actix::Message<Result = ()> + Send + 'static,
-        GroupRegistry: actix::Handler<M>,
-    {
-        if let Err(error) = self.services.registry.send(message).timeout(PATIENCE).await {
-            // The next event of the group shows the gap.
-            log::error!("registry did not take an event error={error}");
-        }
-    }
-
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {
         // The application may have to be asked.
         if let Err(refusal) = self.spend(Spending::Joins, 1).await {
@@ -156,10 +136,7 @@ impl Work {
                     }
                 }
                 let (session, socket) = (self.session.clone(), self.socket.handle.id());
-                let refreshed = Refreshed { session, socket, access: access.clone() };
-                if let Err(error) = self.services.registry.send(refreshed).timeout(PATIENCE).await {
-                    log::error!("registry did not take new rights error={error}");
-                }
+                _ = self.services.registry.refreshed(session, socket, access.clone()).await;
                 reply.ack();
                 Effect::Rights(access)
             }

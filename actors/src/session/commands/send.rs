@@ -8,7 +8,7 @@ use crate::admission::Spending;
 use crate::answers::Ask;
 use crate::ids::{AnswerId, GroupName, MessageId, hex};
 use crate::protocol::{ErrorCode, Left, Logged, Message, Refusal, Role, SendMessage, timestamp};
-use crate::registry::messages::*;
+use crate::registry::Deliver;
 use crate::socket::Reply;
 use crate::store::{Append, Appended, ONCE_SECONDS, Once};
 
@@ -28,9 +28,9 @@ impl Work {
             Ok(sent) => {
                 reply.logged(sent.seq, sent.message.as_ref(), sent.limits.as_ref());
                 match sent.deliver {
-                    Some(deliver) => self.deliver(deliver).await,
+                    Some(deliver) => _ = self.services.deliver(deliver).await,
                     // The first try may have been logged without anybody here learning of it.
-                    None => self.tell(Reached { group: sent.group, seq: sent.seq }).await,
+                    None => _ = self.services.registry.reached(sent.group, sent.seq).await,
                 }
                 if let Some(ask) = sent.ask {
                     self.services.ask(ask).await;
