@@ -9,8 +9,6 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::actor::PATIENCE;
-use crate::answers::CancelHere;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::operators;
 use crate::protocol::unix_ms;
@@ -196,7 +194,7 @@ impl OrderDesk {
                 Ok(u64::from(is_member))
             }
             Told::Cancelled { answer } => {
-                let cancelled = services.answers.send(CancelHere(answer)).timeout(PATIENCE).await;
+                let cancelled = services.answers.cancel_here(answer).await;
                 Ok(u64::from(cancelled.unwrap_or(false)))
             }
             Told::Disconnected { session } => {

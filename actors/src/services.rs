@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use actix::Addr;
-
-use crate::actor::PATIENCE;
-use crate::admission::{RateLimiter, Settle};
-use crate::answers::{Answers, Ask, Slots};
+use crate::actor::Unanswered;
+use crate::admission::LimiterHandle;
+use crate::answers::{AnswersHandle, Ask, Slots};
 use crate::channel_layer::ChannelLayer;
 use crate::django::Notifier;
 use crate::ledger::Ledger;
@@ -21,8 +19,8 @@ use crate::store::{Stores, Told};
 pub struct Services {
     pub roster: Arc<Roster>,
     pub registry: RegistryHandle,
-    pub limiter: Addr<RateLimiter>,
-    pub answers: Addr<Answers>,
+    pub limiter: LimiterHandle,
+    pub answers: AnswersHandle,
     pub slots: Slots,
     pub stores: Stores,
     pub layer: Arc<dyn ChannelLayer>,
@@ -55,11 +53,11 @@ impl Services {
     pub async fn ask(&self, ask: Ask) {
         let (group, permit) = (ask.group.clone(), ask.permit.clone());
         let holder = ask.slot.as_ref().map(|slot| slot.holder().to_owned());
-        if let Err(error) = self.answers.send(ask).timeout(PATIENCE).await {
-            log::error!("question not taken group={group} error={error}");
+        if let Err(Unanswered) = self.answers.ask(ask).await {
+            log::error!("question not taken group={group}");
             // A mailbox that comes to it later passes over it, as nobody waits for its reply any more; its slot is not held until then.
             holder.iter().for_each(|holder| self.slots.free(holder));
-            _ = self.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
+            self.limiter.settle(permit, 0).await;
         }
     }
 

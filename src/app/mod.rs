@@ -18,8 +18,8 @@ use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sophie_actors::actor::{Exit, ExitGuard};
-use sophie_actors::admission::RateLimiter;
-use sophie_actors::answers::{Answers, CountRunning, InterruptAll, Parts, Slots};
+use sophie_actors::admission::{LimiterHandle, RateLimiter};
+use sophie_actors::answers::{Answers, AnswersHandle, Parts, Slots};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::NodeId;
@@ -168,9 +168,9 @@ impl Application {
         let limiter = {
             let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
             let options = settings.limits.clone();
-            RateLimiter::start_in_arbiter(&desk.handle(), move |_| {
+            LimiterHandle::from(RateLimiter::start_in_arbiter(&desk.handle(), move |_| {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), options, metrics, exit)
-            })
+            }))
         };
         let ledger = Arc::new(Ledger::new(parts::prices(&settings), &stores, metrics.clone()));
         let answers = {
@@ -188,7 +188,7 @@ impl Application {
                 metrics: metrics.clone(),
             };
             let exit = essential("answers");
-            Answers::start_in_arbiter(&desk.handle(), move |_| Answers::new(parts, exit))
+            AnswersHandle::from(Answers::start_in_arbiter(&desk.handle(), move |_| Answers::new(parts, exit)))
         };
         let mirror = {
             let (roster, stores, registry, metrics) =
@@ -375,7 +375,8 @@ impl Application {
 
     /// Answers under way, of groups and over HTTP.
     async fn running(&self) -> usize {
-        let of_groups = self.state.services.answers.send(CountRunning).timeout(DRAIN_POLL).await.unwrap_or(0);
+        let of_groups =
+            timeout(DRAIN_POLL, self.state.services.answers.running()).await.map_or(0, Result::unwrap_or_default);
         of_groups + self.state.gateway.running.count()
     }
 
@@ -386,7 +387,7 @@ impl Application {
     }
 
     async fn interrupt(&self) {
-        _ = self.state.services.answers.send(InterruptAll).timeout(DRAIN_POLL).await;
+        _ = timeout(DRAIN_POLL, self.state.services.answers.interrupt_all()).await;
         self.state.gateway.running.interrupt();
     }
 }

@@ -5,8 +5,7 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sophie_actors::actor::PATIENCE;
-use sophie_actors::admission::{Admit, Caller, Permit, Refund, Settle};
+use sophie_actors::admission::{Admit, Caller, Permit};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
 use sophie_actors::protocol::{
@@ -105,7 +104,7 @@ pub async fn by_application(
         group: Some(group.clone()),
         prompt_tokens: speech.text.as_deref().filter(|_| speech.assistant).map(estimate_tokens),
     };
-    let permit = match state.services.limiter.send(admit).timeout(PATIENCE).await {
+    let permit = match state.services.limiter.admit(admit).await {
         Ok(verdict) => verdict.map_err(Refusal::from)?,
         Err(_) => return Err(Refusal::internal().into()),
     };
@@ -204,12 +203,12 @@ async fn speak_out(
             (seq, message.unwrap_or(id), false, owed)
         }
         Ok(Appended::Conflict) => {
-            _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+            services.limiter.refund(permit).await;
             let message = "this Idempotency-Key was used for another message";
             return Err(ApiError::new(StatusCode::CONFLICT, "bad_request", message));
         }
         Err(error) => {
-            _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+            services.limiter.refund(permit).await;
             return Err(error.into());
         }
     };
@@ -232,10 +231,10 @@ async fn speak_out(
         services.ask(ask).await;
     } else if new && speech.assistant {
         // A person has taken over: nobody is asked, and what was reserved for the answer is given back.
-        _ = services.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
+        services.limiter.settle(permit, 0).await;
     } else if !new {
         // A repetition costs nothing.
-        _ = services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
+        services.limiter.refund(permit).await;
     }
     Ok((StatusCode::OK, json!({"group": group, "seq": seq, "message": id})))
 }

@@ -14,7 +14,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use sophie_actors::actor::PATIENCE;
 use sophie_actors::admission::AdmitConnect;
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
 use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
@@ -127,7 +126,7 @@ async fn upgrade(
 }
 
 async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
-    match state.services.limiter.send(connect).timeout(PATIENCE).await {
+    match state.services.limiter.connect(connect).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Refusal { message, retry_after_ms, .. })) => {
             let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);

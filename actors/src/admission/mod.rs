@@ -4,10 +4,12 @@ mod actor;
 mod advance;
 mod buckets;
 mod fallback;
+mod handle;
 mod messages;
 mod tightest;
 
 pub use crate::protocol::{Left, Quota};
-pub use actor::{Look, RateLimiter, Restore};
+pub use actor::RateLimiter;
 pub use buckets::Subject;
-pub use messages::{Admit, AdmitConnect, Application, Caller, Permit, Raise, Refund, Refused, Settle, Spend, Spending};
+pub use handle::LimiterHandle;
+pub use messages::{Admit, AdmitConnect, Application, Caller, Permit, Refused, Spend, Spending};

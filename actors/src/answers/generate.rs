@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use bytestring::ByteString;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
@@ -12,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
 use super::tokens::is_plausible;
-use super::{Answers, Generated, Join, Parts};
+use super::{AnswersHandle, Generated, Join, Parts};
 use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
 use crate::options::DATA_PER_TEXT;
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
@@ -22,7 +21,7 @@ use crate::store::CachedAnswer;
 const SLACK: Duration = Duration::from_secs(5);
 
 /// Runs until the generation has ended and is cached, or everybody has left.
-pub(super) async fn run(parts: Arc<Parts>, answers: Addr<Answers>, generation: Arc<Generation>, join: Join) {
+pub(super) async fn run(parts: Arc<Parts>, answers: AnswersHandle, generation: Arc<Generation>, join: Join) {
     let ending = EndOnDrop { answers, generation, digest: join.digest.clone() };
     tokio::select! {
         () = ending.generation.abandoned() => {}
@@ -217,7 +216,7 @@ fn model_of(request: &ChatRequest) -> String {
 
 /// A generation whose driver is gone has ended, whatever happened to the driver; equal questions must not find it.
 struct EndOnDrop {
-    answers: Addr<Answers>,
+    answers: AnswersHandle,
     generation: Arc<Generation>,
     digest: String,
 }
@@ -230,7 +229,6 @@ impl Drop for EndOnDrop {
             "driver ended",
         )));
         let ended = Generated { digest: std::mem::take(&mut self.digest), generation: self.generation.clone() };
-        #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per generation")]
-        self.answers.do_send(ended);
+        self.answers.generated(ended);
     }
 }

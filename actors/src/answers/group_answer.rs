@@ -3,16 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Addr;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::{self, Ending, Question};
 use super::generation::{End, Next, Origin};
 use super::heard::Watch;
-use super::{Answers, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
-use crate::actor::PATIENCE;
-use crate::admission::Settle;
+use super::{AnswersHandle, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
 use crate::backend::BackendError;
 use crate::directory;
 use crate::ids::{AnswerId, Epoch};
@@ -46,7 +43,7 @@ enum Outcome {
 
 struct GroupAnswer {
     parts: Arc<Parts>,
-    answers: Addr<Answers>,
+    answers: AnswersHandle,
     answer: AnswerId,
     ask: Ask,
     text: String,
@@ -69,7 +66,7 @@ struct GroupAnswer {
 /// Runs an answer from the question to its logged end.
 pub(super) async fn run(
     parts: Arc<Parts>,
-    answers: Addr<Answers>,
+    answers: AnswersHandle,
     ask: Ask,
     cancel: Arc<Notify>,
     closing: watch::Receiver<bool>,
@@ -168,7 +165,7 @@ impl GroupAnswer {
         let asker = Asker { user: self.ask.user.to_string(), group: Some(self.ask.group.clone()) };
         let prompt_tokens = conversation.prompt_tokens;
         let join = Join { digest, request: conversation.request, reuse, asker, prompt_tokens };
-        self.answers.send(join).timeout(PATIENCE).await.ok()
+        self.answers.join(join).await.ok()
     }
 
     async fn follow(&mut self, cancel: &Notify, mut closing: watch::Receiver<bool>) -> Outcome {
@@ -435,8 +432,7 @@ impl GroupAnswer {
     }
 
     async fn settle(&self, tokens: u64) {
-        let settle = Settle { permit: self.ask.permit.clone(), tokens };
-        _ = self.parts.limiter.send(settle).timeout(PATIENCE).await;
+        self.parts.limiter.settle(self.ask.permit.clone(), tokens).await;
     }
 }
 

@@ -13,8 +13,10 @@ mod flying;
 mod generate;
 mod generation;
 mod group_answer;
+mod handle;
 mod heard;
 pub(crate) mod lost;
+mod messages;
 mod orphans;
 mod slots;
 mod tokens;
@@ -26,24 +28,26 @@ use std::time::Duration;
 use actix::prelude::*;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
 
 pub use slots::{Slot, Slots};
 pub use tokens::{Weight, estimate_prompt_tokens, estimate_tokens};
 
-use crate::actor::{ExitGuard, PATIENCE};
-use crate::admission::{Admit, Permit, RateLimiter, Refund, Refused, Settle};
-use crate::backend::{Backend, ChatRequest};
+use crate::actor::{ExitGuard, Unanswered};
+use crate::admission::LimiterHandle;
+use crate::backend::Backend;
 use crate::django::Notifier;
-use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
-use crate::ledger::{Asker, Ledger};
+use crate::ids::{AnswerId, GroupName};
+use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
 use crate::registry::{RegistryHandle, Roster};
-use crate::store::{Once, Stores};
+use crate::store::Stores;
 pub use digest::{Scope, digest};
 use generation::Generation;
 pub use generation::{End, Follower, Next, Origin};
+pub use handle::AnswersHandle;
+pub use messages::{AdmitAndJoin, Admitted, Ask, Join, Joined, NotAdmitted, Reuse};
+use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels};
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;
@@ -51,160 +55,6 @@ const MAILBOX: usize = 16_384;
 const LOOK_FOR_ORPHANS: Duration = Duration::from_secs(1);
 /// How often what answers cost is written into the store.
 const WRITE_LEDGER: Duration = Duration::from_secs(1);
-
-/// Asks for an answer to a logged message.
-#[derive(Message, Debug)]
-#[rtype(result = "()")]
-pub struct Ask {
-    /// Its id: of a message that is owed one, [`AnswerId::owed_to`].
-    pub answer: AnswerId,
-    /// Whether the store knows already that it is under way.
-    pub begun: bool,
-    /// Who asks.
-    pub user: UserId,
-    /// The group that gets the answer.
-    pub group: GroupName,
-    /// What is to be answered.
-    pub message: MessageId,
-    /// Its place in the log.
-    pub seq: u64,
-    /// Its text.
-    pub question: String,
-    /// What the application says of who asks; joins the system prompt.
-    pub context: Option<String>,
-    /// The message's once-only key: it is answered once.
-    pub once: Option<Once>,
-    /// Whether the cache is passed by.
-    pub past_cache: bool,
-    /// What was reserved.
-    pub permit: Permit,
-    /// The session's slot, held until the end; applications have none.
-    pub slot: Option<Slot>,
-    /// When the question came.
-    pub asked_at: Instant,
-}
-
-/// Ends a group's answer on behalf of a session. `false`: no such answer is under way in a group that it is in.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub struct Cancel {
-    /// Which answer.
-    pub answer: AnswerId,
-    /// Who wants it.
-    pub by: SessionId,
-}
-
-/// Ends an answer that somebody who may has cancelled. `false`: it is not written here, or past cancelling.
-#[derive(Message)]
-#[rtype(result = "bool")]
-pub struct CancelHere(pub AnswerId);
-
-/// How many answers are being written here.
-#[derive(Message)]
-#[rtype(result = "usize")]
-pub struct CountRunning;
-
-/// Ends every answer under way as `interrupted`: the node is going.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct InterruptAll;
-
-/// Asks for the models that can be asked, as OpenAI's model objects.
-#[derive(Message)]
-#[rtype(result = "Vec<Value>")]
-pub struct ListModels;
-
-/// Asks for a generation: one under way for the same digest, or a new one.
-#[derive(Message)]
-#[rtype(result = "Joined")]
-pub struct Join {
-    /// The same for equal questions of one scope.
-    pub digest: String,
-    /// What the backend is asked.
-    pub request: ChatRequest,
-    /// What the cache and running generations are used for.
-    pub reuse: Reuse,
-    /// Who asks.
-    pub asker: Asker,
-    /// About how many tokens the backend is asked with, for when it does not count them.
-    pub prompt_tokens: u64,
-}
-
-/// What may be shared of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reuse {
-    /// A running generation may be joined and the cache read. Otherwise the backend is asked.
-    pub read: bool,
-    /// A new answer is kept. One that others want kept is.
-    pub write: bool,
-    /// For so many seconds; `cache.ttl_seconds` without it.
-    pub ttl_seconds: Option<u64>,
-    /// A kept answer may be so many seconds old; of any age without it.
-    pub max_age_seconds: Option<u64>,
-}
-
-impl Reuse {
-    /// Everything may be shared.
-    pub const FREE: Self = Self { read: true, write: true, ttl_seconds: None, max_age_seconds: None };
-    /// A fresh answer is wanted, which others may have.
-    pub const FRESH: Self = Self { read: false, ..Self::FREE };
-    /// An answer for one request alone.
-    pub const NOTHING: Self = Self { write: false, ..Self::FRESH };
-
-    /// Whether a kept answer of this age will do.
-    fn admits(self, age_seconds: u64) -> bool {
-        self.max_age_seconds.is_none_or(|most| age_seconds <= most)
-    }
-}
-
-/// A follower of the generation that was joined or begun.
-#[derive(MessageResponse)]
-pub struct Joined {
-    /// Reads it from its first chunk. When the last one is dropped, so is the request to the backend.
-    pub follower: Follower,
-    /// Others had asked for it before.
-    pub coalesced: bool,
-}
-
-/// Admits a request by the limits and joins its answer: one way there and back in the place of two.
-#[derive(Message)]
-#[rtype(result = "Result<Admitted, NotAdmitted>")]
-pub struct AdmitAndJoin {
-    /// What it is to be admitted to.
-    pub admit: Admit,
-    /// What it asks.
-    pub join: Join,
-}
-
-/// A request that was admitted.
-pub struct Admitted {
-    /// What was reserved for it.
-    pub permit: Permit,
-    /// Its answer.
-    pub joined: Joined,
-}
-
-/// Why a request has no answer.
-#[derive(Debug)]
-pub enum NotAdmitted {
-    /// A limit is used up.
-    Refused(Box<Refused>),
-    /// An actor did not reply in time.
-    Failed,
-}
-
-/// A generation has ended, and its cache write with it.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct Generated {
-    digest: String,
-    generation: Arc<Generation>,
-}
-
-/// A group's answer has ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct AnswerEnded(AnswerId);
 
 struct Running {
     group: GroupName,
@@ -233,7 +83,7 @@ pub struct Parts {
     /// Tells Django of every answer's progress.
     pub notifier: Notifier,
     /// Settles what answers cost.
-    pub limiter: Addr<RateLimiter>,
+    pub limiter: LimiterHandle,
     /// `[ai]`
     pub options: AnswerOptions,
     /// `[cache]`
@@ -297,19 +147,17 @@ impl Handler<Ask> for Answers {
         let answer = ask.answer.clone();
         if self.running.contains_key(&answer) {
             // The same message, sent twice at once: one of them is answered.
-            let settle = Settle { permit: ask.permit, tokens: 0 };
-            let settled = self.parts.limiter.send(settle).timeout(PATIENCE);
-            ctx.spawn(async move { _ = settled.await }.into_actor(self));
+            self.parts.limiter.settle_soon(ask.permit, 0);
             return;
         }
         let cancel = Arc::new(Notify::new());
         self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: Arc::downgrade(&cancel) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
-        let ended = EndedOnDrop { answers: ctx.address(), answer: Some(answer.clone()) };
+        let ended = EndedOnDrop { answers: ctx.address().into(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
         actix::spawn(group_answer::run(
             self.parts.clone(),
-            ctx.address(),
+            ctx.address().into(),
             ask,
             cancel,
             self.closing.subscribe(),
@@ -379,7 +227,7 @@ impl Handler<Join> for Answers {
         if reuse.read {
             self.generations.insert(join.digest.clone(), generation.clone());
         }
-        actix::spawn(generate::run(self.parts.clone(), ctx.address(), generation, join));
+        actix::spawn(generate::run(self.parts.clone(), ctx.address().into(), generation, join));
         Joined { follower, coalesced: false }
     }
 }
@@ -388,14 +236,14 @@ impl Handler<AdmitAndJoin> for Answers {
     type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
 
     fn handle(&mut self, AdmitAndJoin { admit, join }: AdmitAndJoin, ctx: &mut Context<Self>) -> Self::Result {
-        let (limiter, answers) = (self.parts.limiter.clone(), ctx.address());
+        let (limiter, answers) = (self.parts.limiter.clone(), AnswersHandle::from(ctx.address()));
         Box::pin(async move {
-            let admitted = limiter.send(admit).timeout(PATIENCE).await.map_err(|_| NotAdmitted::Failed)?;
+            let admitted = limiter.admit(admit).await.map_err(|Unanswered| NotAdmitted::Failed)?;
             let permit = admitted.map_err(|refused| NotAdmitted::Refused(Box::new(refused)))?;
-            match answers.send(join).timeout(PATIENCE).await {
+            match answers.join(join).await {
                 Ok(joined) => Ok(Admitted { permit, joined }),
-                Err(_) => {
-                    _ = limiter.send(Refund(permit)).timeout(PATIENCE).await;
+                Err(Unanswered) => {
+                    limiter.refund(permit).await;
                     Err(NotAdmitted::Failed)
                 }
             }
@@ -424,15 +272,14 @@ impl Handler<AnswerEnded> for Answers {
 
 /// Reports a group answer's end, also when its task fails.
 struct EndedOnDrop {
-    answers: Addr<Answers>,
+    answers: AnswersHandle,
     answer: Option<AnswerId>,
 }
 
 impl Drop for EndedOnDrop {
     fn drop(&mut self) {
         if let Some(answer) = self.answer.take() {
-            #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per answer")]
-            self.answers.do_send(AnswerEnded(answer));
+            self.answers.ended(answer);
         }
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytestring::ByteString;
 use serde_json::{Value, json};
-use sophie_actors::answers::CountRunning;
 use sophie_actors::backend::{Chunk, Parsed};
 use sophie_actors::ids::AnswerId;
 use sophie_actors::store::{Boarding, Course, Flight, Flights, Standing, StoreError, StoreResult};
@@ -16,7 +15,7 @@ use crate::faults::Fault;
 use crate::support::*;
 
 async fn running(world: &World) -> usize {
-    world.services.answers.send(CountRunning).await.expect("the answers live")
+    world.services.answers.running().await.expect("the answers live")
 }
 
 /// Entries that were written into the cache.

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use sophie_actors::admission::{
-    Admit, AdmitConnect, Application, Caller, Look, Permit, Quota, RateLimiter, Refund, Refused, Restore, Settle,
-    Subject,
+    Admit, AdmitConnect, Application, Caller, LimiterHandle, Permit, Quota, RateLimiter, Refused, Subject,
 };
 use sophie_actors::answers::estimate_tokens;
 use sophie_actors::ids::UserId;
@@ -20,7 +19,7 @@ use crate::faults::{self, Fault, Faults};
 use crate::support::*;
 
 struct Limited {
-    limiter: Addr<RateLimiter>,
+    limiter: LimiterHandle,
     faults: Faults,
     metrics: Metrics,
 }
@@ -52,7 +51,7 @@ impl Limited {
         let metrics = Metrics::new();
         let local = Arc::new(MemoryLimits::new());
         let limiter = RateLimiter::new(stores.limits, local, options, metrics.clone(), unwatched()).start();
-        Self { limiter, faults, metrics }
+        Self { limiter: limiter.into(), faults, metrics }
     }
 
     async fn admit(&self, user: &str, question: Option<&str>) -> Result<Permit, Refusal> {
@@ -60,12 +59,12 @@ impl Limited {
     }
 
     async fn ask(&self, admit: Admit) -> Result<Permit, Refused> {
-        self.limiter.send(admit).await.expect("the limiter lives")
+        self.limiter.admit(admit).await.expect("the limiter lives")
     }
 
     /// What a subject has left, by the limits' names.
     async fn left(&self, subject: Subject) -> Vec<(&'static str, u64)> {
-        let left = self.limiter.send(Look(subject)).await.expect("the limiter lives").expect("seen");
+        let left = self.limiter.look(subject).await.expect("the limiter lives").expect("seen");
         left.iter().map(|(limit, quota)| (limit.label(), quota.remaining)).collect()
     }
 }
@@ -93,7 +92,7 @@ async fn what_is_refunded_can_be_taken_again() {
     let limited = Limited::start(|options| options.user_burst = 1);
     let permit = limited.admit("a", None).await.expect("the only one");
     limited.admit("a", None).await.expect_err("none is left");
-    limited.limiter.send(Refund(permit)).await.expect("given back");
+    limited.limiter.refund(permit).await;
     limited.admit("a", None).await.expect("taken again");
 }
 
@@ -103,9 +102,9 @@ async fn tokens_are_reserved_and_settled_to_what_was_used() {
     // Each reserves 501: the question's one and 500 for the answer.
     let permit = limited.admit("a", Some("four")).await.expect("the first");
     limited.admit("a", Some("four")).await.expect_err("only 499 are left");
-    limited.limiter.send(Settle { permit, tokens: 10 }).await.expect("settled");
+    limited.limiter.settle(permit, 10).await;
     let permit = limited.admit("a", Some("four")).await.expect("990 are left");
-    limited.limiter.send(Settle { permit, tokens: 2_000 }).await.expect("settled");
+    limited.limiter.settle(permit, 2_000).await;
     let refusal = limited.admit("a", Some("four")).await.expect_err("a debt");
     assert_eq!(refusal.retry_after_ms, Some(120_000), "nobody is sent away for longer than that");
     limited.admit("a", None).await.expect("what needs no tokens is admitted");
@@ -123,7 +122,7 @@ async fn while_shared_limits_are_away_the_own_ones_apply_and_they_come_back() {
     limited.faults.lift("admit");
     limited.admit("a", None).await.expect_err("the shared bucket is empty");
     // What the own limits gave goes back to them and not to the shared ones.
-    limited.limiter.send(Refund(permit)).await.expect("given back");
+    limited.limiter.refund(permit).await;
     assert!(limited.faults.calls("settle").is_empty());
     limited.faults.set("admit", Fault::Away);
     limited.admit("a", None).await.expect("given back to where it was taken");
@@ -136,8 +135,8 @@ async fn while_shared_limits_are_away_the_own_ones_apply_and_they_come_back() {
 async fn a_question_that_hangs_at_the_shared_limits_holds_no_other_up() {
     let limited = Limited::start(|_| {});
     limited.faults.set("admit", Fault::Hang);
-    let hanging = limited.limiter.send(admit("a", None));
-    let hanging = actix::spawn(hanging);
+    let limiter = limited.limiter.clone();
+    let hanging = actix::spawn(async move { limiter.admit(admit("a", None)).await });
     until("it is asked", || limited.faults.calls("admit").len() == 1).await;
     limited.faults.set("admit", Fault::Away);
     limited.admit("b", None).await.expect("admitted by the own limits");
@@ -149,9 +148,9 @@ async fn a_question_that_hangs_at_the_shared_limits_holds_no_other_up() {
 async fn connects_have_a_limit_of_their_own_by_address() {
     let limited = Limited::start(|_| {});
     for _ in 0..2 {
-        limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
+        limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
     }
-    limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect_err("too many");
+    limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("lives").expect_err("too many");
     limited.admit("a", None).await.expect("messages are another matter");
 }
 
@@ -160,7 +159,7 @@ async fn without_limits_nothing_is_asked() {
     let limited = Limited::start(|options| options.enabled = false);
     for _ in 0..50 {
         limited.admit("a", Some("question")).await.expect("admitted");
-        limited.limiter.send(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
+        limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
     }
     assert!(limited.faults.calls("admit").is_empty());
 }
@@ -197,20 +196,20 @@ async fn every_limit_is_taken_and_settled_and_refunded_in_one_call_each() {
     let permit = limited.ask(in_group("a", Some("four"))).await.expect("all are full");
     assert_eq!(limited.faults.calls("admit").len(), 1);
     assert_eq!(tokens().await, [499, 1_499, 2_499, 3_499]);
-    limited.limiter.send(Settle { permit, tokens: 700 }).await.expect("settled");
+    limited.limiter.settle(permit, 700).await;
     assert_eq!(tokens().await, [300, 1_300, 2_300, 3_300]);
     let settled = limited.faults.calls("settle");
     assert_eq!(settled, ["user:a:tokens 199, address:127.0.0.1:tokens 199, group:team:tokens 199, service:tokens 199"]);
     // As a hit does: it costs a request and no tokens.
     let permit = limited.ask(in_group("b", Some("four"))).await.expect("enough");
-    limited.limiter.send(Settle { permit, tokens: 0 }).await.expect("settled");
+    limited.limiter.settle(permit, 0).await;
     assert_eq!(
         limited.left(Subject::User(UserId::from("b"))).await[..2],
         [("user_messages", 99), ("user_tokens", 1_000)]
     );
     assert_eq!(limited.left(Subject::Group(group("team"))).await, [("group_messages", 48), ("group_tokens", 2_300)]);
     let permit = limited.ask(in_group("c", Some("four"))).await.expect("enough");
-    limited.limiter.send(Refund(permit)).await.expect("given back");
+    limited.limiter.refund(permit).await;
     assert_eq!(limited.faults.calls("settle").len(), 3);
     assert_eq!(limited.left(Subject::Group(group("team"))).await, [("group_messages", 48), ("group_tokens", 2_300)]);
 }
@@ -243,7 +242,7 @@ async fn what_is_left_is_told_of_the_tightest_limit_of_each_kind_and_a_hard_refu
     let refused = limited.ask(admit("a", Some("four"))).await.expect_err("499 are left");
     assert_eq!((refused.left.requests, refused.left.tokens), (Some(messages), Some(tokens)));
     assert_eq!((refused.hard, refused.refusal.retry_after_ms), (false, Some(7_200)));
-    limited.limiter.send(Settle { permit, tokens: 1_000 }).await.expect("settled");
+    limited.limiter.settle(permit, 1_000).await;
     let refused = limited.ask(admit("a", Some("four"))).await.expect_err("none are left");
     assert_eq!((refused.hard, refused.refusal.retry_after_ms), (true, Some(120_000)));
     assert!(refused.refusal.message.ends_with("it has enough again in 31 minutes"), "{}", refused.refusal.message);
@@ -279,7 +278,7 @@ async fn what_is_restored_is_full_again() {
     limited.admit("a", None).await.expect("the second");
     limited.admit("a", None).await.expect_err("the third");
     let subject = Subject::User(UserId::from("a"));
-    limited.limiter.send(Restore(subject.clone())).await.expect("the limiter lives").expect("filled");
+    limited.limiter.restore(subject.clone()).await.expect("the limiter lives").expect("filled");
     let full =
         [("user_messages", 2), ("user_tokens", 1_000), ("user_connects", 2), ("user_reads", 200), ("user_joins", 64)];
     assert_eq!(limited.left(subject).await, full);

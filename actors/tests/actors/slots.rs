@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use actix::{Actor, Arbiter};
 use sophie_actors::actor::PATIENCE;
-use sophie_actors::admission::{Look, Subject};
-use sophie_actors::answers::{Answers, CountRunning, Parts, Slots};
+use sophie_actors::admission::Subject;
+use sophie_actors::answers::{Answers, Parts, Slots};
 use sophie_actors::ids::UserId;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::ErrorCode;
@@ -180,8 +180,7 @@ fn stuck(services: &Services) -> (Services, (std::sync::mpsc::Sender<()>, Arbite
     let arbiter = Arbiter::new();
     arbiter.spawn_fn(move || _ = wait.recv());
     let answers = Answers::start_in_arbiter(&arbiter.handle(), |_| Answers::new(parts, unwatched()));
-    while answers.try_send(CountRunning).is_ok() {}
-    (Services { answers, ..services.clone() }, (held, arbiter))
+    (Services { answers: answers.into(), ..services.clone() }, (held, arbiter))
 }
 
 #[actix::test]
@@ -196,8 +195,8 @@ async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
         Arc::new(move |seed| SessionHandle::of(&Session::new(seed, services.clone()).start()));
     world.services.registry.install(sessions).await.expect("installed");
     let tokens = async || {
-        let look = Look(Subject::User(UserId::from("s")));
-        let left = world.services.limiter.send(look).await.expect("lives").expect("seen");
+        let look = Subject::User(UserId::from("s"));
+        let left = world.services.limiter.look(look).await.expect("lives").expect("seen");
         left.iter().find(|(limit, _)| limit.label() == "user_tokens").expect("a limit").1.remaining
     };
     let client = world.connect("s").await;

@@ -11,8 +11,8 @@ use actix::prelude::*;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sophie_actors::actor::ExitGuard;
-use sophie_actors::admission::RateLimiter;
-use sophie_actors::answers::{Answers, Parts, Slots};
+use sophie_actors::admission::{LimiterHandle, RateLimiter};
+use sophie_actors::answers::{Answers, AnswersHandle, Parts, Slots};
 use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, ChunkWriter, StreamItem};
 use sophie_actors::channel_layer::{ChannelLayer, NoLayer};
 use sophie_actors::django::Notifier;
@@ -171,7 +171,7 @@ impl World {
         let local = Arc::new(MemoryLimits::new());
         let limiter =
             RateLimiter::new(stores.limits.clone(), local, options.limits.clone(), metrics.clone(), unwatched());
-        let limiter = limiter.start();
+        let limiter = LimiterHandle::from(limiter.start());
         let ledger = Arc::new(Ledger::new(Arc::new(|_| None), &stores, metrics.clone()));
         let parts = Parts {
             roster: roster.clone(),
@@ -186,7 +186,7 @@ impl World {
             ledger: ledger.clone(),
             metrics: metrics.clone(),
         };
-        let answers = Answers::new(parts, unwatched()).start();
+        let answers = AnswersHandle::from(Answers::new(parts, unwatched()).start());
         let services = Services {
             roster,
             registry: registry.clone(),

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use actix_web::web::{self, Data, Path};
 use actix_web::{HttpResponse, Resource};
 use serde_json::{Value, json};
-use sophie_actors::actor::PATIENCE;
-use sophie_actors::admission::{Application, Look, Restore, Subject};
+use sophie_actors::admission::{Application, Subject};
 use sophie_actors::ids::{GroupName, UserId};
 use sophie_actors::protocol::{Refusal, timestamp_of, unix_ms};
 
@@ -61,7 +60,7 @@ async fn look(name: Path<String>, state: Data<State>) -> Result<HttpResponse, Ap
 
 async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let subject = own(&state, subject(&name)?);
-    let restored = state.services.limiter.send(Restore(subject.clone())).timeout(PATIENCE).await;
+    let restored = state.services.limiter.restore(subject.clone()).await;
     restored.map_err(|_| Refusal::internal())??;
     log::info!("limits given back by an operator subject={:?}", subject.to_string());
     Ok(HttpResponse::Ok().json(left(&state, subject).await?))
@@ -69,7 +68,7 @@ async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 
 async fn left(state: &State, subject: Subject) -> Result<Value, ApiError> {
     let name = subject.to_string();
-    let left = state.services.limiter.send(Look(subject)).timeout(PATIENCE).await;
+    let left = state.services.limiter.look(subject).await;
     let left = left.map_err(|_| Refusal::internal())??;
     let now = unix_ms();
     let limits = left.into_iter().map(|(limit, quota)| {

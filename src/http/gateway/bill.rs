@@ -1,9 +1,7 @@
 //! What a caller pays: reserved before, settled once, whatever becomes of the answer and of the caller.
 
-use actix::prelude::SendError;
 use actix_web::web::Data;
-use sophie_actors::actor::PATIENCE;
-use sophie_actors::admission::{Admit, Left, Permit, Raise, RateLimiter, Refund, Settle};
+use sophie_actors::admission::{Admit, Left, Permit};
 use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Join, Joined, Next, NotAdmitted, Slot, estimate_tokens};
 use sophie_actors::protocol::{CacheStatus, Usage};
 use tokio::time::Instant;
@@ -60,9 +58,8 @@ impl Bill {
             let services = &state.services;
             let slot = services.slots.take(None).await.map_err(Refused::busy)?;
             let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
-            // As long as either of the two actors may take.
-            let admitted = services.answers.send(request).timeout(2 * PATIENCE).await;
-            let Admitted { permit, joined } = admitted.map_err(|_| Refused::internal())?.map_err(|not| match not {
+            let admitted = services.answers.admit_and_join(request).await;
+            let Admitted { permit, joined } = admitted.map_err(|not| match not {
                 NotAdmitted::Refused(refused) => Refused::over_limit(*refused),
                 NotAdmitted::Failed => Refused::internal(),
             })?;
@@ -79,7 +76,7 @@ impl Bill {
     /// A limit is used up.
     pub async fn begin_long(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
         apart(async move {
-            let admitted = state.services.limiter.send(admit).timeout(PATIENCE).await;
+            let admitted = state.services.limiter.admit(admit).await;
             let permit = admitted.map_err(|_| Refused::internal())?.map_err(Refused::over_limit)?;
             let mut bill = Self::new(state.clone(), permit, 0);
             bill.stands = true;
@@ -94,8 +91,8 @@ impl Bill {
     /// A limit of tokens is used up.
     pub async fn raise(mut self, prompt_tokens: u64) -> Result<Self, Refused> {
         apart(async move {
-            let raise = Raise { permit: self.permit.take().unwrap_or_default(), prompt_tokens };
-            let raised = self.state.services.limiter.send(raise).timeout(PATIENCE).await;
+            let permit = self.permit.take().unwrap_or_default();
+            let raised = self.state.services.limiter.raise(permit, prompt_tokens).await;
             let (permit, refused) = match raised.map_err(|_| Refused::internal())? {
                 Ok(permit) => (permit, None),
                 Err(refused) => (refused.0, Some(refused.1)),
@@ -118,7 +115,7 @@ impl Bill {
         apart(async move {
             self.slot = Some(self.state.services.slots.take(None).await.map_err(Refused::busy)?);
             (self.prompt_tokens, self.asked_at) = (join.prompt_tokens, Instant::now());
-            let joined = self.state.services.answers.send(join).timeout(PATIENCE).await;
+            let joined = self.state.services.answers.join(join).await;
             Ok((self, joined.map_err(|_| Refused::internal())?))
         })
         .await
@@ -154,34 +151,19 @@ impl Bill {
     fn used(&self) -> u64 {
         self.usage.map_or(self.prompt_tokens + self.written, |usage| usage.total_tokens)
     }
-
-    /// Sent at once where there is room, as this may be the connection's last moment; else as soon as there is.
-    fn pay<M>(&self, message: M)
-    where
-        M: actix::Message<Result = ()> + Send + 'static,
-        RateLimiter: actix::Handler<M>,
-    {
-        if let Err(SendError::Full(message)) = self.state.services.limiter.try_send(message) {
-            let limiter = self.state.services.limiter.clone();
-            actix::spawn(async move {
-                if limiter.send(message).timeout(PATIENCE).await.is_err() {
-                    // What is reserved comes back by itself, in time.
-                    log::debug!("rate limit not settled");
-                }
-            });
-        }
-    }
 }
 
 impl Drop for Bill {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
+        // This may be the connection's last moment.
+        let limiter = &self.state.services.limiter;
         let Some(status) = self.status else {
             // Nothing was looked up for it: it did not take place.
-            return if self.stands { self.pay(Settle { permit, tokens: 0 }) } else { self.pay(Refund(permit)) };
+            return if self.stands { limiter.settle_soon(permit, 0) } else { limiter.refund_soon(permit) };
         };
         let paid = matches!(status, CacheStatus::Miss | CacheStatus::Bypass) && !self.void;
         let used = if self.void { 0 } else { self.used() };
-        self.pay(Settle { permit, tokens: if paid { used } else { 0 } });
+        limiter.settle_soon(permit, if paid { used } else { 0 });
     }
 }

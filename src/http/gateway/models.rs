@@ -3,8 +3,6 @@
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
-use sophie_actors::actor::PATIENCE;
-use sophie_actors::answers::ListModels;
 
 use super::{Refused, State, caller};
 
@@ -23,7 +21,7 @@ pub async fn one(request: HttpRequest, model: Path<String>, state: Data<State>) 
 
 async fn offered(request: &HttpRequest, state: &State) -> Result<Vec<Value>, Refused> {
     let holder = caller::of(request, state)?;
-    let listed = state.services.answers.send(ListModels).timeout(PATIENCE).await;
+    let listed = state.services.answers.models().await;
     let mut models = listed.map_err(|_| Refused::internal())?;
     models.retain(|model| id(model).is_some_and(|id| holder.may_use(id)));
     // Some servers say no more than the name; OpenAI's clients rely on these.

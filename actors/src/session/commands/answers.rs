@@ -3,8 +3,8 @@
 use tokio::time::Instant;
 
 use super::Work;
-use crate::actor::PATIENCE;
-use crate::answers::{Ask, Cancel};
+use crate::actor::Unanswered;
+use crate::answers::Ask;
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::orders::{self, Outcome};
 use crate::protocol::{ErrorCode, Logged, Refusal};
@@ -23,8 +23,8 @@ impl Work {
     }
 
     async fn try_cancel(&self, answer: AnswerId) -> Result<Outcome, Refusal> {
-        let cancel = Cancel { answer: answer.clone(), by: self.session.clone() };
-        let here = self.services.answers.send(cancel).timeout(PATIENCE).await.map_err(|_| Refusal::internal())?;
+        let here = self.services.answers.cancel(answer.clone(), self.session.clone()).await;
+        let here = here.map_err(|Unanswered| Refusal::internal())?;
         if here {
             return Ok(Outcome::default());
         }
@@ -69,7 +69,7 @@ impl Work {
         };
         // Before the acknowledgement: what was acknowledged ends, whatever becomes of this node.
         if let Err(error) = self.services.stores.answers.begin(&record, None).await {
-            self.refund(admitted.permit).await;
+            self.services.limiter.refund(admitted.permit).await;
             return Err(self.store_failed("answer_begin", &error));
         }
         let AnswerRecord { answer, group, message, .. } = record;

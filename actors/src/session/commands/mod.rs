@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 use super::{Effect, Reply, hold_to};
-use crate::actor::PATIENCE;
-use crate::admission::{Admit, Caller, Permit, Refund, Settle, Spend, Spending};
+use crate::actor::Unanswered;
+use crate::admission::{Admit, Caller, Permit, Spend, Spending};
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
@@ -88,35 +88,15 @@ impl Work {
             group: Some(group.clone()),
             prompt_tokens: assistant.then(|| estimate_tokens(text)),
         };
-        let permit = match self.services.limiter.send(admit).timeout(PATIENCE).await {
-            Ok(verdict) => verdict?,
-            Err(error) => {
-                log::error!("limiter did not answer error={error}");
-                return Err(Refusal::internal());
-            }
-        };
-        Ok(Admitted { permit, slot })
+        let verdict = self.services.limiter.admit(admit).await.map_err(|Unanswered| Refusal::internal())?;
+        Ok(Admitted { permit: verdict?, slot })
     }
 
     /// Takes what a command costs that is no message.
     async fn spend(&self, on: Spending, units: u64) -> Result<(), Refusal> {
         let spend = Spend { user: self.socket.access.user().clone(), on, units };
-        match self.services.limiter.send(spend).timeout(PATIENCE).await {
-            Ok(verdict) => Ok(verdict?),
-            Err(error) => {
-                log::error!("limiter did not answer error={error}");
-                Err(Refusal::internal())
-            }
-        }
-    }
-
-    async fn refund(&self, permit: Permit) {
-        _ = self.services.limiter.send(Refund(permit)).timeout(PATIENCE).await;
-    }
-
-    /// What was reserved for an answer that nobody is asked for is given back; the request counts.
-    async fn settle_unasked(&self, permit: Permit) {
-        _ = self.services.limiter.send(Settle { permit, tokens: 0 }).timeout(PATIENCE).await;
+        let verdict = self.services.limiter.spend(spend).await.map_err(|Unanswered| Refusal::internal())?;
+        Ok(verdict?)
     }
 
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {

@@ -95,12 +95,12 @@ impl Work {
             }
             Ok(Appended::Again { seq, message, owed }) => (seq, message, None, owed),
             Ok(Appended::Conflict) => {
-                self.refund(admitted.permit).await;
+                self.services.limiter.refund(admitted.permit).await;
                 self.spend(Spending::Reads, 1).await?;
                 return Err(reused_id());
             }
             Err(error) => {
-                self.refund(admitted.permit).await;
+                self.services.limiter.refund(admitted.permit).await;
                 return Err(self.store_failed("append", &error));
             }
         };
@@ -125,7 +125,7 @@ impl Work {
         // What is still to be answered is settled at the answer's end.
         let limits = match deliver.is_none() && ask.is_none() {
             true => {
-                self.refund(admitted.permit).await;
+                self.services.limiter.refund(admitted.permit).await;
                 // A repetition costs no message, but what a read does.
                 self.spend(Spending::Reads, 1).await?;
                 None
@@ -133,7 +133,7 @@ impl Work {
             false => {
                 if assistant && ask.is_none() {
                     // A person has taken over: nobody is asked.
-                    self.settle_unasked(admitted.permit.clone()).await;
+                    self.services.limiter.settle(admitted.permit.clone(), 0).await;
                 }
                 admitted.permit.left().near_their_end()
             }

@@ -1,0 +1,114 @@
+//! The answers as everybody else knows them: one method a question, each with the time-out and the one line in the log.
+
+use actix::prelude::*;
+use serde_json::Value;
+
+use super::Answers;
+use super::messages::*;
+use crate::actor::{PATIENCE, Unanswered};
+use crate::ids::{AnswerId, SessionId};
+
+/// The answers.
+#[derive(Debug, Clone)]
+pub struct AnswersHandle(Addr<Answers>);
+
+impl From<Addr<Answers>> for AnswersHandle {
+    fn from(actor: Addr<Answers>) -> Self {
+        Self(actor)
+    }
+}
+
+impl AnswersHandle {
+    async fn ask_for<M>(&self, what: &'static str, message: M) -> Result<M::Result, Unanswered>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        Answers: Handler<M>,
+    {
+        self.0.send(message).timeout(PATIENCE).await.map_err(|error| {
+            log::error!("the answers did not answer question={what} error={error}");
+            Unanswered
+        })
+    }
+
+    /// Takes a question over.
+    ///
+    /// # Errors
+    /// No answer in time, or they have ended: a mailbox that comes to it later passes over it.
+    pub async fn ask(&self, ask: Ask) -> Result<(), Unanswered> {
+        self.ask_for("ask", ask).await
+    }
+
+    /// Follows an answer that is under way, or has it generated.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn join(&self, join: Join) -> Result<Joined, Unanswered> {
+        self.ask_for("join", join).await
+    }
+
+    /// Admits a request and joins its answer, in one step.
+    ///
+    /// # Errors
+    /// No answer, or not admitted.
+    pub async fn admit_and_join(&self, request: AdmitAndJoin) -> Result<Admitted, NotAdmitted> {
+        // As long as either of the two actors may take.
+        let admitted = self.0.send(request).timeout(2 * PATIENCE).await;
+        admitted.unwrap_or_else(|error| {
+            log::error!("the answers did not answer question=admit and join error={error}");
+            Err(NotAdmitted::Failed)
+        })
+    }
+
+    /// Cancels an answer of this node, of a group that the session is in. `false`: there is none.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn cancel(&self, answer: AnswerId, by: SessionId) -> Result<bool, Unanswered> {
+        self.ask_for("cancel", Cancel { answer, by }).await
+    }
+
+    /// Cancels an answer of this node, for another one that was asked for it. `false`: there is none.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn cancel_here(&self, answer: AnswerId) -> Result<bool, Unanswered> {
+        self.ask_for("cancel here", CancelHere(answer)).await
+    }
+
+    /// How many answers this node writes for groups.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn running(&self) -> Result<usize, Unanswered> {
+        self.ask_for("running", CountRunning).await
+    }
+
+    /// Ends all of them as interrupted.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn interrupt_all(&self) -> Result<(), Unanswered> {
+        self.ask_for("interrupt all", InterruptAll).await
+    }
+
+    /// The models that may be asked.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn models(&self) -> Result<Vec<Value>, Unanswered> {
+        self.ask_for("models", ListModels).await
+    }
+
+    /// A group's answer has ended, whichever way.
+    pub(super) fn ended(&self, answer: AnswerId) {
+        #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per answer")]
+        self.0.do_send(AnswerEnded(answer));
+    }
+
+    /// A generation is through.
+    pub(super) fn generated(&self, generated: Generated) {
+        #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per generation")]
+        self.0.do_send(generated);
+    }
+}
