@@ -215,10 +215,10 @@ async fn an_answer_that_the_store_did_not_list_is_not_shown_to_who_enters_first_
     let mut alone = Alone::start();
     let (answer, name) = (AnswerId::from("a1"), group("team"));
     let (message, start) = (MessageId::from("m1"), AnswerStart { model: "test".into(), cache: CacheStatus::Miss });
-    alone.registry.send(Prepare(vec![name.clone()])).await.expect("prepared");
+    alone.registry.prepare(vec![name.clone()]).await.expect("prepared");
     let started =
         AnswerStarted { group: name.clone(), answer: answer.clone(), message: message.clone(), start: start.clone() };
-    alone.registry.send(started).await.expect("told");
+    alone.registry.answer_started(started).await.expect("told");
     // Its end is in the log by now, or was never heard.
     alone.enter("s", &["team"], 2).await;
     let client = alone.attach("s").await;
@@ -234,8 +234,7 @@ async fn an_answer_that_the_store_did_not_list_is_not_shown_to_who_enters_first_
         text: String::new(),
         start: Some(start),
     };
-    let found = AnswerFound { group: name, answer, record: Some(record) };
-    alone.registry.send(found).await.expect("told");
+    alone.registry.answer_found(name, answer, Some(record)).await.expect("told");
     assert_eq!(client.event_of("answer.start").await["answer"], "a1");
 }
 
