@@ -800,7 +800,7 @@ async fn the_master_that_sentinels_name_is_used_also_after_it_has_changed() {
         info.contains("master_link_status:up") && known.len() == 1
     })
     .await;
-    let _: u64 = redis::cmd("WAIT").arg(1).arg(5_000).query(&mut master.connection(0)).expect("an answer");
+    until("the replica to have it all", || master.is_copied()).await;
     master.kill();
     let until = Instant::now() + 3 * DEADLINE;
     let seq = loop {
