@@ -15,7 +15,8 @@ use actix_web::{App, Error};
 use socket2::{Domain, Socket, Type};
 
 use super::AppError;
-use crate::http::{self, Serves, State};
+use super::routes::{Serves, routes};
+use crate::http::{self, State};
 use crate::line::{self, Line, Places};
 use crate::settings::Settings;
 
@@ -109,7 +110,7 @@ impl Bound {
                 .wrap(from_fn(http::keep_small_plain))
                 .wrap(Compress::default())
                 .wrap(from_fn(http::wrap))
-                .configure(|config| http::routes(config, serves));
+                .configure(|config| routes(config, serves));
             let app = app.into_factory().map_err(|error: Error| error.error_response());
             let over_http = HttpService::build()
                 .keep_alive(KeepAlive::Timeout(keep_alive))

@@ -3,6 +3,7 @@
 mod announce;
 mod listener;
 mod parts;
+mod routes;
 mod signals;
 
 use std::collections::hash_map::DefaultHasher;
@@ -21,15 +22,15 @@ use sophie_actors::actor::{Exit, ExitGuard};
 use sophie_actors::admission::{LimiterHandle, RateLimiter};
 use sophie_actors::answers::{Answers, AnswersHandle, Parts, Slots};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
+use sophie_actors::cluster::mirror::{Mirror, Resign};
+use sophie_actors::cluster::{Ear, Listen};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::NodeId;
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
-use sophie_actors::mirror::{Mirror, Resign};
+use sophie_actors::node::Services;
 use sophie_actors::redis::Budgets;
 use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, Seed};
-use sophie_actors::relay::{Listen, Relay};
-use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::MemoryLimits;
@@ -40,7 +41,9 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
-use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Seen, Serves, State};
+use routes::Serves;
+
+use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Seen, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
@@ -152,15 +155,15 @@ impl Application {
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
         let core = Arbiter::new();
-        let (exit, read) = (essential("relay"), stores.clone());
-        let relay = Relay::start_in_arbiter(&core.handle(), |_| Relay::new(read, exit));
+        let (exit, read) = (essential("ear"), stores.clone());
+        let ear = Ear::start_in_arbiter(&core.handle(), |_| Ear::new(read, exit));
         let registry = {
             let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
-            let relay = relay.clone();
+            let ear = ear.clone();
             let ping = Duration::from_secs(settings.session.ping_seconds);
             let named = settings.session.presence_members;
             RegistryHandle::from(GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
-                GroupRegistry::new(roster, relay.recipient(), metrics, ping, named, exit)
+                GroupRegistry::new(roster, ear.recipient(), metrics, ping, named, exit)
             }))
         };
         // Limiter and answers: a request asks the one and then the other.
@@ -219,7 +222,7 @@ impl Application {
         let worker = settings.channel.notify_worker.clone();
         let worker = (!worker.is_empty()).then_some((worker, kinds));
         let listen = Listen { services: Arc::new(services.clone()), worker, courier };
-        relay.send(listen).await.map_err(|_| AppError::ActorEnded("relay"))?;
+        ear.send(listen).await.map_err(|_| AppError::ActorEnded("ear"))?;
 
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();

@@ -8,7 +8,8 @@ use sophie_actors::ids::{hex, random_text};
 use subtle::{Choice, ConstantTimeEq};
 
 use super::patterns::Pattern;
-use crate::settings::{Secret, Settings};
+use crate::settings::Settings;
+use crate::settings::listed_key::ListedKey;
 
 /// Characters of a made-up admin token: 36^40 possibilities are more than 200 bits.
 const TOKEN_CHARS: usize = 40;
@@ -46,34 +47,6 @@ impl fmt::Debug for AdminToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AdminToken(***)")
     }
-}
-
-/// One API key as it is written in the settings.
-pub struct ApiKey {
-    /// What it is called in logs and figures; empty if it has no name.
-    pub name: String,
-    key: Secret,
-}
-
-impl ApiKey {
-    /// Reads `KEY` or `name:KEY`. What stands before the first colon is a name if it is 1 to 64 of `A-Z a-z 0-9 _ - .`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let named = text.split_once(':').filter(|(name, _)| {
-            (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
-        });
-        let (name, key) = named.unwrap_or(("", text));
-        is_key(key).then(|| Self { name: name.to_owned(), key: Secret::from(key) })
-    }
-
-    /// Whether it is this key.
-    pub fn is(&self, key: &Secret) -> bool {
-        self.key == *key
-    }
-}
-
-/// Whether a text can be an API key: it must fit into a header.
-pub fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// Hex digits of a key's digest that name it where it has no name: enough to tell any two, too few to say anything of the key.
@@ -133,7 +106,7 @@ pub struct ApiKeys {
 impl ApiKeys {
     /// The keys of the settings.
     pub fn from(settings: &Settings) -> Self {
-        let keys = settings.auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose()));
+        let keys = settings.auth.api_keys.iter().filter_map(|text| ListedKey::parse(text.expose()));
         let named = keys.map(|api| {
             let digest = digest(api.key.expose());
             let hex = hex(digest);
@@ -251,8 +224,8 @@ mod tests {
 
     #[test]
     fn a_key_that_is_empty_is_none() {
-        assert!(ApiKey::parse("").is_none());
-        assert!(ApiKey::parse("shop:").is_none());
-        assert!(ApiKey::parse("a b").is_none());
+        assert!(ListedKey::parse("").is_none());
+        assert!(ListedKey::parse("shop:").is_none());
+        assert!(ListedKey::parse("a b").is_none());
     }
 }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sophie_actors::repeated::Repeated;
 
 use super::address::{self, Client};
-use super::origin::{AllowedOrigin, host_and_port};
+use crate::settings::origin::{AllowedOrigin, host_and_port};
 use crate::settings::{AuthMode, Settings};
 
 /// What proxies say of those who came to them.

@@ -1,15 +1,15 @@
-//! HTTP: the whole routing table, and what its handlers share.
+//! HTTP: the handlers of what is no WebSocket, and what all handlers share.
 
-mod admin;
+pub mod admin;
 mod cors;
 mod error;
-mod gateway;
-mod health;
+pub mod gateway;
+pub mod health;
 mod incoming;
 mod json;
-mod pages;
+pub mod pages;
 mod places;
-mod publish;
+pub mod publish;
 mod recent;
 mod redis;
 mod tidy;
@@ -24,10 +24,10 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use sophie_actors::node::Services;
 use sophie_actors::redis::{DatabaseLook, RedisHealth};
-use sophie_actors::services::Services;
 use sophie_actors::store::CacheSize;
 
 pub use error::ApiError;
@@ -44,7 +44,6 @@ use crate::auth::doors::{Doors, Knock, Shut, client_of};
 use crate::auth::origin::OriginRule;
 use crate::line;
 use crate::upstream::Router;
-use crate::ws;
 
 /// What every handler may use.
 pub struct State {
@@ -161,70 +160,13 @@ fn peer(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.ip())
 }
 
-/// What a listener serves.
-#[derive(Debug, Clone, Copy)]
-pub struct Serves {
-    /// Chat, pages, the application's API.
-    pub public: bool,
-    /// Admin, health, metrics.
-    pub admin: bool,
-}
-
-/// The routing table.
-pub fn routes(config: &mut ServiceConfig, serves: Serves) {
-    if serves.public {
-        config
-            .service(web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(only("GET")))
-            .service(
-                web::resource("/api/groups/{group}/messages")
-                    .route(web::post().to(publish::by_application))
-                    .default_service(only("POST")),
-            )
-            .service(gateway::scope())
-            .service(
-                web::resource("/")
-                    .route(web::get().to(pages::page))
-                    .route(web::head().to(pages::page))
-                    .default_service(only("GET, HEAD")),
-            )
-            .service(
-                web::resource("/page/{file:.*}")
-                    .route(web::get().to(pages::page))
-                    .route(web::head().to(pages::page))
-                    .default_service(only("GET, HEAD")),
-            );
-    }
-    if serves.admin {
-        config
-            .service(
-                web::resource("/health/live")
-                    .route(web::get().to(health::live))
-                    .route(web::head().to(health::live))
-                    .default_service(only("GET, HEAD")),
-            )
-            .service(
-                web::resource("/health/ready")
-                    .route(web::get().to(health::ready))
-                    .route(web::head().to(health::ready))
-                    .default_service(only("GET, HEAD")),
-            )
-            .service(
-                web::resource("/metrics")
-                    .route(web::get().to(health::metrics))
-                    .route(web::head().to(health::metrics))
-                    .default_service(only("GET, HEAD")),
-            )
-            .service(admin::scope());
-    }
-    config.default_service(web::to(no_route));
-}
-
-async fn no_route() -> HttpResponse {
+/// What answers where nothing is.
+pub async fn no_route() -> HttpResponse {
     ApiError::not_found("there is nothing at this address").error_response()
 }
 
 /// What answers the methods that a resource does not take.
-fn only(methods: &'static str) -> actix_web::Route {
+pub fn only(methods: &'static str) -> actix_web::Route {
     web::to(move || async move {
         let message = "this address does not take that method";
         let mut refused = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).error_response();

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use sophie_actors::admission::{Admit, Caller, Permit};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
+use sophie_actors::node::Services;
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
 };
 use sophie_actors::registry::{Deliver, Fanout};
-use sophie_actors::services::Services;
 use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
 use tokio::time::Instant;
 

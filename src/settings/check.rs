@@ -7,8 +7,8 @@ use super::backends::BackendSettings;
 use super::databases::database;
 use super::keys::KeySettings;
 use super::layers::Layers;
+use super::listed_key::ListedKey;
 use super::sections::{AiChoice, AiSettings, AuthMode, AuthSettings, ChannelLayer, Settings};
-use crate::auth::bearer::ApiKey;
 
 /// Refuses what cannot be meant; the message names the settings and where the first of them came from.
 pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {
@@ -99,7 +99,7 @@ fn backend_fault(table: &BackendSettings, ai: &AiSettings) -> Option<String> {
 
 /// A key that could let in two, or nobody.
 fn key_fault(auth: &AuthSettings) -> Option<String> {
-    let plain: Vec<ApiKey> = auth.api_keys.iter().filter_map(|text| ApiKey::parse(text.expose())).collect();
+    let plain: Vec<ListedKey> = auth.api_keys.iter().filter_map(|text| ListedKey::parse(text.expose())).collect();
     auth.key.iter().enumerate().find_map(|(place, KeySettings { name, key, models, .. })| {
         let problem = if models.is_empty() {
             "has no models; leave them out for all of them"

@@ -2,10 +2,10 @@
 
 use serde::Deserialize;
 
+use super::listed_key::is_key;
 use super::rules::{COUNT, Rule, is_name};
 use super::secret::Secret;
 use super::tables::Tables;
-use crate::auth::bearer::is_key;
 
 /// What a table may hold.
 pub const KEYS: Tables = Tables {

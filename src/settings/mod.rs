@@ -7,6 +7,8 @@ mod dot_env;
 mod keys;
 mod layers;
 mod legacy;
+pub(crate) mod listed_key;
+pub(crate) mod origin;
 mod rules;
 mod secret;
 mod sections;

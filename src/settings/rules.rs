@@ -8,10 +8,10 @@ use sophie_actors::protocol::Kind;
 
 use super::backends::BACKENDS;
 use super::keys::KEYS;
+use super::listed_key::ListedKey;
+use super::origin::AllowedOrigin;
 use super::secret::{MASK, mask_url};
 use super::tables::Tables;
-use crate::auth::bearer::ApiKey;
-use crate::auth::origin::AllowedOrigin;
 
 /// What a setting may be.
 pub enum Rule {
@@ -100,7 +100,7 @@ pub const RULES: &[(&str, Rule)] = &[
     (
         "auth.api_keys",
         Rule::List(&Rule::Secret("KEY or name:KEY, neither empty, of visible ASCII characters", |t| {
-            ApiKey::parse(t).is_some()
+            ListedKey::parse(t).is_some()
         })),
     ),
     ("auth.key", Rule::Tables(&KEYS)),

@@ -162,7 +162,7 @@ async fn claim_session(state: &State, identity: &Identity, session: &SessionId) 
 /// caller who does not stay: the sockets that are there are held to it.
 async fn hold(state: &State, identity: &Identity, session: &SessionId) -> Result<Vec<GroupName>, ApiError> {
     let Some(shown) = &identity.shown else { return Ok(Vec::new()) };
-    sophie_actors::session::hold_to(&state.services, session, &identity.user, shown).await.map_err(|error| {
+    sophie_actors::cluster::hold_to(&state.services, session, &identity.user, shown).await.map_err(|error| {
         log::debug!("rights not noted session={session} error={error}");
         store_away()
     })

@@ -85,6 +85,187 @@ fn the_core_knows_nothing_of_http_files_environment_and_log_set_up() {
     }
 }
 
+/// A room, and those that it may import: all of them stand before it, so there is no circle.
+type Floors = [(&'static str, &'static [&'static str])];
+
+/// The core, from the ground up.
+const CORE: &Floors = &[
+    ("ids", &[]),
+    ("options", &[]),
+    ("actor", &[]),
+    ("failure", &[]),
+    ("patterns", &[]),
+    ("repeated", &[]),
+    ("aside", &["failure"]),
+    ("rights", &["ids", "patterns"]),
+    ("protocol", &["ids"]),
+    ("dependencies", &["protocol"]),
+    ("metrics", &["dependencies"]),
+    ("backend", &["ids", "protocol"]),
+    ("socket", &["actor", "ids", "metrics", "protocol", "rights"]),
+    ("redis", &["actor", "dependencies", "failure"]),
+    ("store", &["actor", "dependencies", "failure", "ids", "protocol", "redis", "rights"]),
+    ("admission", &["actor", "ids", "metrics", "options", "protocol", "store"]),
+    ("ledger", &["ids", "metrics", "protocol", "store"]),
+    ("channel_layer", &["actor", "aside", "dependencies", "ids", "metrics", "redis", "store"]),
+    ("registry", &["actor", "ids", "metrics", "protocol", "socket", "store"]),
+    ("django", &["aside", "channel_layer", "ids", "metrics", "protocol", "registry", "store"]),
+    (
+        "answers",
+        &[
+            "actor",
+            "admission",
+            "aside",
+            "backend",
+            "django",
+            "ids",
+            "ledger",
+            "metrics",
+            "options",
+            "protocol",
+            "registry",
+            "store",
+        ],
+    ),
+    (
+        "node",
+        &[
+            "actor",
+            "admission",
+            "answers",
+            "channel_layer",
+            "django",
+            "ledger",
+            "metrics",
+            "options",
+            "registry",
+            "store",
+        ],
+    ),
+    (
+        "cluster",
+        &[
+            "actor",
+            "answers",
+            "aside",
+            "channel_layer",
+            "django",
+            "ids",
+            "metrics",
+            "node",
+            "protocol",
+            "registry",
+            "rights",
+            "store",
+        ],
+    ),
+    (
+        "session",
+        &[
+            "actor",
+            "admission",
+            "answers",
+            "aside",
+            "cluster",
+            "ids",
+            "node",
+            "protocol",
+            "registry",
+            "repeated",
+            "socket",
+            "store",
+        ],
+    ),
+];
+
+/// The edge, from the ground up.
+const EDGE: &Floors = &[
+    ("settings", &[]),
+    ("tls", &[]),
+    ("line", &[]),
+    ("ui", &[]),
+    ("logging", &["settings"]),
+    ("auth", &["settings"]),
+    ("upstream", &["auth"]),
+    ("http", &["auth", "line", "settings", "ui", "upstream"]),
+    ("ws", &["auth", "http", "line"]),
+    ("app", &["auth", "http", "line", "settings", "upstream", "ws"]),
+    ("cli", &["auth", "logging", "settings", "tls"]),
+];
+
+/// The rooms that a line of code names.
+fn named(line: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut rooms = Vec::new();
+    for (at, _) in line.match_indices("crate::") {
+        let before = line[..at].chars().next_back();
+        let rest = &line[at + "crate::".len()..];
+        match rest.strip_prefix('{') {
+            _ if before.is_some_and(|c| c.is_alphanumeric() || c == '_') => {}
+            Some(list) => rooms.extend(list.split([',', '}']).map(|name| word(name.trim()))),
+            None => rooms.push(word(rest)),
+        }
+    }
+    rooms.retain(|room| !room.is_empty());
+    rooms
+}
+
+/// What is wrong with the arrows of the code below `root`.
+fn wrong_arrows(root: &str, floors: &Floors) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (at, (room, below)) in floors.iter().enumerate() {
+        let unknown = |name: &&&str| !floors[..at].iter().any(|(earlier, _)| *earlier == **name);
+        wrong.extend(below.iter().filter(unknown).map(|name| format!("{room} stands before {name}, which it imports")));
+    }
+    for source in sources() {
+        let Some(path) = source.path.strip_prefix(root) else { continue };
+        let room = path.split('/').next().unwrap_or_default().trim_end_matches(".rs");
+        if ["lib", "main"].contains(&room) {
+            continue;
+        }
+        let Some((_, below)) = floors.iter().find(|(name, _)| *name == room) else {
+            wrong.push(format!("{room} stands on no floor"));
+            continue;
+        };
+        for name in source.code.iter().flat_map(|line| named(line)) {
+            if name != room && !below.contains(&name.as_str()) {
+                wrong.push(format!("{} imports {name}", source.path));
+            }
+        }
+    }
+    wrong
+}
+
+#[test]
+fn a_room_imports_only_rooms_below_it() {
+    for (root, floors) in [("actors/src/", CORE), ("src/", EDGE)] {
+        let wrong = wrong_arrows(root, floors);
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+}
+
+#[test]
+fn an_arrow_that_runs_up_is_found() {
+    let turned: &Floors = &[("protocol", &["ids"]), ("ids", &[])];
+    let wrong = wrong_arrows("actors/src/", turned);
+    assert!(wrong.contains(&"protocol stands before ids, which it imports".to_owned()));
+    assert!(wrong.iter().any(|it| it == "store stands on no floor"));
+    let bare: Vec<_> = CORE.iter().map(|(room, _)| (*room, &[][..])).collect();
+    assert!(wrong_arrows("actors/src/", &bare).contains(&"actors/src/protocol/event.rs imports ids".to_owned()));
+    assert_eq!(named("use crate::{store, ids::Epoch}; // and crate::registry"), ["store", "ids", "registry"]);
+}
+
+#[test]
+fn the_map_shows_the_floors() {
+    let map = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).expect("a text");
+    for (root, floors) in [("actors/src/", CORE), ("src/", EDGE)] {
+        let places: Vec<_> = floors.iter().map(|(room, _)| (room, map.find(&format!("\n{root}{room}")))).collect();
+        let missing: Vec<_> = places.iter().filter(|(_, place)| place.is_none()).collect();
+        assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
+        assert!(places.is_sorted_by_key(|(_, place)| *place), "ARCHITECTURE.md has another order: {places:?}");
+    }
+}
+
 #[test]
 fn one_file_names_the_deprecated_crate() {
     let mut places = places("actix_web_actors", |_| true);

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::Commands;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, SessionId, UserId};
+use sophie_actors::node::Services;
 use sophie_actors::registry::Enter;
-use sophie_actors::services::Services;
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Broker, Feeds, Hearing, Passage, Proxy, SOON, TestApp, TestServer, TestSocket, eventually};

@@ -11,7 +11,6 @@ use super::generation::{End, Next, Origin};
 use super::heard::Watch;
 use super::{AnswersHandle, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest, estimate_tokens};
 use crate::backend::BackendError;
-use crate::directory;
 use crate::ids::{AnswerId, Epoch};
 use crate::ledger::Asker;
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
@@ -217,7 +216,7 @@ impl GroupAnswer {
     /// Whether somebody listens, at whichever node.
     async fn is_heard(&self) -> bool {
         let (parts, group) = (&self.parts, &self.ask.group);
-        parts.roster.listeners(group) > 0 || directory::is_heard_elsewhere(&parts.stores, group).await
+        parts.roster.listeners(group) > 0 || parts.stores.presence.is_heard_elsewhere(group).await
     }
 
     fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {

@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
+use super::Reach;
 use crate::aside::set_aside;
 use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
 use crate::ids::{GroupName, MessageId, SESSION_CHANNEL, SessionId, hex, local_name};
 use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
 use crate::registry::{Deliver, Fanout};
-use crate::services::Services;
 use crate::store::{Append, Appended, Hearing, Once, StoreError, StoreResult};
 
 /// Who speaks when a message names nobody.
@@ -37,30 +37,28 @@ enum Target {
 }
 
 /// Takes what comes, for ever.
-pub(crate) async fn listen(services: &Services) {
+pub(crate) async fn listen(reach: &Reach) {
     loop {
-        for message in services.layer.receive().await {
+        for message in reach.layer.receive().await {
             let Inbound { to, sent_at, heard, fields } = message;
-            for target in targets(services, to) {
-                take(services, target, (sent_at.as_deref(), heard), &fields).await;
+            for target in targets(reach, to) {
+                take(reach, target, (sent_at.as_deref(), heard), &fields).await;
             }
         }
     }
 }
 
-fn targets(services: &Services, to: Recipient) -> Vec<Target> {
+fn targets(reach: &Reach, to: Recipient) -> Vec<Target> {
     match to {
         Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
         Recipient::Channel(local) => {
-            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| session_here(services, name)) {
+            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| session_here(reach, name)) {
                 Some(session) => Some(Target::Session(session)),
                 // Only of groups that somebody here is in: what was for a session that has gone makes no group.
-                None => {
-                    services.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group)
-                }
+                None => reach.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group),
             };
             if target.is_none() {
-                services.metrics.from_django.with_label_values(&["nobody"]).inc();
+                reach.metrics.from_django.with_label_values(&["nobody"]).inc();
             }
             target.into_iter().collect()
         }
@@ -68,18 +66,18 @@ fn targets(services: &Services, to: Recipient) -> Vec<Target> {
 }
 
 /// The session that a channel's name means, by its own name or a digest of it.
-fn session_here(services: &Services, name: &str) -> Option<SessionId> {
-    let roster = &services.roster;
+fn session_here(reach: &Reach, name: &str) -> Option<SessionId> {
+    let roster = &reach.roster;
     let named = SessionId::parse(name).ok().filter(|session| roster.user_of(session).is_some());
     named.or_else(|| {
-        let channels = services.layer.channels()?;
+        let channels = reach.layer.channels()?;
         let channel = format!("{}{SESSION_CHANNEL}{name}", channels.as_str());
         let sessions = roster.live_sessions("", None, usize::MAX);
         sessions.into_iter().find(|session| channels.session_channel(session) == channel)
     })
 }
 
-async fn take(services: &Services, target: Target, sent: Sent<'_>, fields: &Fields) {
+async fn take(reach: &Reach, target: Target, sent: Sent<'_>, fields: &Fields) {
     let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
     let text = fields.get("text").and_then(Value::as_str);
     let known = match (kind, text) {
@@ -88,42 +86,42 @@ async fn take(services: &Services, target: Target, sent: Sent<'_>, fields: &Fiel
         ("websocket.close", _) => "close",
         _ => "event",
     };
-    services.metrics.from_django.with_label_values(&[known]).inc();
+    reach.metrics.from_django.with_label_values(&[known]).inc();
     match (known, text) {
-        ("message", Some(text)) => log_message(services, target, sent, text, fields).await,
-        ("frame", Some(text)) => send(services, target, text.into()).await,
-        ("close", _) => close(services, target, fields).await,
+        ("message", Some(text)) => log_message(reach, target, sent, text, fields).await,
+        ("frame", Some(text)) => send(reach, target, text.into()).await,
+        ("close", _) => close(reach, target, fields).await,
         _ => {
             let event = Value::Object(fields.clone());
             let group = match &target {
                 Target::Group(group) => group.clone(),
                 Target::Session(session) => session.home(),
             };
-            send(services, target, Event::Foreign { group: &group, event: &event }.encode()).await;
+            send(reach, target, Event::Foreign { group: &group, event: &event }.encode()).await;
         }
     }
 }
 
 /// To the sockets of this node: the other nodes have copies of their own.
-async fn send(services: &Services, target: Target, frame: bytestring::ByteString) {
+async fn send(reach: &Reach, target: Target, frame: bytestring::ByteString) {
     _ = match target {
-        Target::Group(group) => services.registry.fan_out(Fanout { group, frame, except: None }).await,
-        Target::Session(session) => services.registry.send_to(session, frame).await,
+        Target::Group(group) => reach.registry.fan_out(Fanout { group, frame, except: None }).await,
+        Target::Session(session) => reach.registry.send_to(session, frame).await,
     };
 }
 
-async fn close(services: &Services, target: Target, fields: &Fields) {
+async fn close(reach: &Reach, target: Target, fields: &Fields) {
     let code = fields.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     // What may stand in a close frame (RFC 6455, 7.4).
     let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)).unwrap_or(NORMAL);
     let close = Close::from(CloseCode::ByApplication(code));
     _ = match target {
-        Target::Group(group) => services.registry.close_group(group, close).await,
-        Target::Session(session) => services.registry.disconnect(session, close, None).await.map(|_| ()),
+        Target::Group(group) => reach.registry.close_group(group, close).await,
+        Target::Session(session) => reach.registry.disconnect(session, close, None).await.map(|_| ()),
     };
 }
 
-async fn log_message(services: &Services, target: Target, (sent_at, heard): Sent<'_>, text: &str, fields: &Fields) {
+async fn log_message(reach: &Reach, target: Target, (sent_at, heard): Sent<'_>, text: &str, fields: &Fields) {
     let group = match target {
         Target::Group(group) => group,
         Target::Session(session) => session.home(),
@@ -136,18 +134,18 @@ async fn log_message(services: &Services, target: Target, (sent_at, heard): Sent
     let mut append = Append { group: group.clone(), body, message: Some(id), once, owes: None };
     let since = Instant::now();
     let logged = loop {
-        match try_append(services, &mut append, (&hearing, heard), fields).await {
+        match try_append(reach, &mut append, (&hearing, heard), fields).await {
             Ok(logged) => break logged,
             // Waiting mends nothing, and the messages for other groups wait behind it.
             Err(error @ StoreError::Corrupt(_)) => {
                 set_aside("group", &group, &error);
-                services.metrics.from_django.with_label_values(&["lost"]).inc();
+                reach.metrics.from_django.with_label_values(&["lost"]).inc();
                 return;
             }
             Err(error) if since.elapsed() < GIVE_UP => log::debug!("message of django not logged yet error={error}"),
             Err(error) => {
                 log::error!("message of django lost, the store was away for too long group={group} error={error}");
-                services.metrics.from_django.with_label_values(&["lost"]).inc();
+                reach.metrics.from_django.with_label_values(&["lost"]).inc();
                 return;
             }
         }
@@ -156,18 +154,18 @@ async fn log_message(services: &Services, target: Target, (sent_at, heard): Sent
     // The next event of the group shows the gap if this gets lost.
     _ = match logged {
         Appended::New { epoch, seq, .. } => {
-            services.metrics.logged.inc();
+            reach.metrics.logged.inc();
             let deliver = Deliver { group, epoch, event: append.logged(seq).0 };
-            services.registry.deliver(deliver).await
+            reach.registry.deliver(deliver).await
         }
-        Appended::Again { seq, .. } => services.registry.reached(group, seq).await,
+        Appended::Again { seq, .. } => reach.registry.reached(group, seq).await,
         Appended::Conflict => return,
     };
 }
 
 /// Every node of the group tries it, and the first one logs it: so it is logged also when another node did not hear it.
 async fn try_append(
-    services: &Services,
+    reach: &Reach,
     append: &mut Append,
     (name, heard): (&str, Option<Heard>),
     fields: &Fields,
@@ -177,10 +175,10 @@ async fn try_append(
         let what = format!("{}:{}", append.group, copy_of(&append.group, "", fields).id);
         let Heard { at, since } = heard.unwrap_or_else(Heard::now);
         let hearing = Hearing { what: &what, name, at, since };
-        let number = services.stores.leases.number(&hearing, EQUAL_SECONDS).await?;
+        let number = reach.stores.leases.number(&hearing, EQUAL_SECONDS).await?;
         append.once = Some(copy_of(&append.group, &number, fields));
     }
-    services.stores.logs.append(append.clone()).await
+    reach.stores.logs.append(append.clone()).await
 }
 
 /// Every node of a group gets a copy of a message: they are one by the moment of sending and the content.

@@ -61,7 +61,7 @@ impl Group {
         self.answers.is_empty() && self.prepared_at.elapsed() >= PREPARED_FOR
     }
 
-    /// How soon the relay is to be asked for a gap, if it is not being asked already.
+    /// How soon the ear is to be asked for a gap, if it is not being asked already.
     pub(super) fn wants_filling(&mut self) -> Option<Duration> {
         if !self.sequence.has_questions() {
             return None;
@@ -207,7 +207,7 @@ impl Handler<Resynced> for GroupRegistry {
                 for record in unknown {
                     let gap = Gap::Lost(record);
                     // If that is not taken, the next look finds it again.
-                    _ = self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address().into() });
+                    _ = self.ear.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address().into() });
                 }
             }
         }
@@ -308,7 +308,7 @@ impl GroupRegistry {
         let Some(state) = self.groups.get_mut(&group) else { return };
         if state.answers.missing(&answer) {
             let gap = Gap::Answer(answer.clone());
-            if self.relay.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address().into() }).is_err() {
+            if self.ear.try_send(FillGap { group: group.clone(), gap, reply_to: ctx.address().into() }).is_err() {
                 // Asked when the next piece shows the same gap.
                 _ = self.groups.get_mut(&group).map(|state| state.answers.asked(&answer));
             }

@@ -2,7 +2,7 @@
 //!
 //! Owns: who is in which group on this node (the [`Roster`]), each group's place in its log, the text of running
 //! answers, and the sessions' supervision. Receives: memberships from sessions, logged events, answers' progress, the
-//! ends of sessions. Sends: frames into sockets' outboxes, gaps to the relay. Waits for nobody: every handler is
+//! ends of sessions. Sends: frames into sockets' outboxes, gaps to the ear. Waits for nobody: every handler is
 //! synchronous. Ends when: never; its end ends the process.
 
 mod answers;
@@ -61,7 +61,7 @@ struct Running {
 /// The actor.
 pub struct GroupRegistry {
     roster: Arc<Roster>,
-    relay: Recipient<FillGap>,
+    ear: Recipient<FillGap>,
     metrics: Metrics,
     ping_interval: Duration,
     /// How many who come or go in a moment are named.
@@ -80,7 +80,7 @@ impl GroupRegistry {
     /// or go in one moment so many are named, more are counted.
     pub fn new(
         roster: Arc<Roster>,
-        relay: Recipient<FillGap>,
+        ear: Recipient<FillGap>,
         metrics: Metrics,
         ping_interval: Duration,
         presence_members: usize,
@@ -88,7 +88,7 @@ impl GroupRegistry {
     ) -> Self {
         Self {
             roster,
-            relay,
+            ear,
             metrics,
             ping_interval,
             presence_members,
@@ -151,7 +151,7 @@ impl GroupRegistry {
         }
     }
 
-    /// Delivers what is due and asks the relay for what is missing.
+    /// Delivers what is due and asks the ear for what is missing.
     fn deliver(&mut self, name: &GroupName, due: sequence::Due, ctx: &mut Context<Self>) {
         if let Some((epoch, seq)) = due.reset {
             log::warn!("log reset group={name} epoch={epoch} seq={seq}");
@@ -194,7 +194,7 @@ impl GroupRegistry {
                     }
                     Question::Is(head) => Gap::Life(head),
                 };
-                if self.relay.try_send(FillGap { group: name, gap, reply_to: ctx.address().into() }).is_err() {
+                if self.ear.try_send(FillGap { group: name, gap, reply_to: ctx.address().into() }).is_err() {
                     // Asked again when the next event shows the same gap, or by the sweep.
                     group.filling_failed();
                 }

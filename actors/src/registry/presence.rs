@@ -113,7 +113,7 @@ impl GroupRegistry {
         ctx.run_later(MOMENT, move |registry, ctx| {
             // Who has come is counted now; the answer tells the changes.
             let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address().into() };
-            if registry.relay.try_send(counting).is_err() {
+            if registry.ear.try_send(counting).is_err() {
                 registry.moment_over(&group, None);
             }
         });

@@ -6,7 +6,6 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
-mod lost;
 mod replay;
 mod typing;
 
@@ -18,16 +17,14 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-pub use lost::hold_to;
-pub(crate) use lost::leave_lost;
-
 use crate::actor::{ExitGuard, Unanswered};
 use crate::aside::{in_parts, set_aside};
+use crate::cluster::{hold_to, leave_lost};
 use crate::ids::{GroupName, SessionId, SocketId, UserId};
+use crate::node::Services;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
 use crate::registry::{Attach, Enter, Seed, SessionEnded};
 use crate::repeated::Repeated;
-use crate::services::Services;
 use crate::socket::{
     Access, AttachSocket, Attached, AwaitLoaded, Commanded, Replay, Reply, SessionHandle, SocketClosed,
 };

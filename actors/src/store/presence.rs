@@ -93,6 +93,11 @@ pub trait Presence: Send + Sync {
     async fn members(&self, group: &GroupName, limit: usize) -> StoreResult<Vec<Rows>>;
     /// How many are in groups, in their order.
     async fn spread(&self, groups: &[GroupName]) -> StoreResult<Vec<Spread>>;
+    /// Whether somebody in a group has a socket at another node. A store that is away says yes: nothing is dropped for it.
+    async fn is_heard_elsewhere(&self, group: &GroupName) -> bool {
+        let spread = self.spread(std::slice::from_ref(group)).await;
+        spread.map_or(true, |spread| spread.first().is_some_and(|spread| spread.other_nodes > 0))
+    }
     /// Looks at the sessions after `cursor` whose names begin with `prefix`, by name: at `limit` of them or some more, and
     /// tells those that are at other nodes.
     async fn sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Listing>;

@@ -2,11 +2,11 @@
 
 mod answers;
 mod django;
+mod ear;
 mod faults;
 mod limiter;
 mod mirror;
 mod registry;
-mod relay;
 mod rights;
 mod session;
 mod slots;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use serde_json::json;
 use sophie_actors::channel_layer::NoLayer;
-use sophie_actors::mirror::{Mirror, Resign};
+use sophie_actors::cluster::mirror::{Mirror, Resign};
 use tokio::time::sleep;
 
 use crate::faults::Fault;

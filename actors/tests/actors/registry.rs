@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::faults::Fault;
 use crate::support::*;
 
-/// Takes the relay's place: what is asked comes to the test.
+/// Takes the ear's place: what is asked comes to the test.
 struct Gaps(mpsc::UnboundedSender<FillGap>);
 
 impl Actor for Gaps {
@@ -44,12 +44,12 @@ impl Alone {
     fn start() -> Self {
         tokio::time::pause();
         let (sender, gaps) = mpsc::unbounded_channel();
-        let relay = Gaps(sender).start();
+        let ear = Gaps(sender).start();
         let metrics = Metrics::new();
         let roster = std::sync::Arc::new(Roster::new(sophie_actors::ids::NodeId::from("n1"), None));
         let ping = Duration::from_secs(25);
         let registry =
-            GroupRegistry::new(roster.clone(), relay.recipient(), metrics.clone(), ping, 100, unwatched()).start();
+            GroupRegistry::new(roster.clone(), ear.recipient(), metrics.clone(), ping, 100, unwatched()).start();
         Self { registry: registry.into(), roster, metrics, gaps }
     }
 

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sophie_actors::cluster::hold_to;
 use sophie_actors::ids::UserId;
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::rights::{Issued, Rights, Shown};
-use sophie_actors::session::hold_to;
 use tokio::time::sleep;
 
 use crate::faults::Fault;

@@ -15,16 +15,16 @@ use sophie_actors::admission::{LimiterHandle, RateLimiter};
 use sophie_actors::answers::{Answers, AnswersHandle, Parts, Slots};
 use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, ChunkStream, ChunkWriter, StreamItem};
 use sophie_actors::channel_layer::{ChannelLayer, NoLayer};
+use sophie_actors::cluster::{Ear, Listen};
 use sophie_actors::django::Notifier;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
+use sophie_actors::node::Services;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Kind, Refusal};
 use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, SessionFactory};
-use sophie_actors::relay::{Listen, Relay};
 use sophie_actors::rights::Shown;
-use sophie_actors::services::Services;
 use sophie_actors::session::Session;
 use sophie_actors::socket::{
     Access, AttachSocket, Attached, Commanded, OutboxLimits, Outgoing, Reply, SessionHandle, SocketHandle,
@@ -162,10 +162,10 @@ impl World {
         let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(NodeId::from("n1"), None));
         let (notifier, courier) = Notifier::new(options.notify, metrics.clone());
-        let relay = Relay::new(stores.clone(), unwatched()).start();
+        let ear = Ear::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);
         let registry: RegistryHandle =
-            GroupRegistry::new(roster.clone(), relay.clone().recipient(), metrics.clone(), ping, 100, unwatched())
+            GroupRegistry::new(roster.clone(), ear.clone().recipient(), metrics.clone(), ping, 100, unwatched())
                 .start()
                 .into();
         let local = Arc::new(MemoryLimits::new());
@@ -201,7 +201,7 @@ impl World {
             ledger,
         };
         let listen = Listen { services: Arc::new(services.clone()), worker: None, courier };
-        relay.send(listen).await.expect("listening");
+        ear.send(listen).await.expect("listening");
         let lives = Arc::new(AtomicUsize::new(0));
         let (shared, counter) = (Arc::new(services.clone()), lives.clone());
         let factory: SessionFactory = Arc::new(move |seed| {

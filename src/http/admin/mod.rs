@@ -15,10 +15,9 @@ use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::admission::Permit;
-use sophie_actors::directory::{self, Headcount};
+use sophie_actors::cluster::whereabouts::Headcount;
+use sophie_actors::cluster::{Outcome, operators, whereabouts};
 use sophie_actors::ids::{GroupName, SessionId};
-use sophie_actors::operators;
-use sophie_actors::orders::Outcome;
 use sophie_actors::protocol::{Role, timestamp_of};
 use sophie_actors::store::GroupInfo;
 
@@ -32,7 +31,8 @@ const MAX_ROWS: usize = 1_000;
 /// Members that are shown of one group.
 const MAX_MEMBERS: usize = 10_000;
 
-pub(super) fn scope() -> impl HttpServiceFactory {
+/// The routes below `/admin`.
+pub fn scope() -> impl HttpServiceFactory {
     web::scope("/admin/api")
         .wrap(from_fn(guard))
         .service(web::resource("/groups").route(web::get().to(groups)).default_service(only("GET")))
@@ -134,7 +134,7 @@ async fn groups(request: HttpRequest, state: Data<State>) -> Result<HttpResponse
     let mut infos = state.services.stores.groups.list(&page.prefix, page.cursor.as_deref(), limit + 1).await?;
     let next_cursor = cut(&mut infos, limit, |info| info.name.to_string());
     let names: Vec<GroupName> = infos.iter().map(|info| info.name.clone()).collect();
-    let counts = directory::headcounts(&state.services, &names).await?;
+    let counts = whereabouts::headcounts(&state.services, &names).await?;
     let rows: Vec<Value> = infos.iter().zip(counts).map(|(info, count)| row(info, count)).collect();
     Ok(HttpResponse::Ok().json(json!({"groups": rows, "next_cursor": next_cursor})))
 }
@@ -144,8 +144,8 @@ async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, A
     let services = &state.services;
     let info = services.stores.groups.info(&name).await?;
     let info = info.ok_or_else(|| ApiError::not_found("there is no such group"))?;
-    let counts = directory::headcounts(services, std::slice::from_ref(&name)).await?;
-    let (views, total) = directory::members(services, &name, MAX_MEMBERS).await?;
+    let counts = whereabouts::headcounts(services, std::slice::from_ref(&name)).await?;
+    let (views, total) = whereabouts::members(services, &name, MAX_MEMBERS).await?;
     let mut body = row(&info, counts.first().copied().unwrap_or_default());
     let sessions = views.into_iter().map(|view| {
         let mut member = json!(view);
@@ -163,7 +163,7 @@ async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, A
 }
 
 async fn nodes(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let nodes = directory::nodes(&state.services).await?;
+    let nodes = whereabouts::nodes(&state.services).await?;
     Ok(HttpResponse::Ok().json(json!({"nodes": nodes})))
 }
 
@@ -217,7 +217,7 @@ fn carried_out(mut body: Value, outcome: Outcome) -> HttpResponse {
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let (page, limit) = Page::of(&request)?;
     let cursor = page.cursor.as_deref();
-    let mut views = directory::sessions(&state.services, &page.prefix, cursor, limit + 1).await?;
+    let mut views = whereabouts::sessions(&state.services, &page.prefix, cursor, limit + 1).await?;
     let next_cursor = cut(&mut views, limit, |view| view.session.to_string());
     Ok(HttpResponse::Ok().json(json!({"sessions": views, "next_cursor": next_cursor})))
 }
@@ -230,7 +230,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
     let name = session_name(&name)?;
     let services = &state.services;
     let info = services.stores.groups.info(&name.home()).await?;
-    let view = directory::session(services, &name).await?;
+    let view = whereabouts::session(services, &name).await?;
     if info.is_none() && view.is_none() {
         return Err(ApiError::not_found("there is no such session"));
     }

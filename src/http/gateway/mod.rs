@@ -58,7 +58,7 @@ pub(super) fn is_below(path: &str) -> bool {
 }
 
 /// The routes.
-pub(super) fn scope() -> impl HttpServiceFactory {
+pub fn scope() -> impl HttpServiceFactory {
     web::scope("/v1")
         .service(web::resource("/chat/completions").route(web::post().to(complete)).default_service(only("POST")))
         .service(web::resource("/models").route(web::get().to(models::list)).default_service(only("GET")))

@@ -6,8 +6,8 @@ use std::thread::JoinHandle;
 use serde_json::Value;
 use sophie::app::{Application, Replacements};
 use sophie::settings::{LoadFrom, Settings};
+use sophie_actors::node::Services;
 use sophie_actors::redis::Budgets;
-use sophie_actors::services::Services;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 

@@ -5,8 +5,8 @@ use tokio::time::Instant;
 use super::Work;
 use crate::actor::Unanswered;
 use crate::answers::Ask;
+use crate::cluster::{Outcome, confirmed};
 use crate::ids::{AnswerId, GroupName, MessageId};
-use crate::orders::{self, Outcome};
 use crate::protocol::{ErrorCode, Logged, Refusal};
 use crate::socket::Reply;
 use crate::store::{AnswerRecord, Concerned, PageSize, Told};
@@ -35,7 +35,7 @@ impl Work {
         // Another node writes it.
         let given = self.services.stores.orders.give(&Told::Cancelled { answer }, Concerned::Everybody).await;
         let given = given.map_err(|error| self.store_failed("tell", &error))?;
-        let outcome = orders::confirmed(&self.services, &given, 1).await;
+        let outcome = confirmed(&self.services, &given, 1).await;
         if outcome == Outcome::default() { Err(not_found()) } else { Ok(outcome) }
     }
 

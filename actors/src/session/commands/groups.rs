@@ -3,12 +3,11 @@
 use super::Work;
 use crate::actor::Unanswered;
 use crate::admission::Spending;
-use crate::directory;
+use crate::cluster::{Outcome, confirmed, leave_lost, whereabouts};
 use crate::ids::GroupName;
-use crate::orders::{self, Outcome};
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
 use crate::registry::{Enter, Fanout, Joining};
-use crate::session::{Effect, leave_lost};
+use crate::session::Effect;
 use crate::socket::{Promise, Reply};
 use crate::store::{AnswerRecord, Concerned, LogState, Told};
 
@@ -154,7 +153,7 @@ impl Work {
         let given = self.services.stores.orders.give(&told, Concerned::With(&session)).await;
         let given = given.map_err(|error| self.store_failed("tell", &error))?;
         self.services.registry.leave(session, user, group).await.map_err(|Unanswered| Refusal::internal())?;
-        Ok(orders::confirmed(&self.services, &given, u64::MAX).await)
+        Ok(confirmed(&self.services, &given, u64::MAX).await)
     }
 
     pub(super) async fn members(&self, group: GroupName, reply: Reply) {
@@ -170,11 +169,11 @@ impl Work {
     async fn try_members(&self, group: GroupName) -> Result<(GroupName, Vec<Member>, usize), Refusal> {
         let group = self.member_of(Some(group))?;
         self.spend(Spending::Reads, 1).await?;
-        let counts = directory::headcounts(&self.services, std::slice::from_ref(&group)).await;
+        let counts = whereabouts::headcounts(&self.services, std::slice::from_ref(&group)).await;
         let counts = counts.map_err(|error| self.store_failed("members", &error))?;
         let hundreds = counts.first().map_or(0, |count| count.members.div_ceil(MEMBERS_PER_READ) as u64);
         self.spend(Spending::Reads, hundreds.saturating_sub(1)).await?;
-        let read = directory::members(&self.services, &group, MAX_LISTED).await;
+        let read = whereabouts::members(&self.services, &group, MAX_LISTED).await;
         let (views, total) = read.map_err(|error| self.store_failed("members", &error))?;
         Ok((group, views.into_iter().map(|view| view.member).collect(), total))
     }

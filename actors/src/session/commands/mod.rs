@@ -14,8 +14,8 @@ use crate::actor::Unanswered;
 use crate::admission::{Admit, Caller, Permit, Spend, Spending};
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
+use crate::node::Services;
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
-use crate::services::Services;
 use crate::socket::Attached;
 use crate::store::{PageSize, StoreError};
 

@@ -1,4 +1,4 @@
-//! The relay: what a gap holds, or that it could not be read.
+//! The ear: what a gap holds, or that it could not be read.
 
 use std::time::Duration;
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 
+use super::orders;
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::orders;
+use crate::node::Services;
 use crate::rights::Shown;
-use crate::services::Services;
 use crate::store::{Concerned, Given, SessionRecord, StoreResult, Told};
 
 /// Notes what a client has shown, and makes its session leave what the newest that was shown does not allow. Returns what

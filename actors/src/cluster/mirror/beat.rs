@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::naming::{Known, Naming};
 use super::{Desk, lock};
-use crate::directory::describe;
+use crate::cluster::whereabouts::describe;
 use crate::store::{Beat, StoreResult};
 
 /// How often the node's lease is renewed, and a store that lost its data is noticed.

@@ -22,10 +22,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::actor::ExitGuard;
 use crate::aside::{in_parts, set_aside};
 use crate::channel_layer::ChannelLayer;
+use crate::cluster::resync;
 use crate::ids::{GroupName, SessionId};
 use crate::metrics::Metrics;
 use crate::registry::{RegistryHandle, Roster};
-use crate::relay;
 use crate::store::{ChangedRow, StoreResult, Stores};
 
 /// Groups that are written in one round trip: a few milliseconds of the server's time.
@@ -260,7 +260,7 @@ impl Desk {
                 }
                 let records = if due.records { self.restore_records().await } else { Ok(()) };
                 let groups = self.roster.groups();
-                let logs = if due.logs { relay::resync(&self.stores, &self.registry, &groups).await } else { Ok(()) };
+                let logs = if due.logs { resync(&self.stores, &self.registry, &groups).await } else { Ok(()) };
                 if records.is_err() || logs.is_err() {
                     {
                         let mut again = lock(&self.shared.due);

@@ -10,10 +10,9 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::operators;
-use crate::protocol::unix_ms;
+use crate::node::Services;
+use crate::protocol::{CloseCode, unix_ms};
 use crate::registry::Enter;
-use crate::services::Services;
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
 
 /// How often a node looks for orders that it did not hear of.
@@ -197,10 +196,8 @@ impl OrderDesk {
                 let cancelled = services.answers.cancel_here(answer).await;
                 Ok(u64::from(cancelled.unwrap_or(false)))
             }
-            Told::Disconnected { session } => {
-                Ok(operators::disconnect_here(services, &session, before).await.unwrap_or(0) as u64)
-            }
-            Told::GroupEnded { group } => Ok(operators::end_group_here(services, &group, before).await? as u64),
+            Told::Disconnected { session } => Ok(disconnect_here(services, &session, before).await.unwrap_or(0) as u64),
+            Told::GroupEnded { group } => Ok(end_group_here(services, &group, before).await? as u64),
             Told::Frame { .. } | Told::Started { .. } | Told::Grew { .. } => Ok(0),
         }
     }
@@ -241,4 +238,30 @@ async fn enter(services: &Services, group: GroupName, session: SessionId, user: 
     let enter = Enter { session, user, groups, answers, announce: false, joining: None };
     _ = services.registry.enter(enter).await;
     Ok(())
+}
+
+/// This node's part of [`super::operators::end_group`]: who came after `before` (Unix milliseconds) stays.
+pub(super) async fn end_group_here(services: &Services, group: &GroupName, before: Option<u64>) -> StoreResult<usize> {
+    let ended = services.registry.end_group(group.clone(), before).await;
+    let expelled = ended.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    for session in &expelled {
+        services.stores.sessions.remove_group(session, group).await?;
+    }
+    if services.roster.has_members(group) {
+        // A session stays in its home group: its log begins anew.
+        let states = services.stores.logs.open(std::slice::from_ref(group)).await?;
+        let logs = std::iter::once(group.clone()).zip(states).collect();
+        _ = services.registry.resynced(logs, Vec::new()).await;
+    }
+    Ok(expelled.len())
+}
+
+/// This node's part of [`super::operators::disconnect`]: how many there were. A socket that came after `before` (Unix milliseconds) stays.
+pub(super) async fn disconnect_here(
+    services: &Services,
+    session: &SessionId,
+    before: Option<u64>,
+) -> StoreResult<usize> {
+    let closed = services.registry.disconnect(session.clone(), CloseCode::ByOperator.into(), before).await;
+    closed.map_err(|error| StoreError::Unavailable(error.to_string()))
 }

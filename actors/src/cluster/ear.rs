@@ -1,4 +1,4 @@
-//! The relay: brings the registry what it cannot wait for. It reads logs and records where something was missed, and
+//! The ear: brings the registry what it cannot wait for. It reads logs and records where something was missed, and
 //! passes on what other nodes and Django tell.
 //!
 //! Owns: the listening to the other nodes and to Django, and the ordered way out to Django. Receives: gaps. Sends: what they held, and what was heard, to the registry.
@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
+use super::OrderDesk;
+use super::leave_lost;
 use crate::actor::ExitGuard;
 use crate::answers::lost;
 use crate::aside::{in_parts, set_aside};
 use crate::django;
 use crate::django::Courier;
 use crate::ids::{GroupName, SessionId};
-use crate::orders::OrderDesk;
+use crate::node::Services;
 use crate::protocol::Kind;
 use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, RegistryHandle};
-use crate::services::Services;
-use crate::session::leave_lost;
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 
 /// Gaps that may wait; a group has at most one at a time, and an answer.
@@ -43,19 +43,19 @@ pub struct Listen {
 }
 
 /// The actor.
-pub struct Relay {
+pub struct Ear {
     stores: Stores,
     _exit: ExitGuard,
 }
 
-impl Relay {
-    /// A relay that reads from `stores`. It hears nothing before [`Listen`].
+impl Ear {
+    /// An ear that reads from `stores`. It hears nothing before [`Listen`].
     pub fn new(stores: Stores, exit: ExitGuard) -> Self {
         Self { stores, _exit: exit }
     }
 }
 
-impl Actor for Relay {
+impl Actor for Ear {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -63,7 +63,7 @@ impl Actor for Relay {
     }
 }
 
-impl Handler<FillGap> for Relay {
+impl Handler<FillGap> for Ear {
     type Result = ();
 
     fn handle(&mut self, FillGap { group, gap, reply_to }: FillGap, ctx: &mut Context<Self>) {
@@ -110,17 +110,18 @@ impl Handler<FillGap> for Relay {
     }
 }
 
-impl Handler<Listen> for Relay {
+impl Handler<Listen> for Ear {
     type Result = ();
 
     fn handle(&mut self, Listen { services, worker, courier }: Listen, ctx: &mut Context<Self>) {
         ctx.spawn(courier.run(services.layer.clone()).into_actor(self));
+        let Services { roster, registry, stores, layer, metrics, .. } = (*services).clone();
+        let reach = django::Reach { roster, registry, stores, layer, metrics };
         if let Some((channel, kinds)) = worker {
-            let services = services.clone();
-            ctx.spawn(async move { django::supply(&services, &channel, &kinds).await }.into_actor(self));
+            let reach = reach.clone();
+            ctx.spawn(async move { django::supply(&reach, &channel, &kinds).await }.into_actor(self));
         }
-        let django = services.clone();
-        ctx.spawn(async move { django::listen(&django).await }.into_actor(self));
+        ctx.spawn(async move { django::listen(&reach).await }.into_actor(self));
         let orders = Arc::new(OrderDesk::new(services.clone()));
         let desk = orders.clone();
         ctx.spawn(async move { desk.run().await }.into_actor(self));

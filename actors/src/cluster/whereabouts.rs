@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
+use crate::node::Services;
 use crate::protocol::{Member, timestamp_of};
 use crate::registry::{RegistryHandle, Roster};
-use crate::services::Services;
-use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult, Stores};
+use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult};
 
 /// One socket, for operators.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,12 +110,6 @@ pub async fn headcounts(services: &Services, groups: &[GroupName]) -> StoreResul
         Headcount { members, nodes: spread.other_nodes + usize::from(here > 0) }
     };
     Ok(groups.iter().zip(spreads).map(count).collect())
-}
-
-/// Whether somebody in a group has a socket at another node. A store that is away says yes: nothing is dropped for it.
-pub async fn is_heard_elsewhere(stores: &Stores, group: &GroupName) -> bool {
-    let spread = stores.presence.spread(std::slice::from_ref(group)).await;
-    spread.map_or(true, |spread| spread.first().is_some_and(|spread| spread.other_nodes > 0))
 }
 
 /// At most `limit` sessions after `cursor` whose names begin with `prefix`, by name.

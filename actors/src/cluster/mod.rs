@@ -1,0 +1,15 @@
+//! Several nodes on one Redis: what this one hears of the others, what it writes for them, who is where, and what is carried out at
+//! every node. Nodes speak through the store alone.
+
+mod ear;
+mod lost;
+pub mod mirror;
+pub mod operators;
+mod orders;
+pub mod whereabouts;
+
+pub use ear::{Ear, Listen, resync};
+pub use lost::hold_to;
+pub(crate) use lost::leave_lost;
+use orders::OrderDesk;
+pub use orders::{Outcome, confirmed};

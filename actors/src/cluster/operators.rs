@@ -1,0 +1,33 @@
+//! What operators do to groups and sessions, wherever in the cluster those are.
+
+use super::orders::{self, Outcome};
+use crate::ids::{GroupName, SessionId};
+use crate::node::Services;
+use crate::store::{Concerned, StoreResult, Told};
+
+/// Ends a group on every node: its log and index entry go, its members are told that they left. Returns how many
+/// sessions that were, and which nodes have yet to do it; `None` if there was no such group.
+///
+/// # Errors
+/// The store is away: the group may have ended in part, and the call may be repeated.
+pub async fn end_group(services: &Services, group: &GroupName) -> StoreResult<Option<Outcome>> {
+    let existed = services.stores.groups.delete(group).await?;
+    let given = services.stores.orders.give(&Told::GroupEnded { group: group.clone() }, Concerned::Of(group)).await?;
+    let left = orders::end_group_here(services, group, None).await?;
+    let mut outcome = orders::confirmed(services, &given, u64::MAX).await;
+    outcome.done += left as u64;
+    Ok((existed || outcome != Outcome::default()).then_some(outcome))
+}
+
+/// Closes every socket of a session on every node: how many, and which nodes have yet to do it.
+///
+/// # Errors
+/// The store is away, or the registry did not answer: some may be closed, and the call may be repeated.
+pub async fn disconnect(services: &Services, session: &SessionId) -> StoreResult<Outcome> {
+    let told = Told::Disconnected { session: session.clone() };
+    let given = services.stores.orders.give(&told, Concerned::With(session)).await?;
+    let here = orders::disconnect_here(services, session, None).await?;
+    let mut outcome = orders::confirmed(services, &given, u64::MAX).await;
+    outcome.done += here as u64;
+    Ok(outcome)
+}

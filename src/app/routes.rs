@@ -1,0 +1,53 @@
+//! The routing table.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, Resource, Responder};
+
+use crate::http::{admin, gateway, health, no_route, only, pages, publish};
+use crate::ws;
+
+/// What a listener serves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Serves {
+    /// Chat, pages, the application's API.
+    pub(super) public: bool,
+    /// Admin, health, metrics.
+    pub(super) admin: bool,
+}
+
+/// All addresses. Those below `/v1` and `/admin` are in the scopes of their rooms.
+pub(super) fn routes(config: &mut ServiceConfig, serves: Serves) {
+    if serves.public {
+        config
+            .service(web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(only("GET")))
+            .service(
+                web::resource("/api/groups/{group}/messages")
+                    .route(web::post().to(publish::by_application))
+                    .default_service(only("POST")),
+            )
+            .service(gateway::scope())
+            .service(read("/", pages::page))
+            .service(read("/page/{file:.*}", pages::page));
+    }
+    if serves.admin {
+        config
+            .service(read("/health/live", health::live))
+            .service(read("/health/ready", health::ready))
+            .service(read("/metrics", health::metrics))
+            .service(admin::scope());
+    }
+    config.default_service(web::to(no_route));
+}
+
+/// What is read alone.
+fn read<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(only("GET, HEAD"))
+}
