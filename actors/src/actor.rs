@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use actix::dev::ToEnvelope;
+use actix::prelude::*;
 use tokio::task::JoinHandle;
 
 /// How long one actor waits for another before it gives up.
@@ -11,6 +13,20 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the actor did not answer")]
 pub struct Unanswered;
+
+/// Asks an actor, for its handle, and says in the log if it does not answer: which actor, and what it was asked.
+pub(crate) async fn ask<A, M>(actor: &Addr<A>, name: &str, question: &str, message: M) -> Result<M::Result, Unanswered>
+where
+    A: Actor + Handler<M>,
+    A::Context: ToEnvelope<A, M>,
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    actor.send(message).timeout(PATIENCE).await.map_err(|error| {
+        log::error!("an actor did not answer actor={name:?} question={question:?} error={error}");
+        Unanswered
+    })
+}
 
 /// A task that ends with its owner.
 #[derive(Debug)]

@@ -51,10 +51,9 @@ impl Services {
     /// Hands a question over. One that is not taken is owed (whoever finds that nobody began it ends it), costs no tokens and holds no
     /// slot.
     pub async fn ask(&self, ask: Ask) {
-        let (group, permit) = (ask.group.clone(), ask.permit.clone());
+        let permit = ask.permit.clone();
         let holder = ask.slot.as_ref().map(|slot| slot.holder().to_owned());
         if let Err(Unanswered) = self.answers.ask(ask).await {
-            log::error!("question not taken group={group}");
             // A mailbox that comes to it later passes over it, as nobody waits for its reply any more; its slot is not held until then.
             holder.iter().for_each(|holder| self.slots.free(holder));
             self.limiter.settle(permit, 0).await;

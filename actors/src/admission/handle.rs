@@ -6,7 +6,7 @@ use super::RateLimiter;
 use super::actor::{Look, Restore};
 use super::buckets::Subject;
 use super::messages::{Admit, AdmitConnect, Permit, Raise, Refund, Refused, Settle, Spend};
-use crate::actor::{PATIENCE, Unanswered};
+use crate::actor::{Unanswered, ask};
 use crate::protocol::{Quota, Refusal};
 use crate::store::StoreResult;
 use crate::store::limits::Limit;
@@ -28,10 +28,7 @@ impl LimiterHandle {
         M::Result: Send,
         RateLimiter: Handler<M>,
     {
-        self.0.send(message).timeout(PATIENCE).await.map_err(|error| {
-            log::error!("the rate limiter did not answer question={what} error={error}");
-            Unanswered
-        })
+        ask(&self.0, "rate limiter", what, message).await
     }
 
     /// Whether a message or a request is admitted.

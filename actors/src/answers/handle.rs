@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Answers;
 use super::messages::*;
-use crate::actor::{PATIENCE, Unanswered};
+use crate::actor::{PATIENCE, Unanswered, ask};
 use crate::ids::{AnswerId, SessionId};
 
 /// The answers.
@@ -25,10 +25,7 @@ impl AnswersHandle {
         M::Result: Send,
         Answers: Handler<M>,
     {
-        self.0.send(message).timeout(PATIENCE).await.map_err(|error| {
-            log::error!("the answers did not answer question={what} error={error}");
-            Unanswered
-        })
+        ask(&self.0, "answers", what, message).await
     }
 
     /// Takes a question over.
@@ -55,7 +52,7 @@ impl AnswersHandle {
         // As long as either of the two actors may take.
         let admitted = self.0.send(request).timeout(2 * PATIENCE).await;
         admitted.unwrap_or_else(|error| {
-            log::error!("the answers did not answer question=admit and join error={error}");
+            log::error!("an actor did not answer actor=\"answers\" question=\"admit and join\" error={error}");
             Err(NotAdmitted::Failed)
         })
     }

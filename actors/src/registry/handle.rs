@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::GroupRegistry;
 use super::messages::*;
-use crate::actor::{PATIENCE, Unanswered};
+use crate::actor::{Unanswered, ask};
 use crate::ids::{AnswerId, Epoch, GroupName, SessionId, SocketId, UserId};
 use crate::protocol::Close;
 use crate::socket::{Access, Replay, SessionHandle, SocketHandle};
@@ -36,10 +36,7 @@ impl RegistryHandle {
         M::Result: Send,
         GroupRegistry: Handler<M>,
     {
-        self.0.send(message).timeout(PATIENCE).await.map_err(|error| {
-            log::error!("the registry did not answer question={what} error={error}");
-            Unanswered
-        })
+        ask(&self.0, "group registry", what, message).await
     }
 
     /// Gives it its factory; before this it opens no session.

@@ -165,6 +165,17 @@ fn as_far_as_whole(bytes: Vec<u8>) -> String {
     })
 }
 
+/// What begin.lua and owe.lua are told of an answer.
+fn describe(call: &mut ScriptInvocation<'_>, record: &AnswerRecord) {
+    call.arg(record.answer.as_str())
+        .arg(ANSWER_LEASE_SECONDS)
+        .arg(RECORD_SECONDS)
+        .arg(record.group.as_str())
+        .arg(record.message.as_str())
+        .arg(record.node.as_str())
+        .arg(&record.text);
+}
+
 #[async_trait]
 impl AnswerRecords for RedisAnswers {
     async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
@@ -174,13 +185,7 @@ impl AnswerRecords for RedisAnswers {
         if let Some(once) = once {
             call.key(keys.once(once));
         }
-        call.arg(record.answer.as_str())
-            .arg(ANSWER_LEASE_SECONDS)
-            .arg(RECORD_SECONDS)
-            .arg(record.group.as_str())
-            .arg(record.message.as_str())
-            .arg(record.node.as_str())
-            .arg(&record.text);
+        describe(&mut call, record);
         let begun: bool = self.database.script(&call).await?;
         if begun {
             self.own.insert(record.answer.clone(), Arc::new(Own::new(record)));
@@ -258,13 +263,7 @@ impl AnswerRecords for RedisAnswers {
         let keys = &self.scripts.keys;
         let mut call = self.owe.key(keys.answer(&record.answer));
         call.key(keys.answer_text(&record.answer)).key(keys.answers());
-        call.arg(record.answer.as_str())
-            .arg(ANSWER_LEASE_SECONDS)
-            .arg(RECORD_SECONDS)
-            .arg(record.group.as_str())
-            .arg(record.message.as_str())
-            .arg(record.node.as_str())
-            .arg(&record.text);
+        describe(&mut call, record);
         self.database.script(&call).await
     }
 

@@ -481,18 +481,24 @@ async fn who_takes_the_name_of_a_node_that_has_stopped_takes_its_place_and_of_no
     assert!(!redis.stores.membership.heartbeat(&node_info()).await.expect("beaten").known, "it was buried");
 }
 
-#[tokio::test]
-async fn members_whose_rows_are_gone_hide_no_others() {
-    let server = TestServer::start();
-    let one = options(&server, PATIENT);
-    let other = RedisOptions { node_key: NodeKey::random(), ..one.clone() };
-    let prefix = one.prefix.clone();
+/// Two nodes; the first has written the rows of 350 sessions of one group.
+async fn with_rows(one: RedisOptions, other: RedisOptions) -> (Stores, Stores) {
     let ((here, _), (there, _)) =
         (connect(one).await.expect("good options"), connect(other).await.expect("good options"));
     let rows: Vec<_> = (0..350)
         .map(|n| (SessionId::parse(&format!("s{n:03}")).expect("legal"), Some(row("n1", n, &["team"]))))
         .collect();
     here.presence.write(&rows).await.expect("written");
+    (here, there)
+}
+
+#[tokio::test]
+async fn members_whose_rows_are_gone_hide_no_others() {
+    let server = TestServer::start();
+    let one = options(&server, PATIENT);
+    let other = RedisOptions { node_key: NodeKey::random(), ..one.clone() };
+    let prefix = one.prefix.clone();
+    let (_here, there) = with_rows(one, other).await;
     let mut connection = server.connection(0);
     // Some of the first page, and all of the second.
     for n in (0..100).step_by(3).chain(100..200) {
@@ -1028,12 +1034,7 @@ async fn members_and_sessions_are_read_in_pages_and_no_session_of_this_node_cost
     let server = TestServer::start();
     let one = options(&server, PATIENT);
     let other = RedisOptions { node_key: NodeKey::random(), ..one.clone() };
-    let ((here, _), (there, _)) =
-        (connect(one).await.expect("good options"), connect(other).await.expect("good options"));
-    let rows: Vec<_> = (0..350)
-        .map(|n| (SessionId::parse(&format!("s{n:03}")).expect("legal"), Some(row("n1", n, &["team"]))))
-        .collect();
-    here.presence.write(&rows).await.expect("written");
+    let (here, there) = with_rows(one, other).await;
     // Each run of the script asks for names once.
     let calls = |told: &[String], command: &str| {
         told.iter().filter(|line| line.contains(" lua] ") && line.contains(&format!("\"{command}"))).count()
