@@ -16,7 +16,7 @@ use crate::store::{Stores, Told};
 /// The other actors, the stores and the figures.
 #[derive(Clone)]
 #[allow(missing_docs, reason = "each field is named after its type")]
-pub struct Services {
+pub struct Node {
     pub roster: Arc<Roster>,
     pub registry: RegistryHandle,
     pub limiter: LimiterHandle,
@@ -30,7 +30,7 @@ pub struct Services {
     pub ledger: Arc<Ledger>,
 }
 
-impl Services {
+impl Node {
     /// Tells the other nodes. What cannot be told is not kept: it was about this moment.
     pub async fn tell_nodes(&self, told: &Told) {
         if let Err(error) = self.stores.feed.tell(told).await {

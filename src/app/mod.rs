@@ -28,7 +28,7 @@ use sophie_actors::django::Notifier;
 use sophie_actors::ids::NodeId;
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::redis::Budgets;
 use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, Seed};
 use sophie_actors::session::Session;
@@ -119,9 +119,9 @@ impl Application {
         // First of all, so that a port in use is told before anything else is tried.
         let public = Bound::to(settings.server.bind)?;
         let operators = settings.admin.bind.map(Bound::to).transpose()?;
-        let node = match settings.server.node.as_str() {
+        let name = match settings.server.node.as_str() {
             "" => NodeId::random(),
-            name => NodeId::from(name),
+            named => NodeId::from(named),
         };
         if settings.ai_backend() == AiBackend::Demo {
             // Clients are told who really answers.
@@ -150,7 +150,7 @@ impl Application {
             })
         };
 
-        let roster = Arc::new(Roster::new(node.clone(), layer.channels().cloned()));
+        let roster = Arc::new(Roster::new(name.clone(), layer.channels().cloned()));
         let kinds = settings.channel.notify_django.clone();
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
@@ -202,7 +202,7 @@ impl Application {
                 Mirror::new(roster, stores, layer, registry, metrics, expiry, exit)
             })
         };
-        let services = Services {
+        let node = Node {
             roster,
             registry: registry.clone(),
             limiter,
@@ -216,20 +216,20 @@ impl Application {
             ledger,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
-        let installed = registry.install(factory(Arc::new(services.clone()), handles)).await;
+        let installed = registry.install(factory(Arc::new(node.clone()), handles)).await;
         installed.map_err(|_| AppError::ActorEnded("group registry"))?;
 
         let worker = settings.channel.notify_worker.clone();
         let worker = (!worker.is_empty()).then_some((worker, kinds));
-        let listen = Listen { services: Arc::new(services.clone()), worker, courier };
+        let listen = Listen { node: Arc::new(node.clone()), worker, courier };
         ear.send(listen).await.map_err(|_| AppError::ActorEnded("ear"))?;
 
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
-        announce::announce(&settings, &addresses, &node, backend.name(), &admin);
+        announce::announce(&settings, &addresses, &name, backend.name(), &admin);
         let rules = Rules::of(&settings, files, workers(&settings));
         let state = Data::new(State {
-            services,
+            node,
             authenticator: Arc::new(authenticator),
             origins: OriginRule::from(&settings.server.allowed_origins),
             doors: Doors::from(&settings),
@@ -289,8 +289,8 @@ impl Application {
     }
 
     /// The actors and stores, for probes.
-    pub fn services(&self) -> &Services {
-        &self.state.services
+    pub fn node(&self) -> &Node {
+        &self.state.node
     }
 
     /// The operators' token, if one was made up.
@@ -347,8 +347,8 @@ impl Application {
                 _ = timeout(LAST_WORDS, self.until_nothing_runs()).await;
             }
         }
-        let services = &self.state.services;
-        if timeout(LAST_WORDS, services.ledger.flush()).await.is_err() {
+        let node = &self.state.node;
+        if timeout(LAST_WORDS, node.ledger.flush()).await.is_err() {
             log::warn!("what answers cost in the last second is not written");
         }
         if timeout(RESIGN, self.mirror.send(Resign)).await.is_err() {
@@ -360,8 +360,8 @@ impl Application {
     /// Waits until sockets and answers have ended, within the drain time.
     async fn let_go(&self) {
         let until = Instant::now() + self.drain;
-        let services = &self.state.services;
-        _ = timeout(self.drain, services.registry.drain(self.drain)).await;
+        let node = &self.state.node;
+        _ = timeout(self.drain, node.registry.drain(self.drain)).await;
         let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
         let mut interrupted = false;
         while Instant::now() < until {
@@ -369,7 +369,7 @@ impl Application {
                 interrupted = true;
                 self.interrupt().await;
             }
-            if self.running().await == 0 && services.roster.count().sockets == 0 {
+            if self.running().await == 0 && node.roster.count().sockets == 0 {
                 break;
             }
             sleep(DRAIN_POLL.min(until - Instant::now())).await;
@@ -379,7 +379,7 @@ impl Application {
     /// Answers under way, of groups and over HTTP.
     async fn running(&self) -> usize {
         let of_groups =
-            timeout(DRAIN_POLL, self.state.services.answers.running()).await.map_or(0, Result::unwrap_or_default);
+            timeout(DRAIN_POLL, self.state.node.answers.running()).await.map_or(0, Result::unwrap_or_default);
         of_groups + self.state.gateway.running.count()
     }
 
@@ -390,7 +390,7 @@ impl Application {
     }
 
     async fn interrupt(&self) {
-        _ = timeout(DRAIN_POLL, self.state.services.answers.interrupt_all()).await;
+        _ = timeout(DRAIN_POLL, self.state.node.answers.interrupt_all()).await;
         self.state.gateway.running.interrupt();
     }
 }
@@ -422,12 +422,12 @@ fn workers(settings: &Settings) -> usize {
 }
 
 /// Sessions live on arbiters of their own, each always on the same one.
-fn factory(services: Arc<Services>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::SessionFactory {
+fn factory(node: Arc<Node>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::SessionFactory {
     Arc::new(move |seed: Seed| {
         let mut hasher = DefaultHasher::new();
         seed.session.hash(&mut hasher);
         let arbiter = &arbiters[(hasher.finish() % arbiters.len() as u64) as usize];
-        let services = services.clone();
-        SessionHandle::of(&Session::start_in_arbiter(arbiter, move |_| Session::new(seed, services)))
+        let node = node.clone();
+        SessionHandle::of(&Session::start_in_arbiter(arbiter, move |_| Session::new(seed, node)))
     })
 }

@@ -26,7 +26,7 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
         if !redis.available() || looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
             reasons.push("Redis does not answer".to_owned());
         }
-        reasons.extend(state.services.metrics.dependencies.refusals.reasons());
+        reasons.extend(state.node.metrics.dependencies.refusals.reasons());
         let databases = looks.iter().map(|look| {
             let detail = match &look.ping {
                 Ok(latency) => json!({"reachable": true, "latency_ms": latency.as_secs_f64() * 1_000.0}),
@@ -40,7 +40,7 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
             details.insert("warnings".into(), warnings.into());
         }
     }
-    let dependencies = state.services.metrics.dependencies.doing();
+    let dependencies = state.node.metrics.dependencies.doing();
     let dependencies = dependencies.into_iter().map(|doing| (doing.dependency.to_owned(), detail(&doing)));
     details.insert("dependencies".into(), Value::Object(dependencies.collect()));
     if let Some(router) = &state.router {
@@ -71,5 +71,5 @@ fn detail(doing: &Doing) -> Value {
 
 /// `GET /metrics`
 pub async fn metrics(state: Data<State>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.services.metrics.render())
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(state.node.metrics.render())
 }

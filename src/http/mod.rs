@@ -26,7 +26,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::redis::{DatabaseLook, RedisHealth};
 use sophie_actors::store::CacheSize;
 
@@ -48,7 +48,7 @@ use crate::upstream::Router;
 /// What every handler may use.
 pub struct State {
     /// The actors and stores.
-    pub services: Services,
+    pub node: Node,
     /// Who is let in.
     pub authenticator: Arc<Authenticator>,
     /// Which pages may connect.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sophie_actors::admission::{Admit, Caller, Permit};
 use sophie_actors::answers::{Ask, Slot, estimate_tokens};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
 };
@@ -40,9 +40,9 @@ pub struct Speech {
 
 impl Speech {
     /// Reads and checks a body, before anything is reserved for it.
-    pub fn read(body: &Bytes, services: &Services) -> Result<Self, ApiError> {
+    pub fn read(body: &Bytes, node: &Node) -> Result<Self, ApiError> {
         let speech: Self = json::body(body)?;
-        let max = services.options.max_text_chars;
+        let max = node.options.max_text_chars;
         if speech.metadata.as_ref().is_some_and(|metadata| is_map_deeper(metadata, METADATA_DEPTH)) {
             let message = format!("`metadata` is nested more than {METADATA_DEPTH} deep");
             return Err(ApiError::bad_request(message));
@@ -92,10 +92,10 @@ pub async fn by_application(
     let holder = holder(&request, &state)?;
     let application = holder.application();
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
-    let speech = Speech::read(&json::receive(payload, state.most_bytes).await?, &state.services)?;
+    let speech = Speech::read(&json::receive(payload, state.most_bytes).await?, &state.node)?;
     let once = idempotency_key(&request, holder.once_scope())?;
     let slot = match speech.text.is_some() && speech.assistant {
-        true => Some(state.services.slots.take(None).await?),
+        true => Some(state.node.slots.take(None).await?),
         false => None,
     };
     let admit = Admit {
@@ -104,12 +104,12 @@ pub async fn by_application(
         group: Some(group.clone()),
         prompt_tokens: speech.text.as_deref().filter(|_| speech.assistant).map(estimate_tokens),
     };
-    let permit = match state.services.limiter.admit(admit).await {
+    let permit = match state.node.limiter.admit(admit).await {
         Ok(verdict) => verdict.map_err(Refusal::from)?,
         Err(_) => return Err(Refusal::internal().into()),
     };
     let speaker = Speaker { author: application.name, role: Role::System, once, permit, slot };
-    speak(&state.services, group, speech, speaker).await
+    speak(&state.node, group, speech, speaker).await
 }
 
 /// The application whose key was shown.
@@ -138,14 +138,9 @@ pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<(Strin
 }
 
 /// Logs a text and delivers it, or passes an event on: to its end, also when the caller leaves meanwhile.
-pub async fn speak(
-    services: &Services,
-    group: GroupName,
-    speech: Speech,
-    speaker: Speaker,
-) -> Result<HttpResponse, ApiError> {
-    let services = services.clone();
-    let spoken = actix_web::rt::spawn(async move { speak_out(&services, group, speech, speaker).await });
+pub async fn speak(node: &Node, group: GroupName, speech: Speech, speaker: Speaker) -> Result<HttpResponse, ApiError> {
+    let node = node.clone();
+    let spoken = actix_web::rt::spawn(async move { speak_out(&node, group, speech, speaker).await });
     let said = spoken.await.map_err(|_| ApiError::from(Refusal::internal()))?;
     Ok(match said? {
         (StatusCode::ACCEPTED, body) => HttpResponse::Accepted().json(body),
@@ -154,7 +149,7 @@ pub async fn speak(
 }
 
 async fn speak_out(
-    services: &Services,
+    node: &Node,
     group: GroupName,
     speech: Speech,
     speaker: Speaker,
@@ -164,7 +159,7 @@ async fn speak_out(
         let event = speech.event.unwrap_or_default();
         let frame = Event::Foreign { group: &group, event: &event }.encode();
         let fanout = Fanout { group: group.clone(), frame, except: None };
-        services.fan_out(fanout).await.map_err(|_| Refusal::internal())?;
+        node.fan_out(fanout).await.map_err(|_| Refusal::internal())?;
         return Ok((StatusCode::ACCEPTED, json!({"group": group})));
     };
     let message = Message {
@@ -188,27 +183,27 @@ async fn speak_out(
         body,
         message: Some(id.clone()),
         once: once.clone(),
-        owes: speech.assistant.then(|| services.roster.node().clone()),
+        owes: speech.assistant.then(|| node.roster.node().clone()),
     };
-    let (seq, id, new, owed) = match services.stores.logs.append(append.clone()).await {
+    let (seq, id, new, owed) = match node.stores.logs.append(append.clone()).await {
         Ok(Appended::New { epoch, seq, owed }) => {
-            services.metrics.logged.inc();
+            node.metrics.logged.inc();
             let (event, message) = append.logged(seq);
-            _ = services.deliver(Deliver { group: group.clone(), epoch, event }).await;
+            _ = node.deliver(Deliver { group: group.clone(), epoch, event }).await;
             (seq, message.unwrap_or(id), true, owed)
         }
         Ok(Appended::Again { seq, message, owed }) => {
             // The first try may have been logged without anybody here learning of it.
-            _ = services.registry.reached(group.clone(), seq).await;
+            _ = node.registry.reached(group.clone(), seq).await;
             (seq, message.unwrap_or(id), false, owed)
         }
         Ok(Appended::Conflict) => {
-            services.limiter.refund(permit).await;
+            node.limiter.refund(permit).await;
             let message = "this Idempotency-Key was used for another message";
             return Err(ApiError::new(StatusCode::CONFLICT, "bad_request", message));
         }
         Err(error) => {
-            services.limiter.refund(permit).await;
+            node.limiter.refund(permit).await;
             return Err(error.into());
         }
     };
@@ -228,13 +223,13 @@ async fn speak_out(
             slot,
             asked_at: Instant::now(),
         };
-        services.ask(ask).await;
+        node.ask(ask).await;
     } else if new && speech.assistant {
         // A person has taken over: nobody is asked, and what was reserved for the answer is given back.
-        services.limiter.settle(permit, 0).await;
+        node.limiter.settle(permit, 0).await;
     } else if !new {
         // A repetition costs nothing.
-        services.limiter.refund(permit).await;
+        node.limiter.refund(permit).await;
     }
     Ok((StatusCode::OK, json!({"group": group, "seq": seq, "message": id})))
 }

@@ -99,7 +99,7 @@ pub async fn wrap<B: MessageBody + 'static>(
             4 => "4xx",
             _ => "5xx",
         };
-        state.services.metrics.http_requests.with_label_values(&[class]).inc();
+        state.node.metrics.http_requests.with_label_values(&[class]).inc();
     }
     Ok(response.map_body(|_, body| Held { body, until: Until { incoming, under_way, wire } }))
 }

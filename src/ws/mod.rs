@@ -41,7 +41,7 @@ pub async fn connect(
         Ok(_) => "accepted",
         Err(error) => error.label(),
     };
-    state.services.metrics.connects.with_label_values(&[label]).inc();
+    state.node.metrics.connects.with_label_values(&[label]).inc();
     outcome
 }
 
@@ -95,7 +95,7 @@ async fn upgrade(
     let lost = hold(state, &identity, &session).await?;
     let actor = open(state, &session).await?;
 
-    let options = &state.services.options;
+    let options = &state.node.options;
     let limits = OutboxLimits {
         bytes: options.outbox_bytes,
         frames: options.outbox_messages,
@@ -110,7 +110,7 @@ async fn upgrade(
         claim,
         lost,
         authenticator: state.authenticator.clone(),
-        sessions: state.services.stores.sessions.clone(),
+        sessions: state.node.stores.sessions.clone(),
     });
     let socket = Attached { handle: handle.clone(), access, address, since_ms: unix_ms() };
     let opened = match actor {
@@ -121,12 +121,12 @@ async fn upgrade(
         }
     };
     let seat = Seat { _place: place, _share: share, wire };
-    let socket = Socket::new(handle, opened, options, state.commands_limited, &state.services.metrics, seat);
+    let socket = Socket::new(handle, opened, options, state.commands_limited, &state.node.metrics, seat);
     Ok(socket.start(request, payload, protocol))
 }
 
 async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
-    match state.services.limiter.connect(connect).await {
+    match state.node.limiter.connect(connect).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(Refusal { message, retry_after_ms, .. })) => {
             let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
@@ -146,7 +146,7 @@ fn refused(error: AuthError) -> ApiError {
 
 /// Whether this caller may have the session; the first user of a session owns it.
 async fn claim_session(state: &State, identity: &Identity, session: &SessionId) -> Result<Claim, ApiError> {
-    match access::claim(state.services.stores.sessions.as_ref(), identity, session).await {
+    match access::claim(state.node.stores.sessions.as_ref(), identity, session).await {
         Ok(Claim::Refused) => {
             Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
         }
@@ -162,7 +162,7 @@ async fn claim_session(state: &State, identity: &Identity, session: &SessionId) 
 /// caller who does not stay: the sockets that are there are held to it.
 async fn hold(state: &State, identity: &Identity, session: &SessionId) -> Result<Vec<GroupName>, ApiError> {
     let Some(shown) = &identity.shown else { return Ok(Vec::new()) };
-    sophie_actors::cluster::hold_to(&state.services, session, &identity.user, shown).await.map_err(|error| {
+    sophie_actors::cluster::hold_to(&state.node, session, &identity.user, shown).await.map_err(|error| {
         log::debug!("rights not noted session={session} error={error}");
         store_away()
     })
@@ -176,7 +176,7 @@ fn store_away() -> ApiError {
 async fn open(state: &State, session: &SessionId) -> Result<Result<SessionHandle, Close>, ApiError> {
     // An idle session may end between the two questions: then a new one is opened.
     for _ in 0..2 {
-        let opened = state.services.registry.open(session.clone()).await;
+        let opened = state.node.registry.open(session.clone()).await;
         let actor = match opened {
             Ok(Ok(actor)) => actor,
             Ok(Err(close)) if close.code == CloseCode::KeptFailing => return Ok(Err(close)),

@@ -169,7 +169,7 @@ async fn membership_outlasts_sockets_and_the_session_in_memory(mode: Mode) {
     assert_eq!(socket.ask("2", said).await["seq"], 1);
     drop(socket);
     eventually("the session to leave memory", SOON, || async {
-        (app.services().roster.count().sessions == 0).then_some(())
+        (app.node().roster.count().sessions == 0).then_some(())
     })
     .await;
     let back = app.open("s1").await;

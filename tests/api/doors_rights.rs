@@ -167,7 +167,7 @@ async fn a_refresh_must_be_good_for_the_session_too(mode: Mode) {
 #[tokio::test]
 async fn rights_that_are_lost_at_one_node_are_lost_at_all() {
     let redis = TestServer::start();
-    let (one, two) = (TestApp::node(&redis, "one", &JWT).await, TestApp::node(&redis, "two", &JWT).await);
+    let (one, two) = (TestApp::one_of(&redis, "one", &JWT).await, TestApp::one_of(&redis, "two", &JWT).await);
     let (mut here, message) = a_member_who_spoke(&one, &alice(&["board"])).await;
     let mut there = open(&two, "s1", &alice(&["board"])).await;
     assert_eq!(there.ready["groups"], json!(["chat_s1", "board"]));
@@ -187,7 +187,7 @@ async fn rights_that_are_lost_at_one_node_are_lost_at_all() {
 #[tokio::test]
 async fn a_node_that_could_not_hear_of_it_asks_when_it_hears_again() {
     let redis = TestServer::start();
-    let (one, two) = (TestApp::node(&redis, "one", &JWT).await, TestApp::node(&redis, "two", &JWT).await);
+    let (one, two) = (TestApp::one_of(&redis, "one", &JWT).await, TestApp::one_of(&redis, "two", &JWT).await);
     let (mut here, message) = a_member_who_spoke(&one, &alice(&["board"])).await;
     let mut there = open(&two, "s1", &alice(&["board"])).await;
     for round in 0..5 {

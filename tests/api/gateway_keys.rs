@@ -194,7 +194,7 @@ async fn what_was_kept_for_a_key_is_not_anothers_in_its_place_or_of_its_name() {
             ("SOPHIE__AI__BASE_URL", url.as_str()),
             ("SOPHIE__AUTH__API_KEYS", keys),
         ];
-        TestApp::node(&redis, "n", &environment).await
+        TestApp::one_of(&redis, "n", &environment).await
     };
     let before = start("A,B,shop:old").await;
     for (key, body) in [("A", question("a?")), ("shop-old", question("s?")), ("old", question("s?"))] {

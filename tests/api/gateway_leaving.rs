@@ -101,7 +101,7 @@ async fn a_client_that_goes_in_the_middle_cancels_its_request(mode: Mode) {
         assert!(since.elapsed() < WITHIN, "{way:?} {:?}", since.elapsed());
         drop(kept);
     }
-    assert_eq!(app.services().metrics.cache_lookups.with_label_values(&["miss"]).get(), 3);
+    assert_eq!(app.node().metrics.cache_lookups.with_label_values(&["miss"]).get(), 3);
 }
 
 async fn a_client_that_goes_leaves_those_who_wait_for_the_same(mode: Mode) {
@@ -146,7 +146,7 @@ async fn a_client_that_goes_pays_for_what_it_used(mode: Mode) {
         ai.wait_cancelled(n, SOON).await;
     }
     let spent = eventually("settled", SOON, async || {
-        let spent = app.services().metrics.tokens.with_label_values(&["cancelled", "test-model"]).get();
+        let spent = app.node().metrics.tokens.with_label_values(&["cancelled", "test-model"]).get();
         (spent > 0).then_some(spent)
     })
     .await;

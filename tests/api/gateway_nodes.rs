@@ -20,7 +20,7 @@ async fn two_nodes() -> (TestServer, AiServer, [TestApp; 2]) {
         ("SOPHIE__AI__MODEL", "test-model"),
         ("SOPHIE__CACHE__HTTP", "always"),
     ];
-    let nodes = [TestApp::node(&redis, "n0", &environment).await, TestApp::node(&redis, "n1", &environment).await];
+    let nodes = [TestApp::one_of(&redis, "n0", &environment).await, TestApp::one_of(&redis, "n1", &environment).await];
     (redis, ai, nodes)
 }
 

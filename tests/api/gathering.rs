@@ -147,7 +147,7 @@ async fn who_joins_and_leaves_at_once_is_no_news_to_the_others(mode: Mode) {
 #[tokio::test]
 async fn other_nodes_gather_too_and_count_everybody() {
     let redis = TestServer::start();
-    let nodes = join_all((0..2).map(async |n| TestApp::node(&redis, &format!("n{n}"), &[]).await)).await;
+    let nodes = join_all((0..2).map(async |n| TestApp::one_of(&redis, &format!("n{n}"), &[]).await)).await;
     let mut watcher = nodes[1].open("watcher").await;
     watcher.ask("j", join()).await;
     watcher.event_of("group.joined").await;

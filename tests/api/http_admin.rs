@@ -116,7 +116,7 @@ async fn an_operator_takes_over_from_the_assistant_and_hands_back(mode: Mode) {
     let unanswered = socket.ask("q1", json!({"type": "message.send", "text": "Is anybody there?"})).await;
     assert_eq!(unanswered["type"], "ack", "{unanswered}");
     let session = SessionId::parse("s1").expect("legal");
-    let decided = || async { (app.services().slots.taken(&session).await == 0).then_some(()) };
+    let decided = || async { (app.node().slots.taken(&session).await == 0).then_some(()) };
     eventually("the question is passed over", SOON, decided).await;
     assert_eq!(app.admin("PUT", path, None).await, (200, json!({"group": "chat_s1", "assistant": true})));
     let answered = socket.ask("q2", json!({"type": "message.send", "text": "And now?"})).await;

@@ -136,7 +136,7 @@ async fn after_a_goodbye_nothing_more_is_taken_in() {
     let sent = send_all(&mut client, &[0; 1_024], 1 << 30, SOON).await;
     println!("{sent} bytes after the goodbye");
     assert!(sent < 16 << 20, "{sent} bytes after the goodbye");
-    let sockets = || app.services().roster.count().sockets;
+    let sockets = || app.node().roster.count().sockets;
     eventually("the socket is gone", SOON, async || (sockets() == 0).then_some(())).await;
 }
 

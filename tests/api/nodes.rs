@@ -10,7 +10,7 @@ use crate::support::{SOON, TestApp, TestServer, TestSocket, eventually};
 async fn cluster<const N: usize>(environment: &[(&str, &str)]) -> (TestServer, [TestApp; N]) {
     let redis = TestServer::start();
     let nodes: Vec<_> =
-        join_all((0..N).map(async |n| TestApp::node(&redis, &format!("n{n}"), environment).await)).await;
+        join_all((0..N).map(async |n| TestApp::one_of(&redis, &format!("n{n}"), environment).await)).await;
     let Ok(nodes) = nodes.try_into() else { unreachable!("as many as were asked for") };
     (redis, nodes)
 }

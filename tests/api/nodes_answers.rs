@@ -19,7 +19,7 @@ async fn cluster(environment: &[(&str, &str)]) -> (TestServer, AiServer, [TestAp
         ("SOPHIE__AI__RETRIES", "0"),
     ];
     let environment = [&backend[..], environment].concat();
-    let nodes = [TestApp::node(&redis, "n0", &environment).await, TestApp::node(&redis, "n1", &environment).await];
+    let nodes = [TestApp::one_of(&redis, "n0", &environment).await, TestApp::one_of(&redis, "n1", &environment).await];
     (redis, ai, nodes)
 }
 

@@ -10,7 +10,7 @@ use crate::ai_server::{AiServer, Script};
 use crate::support::{SOON, TestApp, TestServer, TestSocket};
 
 async fn nodes(redis: &TestServer) -> [TestApp; 2] {
-    [TestApp::node(redis, "n0", &[]).await, TestApp::node(redis, "n1", &[]).await]
+    [TestApp::one_of(redis, "n0", &[]).await, TestApp::one_of(redis, "n1", &[]).await]
 }
 
 async fn member(node: &TestApp, session: &str) -> TestSocket {
@@ -226,7 +226,7 @@ async fn an_answer_under_way_when_redis_goes_back_ends_once_and_whole() {
     ai.push(script);
     let base = ai.base_url();
     let backend = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "x")];
-    let (n0, n1) = (TestApp::node(&redis, "n0", &backend).await, TestApp::node(&redis, "n1", &backend).await);
+    let (n0, n1) = (TestApp::one_of(&redis, "n0", &backend).await, TestApp::one_of(&redis, "n1", &backend).await);
     let (mut asker, mut other) = (member(&n0, "asker").await, member(&n1, "other").await);
     say(&mut asker, "kept").await;
     redis.save();

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::Commands;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, SessionId, UserId};
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::registry::Enter;
 use tokio::time::{Instant, sleep};
 
@@ -40,7 +40,7 @@ fn set(redis: &TestServer, key: &str) {
 #[tokio::test]
 async fn memberships_that_are_gone_from_the_layer_are_written_anew() {
     let redis = TestServer::start();
-    let app = TestApp::node(&redis, "n0", &[]).await;
+    let app = TestApp::one_of(&redis, "n0", &[]).await;
     let _socket = member(&app, "s1", &["team", "club"]).await;
     for group in ["team", "club", "chat_s1"] {
         in_layer(&redis, group, 1).await;
@@ -59,7 +59,7 @@ async fn memberships_that_are_gone_from_the_layer_are_written_anew() {
 async fn a_layer_host_that_came_back_empty_is_written_anew() {
     let (redis, mut host) = (TestServer::start(), TestServer::start());
     let url = host.url(0);
-    let app = TestApp::node(&redis, "n0", &[("SOPHIE__CHANNEL__HOSTS", url.as_str())]).await;
+    let app = TestApp::one_of(&redis, "n0", &[("SOPHIE__CHANNEL__HOSTS", url.as_str())]).await;
     let _socket = member(&app, "s1", &["team"]).await;
     in_layer(&host, "team", 1).await;
     host.kill();
@@ -70,7 +70,7 @@ async fn a_layer_host_that_came_back_empty_is_written_anew() {
 #[tokio::test]
 async fn a_session_whose_row_was_lost_is_seen_again_and_counts_for_nothing_once_it_has_gone() {
     let redis = TestServer::start();
-    let nodes = [TestApp::node(&redis, "n0", &[]).await, TestApp::node(&redis, "n1", &[]).await];
+    let nodes = [TestApp::one_of(&redis, "n0", &[]).await, TestApp::one_of(&redis, "n1", &[]).await];
     let socket = member(&nodes[1], "s1", &["team"]).await;
     let _other = member(&nodes[1], "s2", &["team"]).await;
     let members = async |count: u64| {
@@ -100,7 +100,7 @@ async fn a_session_whose_row_was_lost_is_seen_again_and_counts_for_nothing_once_
 #[tokio::test]
 async fn keys_of_a_wrong_type_hold_no_other_group_up() {
     let redis = TestServer::start();
-    let app = TestApp::node(&redis, "n0", &[("SOPHIE__CHANNEL__SERIALIZER", "json")]).await;
+    let app = TestApp::one_of(&redis, "n0", &[("SOPHIE__CHANNEL__SERIALIZER", "json")]).await;
     let mut socket = member(&app, "s1", &["ill", "well"]).await;
     in_layer(&redis, "ill", 1).await;
     for key in ["asgi:group:bad1", "sophie:members:bad2", "sophie:at:bad3", "sophie:here:bad4"] {
@@ -152,7 +152,7 @@ async fn tell_as_django(redis: &TestServer, group: &str, text: &str) {
     }
 }
 
-async fn enter_many(services: &Services, sessions: usize, groups: usize) {
+async fn enter_many(node: &Node, sessions: usize, groups: usize) {
     for n in 0..sessions {
         let session = SessionId::parse(&format!("s{n}")).expect("legal");
         let names: Vec<GroupName> = (0..groups)
@@ -167,7 +167,7 @@ async fn enter_many(services: &Services, sessions: usize, groups: usize) {
         let groups = names.into_iter().map(|name| (name, state.clone())).collect();
         let user = UserId::guest(&session);
         let enter = Enter { session, user, groups, answers: Vec::new(), announce: false, joining: None };
-        services.registry.enter(enter).await.expect("entered");
+        node.registry.enter(enter).await.expect("entered");
     }
 }
 
@@ -181,9 +181,9 @@ async fn a_node_with_many_memberships_that_was_away_for_longer_than_its_lease_re
     let slow = Proxy::before(redis.port());
     slow.set(Passage::Late(Duration::from_millis(3)));
     let url = format!("redis://127.0.0.1:{}/0", slow.port);
-    let app = TestApp::node(&redis, "n0", &[("REDIS_URL", url.as_str())]).await;
-    enter_many(app.services(), SESSIONS, GROUPS).await;
-    let key = app.services().layer.channels().expect("a layer").as_str().to_owned();
+    let app = TestApp::one_of(&redis, "n0", &[("REDIS_URL", url.as_str())]).await;
+    enter_many(app.node(), SESSIONS, GROUPS).await;
+    let key = app.node().layer.channels().expect("a layer").as_str().to_owned();
     let all_there = async |within| {
         eventually("all memberships", within, async || {
             let joined: usize = redis.connection(0).scard(format!("sophie:joined:{key}")).expect("a set");
@@ -285,7 +285,7 @@ async fn what_django_publishes_is_logged_though_a_node_does_not_hear_it() {
     let deaf = [&layer[..], &[("SOPHIE__CHANNEL__HOSTS", url.as_str())]].concat();
     let hearing = redis.url(0);
     let layer = [&layer[..], &[("SOPHIE__CHANNEL__HOSTS", hearing.as_str())]].concat();
-    let nodes = [TestApp::node(&redis, "n0", &deaf).await, TestApp::node(&redis, "n1", &layer).await];
+    let nodes = [TestApp::one_of(&redis, "n0", &deaf).await, TestApp::one_of(&redis, "n1", &layer).await];
     let mut first = member(&nodes[0], "s0", &["team"]).await;
     let publish = |text: &str| -> usize {
         let message = json!({"type": "chat.message", "text": text}).to_string();

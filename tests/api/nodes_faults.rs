@@ -186,7 +186,7 @@ async fn connections_to_redis_that_are_cut_every_quarter_of_a_second_lose_double
 #[tokio::test]
 async fn what_was_said_while_a_node_could_not_hear_is_filled_in_though_nothing_follows() {
     let redis = TestServer::start();
-    let nodes = [TestApp::node(&redis, "n0", &[]).await, TestApp::node(&redis, "n1", &[]).await];
+    let nodes = [TestApp::one_of(&redis, "n0", &[]).await, TestApp::one_of(&redis, "n1", &[]).await];
     let join = json!({"type": "group.join", "group": "team"});
     let mut speaker = nodes[0].open("s1").await;
     let mut listener = nodes[1].open("s2").await;
@@ -206,7 +206,7 @@ async fn what_was_said_while_a_node_could_not_hear_is_filled_in_though_nothing_f
 #[tokio::test]
 async fn a_redis_that_comes_back_empty_begins_every_log_anew_on_every_node() {
     let mut redis = TestServer::start();
-    let nodes = [TestApp::node(&redis, "n0", &[]).await, TestApp::node(&redis, "n1", &[]).await];
+    let nodes = [TestApp::one_of(&redis, "n0", &[]).await, TestApp::one_of(&redis, "n1", &[]).await];
     let join = json!({"type": "group.join", "group": "team"});
     let mut sockets = [nodes[0].open("s1").await, nodes[1].open("s2").await];
     for socket in &mut sockets {

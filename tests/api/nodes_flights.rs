@@ -22,7 +22,7 @@ async fn cluster<const N: usize>(environment: &[(&str, &str)]) -> (TestServer, A
     let backend = backend(&ai);
     let mut all: Vec<(&str, &str)> = backend.iter().map(|(name, value)| (*name, value.as_str())).collect();
     all.extend(environment);
-    let nodes: Vec<_> = join_all((0..N).map(async |n| TestApp::node(&redis, &format!("n{n}"), &all).await)).await;
+    let nodes: Vec<_> = join_all((0..N).map(async |n| TestApp::one_of(&redis, &format!("n{n}"), &all).await)).await;
     let Ok(nodes) = nodes.try_into() else { unreachable!("as many as were asked for") };
     (redis, ai, nodes)
 }

@@ -12,7 +12,7 @@ use crate::support::{Broker, JWT, SOON, TestApp, TestServer, TestSocket, Token, 
 const FREED_WITHIN: Duration = Duration::from_secs(30);
 
 async fn three(redis: &TestServer, environment: &[(&str, &str)]) -> Vec<TestApp> {
-    join_all((0..3).map(async |n| TestApp::node(redis, &format!("n{n}"), environment).await)).await
+    join_all((0..3).map(async |n| TestApp::one_of(redis, &format!("n{n}"), environment).await)).await
 }
 
 fn backend(url: &str) -> [(&str, &str); 3] {

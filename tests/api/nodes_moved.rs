@@ -103,8 +103,8 @@ async fn logged(socket: &mut TestSocket) -> Vec<String> {
 /// Two nodes at `url` under load while `change` puts another server in its place.
 async fn nobody_is_left_behind(url: String, new: &TestServer, change: impl AsyncFnOnce()) {
     let environment = [("SOPHIE__SESSION__LOG_EVENTS", "100000")];
-    let n0 = TestApp::node_at(url.clone(), "n0", &environment).await;
-    let n1 = TestApp::node_at(url, "n1", &environment).await;
+    let n0 = TestApp::one_at(url.clone(), "n0", &environment).await;
+    let n1 = TestApp::one_at(url, "n1", &environment).await;
     let listeners = [listen(member(&n0, "l0").await, "the end"), listen(member(&n1, "l1").await, "the end")];
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let speakers =

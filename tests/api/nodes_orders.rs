@@ -15,9 +15,9 @@ async fn nodes(environment: &[(&str, &str)]) -> (TestServer, Feeds, TestApp, Tes
     let redis = TestServer::start();
     let feeds = Feeds::before(redis.port());
     let url = feeds.url();
-    let one = TestApp::node(&redis, "n0", environment).await;
+    let one = TestApp::one_of(&redis, "n0", environment).await;
     let environment = [&[("REDIS_URL", url.as_str())], environment].concat();
-    let other = TestApp::node(&redis, "n1", &environment).await;
+    let other = TestApp::one_of(&redis, "n1", &environment).await;
     (redis, feeds, one, other)
 }
 
@@ -91,7 +91,7 @@ async fn a_session_leaves_and_enters_at_a_node_that_hears_nothing() {
     join(&mut here, "club").await;
     let club = json!({"type": "message.send", "group": "club", "text": "x", "assistant": false});
     eventually("the other socket is in it too", SOON, async || {
-        let groups = other.services().roster.groups_of(&sophie_actors::ids::SessionId::parse("s1").expect("legal"));
+        let groups = other.node().roster.groups_of(&sophie_actors::ids::SessionId::parse("s1").expect("legal"));
         groups.iter().any(|group| group.as_str() == "club").then_some(())
     })
     .await;

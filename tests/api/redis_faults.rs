@@ -296,8 +296,7 @@ async fn memberships_of_live_sessions_are_recorded_anew_when_redis_has_lost_them
     })
     .await;
     drop(socket);
-    eventually("forgotten by the node", SOON, async || (app.services().roster.count().sessions == 0).then_some(()))
-        .await;
+    eventually("forgotten by the node", SOON, async || (app.node().roster.count().sessions == 0).then_some(())).await;
     assert_eq!(app.open("s1").await.ready["groups"], json!(["chat_s1", "team-7"]));
 }
 

@@ -50,7 +50,7 @@ async fn a_fault_is_answered_and_everything_goes_on_over_the_same_sockets() {
     }
     let said = json!({"type": "message.send", "text": "team", "group": "team", "assistant": false});
     assert_eq!(one.ask("team", said).await["type"], "ack", "its groups are kept");
-    let restarts = &app.services().metrics.session_restarts;
+    let restarts = &app.node().metrics.session_restarts;
     assert_eq!(restarts.get(), 1);
 }
 
@@ -59,7 +59,7 @@ async fn the_fourth_fault_within_a_minute_ends_the_session_for_its_sockets_and_f
     let app = start().await;
     let (mut one, mut two) = (app.open("s1").await, app.open("s1").await);
     let mut other = app.open("s2").await;
-    let restarts = app.services().metrics.session_restarts.clone();
+    let restarts = app.node().metrics.session_restarts.clone();
     for fault in 1..=3 {
         say(&mut one, &format!("before {fault}")).await;
         assert_eq!(one.say("fault", "panic").await["code"], "internal");

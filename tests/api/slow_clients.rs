@@ -14,7 +14,7 @@ async fn a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_
     let (mut speaker, mut listener) = (app.open("s1").await, app.open("s1").await);
     let epoch = listener.ready["epoch"].as_str().expect("an epoch").to_owned();
     let mut deaf = RawClient::open(app.address(), "s1").await;
-    let sockets = || app.services().roster.count().sockets;
+    let sockets = || app.node().roster.count().sockets;
     eventually("three sockets", SOON, async || (sockets() == 3).then_some(())).await;
 
     let text = "x".repeat(15_000);

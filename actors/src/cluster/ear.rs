@@ -16,7 +16,7 @@ use crate::aside::{in_parts, set_aside};
 use crate::django;
 use crate::django::Courier;
 use crate::ids::{GroupName, SessionId};
-use crate::node::Services;
+use crate::node::Node;
 use crate::protocol::Kind;
 use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, RegistryHandle};
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
@@ -35,7 +35,7 @@ const RETRY: std::time::Duration = std::time::Duration::from_millis(500);
 #[rtype(result = "()")]
 pub struct Listen {
     /// Whom to tell.
-    pub services: Arc<Services>,
+    pub node: Arc<Node>,
     /// The worker's channel and what it is told of.
     pub worker: Option<(String, Vec<Kind>)>,
     /// Carries out what Django is told.
@@ -113,22 +113,22 @@ impl Handler<FillGap> for Ear {
 impl Handler<Listen> for Ear {
     type Result = ();
 
-    fn handle(&mut self, Listen { services, worker, courier }: Listen, ctx: &mut Context<Self>) {
-        ctx.spawn(courier.run(services.layer.clone()).into_actor(self));
-        let Services { roster, registry, stores, layer, metrics, .. } = (*services).clone();
+    fn handle(&mut self, Listen { node, worker, courier }: Listen, ctx: &mut Context<Self>) {
+        ctx.spawn(courier.run(node.layer.clone()).into_actor(self));
+        let Node { roster, registry, stores, layer, metrics, .. } = (*node).clone();
         let reach = django::Reach { roster, registry, stores, layer, metrics };
         if let Some((channel, kinds)) = worker {
             let reach = reach.clone();
             ctx.spawn(async move { django::supply(&reach, &channel, &kinds).await }.into_actor(self));
         }
         ctx.spawn(async move { django::listen(&reach).await }.into_actor(self));
-        let orders = Arc::new(OrderDesk::new(services.clone()));
+        let orders = Arc::new(OrderDesk::new(node.clone()));
         let desk = orders.clone();
         ctx.spawn(async move { desk.run().await }.into_actor(self));
         let listening = async move {
             loop {
-                for heard in services.stores.feed.hear().await {
-                    pass_on(&services, &orders, heard).await;
+                for heard in node.stores.feed.hear().await {
+                    pass_on(&node, &orders, heard).await;
                 }
             }
         };
@@ -137,24 +137,22 @@ impl Handler<Listen> for Ear {
 }
 
 /// Everything that was heard, in its order.
-async fn pass_on(services: &Arc<Services>, orders: &Arc<OrderDesk>, heard: Heard) {
+async fn pass_on(node: &Arc<Node>, orders: &Arc<OrderDesk>, heard: Heard) {
     match heard {
-        Heard::Logged { group, epoch, event } => _ = services.registry.deliver(Deliver { group, epoch, event }).await,
-        Heard::LoggedHere { group, epoch, seq } => _ = services.registry.logged_here(group, epoch, seq).await,
+        Heard::Logged { group, epoch, event } => _ = node.registry.deliver(Deliver { group, epoch, event }).await,
+        Heard::LoggedHere { group, epoch, seq } => _ = node.registry.logged_here(group, epoch, seq).await,
         Heard::Resumed => {
             orders.look_soon();
-            look_again(services.clone());
+            look_again(node.clone());
         }
         Heard::Ordered(order) => orders.heard(order).await,
         Heard::Told(told) => match told {
-            Told::Frame { group, frame, except } => {
-                _ = services.registry.fan_out(Fanout { group, frame, except }).await
-            }
+            Told::Frame { group, frame, except } => _ = node.registry.fan_out(Fanout { group, frame, except }).await,
             Told::Started { group, answer, message, start } => {
-                _ = services.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
+                _ = node.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
             }
             Told::Grew { group, answer, offset, text } => {
-                _ = services.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
+                _ = node.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
             }
             // A node of the version before told it: there it is not kept, and carried out when it is heard or never.
             told => orders.told(told),
@@ -163,28 +161,28 @@ async fn pass_on(services: &Arc<Services>, orders: &Arc<OrderDesk>, heard: Heard
 }
 
 /// After something may have been missed: sessions of this node may have lost rights by what was shown at another one.
-async fn look_at_rights(services: &Services) -> StoreResult<()> {
+async fn look_at_rights(node: &Node) -> StoreResult<()> {
     let look = async |part: &[(SessionId, Vec<GroupName>)]| {
         for (session, _) in part {
-            let sockets = services.roster.sockets(session);
+            let sockets = node.roster.sockets(session);
             let Some(socket) = sockets.iter().find(|socket| socket.access.rights().is_some()) else { continue };
-            let record = services.stores.sessions.load(session).await?;
-            leave_lost(services, session, socket.access.user(), &record).await?;
+            let record = node.stores.sessions.load(session).await?;
+            leave_lost(node, session, socket.access.user(), &record).await?;
         }
         Ok(())
     };
-    let sessions = services.roster.memberships();
+    let sessions = node.roster.memberships();
     in_parts(&sessions, 1, look, |(session, _), error| set_aside("session", session, error)).await
 }
 
 /// After something may have been missed: looks at every log and answer of this node's groups.
-fn look_again(services: Arc<Services>) {
+fn look_again(node: Arc<Node>) {
     actix::spawn(async move {
-        while let Err(error) = resync(&services.stores, &services.registry, &services.roster.groups()).await {
+        while let Err(error) = resync(&node.stores, &node.registry, &node.roster.groups()).await {
             log::debug!("logs not looked at again error={error}");
             tokio::time::sleep(RETRY).await;
         }
-        while let Err(error) = look_at_rights(&services).await {
+        while let Err(error) = look_at_rights(&node).await {
             log::debug!("rights not looked at again error={error}");
             tokio::time::sleep(RETRY).await;
         }

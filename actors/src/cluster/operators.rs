@@ -2,7 +2,7 @@
 
 use super::orders::{self, Outcome};
 use crate::ids::{GroupName, SessionId};
-use crate::node::Services;
+use crate::node::Node;
 use crate::store::{Concerned, StoreResult, Told};
 
 /// Ends a group on every node: its log and index entry go, its members are told that they left. Returns how many
@@ -10,11 +10,11 @@ use crate::store::{Concerned, StoreResult, Told};
 ///
 /// # Errors
 /// The store is away: the group may have ended in part, and the call may be repeated.
-pub async fn end_group(services: &Services, group: &GroupName) -> StoreResult<Option<Outcome>> {
-    let existed = services.stores.groups.delete(group).await?;
-    let given = services.stores.orders.give(&Told::GroupEnded { group: group.clone() }, Concerned::Of(group)).await?;
-    let left = orders::end_group_here(services, group, None).await?;
-    let mut outcome = orders::confirmed(services, &given, u64::MAX).await;
+pub async fn end_group(node: &Node, group: &GroupName) -> StoreResult<Option<Outcome>> {
+    let existed = node.stores.groups.delete(group).await?;
+    let given = node.stores.orders.give(&Told::GroupEnded { group: group.clone() }, Concerned::Of(group)).await?;
+    let left = orders::end_group_here(node, group, None).await?;
+    let mut outcome = orders::confirmed(node, &given, u64::MAX).await;
     outcome.done += left as u64;
     Ok((existed || outcome != Outcome::default()).then_some(outcome))
 }
@@ -23,11 +23,11 @@ pub async fn end_group(services: &Services, group: &GroupName) -> StoreResult<Op
 ///
 /// # Errors
 /// The store is away, or the registry did not answer: some may be closed, and the call may be repeated.
-pub async fn disconnect(services: &Services, session: &SessionId) -> StoreResult<Outcome> {
+pub async fn disconnect(node: &Node, session: &SessionId) -> StoreResult<Outcome> {
     let told = Told::Disconnected { session: session.clone() };
-    let given = services.stores.orders.give(&told, Concerned::With(session)).await?;
-    let here = orders::disconnect_here(services, session, None).await?;
-    let mut outcome = orders::confirmed(services, &given, u64::MAX).await;
+    let given = node.stores.orders.give(&told, Concerned::With(session)).await?;
+    let here = orders::disconnect_here(node, session, None).await?;
+    let mut outcome = orders::confirmed(node, &given, u64::MAX).await;
     outcome.done += here as u64;
     Ok(outcome)
 }

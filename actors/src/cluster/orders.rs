@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::node::Services;
+use crate::node::Node;
 use crate::protocol::{CloseCode, unix_ms};
 use crate::registry::Enter;
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
@@ -38,8 +38,8 @@ pub struct Outcome {
 }
 
 /// Waits until those whom an order concerns have carried it out, or until `enough` was done; two seconds at most.
-pub async fn confirmed(services: &Services, given: &Given, enough: u64) -> Outcome {
-    let orders = &services.stores.orders;
+pub async fn confirmed(node: &Node, given: &Given, enough: u64) -> Outcome {
+    let orders = &node.stores.orders;
     let until = Instant::now() + CONFIRM_WITHIN;
     let mut reports = HashMap::new();
     let mut poll = FIRST_POLL;
@@ -63,7 +63,7 @@ pub async fn confirmed(services: &Services, given: &Given, enough: u64) -> Outco
 
 /// Where this node stands in the orders of the others.
 pub(crate) struct OrderDesk {
-    services: Arc<Services>,
+    node: Arc<Node>,
     /// The last order that was carried out; `None` before the first look.
     position: Mutex<Option<String>>,
     /// How far the server's clock is ahead of this node's, in milliseconds.
@@ -72,8 +72,8 @@ pub(crate) struct OrderDesk {
 }
 
 impl OrderDesk {
-    pub(crate) fn new(services: Arc<Services>) -> Self {
-        Self { services, position: Mutex::default(), ahead_ms: AtomicI64::new(0), missed: Notify::new() }
+    pub(crate) fn new(node: Arc<Node>) -> Self {
+        Self { node, position: Mutex::default(), ahead_ms: AtomicI64::new(0), missed: Notify::new() }
     }
 
     /// Something may have been missed.
@@ -100,7 +100,7 @@ impl OrderDesk {
         if let Some(told) = order.told.as_ref().filter(|_| !order.own) {
             let done = self.carry_out(&order, told, false).await.unwrap_or(0);
             if order.awaited {
-                actix::spawn(report(self.services.clone(), order.id.clone(), done));
+                actix::spawn(report(self.node.clone(), order.id.clone(), done));
             }
         }
         *position = Some(order.id);
@@ -119,7 +119,7 @@ impl OrderDesk {
     }
 
     fn needs_store(&self, order: &Order) -> bool {
-        let roster = &self.services.roster;
+        let roster = &self.node.roster;
         match &order.told {
             _ if order.own => false,
             Some(Told::GroupEnded { .. }) => true,
@@ -137,7 +137,7 @@ impl OrderDesk {
         let mut position = self.position.lock().await;
         loop {
             let asked = Instant::now();
-            let orders = self.services.stores.orders.after(position.as_deref()).await?;
+            let orders = self.node.stores.orders.after(position.as_deref()).await?;
             self.compare_clocks(orders.now_ms, asked.elapsed());
             if position.is_none() || orders.orders.is_empty() {
                 *position = Some(orders.newest);
@@ -155,7 +155,7 @@ impl OrderDesk {
                         Ok(done) => done,
                     };
                     if order.awaited {
-                        actix::spawn(report(self.services.clone(), order.id.clone(), done));
+                        actix::spawn(report(self.node.clone(), order.id.clone(), done));
                     }
                 }
                 *position = Some(order.id);
@@ -180,32 +180,32 @@ impl OrderDesk {
     /// This node's part of an order; how many times something was done. What came after the order was given is none of its
     /// business. `by_record`: it may have been overtaken, so the session's record decides.
     async fn carry_out(&self, order: &Order, told: &Told, by_record: bool) -> StoreResult<u64> {
-        let services = &*self.services;
+        let node = &*self.node;
         let before = Some(self.given_at(order));
         match told.clone() {
-            Told::Entered { group, session, user } => entered(services, group, session, user).await,
+            Told::Entered { group, session, user } => entered(node, group, session, user).await,
             Told::Left { group, session, user } => {
-                let is_member = services.roster.is_member(&session, &group);
-                if is_member && by_record && services.stores.sessions.load(&session).await?.groups.contains(&group) {
+                let is_member = node.roster.is_member(&session, &group);
+                if is_member && by_record && node.stores.sessions.load(&session).await?.groups.contains(&group) {
                     return Ok(0);
                 }
-                _ = services.registry.leave(session, user, group).await;
+                _ = node.registry.leave(session, user, group).await;
                 Ok(u64::from(is_member))
             }
             Told::Cancelled { answer } => {
-                let cancelled = services.answers.cancel_here(answer).await;
+                let cancelled = node.answers.cancel_here(answer).await;
                 Ok(u64::from(cancelled.unwrap_or(false)))
             }
-            Told::Disconnected { session } => Ok(disconnect_here(services, &session, before).await.unwrap_or(0) as u64),
-            Told::GroupEnded { group } => Ok(end_group_here(services, &group, before).await? as u64),
+            Told::Disconnected { session } => Ok(disconnect_here(node, &session, before).await.unwrap_or(0) as u64),
+            Told::GroupEnded { group } => Ok(end_group_here(node, &group, before).await? as u64),
             Told::Frame { .. } | Told::Started { .. } | Told::Grew { .. } => Ok(0),
         }
     }
 }
 
-async fn report(services: Arc<Services>, order: String, done: u64) {
+async fn report(node: Arc<Node>, order: String, done: u64) {
     for _ in 0..REPORT_TRIES {
-        match services.stores.orders.report(&order, done).await {
+        match node.stores.orders.report(&order, done).await {
             Ok(()) => return,
             Err(error) => log::debug!("order carried out, not reported yet order={order} error={error}"),
         }
@@ -214,54 +214,50 @@ async fn report(services: Arc<Services>, order: String, done: u64) {
 }
 
 /// A session has joined a group elsewhere; it may also be here.
-async fn entered(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<u64> {
-    let roster = &services.roster;
+async fn entered(node: &Node, group: GroupName, session: SessionId, user: UserId) -> StoreResult<u64> {
+    let roster = &node.roster;
     let mut done = 0;
     if roster.user_of(&session).is_some()
         && !roster.is_member(&session, &group)
         // It may have left since.
-        && services.stores.sessions.load(&session).await?.groups.contains(&group)
+        && node.stores.sessions.load(&session).await?.groups.contains(&group)
     {
-        enter(services, group.clone(), session.clone(), user.clone()).await?;
+        enter(node, group.clone(), session.clone(), user.clone()).await?;
         done = 1;
     }
-    _ = services.registry.entered(session, user, group).await;
+    _ = node.registry.entered(session, user, group).await;
     Ok(done)
 }
 
-async fn enter(services: &Services, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
+async fn enter(node: &Node, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
     let names = [group];
-    _ = services.registry.prepare(names.to_vec()).await;
-    let states = services.stores.logs.open(&names).await?;
-    let answers = services.stores.answers.running(&names).await?;
+    _ = node.registry.prepare(names.to_vec()).await;
+    let states = node.stores.logs.open(&names).await?;
+    let answers = node.stores.answers.running(&names).await?;
     let groups = names.into_iter().zip(states).collect();
     let enter = Enter { session, user, groups, answers, announce: false, joining: None };
-    _ = services.registry.enter(enter).await;
+    _ = node.registry.enter(enter).await;
     Ok(())
 }
 
 /// This node's part of [`super::operators::end_group`]: who came after `before` (Unix milliseconds) stays.
-pub(super) async fn end_group_here(services: &Services, group: &GroupName, before: Option<u64>) -> StoreResult<usize> {
-    let ended = services.registry.end_group(group.clone(), before).await;
+pub(super) async fn end_group_here(node: &Node, group: &GroupName, before: Option<u64>) -> StoreResult<usize> {
+    let ended = node.registry.end_group(group.clone(), before).await;
     let expelled = ended.map_err(|error| StoreError::Unavailable(error.to_string()))?;
     for session in &expelled {
-        services.stores.sessions.remove_group(session, group).await?;
+        node.stores.sessions.remove_group(session, group).await?;
     }
-    if services.roster.has_members(group) {
+    if node.roster.has_members(group) {
         // A session stays in its home group: its log begins anew.
-        let states = services.stores.logs.open(std::slice::from_ref(group)).await?;
+        let states = node.stores.logs.open(std::slice::from_ref(group)).await?;
         let logs = std::iter::once(group.clone()).zip(states).collect();
-        _ = services.registry.resynced(logs, Vec::new()).await;
+        _ = node.registry.resynced(logs, Vec::new()).await;
     }
     Ok(expelled.len())
 }
 
 /// This node's part of [`super::operators::disconnect`]: how many there were. A socket that came after `before` (Unix milliseconds) stays.
-pub(super) async fn disconnect_here(
-    services: &Services,
-    session: &SessionId,
-    before: Option<u64>,
-) -> StoreResult<usize> {
-    let closed = services.registry.disconnect(session.clone(), CloseCode::ByOperator.into(), before).await;
+pub(super) async fn disconnect_here(node: &Node, session: &SessionId, before: Option<u64>) -> StoreResult<usize> {
+    let closed = node.registry.disconnect(session.clone(), CloseCode::ByOperator.into(), before).await;
     closed.map_err(|error| StoreError::Unavailable(error.to_string()))
 }

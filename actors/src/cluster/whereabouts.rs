@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
-use crate::node::Services;
+use crate::node::Node;
 use crate::protocol::{Member, timestamp_of};
 use crate::registry::{RegistryHandle, Roster};
 use crate::store::{Listing, NodeInfo, Row, Spread, StoreResult};
@@ -66,15 +66,15 @@ pub struct Headcount {
 ///
 /// # Errors
 /// The store is away.
-pub async fn members(services: &Services, group: &GroupName, limit: usize) -> StoreResult<(Vec<MemberView>, usize)> {
-    let others = services.stores.presence.members(group, limit).await?;
-    let (here, count) = services.roster.rows_in(group, limit);
+pub async fn members(node: &Node, group: &GroupName, limit: usize) -> StoreResult<(Vec<MemberView>, usize)> {
+    let others = node.stores.presence.members(group, limit).await?;
+    let (here, count) = node.roster.rows_in(group, limit);
     let whole = others.len() < limit && here.len() < limit;
     let mut rows: BTreeMap<SessionId, Vec<Row>> = others.into_iter().collect();
     here.into_iter().for_each(|(session, row)| rows.entry(session).or_default().push(row));
     let total = match whole {
         true => rows.len(),
-        false => headcounts(services, std::slice::from_ref(group)).await?.first().map_or(count, |it| it.members),
+        false => headcounts(node, std::slice::from_ref(group)).await?.first().map_or(count, |it| it.members),
     };
     let views = rows.into_iter().take(limit).map(|(session, rows)| member(session, group, rows));
     Ok((views.collect(), total))
@@ -101,10 +101,10 @@ fn began(row: &Row) -> u64 {
 ///
 /// # Errors
 /// The store is away.
-pub async fn headcounts(services: &Services, groups: &[GroupName]) -> StoreResult<Vec<Headcount>> {
-    let spreads = services.stores.presence.spread(groups).await?;
+pub async fn headcounts(node: &Node, groups: &[GroupName]) -> StoreResult<Vec<Headcount>> {
+    let spreads = node.stores.presence.spread(groups).await?;
     let count = |(group, spread): (&GroupName, Spread)| {
-        let here = services.roster.member_count(group);
+        let here = node.roster.member_count(group);
         // What the store counts includes this node, a moment ago.
         let members = if spread.other_nodes == 0 { here } else { spread.members.max(here) };
         Headcount { members, nodes: spread.other_nodes + usize::from(here > 0) }
@@ -116,24 +116,19 @@ pub async fn headcounts(services: &Services, groups: &[GroupName]) -> StoreResul
 ///
 /// # Errors
 /// The store is away.
-pub async fn sessions(
-    services: &Services,
-    prefix: &str,
-    cursor: Option<&str>,
-    limit: usize,
-) -> StoreResult<Vec<SessionView>> {
+pub async fn sessions(node: &Node, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<SessionView>> {
     let (mut views, mut from) = (Vec::new(), cursor.map(str::to_owned));
     loop {
         let wanted = limit - views.len();
-        let Listing { rows, until } = services.stores.presence.sessions(prefix, from.as_deref(), wanted).await?;
+        let Listing { rows, until } = node.stores.presence.sessions(prefix, from.as_deref(), wanted).await?;
         let mut rows: BTreeMap<SessionId, Vec<Row>> = rows.into_iter().collect();
-        let here = services.roster.live_sessions(prefix, from.as_deref(), wanted).into_iter();
+        let here = node.roster.live_sessions(prefix, from.as_deref(), wanted).into_iter();
         // Beyond what was looked at there may be others before those of this node.
         for session in here.filter(|session| until.as_deref().is_none_or(|until| session.as_str() <= until)) {
             rows.entry(session).or_default();
         }
         for (session, mut rows) in rows.into_iter().take(wanted) {
-            rows.extend(services.roster.row_of(&session));
+            rows.extend(node.roster.row_of(&session));
             views.extend(view(session, rows));
         }
         if until.is_none() || views.len() >= limit {
@@ -147,9 +142,9 @@ pub async fn sessions(
 ///
 /// # Errors
 /// The store is away.
-pub async fn session(services: &Services, session: &SessionId) -> StoreResult<Option<SessionView>> {
-    let mut rows = services.stores.presence.session(session).await?;
-    rows.extend(services.roster.row_of(session));
+pub async fn session(node: &Node, session: &SessionId) -> StoreResult<Option<SessionView>> {
+    let mut rows = node.stores.presence.session(session).await?;
+    rows.extend(node.roster.row_of(session));
     Ok(view(session.clone(), rows))
 }
 
@@ -176,9 +171,9 @@ fn view(session: SessionId, mut rows: Vec<Row>) -> Option<SessionView> {
 ///
 /// # Errors
 /// The store is away.
-pub async fn nodes(services: &Services) -> StoreResult<Vec<NodeInfo>> {
-    let mut nodes = services.stores.presence.nodes().await?;
-    nodes.push(describe(&services.roster, &services.registry, PATIENCE).await);
+pub async fn nodes(node: &Node) -> StoreResult<Vec<NodeInfo>> {
+    let mut nodes = node.stores.presence.nodes().await?;
+    nodes.push(describe(&node.roster, &node.registry, PATIENCE).await);
     nodes.sort_by(|one, other| (&one.node, &one.since).cmp(&(&other.node, &other.since)));
     Ok(nodes)
 }

@@ -21,7 +21,7 @@ use crate::actor::{ExitGuard, Unanswered};
 use crate::aside::{in_parts, set_aside};
 use crate::cluster::{hold_to, leave_lost};
 use crate::ids::{GroupName, SessionId, SocketId, UserId};
-use crate::node::Services;
+use crate::node::Node;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
 use crate::registry::{Attach, Enter, Seed, SessionEnded};
 use crate::repeated::Repeated;
@@ -58,7 +58,7 @@ enum Effect {
 /// The actor.
 pub struct Session {
     id: SessionId,
-    services: Arc<Services>,
+    node: Arc<Node>,
     sockets: HashMap<SocketId, Socket>,
     seed: Option<Seed>,
     typing: Typing,
@@ -70,14 +70,14 @@ pub struct Session {
 
 impl Session {
     /// A session that begins with `seed`.
-    pub fn new(seed: Seed, services: Arc<Services>) -> Self {
-        let (session, life, registry) = (seed.session.clone(), seed.life, services.registry.clone());
+    pub fn new(seed: Seed, node: Arc<Node>) -> Self {
+        let (session, life, registry) = (seed.session.clone(), seed.life, node.registry.clone());
         let exit = ExitGuard::new(move |exit| {
             registry.session_ended(SessionEnded { session, life, exit });
         });
         Self {
             id: seed.session.clone(),
-            services,
+            node,
             sockets: HashMap::new(),
             seed: Some(seed),
             typing: Typing::default(),
@@ -103,13 +103,13 @@ impl Session {
         }
         if !self.sockets.is_empty() && self.renewed_at.elapsed() >= RENEW_RECORD {
             self.renewed_at = Instant::now();
-            let (services, session) = (self.services.clone(), self.id.clone());
+            let (node, session) = (self.node.clone(), self.id.clone());
             // Reading it renews it; what fails now is done an hour later, long before the record's day is over.
-            ctx.spawn(async move { _ = services.stores.sessions.load(&session).await }.into_actor(self));
+            ctx.spawn(async move { _ = node.stores.sessions.load(&session).await }.into_actor(self));
         }
-        if !self.sockets.is_empty() || self.services.slots.taken_here(&self.id) > 0 {
+        if !self.sockets.is_empty() || self.node.slots.taken_here(&self.id) > 0 {
             self.idle_since = Instant::now();
-        } else if self.idle_since.elapsed() >= Duration::from_secs(self.services.options.idle_seconds) {
+        } else if self.idle_since.elapsed() >= Duration::from_secs(self.node.options.idle_seconds) {
             ctx.stop();
         }
     }
@@ -119,13 +119,13 @@ impl Session {
         let stays = |socket: &&Socket| socket.attached.access.expires_in() != Some(Duration::ZERO);
         let staying = self.sockets.values().filter(stays).map(|socket| socket.attached.access.clone());
         let staying: Vec<_> = staying.collect();
-        let (services, session) = (self.services.clone(), self.id.clone());
+        let (node, session) = (self.node.clone(), self.id.clone());
         let asked = async move {
             // The store's clock may be a little behind.
             tokio::time::sleep(2 * TICK).await;
             for access in staying {
                 let Some(shown) = access.rights() else { continue };
-                if let Err(error) = hold_to(&services, &session, access.user(), &shown.again()).await {
+                if let Err(error) = hold_to(&node, &session, access.user(), &shown.again()).await {
                     log::debug!("rights not asked after the end of a token session={session} error={error}");
                 }
             }
@@ -147,7 +147,7 @@ impl Session {
         };
         socket.busy = true;
         let work = commands::Work {
-            services: self.services.clone(),
+            node: self.node.clone(),
             session: self.id.clone(),
             socket: socket.attached.clone(),
             sending: self.sending.clone(),
@@ -167,7 +167,7 @@ impl Session {
             Effect::Rights(access) => socket.attached.access = access,
             // Outlives this actor: a restart of the session must not leave a hole.
             Effect::Replay(missed) => {
-                actix::spawn(replay::run(self.services.stores.clone(), socket.attached.handle.clone(), missed));
+                actix::spawn(replay::run(self.node.stores.clone(), socket.attached.handle.clone(), missed));
             }
         }
     }
@@ -185,7 +185,7 @@ impl Actor for Session {
             self.sockets.insert(attached.handle.id(), Socket { attached, busy: false, waiting: VecDeque::new() });
         }
         if seed.groups.is_none() {
-            let load = load(self.services.clone(), self.id.clone());
+            let load = load(self.node.clone(), self.id.clone());
             // Nothing else is handled before the session knows its groups.
             ctx.wait(load.into_actor(self).map(|loaded, session, ctx| {
                 if !loaded {
@@ -207,18 +207,18 @@ impl Actor for Session {
 }
 
 /// Reads the record and enters the groups. Whether that worked.
-async fn load(services: Arc<Services>, session: SessionId) -> bool {
-    let Ok(record) = services.stores.sessions.load(&session).await else { return false };
+async fn load(node: Arc<Node>, session: SessionId) -> bool {
+    let Ok(record) = node.stores.sessions.load(&session).await else { return false };
     let mut groups = vec![session.home()];
     groups.extend(record.groups);
-    if services.registry.prepare(groups.clone()).await.is_err() {
+    if node.registry.prepare(groups.clone()).await.is_err() {
         return false;
     }
     let (mut opened, mut answers) = (Vec::new(), Vec::new());
     let open = async |part: &[GroupName]| {
-        let states = services.stores.logs.open(part).await?;
+        let states = node.stores.logs.open(part).await?;
         // After the logs: an answer that is under way now has its end beyond where they stand.
-        let running = services.stores.answers.running(part).await?;
+        let running = node.stores.answers.running(part).await?;
         opened.extend(part.iter().cloned().zip(states));
         answers.extend(running);
         Ok(())
@@ -236,20 +236,16 @@ async fn load(services: Arc<Services>, session: SessionId) -> bool {
         announce: false,
         joining: None,
     };
-    services.registry.enter(enter).await.is_ok()
+    node.registry.enter(enter).await.is_ok()
 }
 
 /// Groups that were loaded, or joined by another socket, while this one was on its way with fewer rights.
-async fn lost_meanwhile(
-    services: &Services,
-    session: &SessionId,
-    socket: &Attached,
-) -> Result<Vec<GroupName>, StoreError> {
+async fn lost_meanwhile(node: &Node, session: &SessionId, socket: &Attached) -> Result<Vec<GroupName>, StoreError> {
     if socket.access.rights().is_none() {
         return Ok(Vec::new());
     }
-    let record = services.stores.sessions.load(session).await?;
-    leave_lost(services, session, socket.access.user(), &record).await
+    let record = node.stores.sessions.load(session).await?;
+    leave_lost(node, session, socket.access.user(), &record).await
 }
 
 impl Handler<AwaitLoaded> for Session {
@@ -268,22 +264,22 @@ impl Handler<AttachSocket> for Session {
         let id = socket.handle.id();
         socket.handle.bind(SessionHandle::of(&ctx.address()));
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
-        let (services, session) = (self.services.clone(), self.id.clone());
+        let (node, session) = (self.node.clone(), self.id.clone());
         let attach = async move {
             let state = match resume {
                 // Only needed to tell whether what was missed is still there.
                 Some(_) => {
-                    services.stores.logs.open(&[session.home()]).await.ok().and_then(|states| states.into_iter().next())
+                    node.stores.logs.open(&[session.home()]).await.ok().and_then(|states| states.into_iter().next())
                 }
                 None => None,
             };
             let (handle, comes_back) = (socket.handle.clone(), resume.is_some());
-            let Ok(lost) = lost_meanwhile(&services, &session, &socket).await else {
+            let Ok(lost) = lost_meanwhile(&node, &session, &socket).await else {
                 handle.close(CloseCode::Overloaded);
                 return Effect::None;
             };
             let access = socket.access.clone();
-            match services.registry.attach(Attach { session: session.clone(), socket, resume, state }).await {
+            match node.registry.attach(Attach { session: session.clone(), socket, resume, state }).await {
                 Ok(replay) => {
                     promise.kept();
                     for group in access.lost().iter().chain(&lost) {
@@ -291,7 +287,7 @@ impl Handler<AttachSocket> for Session {
                     }
                     if comes_back {
                         // Outlives this actor, as every replay does.
-                        actix::spawn(replay::release_withheld(services.stores.clone(), handle));
+                        actix::spawn(replay::release_withheld(node.stores.clone(), handle));
                     }
                     replay.map_or(Effect::None, Effect::Replay)
                 }
@@ -314,7 +310,7 @@ impl Handler<SocketClosed> for Session {
     fn handle(&mut self, SocketClosed(socket): SocketClosed, ctx: &mut Context<Self>) {
         self.sockets.remove(&socket);
         self.idle_since = Instant::now();
-        let (registry, session) = (self.services.registry.clone(), self.id.clone());
+        let (registry, session) = (self.node.registry.clone(), self.id.clone());
         ctx.spawn(async move { _ = registry.detach(session, socket).await }.into_actor(self));
     }
 }
@@ -324,7 +320,7 @@ impl Handler<Commanded> for Session {
 
     fn handle(&mut self, Commanded { socket: id, command, reply }: Commanded, ctx: &mut Context<Self>) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
-        if socket.waiting.len() >= self.services.options.commands_burst as usize {
+        if socket.waiting.len() >= self.node.options.commands_burst as usize {
             // The client kept to its pace, which the socket watches: it is the store that is slow.
             socket.attached.handle.close(CloseCode::Overloaded);
             return;

@@ -15,7 +15,7 @@ use crate::faults::Fault;
 use crate::support::*;
 
 async fn running(world: &World) -> usize {
-    world.services.answers.running().await.expect("the answers live")
+    world.node.answers.running().await.expect("the answers live")
 }
 
 /// Entries that were written into the cache.

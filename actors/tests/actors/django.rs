@@ -131,7 +131,7 @@ async fn a_session_is_reached_by_a_channel_of_its_own() {
     for client in [&client, &other] {
         client.ask("j", json!({"type": "group.join", "group": "team"})).await;
     }
-    until("both are in", || world.services.roster.member_count(&group("team")) == 2).await;
+    until("both are in", || world.node.roster.member_count(&group("team")) == 2).await;
     other.waiting();
     django.send(
         Recipient::Channel("session.s".into()),
@@ -160,7 +160,7 @@ async fn what_comes_for_a_session_that_has_gone_makes_no_group() {
     let member = sophie_actors::ids::local_name(&group(&long));
     django.send(Recipient::Channel(member), Some("2"), sent);
     assert_eq!(client.event_of("message").await["group"], long);
-    assert_eq!(world.services.metrics.from_django.with_label_values(&["nobody"]).get(), 3);
+    assert_eq!(world.node.metrics.from_django.with_label_values(&["nobody"]).get(), 3);
     for name in ["session.gone", "nobody", "chat_other"] {
         assert!(world.log(&group(name)).await.is_empty(), "{name}");
     }

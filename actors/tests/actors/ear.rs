@@ -27,7 +27,7 @@ async fn what_another_node_logged_is_delivered_though_this_one_was_only_told_of_
         elsewhere(&world, "chat_s", text).await;
     }
     world.faults.set("read_after", Fault::Away);
-    world.services.registry.reached(group("chat_s"), 3).await.expect("told");
+    world.node.registry.reached(group("chat_s"), 3).await.expect("told");
     sleep(Duration::from_secs(3)).await;
     assert!(client.waiting().is_empty());
     world.faults.lift("read_after");
@@ -58,11 +58,11 @@ async fn one_log_that_does_not_answer_holds_no_other_up() {
     elsewhere(&world, "chat_slow", "late").await;
     elsewhere(&world, "chat_quick", "soon").await;
     world.faults.set("read_after", Fault::Hang);
-    world.services.registry.reached(group("chat_slow"), 1).await.expect("told");
+    world.node.registry.reached(group("chat_slow"), 1).await.expect("told");
     until("the log is asked", || world.faults.calls("read_after") == ["chat_slow"]).await;
     // What comes from now on is answered; the first question still hangs.
     world.faults.set("read_after", Fault::Panic("nothing"));
-    world.services.registry.reached(group("chat_quick"), 1).await.expect("told");
+    world.node.registry.reached(group("chat_quick"), 1).await.expect("told");
     assert_eq!(quick.event_of("message").await["message"]["text"], "soon");
     assert!(slow.waiting().is_empty());
     world.faults.wake();

@@ -13,8 +13,8 @@ use crate::faults::Fault;
 use crate::support::*;
 
 fn mirror(world: &World, expiry: Duration) -> Addr<Mirror> {
-    let services = &world.services;
-    let (roster, registry, metrics) = (services.roster.clone(), services.registry.clone(), services.metrics.clone());
+    let node = &world.node;
+    let (roster, registry, metrics) = (node.roster.clone(), node.registry.clone(), node.metrics.clone());
     Mirror::new(roster, world.stores.clone(), Arc::new(NoLayer), registry, metrics, expiry, unwatched()).start()
 }
 

@@ -319,7 +319,7 @@ async fn the_fourth_failure_within_a_minute_ends_the_session_until_the_minute_is
     assert_eq!(client.say("last", "boom").await["code"], "internal");
     assert_eq!(client.closed().await, CloseCode::KeptFailing);
     assert_eq!(world.open("s").await.expect_err("refused").code, CloseCode::KeptFailing);
-    assert_eq!(world.services.roster.count().sessions, 0);
+    assert_eq!(world.node.roster.count().sessions, 0);
     world.open("t").await.expect("others are not concerned");
     sleep(Duration::from_secs(61)).await;
     let client = world.connect("s").await;
@@ -364,6 +364,6 @@ async fn a_stop_is_no_failure() {
         let client = world.connect("s").await;
         assert_eq!(world.lives(), life);
         client.leave();
-        until("the session ends", || world.services.roster.count().sessions == 0).await;
+        until("the session ends", || world.node.roster.count().sessions == 0).await;
     }
 }

@@ -24,11 +24,11 @@ fn holding(groups: &[&str]) -> Guest {
 /// Another socket of the session comes, wherever, and shows this.
 async fn another_shows(world: &World, groups: &[&str]) {
     let alice = UserId::from("alice");
-    hold_to(&world.services, &session("s"), &alice, &shown(groups)).await.expect("held");
+    hold_to(&world.node, &session("s"), &alice, &shown(groups)).await.expect("held");
 }
 
 async fn is_out(world: &World) {
-    let roster = world.services.roster.clone();
+    let roster = world.node.roster.clone();
     until("out of the group", || !roster.is_member(&session("s"), &group("board"))).await;
     let record = world.stores.sessions.load(&session("s")).await.expect("loaded");
     assert_eq!((record.groups, record.rights), (Vec::new(), Some(shown(&[]).rights)));
@@ -60,7 +60,7 @@ async fn what_was_loaded_under_way_is_left_before_a_socket_sees_it() {
     another_shows(&world, &[]).await;
     world.faults.lift("open");
     assert!(loading.await.expect("no panic"));
-    assert!(world.services.roster.is_member(&session("s"), &group("board")), "it was read before it was lost");
+    assert!(world.node.roster.is_member(&session("s"), &group("board")), "it was read before it was lost");
     let client = world.attach("s", holding(&["board"]), None).await;
     assert_eq!(client.event_of("session.ready").await["groups"], json!(["chat_s"]));
     assert_eq!(client.event_of("group.left").await["group"], "board");

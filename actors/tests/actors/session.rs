@@ -84,11 +84,11 @@ async fn a_session_without_sockets_ends_after_its_idle_time_and_not_before() {
     let world = World::start().await;
     let client = world.connect("s").await;
     sleep(Duration::from_secs(200)).await;
-    assert_eq!(world.services.roster.count().sessions, 1, "somebody is attached");
+    assert_eq!(world.node.roster.count().sessions, 1, "somebody is attached");
     client.leave();
     sleep(Duration::from_secs(50)).await;
-    assert_eq!(world.services.roster.count().sessions, 1);
-    until("the session ends", || world.services.roster.count().sessions == 0).await;
+    assert_eq!(world.node.roster.count().sessions, 1);
+    until("the session ends", || world.node.roster.count().sessions == 0).await;
     let client = world.connect("s").await;
     assert_eq!(world.lives(), 2, "a new actor");
     assert_eq!(client.say("1", "hello").await["seq"], 1);
@@ -104,9 +104,9 @@ async fn a_session_with_an_answer_under_way_does_not_end() {
     let feed = world.ai.asked().await;
     client.leave();
     sleep(Duration::from_secs(20)).await;
-    assert_eq!(world.services.roster.count().sessions, 1);
+    assert_eq!(world.node.roster.count().sessions, 1);
     feed.answer("hi");
-    until("the session ends", || world.services.roster.count().sessions == 0).await;
+    until("the session ends", || world.node.roster.count().sessions == 0).await;
     assert_eq!(world.log(&session("s").home()).await[1], ("answer.end".into(), "hi".into()));
 }
 
@@ -140,7 +140,7 @@ async fn a_session_whose_record_cannot_be_read_is_not_opened() {
     world.faults.set("load", Fault::Away);
     let actor = world.open("s").await.expect("an actor");
     assert!(!actor.is_loaded().await, "it has ended");
-    assert_eq!(world.services.roster.count().sessions, 0);
+    assert_eq!(world.node.roster.count().sessions, 0);
     world.faults.lift("load");
     world.connect("s").await;
 }
@@ -153,7 +153,7 @@ async fn a_session_comes_back_to_its_groups() {
     let client = world.connect("s").await;
     client.ask("1", json!({"type": "group.join", "group": "team"})).await;
     client.leave();
-    until("the session ends", || world.services.roster.count().sessions == 0).await;
+    until("the session ends", || world.node.roster.count().sessions == 0).await;
     let client = world.attach("s", Guest::new("s"), None).await;
     assert_eq!(client.event().await["groups"], json!(["chat_s", "team"]));
 }
@@ -179,7 +179,7 @@ async fn a_panic_answers_the_commands_under_way_and_keeps_sockets_and_groups() {
 async fn a_socket_whose_attachment_is_lost_in_a_fault_is_closed_to_come_back() {
     let world = World::start().await;
     let first = world.connect("s").await;
-    let epoch = world.services.stores.logs.open(&[session("s").home()]).await.expect("open")[0].head.epoch.clone();
+    let epoch = world.node.stores.logs.open(&[session("s").home()]).await.expect("open")[0].head.epoch.clone();
     world.faults.set("open", Fault::Hang);
     let late = world.attach("s", Guest::new("s"), Some((0, epoch))).await;
     world.faults.set("append", Fault::Panic("boom"));
@@ -196,7 +196,7 @@ async fn a_socket_that_reaches_a_session_as_it_ends_is_closed_to_come_back() {
     let actor = world.open("s").await.expect("open");
     assert!(actor.is_loaded().await);
     until("the session ends", || !actor.is_alive()).await;
-    let client = Client::new(world.services.metrics.clone());
+    let client = Client::new(world.node.metrics.clone());
     actor
         .attach(AttachSocket::new(client.attached(Guest::new("s")), None))
         .expect("it has no mailbox that could be full");
@@ -263,7 +263,7 @@ async fn a_returning_client_is_given_what_it_missed_and_then_what_comes() {
     for text in ["one", "two", "three"] {
         client.say(text, text).await;
     }
-    let epoch = world.services.stores.logs.open(&[session("s").home()]).await.expect("open")[0].head.epoch.clone();
+    let epoch = world.node.stores.logs.open(&[session("s").home()]).await.expect("open")[0].head.epoch.clone();
     world.faults.set("read_after", Fault::Hang);
     let back = world.attach("s", Guest::new("s"), Some((1, epoch.clone()))).await;
     let ready = back.event().await;

@@ -9,7 +9,7 @@ use sophie_actors::admission::Subject;
 use sophie_actors::answers::{Answers, Parts, Slots};
 use sophie_actors::ids::UserId;
 use sophie_actors::metrics::Metrics;
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::protocol::ErrorCode;
 use sophie_actors::registry::SessionFactory;
 use sophie_actors::session::Session;
@@ -20,14 +20,14 @@ use crate::faults::{self, Fault, Faults};
 use crate::support::*;
 use sophie_actors::socket::SessionHandle;
 
-struct Node {
+struct Counter {
     slots: Slots,
     stores: Stores,
     faults: Faults,
     metrics: Metrics,
 }
 
-impl Node {
+impl Counter {
     fn start() -> Self {
         tokio::time::pause();
         let (stores, faults) = faults::stores(memory_options());
@@ -58,26 +58,26 @@ async fn a_lease_passes() {
 
 #[actix::test]
 async fn a_slot_is_free_again_when_it_was_given_back_or_dropped() {
-    let node = Node::start();
+    let counter = Counter::start();
     let s = session("s");
-    let slots = [node.slots.take(Some(&s)).await.expect("free"), node.slots.take(Some(&s)).await.expect("free")];
-    assert_eq!(node.slots.take(Some(&s)).await.expect_err("taken").code, ErrorCode::Busy);
-    assert_eq!((node.slots.taken_here(&s), node.slots.taken(&s).await), (2, 2));
+    let slots = [counter.slots.take(Some(&s)).await.expect("free"), counter.slots.take(Some(&s)).await.expect("free")];
+    assert_eq!(counter.slots.take(Some(&s)).await.expect_err("taken").code, ErrorCode::Busy);
+    assert_eq!((counter.slots.taken_here(&s), counter.slots.taken(&s).await), (2, 2));
     for slot in slots {
         slot.give_back().await;
     }
-    assert_eq!((node.slots.taken_here(&s), node.slots.taken(&s).await), (0, 0));
+    assert_eq!((counter.slots.taken_here(&s), counter.slots.taken(&s).await), (0, 0));
     for _ in 0..100 {
-        drop(node.slots.take(Some(&s)).await.expect("what was dropped a moment ago is free"));
+        drop(counter.slots.take(Some(&s)).await.expect("what was dropped a moment ago is free"));
     }
-    drop(node.slots.take(None).await.expect("an application has no session"));
+    drop(counter.slots.take(None).await.expect("an application has no session"));
 }
 
 #[actix::test]
 async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
-    let node = Node::start();
-    let stores = &node.stores;
-    let (one, two) = (slots(stores, 2, 3, &node.metrics), slots(stores, 2, 3, &node.metrics));
+    let counter = Counter::start();
+    let stores = &counter.stores;
+    let (one, two) = (slots(stores, 2, 3, &counter.metrics), slots(stores, 2, 3, &counter.metrics));
     let (a, b) = (session("a"), session("b"));
     let _first = one.take(Some(&a)).await.expect("free");
     let second = two.take(Some(&a)).await.expect("free");
@@ -100,56 +100,56 @@ async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
 
 #[actix::test]
 async fn without_the_shared_leases_a_node_counts_its_own_and_they_become_leases() {
-    let node = Node::start();
+    let counter = Counter::start();
     let s = session("s");
-    let first = node.slots.take(Some(&s)).await.expect("shared");
+    let first = counter.slots.take(Some(&s)).await.expect("shared");
     for call in ["take", "renew_slots", "release"] {
-        node.faults.set(call, Fault::Away);
+        counter.faults.set(call, Fault::Away);
     }
-    let second = node.slots.take(Some(&s)).await.expect("the node's own second");
-    assert_eq!(node.degraded(), 1);
-    assert_eq!(node.slots.take(Some(&s)).await.expect_err("two are two").code, ErrorCode::Busy);
+    let second = counter.slots.take(Some(&s)).await.expect("the node's own second");
+    assert_eq!(counter.degraded(), 1);
+    assert_eq!(counter.slots.take(Some(&s)).await.expect_err("two are two").code, ErrorCode::Busy);
     first.give_back().await;
-    let _third = node.slots.take(Some(&s)).await.expect("one was given back");
-    assert_eq!(node.shared().await, 1, "the leases have not heard of it");
+    let _third = counter.slots.take(Some(&s)).await.expect("one was given back");
+    assert_eq!(counter.shared().await, 1, "the leases have not heard of it");
     for call in ["take", "renew_slots", "release"] {
-        node.faults.lift(call);
+        counter.faults.lift(call);
     }
     a_lease_passes().await;
-    assert_eq!((node.degraded(), node.shared().await), (0, 2));
+    assert_eq!((counter.degraded(), counter.shared().await), (0, 2));
     second.give_back().await;
-    assert_eq!((node.shared().await, node.slots.taken_here(&s)), (1, 1));
+    assert_eq!((counter.shared().await, counter.slots.taken_here(&s)), (1, 1));
 }
 
 #[actix::test]
 async fn a_slot_whose_reply_was_lost_is_not_lost() {
-    let node = Node::start();
+    let counter = Counter::start();
     let s = session("s");
-    node.faults.set("take", Fault::ReplyLost);
-    let slots = [node.slots.take(Some(&s)).await.expect("one"), node.slots.take(Some(&s)).await.expect("two")];
-    node.slots.take(Some(&s)).await.expect_err("three");
+    counter.faults.set("take", Fault::ReplyLost);
+    let slots = [counter.slots.take(Some(&s)).await.expect("one"), counter.slots.take(Some(&s)).await.expect("two")];
+    counter.slots.take(Some(&s)).await.expect_err("three");
     a_lease_passes().await;
-    assert_eq!(node.shared().await, 2, "both are renewed");
+    assert_eq!(counter.shared().await, 2, "both are renewed");
     drop(slots);
-    until("given back", || node.faults.calls("release").len() > 1).await;
-    assert_eq!(node.shared().await, 0);
+    until("given back", || counter.faults.calls("release").len() > 1).await;
+    assert_eq!(counter.shared().await, 0);
 }
 
 #[actix::test]
 async fn one_call_renews_what_a_node_holds_and_nothing_is_called_when_it_holds_none() {
-    let node = Node::start();
+    let counter = Counter::start();
     let mut slots = Vec::new();
     for name in ["s", "t", "u"] {
-        slots.push(node.slots.take(Some(&session(name))).await.expect("free"));
+        slots.push(counter.slots.take(Some(&session(name))).await.expect("free"));
     }
     a_lease_passes().await;
-    let renewed = node.faults.calls("renew_slots");
+    let renewed = counter.faults.calls("renew_slots");
     assert_eq!(renewed, vec!["3"; renewed.len()]);
     assert!((3..=5).contains(&renewed.len()), "{}", renewed.len());
     drop(slots);
     a_lease_passes().await;
-    assert_eq!(node.faults.calls("release"), ["3"]);
-    assert!(node.faults.calls("renew_slots").len() <= renewed.len() + 1);
+    assert_eq!(counter.faults.calls("release"), ["3"]);
+    assert!(counter.faults.calls("renew_slots").len() <= renewed.len() + 1);
 }
 
 #[actix::test]
@@ -169,8 +169,8 @@ async fn who_has_seen_the_end_may_ask_again_at_once() {
 }
 
 /// Answers that take nothing, as long as what comes with them is there.
-fn stuck(services: &Services) -> (Services, (std::sync::mpsc::Sender<()>, Arbiter)) {
-    let Services { roster, registry, limiter, stores, metrics, notifier, ledger, .. } = services.clone();
+fn stuck(node: &Node) -> (Node, (std::sync::mpsc::Sender<()>, Arbiter)) {
+    let Node { roster, registry, limiter, stores, metrics, notifier, ledger, .. } = node.clone();
     let Options { answers: options, cache, .. } = Options::default();
     let backend = Ai::new().1;
     let log_content = false;
@@ -180,7 +180,7 @@ fn stuck(services: &Services) -> (Services, (std::sync::mpsc::Sender<()>, Arbite
     let arbiter = Arbiter::new();
     arbiter.spawn_fn(move || _ = wait.recv());
     let answers = Answers::start_in_arbiter(&arbiter.handle(), |_| Answers::new(parts, unwatched()));
-    (Services { answers: answers.into(), ..services.clone() }, (held, arbiter))
+    (Node { answers: answers.into(), ..node.clone() }, (held, arbiter))
 }
 
 #[actix::test]
@@ -189,24 +189,23 @@ async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
     let mut options = Options::default();
     options.limits.user_tokens_per_hour = TOKENS;
     let world = World::start_with(options).await;
-    let (services, (held, arbiter)) = stuck(&world.services);
-    let services = Arc::new(services);
-    let sessions: SessionFactory =
-        Arc::new(move |seed| SessionHandle::of(&Session::new(seed, services.clone()).start()));
-    world.services.registry.install(sessions).await.expect("installed");
+    let (node, (held, arbiter)) = stuck(&world.node);
+    let node = Arc::new(node);
+    let sessions: SessionFactory = Arc::new(move |seed| SessionHandle::of(&Session::new(seed, node.clone()).start()));
+    world.node.registry.install(sessions).await.expect("installed");
     let tokens = async || {
         let look = Subject::User(UserId::from("s"));
-        let left = world.services.limiter.look(look).await.expect("lives").expect("seen");
+        let left = world.node.limiter.look(look).await.expect("lives").expect("seen");
         left.iter().find(|(limit, _)| limit.label() == "user_tokens").expect("a limit").1.remaining
     };
     let client = world.connect("s").await;
     assert_eq!(client.question("1", "hello").await["type"], "ack");
     let (reserved, s) = (TOKENS - tokens().await, session("s"));
     assert!(reserved > 400, "{reserved}");
-    assert_eq!(world.services.slots.taken_here(&s), 1);
+    assert_eq!(world.node.slots.taken_here(&s), 1);
     sleep(PATIENCE + Duration::from_secs(1)).await;
     // By themselves a few come back in that time.
-    assert_eq!((tokens().await, world.services.slots.taken_here(&s)), (TOKENS, 0));
+    assert_eq!((tokens().await, world.node.slots.taken_here(&s)), (TOKENS, 0));
     drop(held);
     arbiter.stop();
 }

@@ -20,7 +20,7 @@ use sophie_actors::django::Notifier;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Kind, Refusal};
 use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, SessionFactory};
@@ -139,7 +139,7 @@ impl Default for Options {
 
 /// Everything but the network.
 pub struct World {
-    pub services: Services,
+    pub node: Node,
     pub stores: Stores,
     pub faults: Faults,
     pub ai: Ai,
@@ -187,7 +187,7 @@ impl World {
             metrics: metrics.clone(),
         };
         let answers = AnswersHandle::from(Answers::new(parts, unwatched()).start());
-        let services = Services {
+        let node = Node {
             roster,
             registry: registry.clone(),
             limiter,
@@ -200,16 +200,16 @@ impl World {
             notifier,
             ledger,
         };
-        let listen = Listen { services: Arc::new(services.clone()), worker: None, courier };
+        let listen = Listen { node: Arc::new(node.clone()), worker: None, courier };
         ear.send(listen).await.expect("listening");
         let lives = Arc::new(AtomicUsize::new(0));
-        let (shared, counter) = (Arc::new(services.clone()), lives.clone());
+        let (shared, counter) = (Arc::new(node.clone()), lives.clone());
         let factory: SessionFactory = Arc::new(move |seed| {
             counter.fetch_add(1, Ordering::Relaxed);
             SessionHandle::of(&Session::new(seed, shared.clone()).start())
         });
         registry.install(factory).await.expect("installed");
-        Self { services, stores, faults, ai, lives }
+        Self { node, stores, faults, ai, lives }
     }
 
     pub fn lives(&self) -> usize {
@@ -217,7 +217,7 @@ impl World {
     }
 
     pub async fn open(&self, name: &str) -> Result<SessionHandle, Close> {
-        self.services.registry.open(session(name)).await.expect("the registry lives")
+        self.node.registry.open(session(name)).await.expect("the registry lives")
     }
 
     /// A socket of a session, ready.
@@ -235,7 +235,7 @@ impl World {
     pub async fn attach(&self, name: &str, guest: Guest, resume: Option<(u64, sophie_actors::ids::Epoch)>) -> Client {
         let actor = self.open(name).await.expect("open");
         assert!(actor.is_loaded().await);
-        let client = Client::new(self.services.metrics.clone());
+        let client = Client::new(self.node.metrics.clone());
         client.handle.bind(actor.clone());
         actor.attach(AttachSocket::new(client.attached(guest), resume)).expect("taken");
         client

@@ -10,9 +10,9 @@ use super::usage::{today, totals};
 
 /// `GET /admin/api/cache`: what it holds, and what it did today in the whole cluster.
 pub(super) async fn show(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let services = &state.services;
-    services.ledger.flush().await;
-    let held = state.seen.cache.get(async || services.stores.cache.held().await).await?;
+    let node = &state.node;
+    node.ledger.flush().await;
+    let held = state.seen.cache.get(async || node.stores.cache.held().await).await?;
     let total = totals(&state, &today()).await?;
     Ok(HttpResponse::Ok().json(json!({
         "entries": held.entries,
@@ -33,7 +33,7 @@ struct Query {
 /// `DELETE /admin/api/cache[?model=]`
 pub(super) async fn purge(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let query: Query = json::query(request.query_string())?;
-    let purged = state.services.stores.cache.purge(query.model.as_deref()).await?;
+    let purged = state.node.stores.cache.purge(query.model.as_deref()).await?;
     state.seen.cache.forget().await;
     log::info!("cache purged by an operator model={:?} entries={purged}", query.model.as_deref().unwrap_or("all"));
     Ok(HttpResponse::Ok().json(json!({"purged": purged})))

@@ -60,7 +60,7 @@ async fn look(name: Path<String>, state: Data<State>) -> Result<HttpResponse, Ap
 
 async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let subject = own(&state, subject(&name)?);
-    let restored = state.services.limiter.restore(subject.clone()).await;
+    let restored = state.node.limiter.restore(subject.clone()).await;
     restored.map_err(|_| Refusal::internal())??;
     log::info!("limits given back by an operator subject={:?}", subject.to_string());
     Ok(HttpResponse::Ok().json(left(&state, subject).await?))
@@ -68,7 +68,7 @@ async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 
 async fn left(state: &State, subject: Subject) -> Result<Value, ApiError> {
     let name = subject.to_string();
-    let left = state.services.limiter.look(subject).await;
+    let left = state.node.limiter.look(subject).await;
     let left = left.map_err(|_| Refusal::internal())??;
     let now = unix_ms();
     let limits = left.into_iter().map(|(limit, quota)| {

@@ -131,21 +131,21 @@ fn row(info: &GroupInfo, count: Headcount) -> Value {
 
 async fn groups(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let (page, limit) = Page::of(&request)?;
-    let mut infos = state.services.stores.groups.list(&page.prefix, page.cursor.as_deref(), limit + 1).await?;
+    let mut infos = state.node.stores.groups.list(&page.prefix, page.cursor.as_deref(), limit + 1).await?;
     let next_cursor = cut(&mut infos, limit, |info| info.name.to_string());
     let names: Vec<GroupName> = infos.iter().map(|info| info.name.clone()).collect();
-    let counts = whereabouts::headcounts(&state.services, &names).await?;
+    let counts = whereabouts::headcounts(&state.node, &names).await?;
     let rows: Vec<Value> = infos.iter().zip(counts).map(|(info, count)| row(info, count)).collect();
     Ok(HttpResponse::Ok().json(json!({"groups": rows, "next_cursor": next_cursor})))
 }
 
 async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
-    let services = &state.services;
-    let info = services.stores.groups.info(&name).await?;
+    let node = &state.node;
+    let info = node.stores.groups.info(&name).await?;
     let info = info.ok_or_else(|| ApiError::not_found("there is no such group"))?;
-    let counts = whereabouts::headcounts(services, std::slice::from_ref(&name)).await?;
-    let (views, total) = whereabouts::members(services, &name, MAX_MEMBERS).await?;
+    let counts = whereabouts::headcounts(node, std::slice::from_ref(&name)).await?;
+    let (views, total) = whereabouts::members(node, &name, MAX_MEMBERS).await?;
     let mut body = row(&info, counts.first().copied().unwrap_or_default());
     let sessions = views.into_iter().map(|view| {
         let mut member = json!(view);
@@ -153,7 +153,7 @@ async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, A
         member
     });
     // Django's consumers are not Sophie's to know of when their Redis is away: the sessions are shown all the same.
-    let django = services.layer.members(&name, MAX_MEMBERS).await.unwrap_or_default();
+    let django = node.layer.members(&name, MAX_MEMBERS).await.unwrap_or_default();
     let channels = django
         .into_iter()
         .map(|member| json!({"kind": "channel", "channel": member.channel, "since": timestamp_of(member.since_ms)}));
@@ -163,7 +163,7 @@ async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, A
 }
 
 async fn nodes(state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let nodes = whereabouts::nodes(&state.services).await?;
+    let nodes = whereabouts::nodes(&state.node).await?;
     Ok(HttpResponse::Ok().json(json!({"nodes": nodes})))
 }
 
@@ -174,11 +174,11 @@ async fn speak(
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
-    let speech = Speech::read(&body, &state.services)?;
+    let speech = Speech::read(&body, &state.node)?;
     let once = publish::idempotency_key(&request, "operator")?;
     let (author, permit) = ("operator".into(), Permit::default());
     let speaker = Speaker { author, role: Role::Operator, once, permit, slot: None };
-    publish::speak(&state.services, name, speech, speaker).await
+    publish::speak(&state.node, name, speech, speaker).await
 }
 
 async fn hand_back(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -191,15 +191,15 @@ async fn take_over(name: Path<String>, state: Data<State>) -> Result<HttpRespons
 
 async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpResponse, ApiError> {
     let name = group_name(name)?;
-    state.services.stores.groups.set_assistant(&name, on).await?;
+    state.node.stores.groups.set_assistant(&name, on).await?;
     log::info!("assistant switched by an operator group={name} on={on}");
     Ok(HttpResponse::Ok().json(json!({"group": name, "assistant": on})))
 }
 
 async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
-    let services = &state.services;
-    let outcome = operators::end_group(services, &name).await?;
+    let node = &state.node;
+    let outcome = operators::end_group(node, &name).await?;
     let outcome = outcome.ok_or_else(|| ApiError::not_found("there is no such group"))?;
     log::info!("group ended by an operator group={name} members={} pending={}", outcome.done, outcome.pending.len());
     Ok(carried_out(json!({"group": name, "left": outcome.done}), outcome))
@@ -217,7 +217,7 @@ fn carried_out(mut body: Value, outcome: Outcome) -> HttpResponse {
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let (page, limit) = Page::of(&request)?;
     let cursor = page.cursor.as_deref();
-    let mut views = whereabouts::sessions(&state.services, &page.prefix, cursor, limit + 1).await?;
+    let mut views = whereabouts::sessions(&state.node, &page.prefix, cursor, limit + 1).await?;
     let next_cursor = cut(&mut views, limit, |view| view.session.to_string());
     Ok(HttpResponse::Ok().json(json!({"sessions": views, "next_cursor": next_cursor})))
 }
@@ -228,21 +228,21 @@ fn session_name(text: &str) -> Result<SessionId, ApiError> {
 
 async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = session_name(&name)?;
-    let services = &state.services;
-    let info = services.stores.groups.info(&name.home()).await?;
-    let view = whereabouts::session(services, &name).await?;
+    let node = &state.node;
+    let info = node.stores.groups.info(&name.home()).await?;
+    let view = whereabouts::session(node, &name).await?;
     if info.is_none() && view.is_none() {
         return Err(ApiError::not_found("there is no such session"));
     }
     let mut body = match view {
         Some(view) => json!(view),
         None => {
-            let record = services.stores.sessions.load(&name).await?;
+            let record = node.stores.sessions.load(&name).await?;
             let groups: Vec<GroupName> = std::iter::once(name.home()).chain(record.groups).collect();
             json!({"session": name, "user": record.owner, "groups": groups, "sockets": []})
         }
     };
-    body["answers"] = services.slots.taken(&name).await.into();
+    body["answers"] = node.slots.taken(&name).await.into();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))
@@ -250,7 +250,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 
 async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = session_name(&name)?;
-    let outcome = operators::disconnect(&state.services, &name).await?;
+    let outcome = operators::disconnect(&state.node, &name).await?;
     if outcome == Outcome::default() {
         return Err(ApiError::not_found("this session has no open socket"));
     }

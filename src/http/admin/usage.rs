@@ -41,9 +41,9 @@ pub(super) async fn usage(request: HttpRequest, state: Data<State>) -> Result<Ht
     if !is_day {
         return Err(ApiError::bad_request("`day` is YYYY-MM-DD, in UTC"));
     }
-    let services = &state.services;
-    services.ledger.flush().await;
-    let rows = services.stores.usage.top(&day, by, limit).await?;
+    let node = &state.node;
+    node.ledger.flush().await;
+    let rows = node.stores.usage.top(&day, by, limit).await?;
     let total = totals(&state, &day).await?;
     let rows: Vec<Value> = rows.iter().map(|(name, totals)| row(Some(name), totals)).collect();
     let currency = &state.currency;
@@ -60,7 +60,7 @@ pub(super) fn today() -> String {
 /// Everything of a day: what was counted by model, since every answer has one.
 pub(super) async fn totals(state: &State, day: &str) -> Result<Totals, ApiError> {
     let mut total = Totals::default();
-    let models = state.services.stores.usage.top(day, By::Model, USAGE_MOST).await?;
+    let models = state.node.stores.usage.top(day, By::Model, USAGE_MOST).await?;
     models.iter().for_each(|(_, totals)| total.add(totals));
     Ok(total)
 }

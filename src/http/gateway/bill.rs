@@ -55,10 +55,10 @@ impl Bill {
     /// A limit is used up, or the service has as many answers under way as it may.
     pub async fn open(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), Refused> {
         apart(async move {
-            let services = &state.services;
-            let slot = services.slots.take(None).await.map_err(Refused::busy)?;
+            let node = &state.node;
+            let slot = node.slots.take(None).await.map_err(Refused::busy)?;
             let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
-            let admitted = services.answers.admit_and_join(request).await;
+            let admitted = node.answers.admit_and_join(request).await;
             let Admitted { permit, joined } = admitted.map_err(|not| match not {
                 NotAdmitted::Refused(refused) => Refused::over_limit(*refused),
                 NotAdmitted::Failed => Refused::internal(),
@@ -76,7 +76,7 @@ impl Bill {
     /// A limit is used up.
     pub async fn begin_long(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
         apart(async move {
-            let admitted = state.services.limiter.admit(admit).await;
+            let admitted = state.node.limiter.admit(admit).await;
             let permit = admitted.map_err(|_| Refused::internal())?.map_err(Refused::over_limit)?;
             let mut bill = Self::new(state.clone(), permit, 0);
             bill.stands = true;
@@ -92,7 +92,7 @@ impl Bill {
     pub async fn raise(mut self, prompt_tokens: u64) -> Result<Self, Refused> {
         apart(async move {
             let permit = self.permit.take().unwrap_or_default();
-            let raised = self.state.services.limiter.raise(permit, prompt_tokens).await;
+            let raised = self.state.node.limiter.raise(permit, prompt_tokens).await;
             let (permit, refused) = match raised.map_err(|_| Refused::internal())? {
                 Ok(permit) => (permit, None),
                 Err(refused) => (refused.0, Some(refused.1)),
@@ -113,9 +113,9 @@ impl Bill {
     /// The service has as many answers under way as it may.
     pub async fn join(mut self, join: Join) -> Result<(Self, Joined), Refused> {
         apart(async move {
-            self.slot = Some(self.state.services.slots.take(None).await.map_err(Refused::busy)?);
+            self.slot = Some(self.state.node.slots.take(None).await.map_err(Refused::busy)?);
             (self.prompt_tokens, self.asked_at) = (join.prompt_tokens, Instant::now());
-            let joined = self.state.services.answers.join(join).await;
+            let joined = self.state.node.answers.join(join).await;
             Ok((self, joined.map_err(|_| Refused::internal())?))
         })
         .await
@@ -129,7 +129,7 @@ impl Bill {
     /// It is known how the answer comes about. Only who had the backend asked pays tokens.
     pub fn begin(&mut self, status: CacheStatus) {
         self.status = Some(status);
-        self.state.services.metrics.cache_lookups.with_label_values(&[status.as_str()]).inc();
+        self.state.node.metrics.cache_lookups.with_label_values(&[status.as_str()]).inc();
     }
 
     /// Counts what came.
@@ -137,7 +137,7 @@ impl Bill {
         match next {
             Next::Chunks(chunks) => {
                 if self.written == 0 && self.usage.is_none() {
-                    self.state.services.metrics.first_chunk_seconds.observe(self.asked_at.elapsed().as_secs_f64());
+                    self.state.node.metrics.first_chunk_seconds.observe(self.asked_at.elapsed().as_secs_f64());
                 }
                 // Each piece of a stream is a token or more, also one whose text is not that of choice 0.
                 self.written += chunks.iter().map(|chunk| estimate_tokens(&chunk.text).max(1)).sum::<u64>();
@@ -157,7 +157,7 @@ impl Drop for Bill {
     fn drop(&mut self) {
         let Some(permit) = self.permit.take() else { return };
         // This may be the connection's last moment.
-        let limiter = &self.state.services.limiter;
+        let limiter = &self.state.node.limiter;
         let Some(status) = self.status else {
             // Nothing was looked up for it: it did not take place.
             return if self.stands { limiter.settle_soon(permit, 0) } else { limiter.refund_soon(permit) };

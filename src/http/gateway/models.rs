@@ -21,7 +21,7 @@ pub async fn one(request: HttpRequest, model: Path<String>, state: Data<State>) 
 
 async fn offered(request: &HttpRequest, state: &State) -> Result<Vec<Value>, Refused> {
     let holder = caller::of(request, state)?;
-    let listed = state.services.answers.models().await;
+    let listed = state.node.answers.models().await;
     let mut models = listed.map_err(|_| Refused::internal())?;
     models.retain(|model| id(model).is_some_and(|id| holder.may_use(id)));
     // Some servers say no more than the name; OpenAI's clients rely on these.

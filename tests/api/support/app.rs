@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use serde_json::Value;
 use sophie::app::{Application, Replacements};
 use sophie::settings::{LoadFrom, Settings};
-use sophie_actors::node::Services;
+use sophie_actors::node::Node;
 use sophie_actors::redis::Budgets;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ pub enum Mode {
 /// A running program. It is drained and stopped when it is dropped.
 pub struct TestApp {
     address: SocketAddr,
-    services: Services,
+    node: Node,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), String>>>,
     http: reqwest::Client,
@@ -50,12 +50,12 @@ impl TestApp {
     }
 
     /// [`Self::patient`], one more node on a Redis that several share.
-    pub async fn node(redis: &TestServer, name: &str, environment: &[(&str, &str)]) -> Self {
-        Self::node_at(redis.url(0), name, environment).await
+    pub async fn one_of(redis: &TestServer, name: &str, environment: &[(&str, &str)]) -> Self {
+        Self::one_at(redis.url(0), name, environment).await
     }
 
-    /// [`Self::node`] on the Redis of a URL.
-    pub async fn node_at(url: String, name: &str, environment: &[(&str, &str)]) -> Self {
+    /// [`Self::one_of`] on the Redis of a URL.
+    pub async fn one_at(url: String, name: &str, environment: &[(&str, &str)]) -> Self {
         let budgets = Some(Budgets { append: SOON, other: SOON });
         let own = [("SOPHIE__SERVER__DRAIN_SECONDS", "0"), ("SOPHIE__SERVER__NODE", name)];
         let replacements = Replacements { budgets, ..Replacements::default() };
@@ -99,13 +99,13 @@ impl TestApp {
                     Ok(app) => app,
                     Err(error) => return Err(error.to_string()),
                 };
-                _ = started.send((app.address(), app.services().clone()));
+                _ = started.send((app.address(), app.node().clone()));
                 app.run(async { _ = stopped.await }).await.map_err(|error| error.to_string())
             })
         });
-        let (address, services) = start.await.expect("the program starts");
+        let (address, node) = start.await.expect("the program starts");
         let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        Self { address, services, stop: Some(stop), thread: Some(thread), http, redis: None }
+        Self { address, node, stop: Some(stop), thread: Some(thread), http, redis: None }
     }
 
     /// `http://…` of a path.
@@ -119,8 +119,8 @@ impl TestApp {
     }
 
     /// The program's actors and stores.
-    pub fn services(&self) -> &Services {
-        &self.services
+    pub fn node(&self) -> &Node {
+        &self.node
     }
 
     /// An HTTP request to the program.
@@ -150,7 +150,7 @@ impl TestApp {
 
     /// A figure as Prometheus reads it, 0 if it is not there.
     pub fn figure(&self, series: &str) -> f64 {
-        let text = self.services().metrics.render();
+        let text = self.node().metrics.render();
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().expect("a number"))
     }

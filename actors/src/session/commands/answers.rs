@@ -23,19 +23,19 @@ impl Work {
     }
 
     async fn try_cancel(&self, answer: AnswerId) -> Result<Outcome, Refusal> {
-        let here = self.services.answers.cancel(answer.clone(), self.session.clone()).await;
+        let here = self.node.answers.cancel(answer.clone(), self.session.clone()).await;
         let here = here.map_err(|Unanswered| Refusal::internal())?;
         if here {
             return Ok(Outcome::default());
         }
         let not_found = || Refusal::new(ErrorCode::NotFound, "no such answer is under way in your groups");
-        let found = self.services.stores.answers.find(&answer).await;
+        let found = self.node.stores.answers.find(&answer).await;
         let found = found.map_err(|error| self.store_failed("find", &error))?;
-        found.filter(|it| self.services.roster.is_member(&self.session, &it.group)).ok_or_else(not_found)?;
+        found.filter(|it| self.node.roster.is_member(&self.session, &it.group)).ok_or_else(not_found)?;
         // Another node writes it.
-        let given = self.services.stores.orders.give(&Told::Cancelled { answer }, Concerned::Everybody).await;
+        let given = self.node.stores.orders.give(&Told::Cancelled { answer }, Concerned::Everybody).await;
         let given = given.map_err(|error| self.store_failed("tell", &error))?;
-        let outcome = confirmed(&self.services, &given, 1).await;
+        let outcome = confirmed(&self.node, &given, 1).await;
         if outcome == Outcome::default() { Err(not_found()) } else { Ok(outcome) }
     }
 
@@ -43,7 +43,7 @@ impl Work {
         match self.try_retry(message).await {
             Ok(ask) => {
                 reply.ack();
-                self.services.ask(ask).await;
+                self.node.ask(ask).await;
             }
             Err(refusal) => reply.refuse(&refusal),
         }
@@ -54,7 +54,7 @@ impl Work {
         let Some((group, seq, question)) = self.find(&message).await? else {
             return Err(Refusal::new(ErrorCode::NotFound, "no such message in your groups"));
         };
-        let info = self.services.stores.groups.info(&group).await;
+        let info = self.node.stores.groups.info(&group).await;
         if info.map_err(|error| self.store_failed("read", &error))?.is_some_and(|group| !group.assistant) {
             return Err(Refusal::new(ErrorCode::NotAllowed, "a person answers in this group; the assistant is off"));
         }
@@ -63,13 +63,13 @@ impl Work {
             answer: AnswerId::random(),
             group,
             message,
-            node: self.services.roster.node().clone(),
+            node: self.node.roster.node().clone(),
             text: String::new(),
             start: None,
         };
         // Before the acknowledgement: what was acknowledged ends, whatever becomes of this node.
-        if let Err(error) = self.services.stores.answers.begin(&record, None).await {
-            self.services.limiter.refund(admitted.permit).await;
+        if let Err(error) = self.node.stores.answers.begin(&record, None).await {
+            self.node.limiter.refund(admitted.permit).await;
             return Err(self.store_failed("answer_begin", &error));
         }
         let AnswerRecord { answer, group, message, .. } = record;
@@ -93,11 +93,11 @@ impl Work {
     /// Looks a message up in the logs of the session's groups. Its id tells which group and where, so one event is read.
     async fn find(&self, wanted: &MessageId) -> Result<Option<(GroupName, u64, String)>, Refusal> {
         let Some(seq) = wanted.seq() else { return Ok(None) };
-        for group in self.services.roster.groups_of(&self.session) {
+        for group in self.node.roster.groups_of(&self.session) {
             if !wanted.may_belong_to(&group) {
                 continue;
             }
-            let page = self.services.stores.logs.read_after(&group, seq.saturating_sub(1), ONE).await;
+            let page = self.node.stores.logs.read_after(&group, seq.saturating_sub(1), ONE).await;
             let page = page.map_err(|error| self.store_failed("read", &error))?;
             if let Some(event) = page.events.first().filter(|event| event.seq == seq)
                 && let Ok(Logged::Message { message, .. }) = serde_json::from_str::<Logged>(&event.body)

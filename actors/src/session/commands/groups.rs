@@ -38,7 +38,7 @@ impl Work {
             // Before it is acknowledged: the session may have sockets at other nodes.
             let (session, user) = (self.session.clone(), self.socket.access.user().clone());
             let told = Told::Entered { group: group.clone(), session, user };
-            if let Err(error) = self.services.stores.orders.give(&told, Concerned::Nobody).await {
+            if let Err(error) = self.node.stores.orders.give(&told, Concerned::Nobody).await {
                 reply.refuse(&self.store_failed("tell", &error));
                 return Effect::None;
             }
@@ -54,7 +54,7 @@ impl Work {
             announce: true,
             joining: Some(joining),
         };
-        match self.services.registry.enter(enter).await {
+        match self.node.registry.enter(enter).await {
             Ok(replay) => {
                 promise.kept();
                 if !is_member {
@@ -68,19 +68,19 @@ impl Work {
 
     async fn prepare_join(&self, group: &GroupName) -> Result<Prepared, Refusal> {
         self.spend(Spending::Joins, 1).await?;
-        let roster = &self.services.roster;
+        let roster = &self.node.roster;
         let is_member = roster.is_member(&self.session, group);
         if !is_member {
             self.check_rights(group).await?;
-            let max = self.services.options.max_groups;
+            let max = self.node.options.max_groups;
             // The home group is no choice of the client's and does not count.
             if roster.groups_of(&self.session).len() > max {
                 let message = format!("a session may be in {max} groups; leave one first");
                 return Err(Refusal::new(ErrorCode::NotAllowed, message));
             }
         }
-        _ = self.services.registry.prepare(vec![group.clone()]).await;
-        let stores = &self.services.stores;
+        _ = self.node.registry.prepare(vec![group.clone()]).await;
+        let stores = &self.node.stores;
         let opened = stores.logs.open(std::slice::from_ref(group)).await;
         let states = opened.map_err(|error| self.store_failed("open", &error))?;
         if !is_member {
@@ -103,7 +103,7 @@ impl Work {
                 Err(Refusal::new(ErrorCode::NotAllowed, "this group is not open to you"))
             };
         };
-        let record = self.services.stores.sessions.load(&self.session).await;
+        let record = self.node.stores.sessions.load(&self.session).await;
         let record = record.map_err(|error| self.store_failed("load", &error))?;
         // None are known where the store came back empty a moment ago.
         let rights = record.rights.as_ref().unwrap_or(&shown.rights);
@@ -122,8 +122,8 @@ impl Work {
         if self.socket.access.rights().is_none() {
             return;
         }
-        let left = match self.services.stores.sessions.load(&self.session).await {
-            Ok(record) => leave_lost(&self.services, &self.session, self.socket.access.user(), &record).await.map(drop),
+        let left = match self.node.stores.sessions.load(&self.session).await {
+            Ok(record) => leave_lost(&self.node, &self.session, self.socket.access.user(), &record).await.map(drop),
             Err(error) => Err(error),
         };
         if let Err(error) = left {
@@ -146,14 +146,14 @@ impl Work {
         let group = self.member_of(Some(group))?;
         // It costs what a join does, but nobody is kept where they do not want to be.
         _ = self.spend(Spending::Joins, 1).await;
-        let removed = self.services.stores.sessions.remove_group(&self.session, &group).await;
+        let removed = self.node.stores.sessions.remove_group(&self.session, &group).await;
         removed.map_err(|error| self.store_failed("remove_group", &error))?;
         let (session, user) = (self.session.clone(), self.socket.access.user().clone());
         let told = Told::Left { group: group.clone(), session: session.clone(), user: user.clone() };
-        let given = self.services.stores.orders.give(&told, Concerned::With(&session)).await;
+        let given = self.node.stores.orders.give(&told, Concerned::With(&session)).await;
         let given = given.map_err(|error| self.store_failed("tell", &error))?;
-        self.services.registry.leave(session, user, group).await.map_err(|Unanswered| Refusal::internal())?;
-        Ok(confirmed(&self.services, &given, u64::MAX).await)
+        self.node.registry.leave(session, user, group).await.map_err(|Unanswered| Refusal::internal())?;
+        Ok(confirmed(&self.node, &given, u64::MAX).await)
     }
 
     pub(super) async fn members(&self, group: GroupName, reply: Reply) {
@@ -169,11 +169,11 @@ impl Work {
     async fn try_members(&self, group: GroupName) -> Result<(GroupName, Vec<Member>, usize), Refusal> {
         let group = self.member_of(Some(group))?;
         self.spend(Spending::Reads, 1).await?;
-        let counts = whereabouts::headcounts(&self.services, std::slice::from_ref(&group)).await;
+        let counts = whereabouts::headcounts(&self.node, std::slice::from_ref(&group)).await;
         let counts = counts.map_err(|error| self.store_failed("members", &error))?;
         let hundreds = counts.first().map_or(0, |count| count.members.div_ceil(MEMBERS_PER_READ) as u64);
         self.spend(Spending::Reads, hundreds.saturating_sub(1)).await?;
-        let read = whereabouts::members(&self.services, &group, MAX_LISTED).await;
+        let read = whereabouts::members(&self.node, &group, MAX_LISTED).await;
         let (views, total) = read.map_err(|error| self.store_failed("members", &error))?;
         Ok((group, views.into_iter().map(|view| view.member).collect(), total))
     }
@@ -184,7 +184,7 @@ impl Work {
                 if may_type {
                     let frame = Event::Typing { group: &group, user: self.socket.access.user() }.encode();
                     let fanout = Fanout { group, frame, except: Some(self.session.clone()) };
-                    _ = self.services.fan_out(fanout).await;
+                    _ = self.node.fan_out(fanout).await;
                 }
                 reply.ack();
             }

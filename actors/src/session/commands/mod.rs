@@ -14,7 +14,7 @@ use crate::actor::Unanswered;
 use crate::admission::{Admit, Caller, Permit, Spend, Spending};
 use crate::answers::{Slot, estimate_tokens};
 use crate::ids::{GroupName, SessionId};
-use crate::node::Services;
+use crate::node::Node;
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
 use crate::socket::Attached;
 use crate::store::{PageSize, StoreError};
@@ -24,7 +24,7 @@ const HISTORY_BYTES: usize = 256 * 1024;
 
 /// One command's surroundings.
 pub(super) struct Work {
-    pub(super) services: Arc<Services>,
+    pub(super) node: Arc<Node>,
     pub(super) session: SessionId,
     pub(super) socket: Attached,
     /// Held while a message of this session is admitted and logged: a repetition over another socket must find what
@@ -40,7 +40,7 @@ struct Admitted {
 impl Work {
     /// Does it.
     pub(super) async fn carry_out(self, command: CommandBody, reply: Reply, may_type: bool) -> Effect {
-        self.services.metrics.commands.with_label_values(&[command.name()]).inc();
+        self.node.metrics.commands.with_label_values(&[command.name()]).inc();
         match command {
             CommandBody::Send(message) => self.send(message, reply).await,
             CommandBody::CancelAnswer(answer) => self.cancel(answer, reply).await,
@@ -62,7 +62,7 @@ impl Work {
     /// The group a command speaks of, if the session is in it.
     fn member_of(&self, group: Option<GroupName>) -> Result<GroupName, Refusal> {
         let group = group.unwrap_or_else(|| self.session.home());
-        if self.services.roster.is_member(&self.session, &group) {
+        if self.node.roster.is_member(&self.session, &group) {
             Ok(group)
         } else {
             Err(Refusal::new(ErrorCode::NotMember, "this session is not in that group; join it first"))
@@ -71,14 +71,14 @@ impl Work {
 
     fn store_failed(&self, call: &str, error: &StoreError) -> Refusal {
         log::debug!("store call failed call={call} error={error}");
-        self.services.metrics.store_failed(call);
+        self.node.metrics.store_failed(call);
         Refusal::store_unavailable()
     }
 
     /// What the message may cost: a slot for its answer, and the rate limits.
     async fn admit(&self, group: &GroupName, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
         let slot = match assistant {
-            true => Some(self.services.slots.take(Some(&self.session)).await?),
+            true => Some(self.node.slots.take(Some(&self.session)).await?),
             false => None,
         };
         let user = self.socket.access.user().clone();
@@ -88,14 +88,14 @@ impl Work {
             group: Some(group.clone()),
             prompt_tokens: assistant.then(|| estimate_tokens(text)),
         };
-        let verdict = self.services.limiter.admit(admit).await.map_err(|Unanswered| Refusal::internal())?;
+        let verdict = self.node.limiter.admit(admit).await.map_err(|Unanswered| Refusal::internal())?;
         Ok(Admitted { permit: verdict?, slot })
     }
 
     /// Takes what a command costs that is no message.
     async fn spend(&self, on: Spending, units: u64) -> Result<(), Refusal> {
         let spend = Spend { user: self.socket.access.user().clone(), on, units };
-        let verdict = self.services.limiter.spend(spend).await.map_err(|Unanswered| Refusal::internal())?;
+        let verdict = self.node.limiter.spend(spend).await.map_err(|Unanswered| Refusal::internal())?;
         Ok(verdict?)
     }
 
@@ -109,14 +109,14 @@ impl Work {
             Ok(access) => {
                 if let Some(shown) = access.rights() {
                     // Before the reply: once it is there, what was lost is left.
-                    let held = hold_to(&self.services, &self.session, access.user(), shown).await;
+                    let held = hold_to(&self.node, &self.session, access.user(), shown).await;
                     if let Err(error) = held {
                         reply.refuse(&self.store_failed("grant", &error));
                         return Effect::None;
                     }
                 }
                 let (session, socket) = (self.session.clone(), self.socket.handle.id());
-                _ = self.services.registry.refreshed(session, socket, access.clone()).await;
+                _ = self.node.registry.refreshed(session, socket, access.clone()).await;
                 reply.ack();
                 Effect::Rights(access)
             }
@@ -136,7 +136,7 @@ impl Work {
             return reply.refuse(&refusal);
         }
         let size = PageSize { events: limit, bytes: HISTORY_BYTES };
-        match self.services.stores.logs.read_before(&group, before, size).await {
+        match self.node.stores.logs.read_before(&group, before, size).await {
             Ok(page) => {
                 let frames = page.events.iter().map(|event| RawValue::from_string(event.frame().to_string()));
                 let events = frames.filter_map(Result::ok).collect();

@@ -28,12 +28,12 @@ impl Work {
             Ok(sent) => {
                 reply.logged(sent.seq, sent.message.as_ref(), sent.limits.as_ref());
                 match sent.deliver {
-                    Some(deliver) => _ = self.services.deliver(deliver).await,
+                    Some(deliver) => _ = self.node.deliver(deliver).await,
                     // The first try may have been logged without anybody here learning of it.
-                    None => _ = self.services.registry.reached(sent.group, sent.seq).await,
+                    None => _ = self.node.registry.reached(sent.group, sent.seq).await,
                 }
                 if let Some(ask) = sent.ask {
-                    self.services.ask(ask).await;
+                    self.node.ask(ask).await;
                 }
             }
             Err(refusal) => reply.refuse(&refusal),
@@ -61,7 +61,7 @@ impl Work {
                 if self.spend(Spending::Reads, 1).await.is_err() {
                     return Err(refusal);
                 }
-                return match self.services.stores.logs.recall(&once).await {
+                return match self.node.stores.logs.recall(&once).await {
                     Ok(Some(Appended::Again { seq, message, .. })) => {
                         Ok(Sent { group, seq, message, deliver: None, ask: None, limits: None })
                     }
@@ -85,22 +85,22 @@ impl Work {
             body,
             message: Some(id),
             once: Some(once.clone()),
-            owes: assistant.then(|| self.services.roster.node().clone()),
+            owes: assistant.then(|| self.node.roster.node().clone()),
         };
-        let (seq, message, deliver, owed) = match self.services.stores.logs.append(append.clone()).await {
+        let (seq, message, deliver, owed) = match self.node.stores.logs.append(append.clone()).await {
             Ok(Appended::New { epoch, seq, owed }) => {
-                self.services.metrics.logged.inc();
+                self.node.metrics.logged.inc();
                 let (event, message) = append.logged(seq);
                 (seq, message, Some(Deliver { group: group.clone(), epoch, event }), owed)
             }
             Ok(Appended::Again { seq, message, owed }) => (seq, message, None, owed),
             Ok(Appended::Conflict) => {
-                self.services.limiter.refund(admitted.permit).await;
+                self.node.limiter.refund(admitted.permit).await;
                 self.spend(Spending::Reads, 1).await?;
                 return Err(reused_id());
             }
             Err(error) => {
-                self.services.limiter.refund(admitted.permit).await;
+                self.node.limiter.refund(admitted.permit).await;
                 return Err(self.store_failed("append", &error));
             }
         };
@@ -125,7 +125,7 @@ impl Work {
         // What is still to be answered is settled at the answer's end.
         let limits = match deliver.is_none() && ask.is_none() {
             true => {
-                self.services.limiter.refund(admitted.permit).await;
+                self.node.limiter.refund(admitted.permit).await;
                 // A repetition costs no message, but what a read does.
                 self.spend(Spending::Reads, 1).await?;
                 None
@@ -133,7 +133,7 @@ impl Work {
             false => {
                 if assistant && ask.is_none() {
                     // A person has taken over: nobody is asked.
-                    self.services.limiter.settle(admitted.permit.clone(), 0).await;
+                    self.node.limiter.settle(admitted.permit.clone(), 0).await;
                 }
                 admitted.permit.left().near_their_end()
             }
