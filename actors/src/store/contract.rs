@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep};
 
 pub(super) use super::limits::contract::*;
 use super::*;
-use crate::ids::{Epoch, random_text};
+use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId, random_text};
+use crate::protocol::{CacheStatus, LogHead};
 
 /// What the stores under test keep.
 pub(super) const LOG_EVENTS: usize = 120;
