@@ -5,9 +5,10 @@ WORKDIR /src
 # The dependencies first, with empty sources of our own, so that they are built anew only when the manifests change.
 COPY Cargo.toml Cargo.lock ./
 COPY actors/Cargo.toml actors/
-# Cargo wants a file for every target that the manifest names, also for those that are not built.
-RUN mkdir -p src actors/src \
-    && touch src/lib.rs actors/src/lib.rs \
+COPY tests/kit/Cargo.toml tests/kit/
+# Cargo wants a file for every target that the manifests name, also for those that are not built.
+RUN mkdir -p src actors/src tests/kit/src \
+    && touch src/lib.rs actors/src/lib.rs tests/kit/src/lib.rs \
     && for target in src/main.rs $(sed -n 's/^path = "\(.*\.rs\)"$/\1/p' Cargo.toml); do \
         mkdir -p "$(dirname "$target")" && echo 'fn main() {}' > "$target"; \
     done \

@@ -14,14 +14,10 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sophie_kit::TestServer;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-
-#[path = "../actors/src/redis/server.rs"]
-#[allow(dead_code, missing_docs, reason = "the tests use all of it")]
-mod server;
-use server::TestServer;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 

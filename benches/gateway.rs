@@ -11,14 +11,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sophie_kit::TestServer;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
-
-#[path = "../actors/src/redis/server.rs"]
-#[allow(dead_code, missing_docs, reason = "the tests use all of it")]
-mod server;
-use server::TestServer;
 
 const HERE: &str = env!("CARGO_MANIFEST_DIR");
 const CHUNKS: usize = 20;

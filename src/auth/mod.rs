@@ -326,22 +326,15 @@ pub fn unix_now() -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use sophie_actors::store::memory::{self, MemoryOptions};
+    use sophie_actors::store::memory;
+    use sophie_kit::stores::memory_options;
 
     use super::*;
     use crate::settings::tests::load;
 
     /// An authenticator that keeps what it learns in memory.
     pub fn authenticator(settings: &Settings) -> Authenticator {
-        let options = MemoryOptions {
-            log_events: 1,
-            log_seconds: 1,
-            cache_bytes: 1,
-            cache_ttl_seconds: 1,
-            cache_max_entry_bytes: 1,
-            group_expiry_seconds: 1,
-        };
-        Authenticator::from(settings, memory::stores(options).general, Metrics::new()).unwrap()
+        Authenticator::from(settings, memory::stores(memory_options()).general, Metrics::new()).unwrap()
     }
 
     fn session(name: &str) -> SessionId {

@@ -6,20 +6,13 @@ use std::process::ExitCode;
 
 use sophie::app::{Application, Replacements};
 use sophie::cli::{self, Invocation};
-use sophie_actors::store::memory::MemoryOptions;
+use sophie_kit::faults::{self, Fault, Faults};
+use sophie_kit::stores::memory_options;
 
-use crate::faults::{self, Fault, Faults};
 use crate::support::{Mode, TestApp};
 
 fn replaced() -> (Replacements, Faults) {
-    let (stores, faults) = faults::stores(MemoryOptions {
-        log_events: 1_000,
-        log_seconds: 3_600,
-        cache_bytes: 1 << 20,
-        cache_ttl_seconds: 3_600,
-        cache_max_entry_bytes: 1 << 20,
-        group_expiry_seconds: 3_600,
-    });
+    let (stores, faults) = faults::stores(memory_options());
     (Replacements { stores: Some(stores), ..Default::default() }, faults)
 }
 

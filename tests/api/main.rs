@@ -56,9 +56,6 @@ mod doors_open;
 mod doors_rights;
 mod drain;
 mod essential;
-#[allow(dead_code, reason = "the core's own tests use all of it")]
-#[path = "../../actors/tests/actors/faults.rs"]
-mod faults;
 mod gateway;
 mod gateway_bodies;
 mod gateway_errors;

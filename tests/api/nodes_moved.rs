@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::support::{Proxy, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{Proxy, SOON, TestApp, TestServer, TestSocket, eventually, until};
 
 /// What may be lost with a master: somewhat more than the second that is promised, since machines are busy.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -20,13 +20,9 @@ async fn member(node: &TestApp, session: &str) -> TestSocket {
     socket
 }
 
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    eventually(what, SOON, async || holds().then_some(())).await;
-}
-
 /// Waits until a copy has all of its master.
 async fn in_step(master: &TestServer, replica: &TestServer) {
-    until("the replica to be in step", || {
+    until("the replica to be in step", SOON, || {
         let info: String = redis::cmd("INFO").arg("replication").query(&mut replica.connection(0)).expect("an answer");
         info.contains("master_link_status:up")
     })
@@ -145,7 +141,7 @@ async fn a_failover_by_sentinels_leaves_nobody_at_the_old_master() {
     let replica = TestServer::replica_of(&master);
     let sentinel = TestServer::sentinel_of(&master);
     in_step(&master, &replica).await;
-    until("the Sentinel to know the replica", || {
+    until("the Sentinel to know the replica", SOON, || {
         let known: Vec<redis::Value> =
             redis::cmd("SENTINEL").arg("REPLICAS").arg("mine").query(&mut sentinel.connection(0)).expect("an answer");
         known.len() == 1

@@ -240,11 +240,7 @@ fn commands() -> BTreeSet<String> {
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();
             let name = path.to_string_lossy().into_owned();
-            if !name.ends_with(".rs")
-                || name.contains("tests")
-                || name.ends_with("server.rs")
-                || name.ends_with("rights.rs")
-            {
+            if !name.ends_with(".rs") || name.contains("tests") || name.ends_with("rights.rs") {
                 continue;
             }
             let text = fs::read_to_string(&path).expect("a text");

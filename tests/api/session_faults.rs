@@ -2,21 +2,14 @@
 
 use serde_json::{Value, json};
 use sophie::app::Replacements;
-use sophie_actors::store::memory::MemoryOptions;
+use sophie_kit::faults::{self, Fault};
+use sophie_kit::stores::memory_options;
 
-use crate::faults::{self, Fault};
 use crate::support::{Mode, SOON, TestApp, TestSocket, eventually};
 
 /// A program whose sessions panic when somebody says "panic".
 async fn start() -> TestApp {
-    let (stores, faults) = faults::stores(MemoryOptions {
-        log_events: 1_000,
-        log_seconds: 3_600,
-        cache_bytes: 1 << 20,
-        cache_ttl_seconds: 3_600,
-        cache_max_entry_bytes: 1 << 20,
-        group_expiry_seconds: 3_600,
-    });
+    let (stores, faults) = faults::stores(memory_options());
     faults.set("append", Fault::Panic("\"text\":\"panic\""));
     TestApp::start_with(Mode::Memory, &[], Replacements { stores: Some(stores), ..Default::default() }).await
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::TestServer;
 use tokio::time::{Instant, timeout};
 
 use super::codec::{Codec, now_seconds};
@@ -12,7 +13,6 @@ use super::names::{key_on_first_shard, queue};
 use super::*;
 use crate::ids::random_text;
 use crate::metrics::Metrics;
-use crate::redis::server::TestServer;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 

@@ -1,7 +1,8 @@
-//! Bytes that the real libraries wrote, in `vectors.json`: every entry of every section about the layer.
+//! Bytes that the real libraries wrote: every vector about the layer.
 
 use rmpv::Value as Packed;
 use serde_json::{Value, json};
+use sophie_kit::vectors::{bytes, rows, text};
 
 use super::codec::{Codec, PREFIX, Unreadable};
 use super::fernet::Fernet;
@@ -12,23 +13,6 @@ use crate::ids::NodeKey;
 
 /// When all of them were written, in Unix seconds.
 const WRITTEN: u64 = 1_760_000_000;
-
-fn section(name: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("vectors.json")).expect("JSON");
-    let section = if name == "consistent_hash" { &all[name]["rows"] } else { &all[name] };
-    let rows = section.as_array().expect("an array").clone();
-    assert!(!rows.is_empty());
-    rows
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().expect("a text")
-}
-
-fn bytes(hex: &Value) -> Vec<u8> {
-    let hex = text(hex);
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect()
-}
 
 /// Values as this layer shows them: bytes are base64.
 fn shown(value: &Value) -> Value {
@@ -59,7 +43,7 @@ fn codec(config: &Value) -> Codec {
 
 #[test]
 fn names_fall_on_the_hosts_on_which_channels_redis_looks_for_them() {
-    for row in section("consistent_hash") {
+    for row in rows("consistent_hash/rows") {
         for ring in [1, 2, 3, 5, 7, 10] {
             let expected = row[format!("ring{ring}")].as_u64().expect("a number");
             assert_eq!(ring::index(text(&row["name"]), ring) as u64, expected, "{row} ring {ring}");
@@ -69,7 +53,7 @@ fn names_fall_on_the_hosts_on_which_channels_redis_looks_for_them() {
 
 #[test]
 fn queues_are_named_as_channels_redis_names_them() {
-    for row in section("names") {
+    for row in rows("names") {
         let name = text(&row["name"]);
         assert_eq!(queue(name), row["non_local_name"], "{row}");
         if GroupName::parse(name).is_ok() {
@@ -80,7 +64,7 @@ fn queues_are_named_as_channels_redis_names_them() {
 
 #[test]
 fn values_are_packed_as_pythons_msgpack_packs_them() {
-    for row in section("msgpack_encoding") {
+    for row in rows("msgpack_encoding") {
         let packed = bytes(&row["hex"]);
         let (value, mut rest) = (&row["value"], &packed[..]);
         let read = rmpv::decode::read_value(&mut rest).expect("msgpack");
@@ -96,7 +80,7 @@ fn values_are_packed_as_pythons_msgpack_packs_them() {
 
 #[test]
 fn tokens_are_those_of_pythons_cryptography() {
-    for row in section("fernet") {
+    for row in rows("fernet") {
         let key = Fernet::new(text(&row["key"]));
         let (plain, token) = (bytes(&row["plaintext_hex"]), text(&row["token_ascii"]));
         let time = row["time"].as_u64().expect("a time");
@@ -124,7 +108,7 @@ fn tokens_are_those_of_pythons_cryptography() {
 #[test]
 fn what_channels_redis_stored_is_read() {
     let mut read = 0;
-    for row in section("core") {
+    for row in rows("core") {
         let codec = codec(&row["config"]);
         let prefix = row["config"]["random_prefix_length"].as_u64().unwrap_or(PREFIX as u64) as usize;
         for (key, stored) in row["redis_after"].as_object().expect("keys") {
@@ -149,7 +133,7 @@ fn what_channels_redis_stored_is_read() {
 
 #[test]
 fn what_channels_redis_published_is_read() {
-    for row in section("pubsub") {
+    for row in rows("pubsub") {
         let codec = codec(&row["config"]);
         let (group, channel) = (text(&row["shard_hash_input_for_group"]), text(&row["shard_hash_input_for_channel"]));
         let prefix = row["config"]["prefix"].as_str().unwrap_or("asgi");

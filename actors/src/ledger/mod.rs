@@ -199,14 +199,7 @@ mod tests {
     const USAGE: Usage = Usage { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 };
 
     fn ledger() -> (Ledger, Stores) {
-        let stores = memory::stores(MemoryOptions {
-            log_events: 1,
-            log_seconds: 1,
-            cache_bytes: 1,
-            cache_ttl_seconds: 1,
-            cache_max_entry_bytes: 1,
-            group_expiry_seconds: 1,
-        });
+        let stores = memory::stores(MemoryOptions::of_a_day());
         let price = Price { prompt_per_million: 2.5, completion_per_million: 10.0 };
         let prices: Prices = Arc::new(move |model| (model == "dear").then_some(price));
         (Ledger::new(prices, &stores, Metrics::new()), stores)

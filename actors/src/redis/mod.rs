@@ -11,8 +11,6 @@ mod replicas;
 mod reply;
 mod rights;
 mod sentinels;
-#[cfg(test)]
-pub(crate) mod server;
 mod source;
 
 pub use self::connection::Budgets;

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use sophie_actors::backend::{Chunk, Parsed};
 use sophie_actors::ids::AnswerId;
 use sophie_actors::store::{Boarding, Course, Flight, Flights, Standing, StoreError, StoreResult};
+use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
-use crate::faults::Fault;
 use crate::support::*;
 
 async fn running(world: &World) -> usize {

@@ -8,9 +8,9 @@ use sophie_actors::channel_layer::{ChannelLayer, DjangoMember, Fields, Inbound, 
 use sophie_actors::ids::GroupName;
 use sophie_actors::protocol::Kind;
 use sophie_actors::store::StoreResult;
+use sophie_kit::faults::Fault;
 use tokio::sync::mpsc;
 
-use crate::faults::Fault;
 use crate::support::*;
 
 /// The test's end of the layer.

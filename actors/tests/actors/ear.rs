@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use sophie_actors::store::{Append, Appended};
+use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
-use crate::faults::Fault;
 use crate::support::*;
 
 /// Logs an event that nobody on this node is told of, as another node would.

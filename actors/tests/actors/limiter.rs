@@ -13,9 +13,10 @@ use sophie_actors::metrics::Metrics;
 use sophie_actors::options::LimitOptions;
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::memory::MemoryLimits;
+use sophie_kit::faults::{self, Fault, Faults};
+use sophie_kit::stores::memory_options;
 use tokio::time::sleep;
 
-use crate::faults::{self, Fault, Faults};
 use crate::support::*;
 
 struct Limited {

@@ -3,7 +3,6 @@
 mod answers;
 mod django;
 mod ear;
-mod faults;
 mod limiter;
 mod mirror;
 mod registry;

@@ -7,9 +7,9 @@ use actix::prelude::*;
 use serde_json::json;
 use sophie_actors::channel_layer::NoLayer;
 use sophie_actors::cluster::mirror::{Mirror, Resign};
+use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
-use crate::faults::Fault;
 use crate::support::*;
 
 fn mirror(world: &World, expiry: Duration) -> Addr<Mirror> {

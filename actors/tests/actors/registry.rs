@@ -11,10 +11,10 @@ use sophie_actors::registry::{
     AnswerGrew, AnswerStarted, Attach, Deliver, Enter, Fanout, FillGap, Gap, GroupRegistry, RegistryHandle, Roster,
 };
 use sophie_actors::store::{AnswerRecord, AnswerStart, LogState, StoredEvent};
+use sophie_kit::faults::Fault;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
-use crate::faults::Fault;
 use crate::support::*;
 
 /// Takes the ear's place: what is asked comes to the test.

@@ -7,9 +7,9 @@ use sophie_actors::cluster::hold_to;
 use sophie_actors::ids::UserId;
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::rights::{Issued, Rights, Shown};
+use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
-use crate::faults::Fault;
 use crate::support::*;
 
 fn shown(groups: &[&str]) -> Shown {

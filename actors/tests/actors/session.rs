@@ -6,9 +6,9 @@ use serde_json::json;
 use sophie_actors::protocol::CloseCode;
 use tokio::time::sleep;
 
-use crate::faults::Fault;
 use crate::support::*;
 use sophie_actors::socket::AttachSocket;
+use sophie_kit::faults::Fault;
 
 #[actix::test]
 async fn commands_of_one_socket_are_answered_in_their_order_though_the_store_is_slow() {

@@ -16,9 +16,10 @@ use sophie_actors::session::Session;
 use sophie_actors::store::{SLOT_LEASE_MS, Stores};
 use tokio::time::sleep;
 
-use crate::faults::{self, Fault, Faults};
 use crate::support::*;
 use sophie_actors::socket::SessionHandle;
+use sophie_kit::faults::{self, Fault, Faults};
+use sophie_kit::stores::memory_options;
 
 struct Counter {
     slots: Slots,

@@ -30,11 +30,11 @@ use sophie_actors::socket::{
     Access, AttachSocket, Attached, Commanded, OutboxLimits, Outgoing, Reply, SessionHandle, SocketHandle,
 };
 use sophie_actors::store::Stores;
-use sophie_actors::store::memory::{MemoryLimits, MemoryOptions};
+use sophie_actors::store::memory::MemoryLimits;
+use sophie_kit::faults::{self, Faults};
+use sophie_kit::stores::memory_options;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
-
-use crate::faults::{self, Faults};
 
 /// Virtual time: it passes at once when everybody waits.
 pub const SOON: Duration = Duration::from_secs(300);
@@ -51,17 +51,6 @@ pub fn group(name: &str) -> GroupName {
 /// A guard that tells nobody.
 pub fn unwatched() -> ExitGuard {
     ExitGuard::new(|_| {})
-}
-
-pub fn memory_options() -> MemoryOptions {
-    MemoryOptions {
-        log_events: 1_000,
-        log_seconds: 86_400,
-        cache_bytes: 1 << 20,
-        cache_ttl_seconds: 3_600,
-        cache_max_entry_bytes: 1 << 20,
-        group_expiry_seconds: 86_400,
-    }
 }
 
 /// What a test may choose.
@@ -256,11 +245,7 @@ impl World {
 
 /// Waits until something holds.
 pub async fn until(what: &str, holds: impl Fn() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !holds() {
-        assert!(Instant::now() < deadline, "never: {what}");
-        sleep(Duration::from_millis(10)).await;
-    }
+    sophie_kit::until(what, SOON, holds).await;
 }
 
 /// What a connected client may do.

@@ -50,6 +50,21 @@ pub struct MemoryOptions {
     pub group_expiry_seconds: u64,
 }
 
+#[cfg(test)]
+impl MemoryOptions {
+    /// What tests have no opinion on: all that is said in a day is kept for a day.
+    pub(crate) fn of_a_day() -> Self {
+        Self {
+            log_events: 1_000,
+            log_seconds: 86_400,
+            cache_bytes: 1 << 20,
+            cache_ttl_seconds: 3_600,
+            cache_max_entry_bytes: 1 << 20,
+            group_expiry_seconds: 86_400,
+        }
+    }
+}
+
 /// Empty stores.
 pub fn stores(options: MemoryOptions) -> Stores {
     let store = Arc::new(MemoryStore::new(&options));
@@ -95,10 +110,9 @@ mod tests {
             stores(MemoryOptions {
                 log_events: LOG_EVENTS,
                 log_seconds: LOG_SECONDS,
-                cache_bytes: 1_000_000,
-                cache_ttl_seconds: 60,
                 cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
                 group_expiry_seconds,
+                ..MemoryOptions::of_a_day()
             })
         }
 
@@ -115,15 +129,7 @@ mod tests {
     async fn the_owner_lives_as_long_as_the_home_groups_log() {
         use crate::ids::{SessionId, UserId};
         const HOUR: Duration = Duration::from_secs(3_600);
-        let day = MemoryOptions {
-            log_events: LOG_EVENTS,
-            log_seconds: 86_400,
-            cache_bytes: 1_000,
-            cache_ttl_seconds: 60,
-            cache_max_entry_bytes: 100,
-            group_expiry_seconds: 86_400,
-        };
-        let stores = stores(day);
+        let stores = stores(MemoryOptions::of_a_day());
         let session = SessionId::parse("s1").expect("legal");
         let owner = async |user: &str| stores.sessions.claim(&session, &UserId::from(user)).await.expect("claimed");
         assert_eq!(owner("alice").await.as_str(), "alice");

@@ -55,24 +55,13 @@ impl GeneralCache for RedisGeneralCache {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use sophie_kit::vectors::{bytes, rows, text};
 
     use super::*;
 
     /// What the real django-redis wrote and read.
     fn vectors(section: &str) -> Vec<Value> {
-        let all: Value = serde_json::from_str(include_str!("../../channel_layer/vectors.json")).expect("JSON");
-        let rows = all["django_redis"][section].as_array().expect("an array").clone();
-        assert!(!rows.is_empty());
-        rows
-    }
-
-    fn text(value: &Value) -> &str {
-        value.as_str().expect("a text")
-    }
-
-    fn bytes(hex: &Value) -> Vec<u8> {
-        let hex = text(hex);
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex")).collect()
+        rows(&format!("django_redis/{section}"))
     }
 
     #[test]
@@ -139,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn entries_live_as_long_as_django_redis_lets_them() {
         use super::super::{Budgets, Database, Source};
-        use crate::redis::server::TestServer;
+        use sophie_kit::TestServer;
         use std::time::Duration;
 
         let server = TestServer::start();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Commands;
+use sophie_kit::TestServer;
 use tokio::time::Instant;
 
 use super::keys::Keys;
@@ -13,7 +14,6 @@ use super::membership::RedisMembership;
 use super::{Budgets, Database, Needs, RedisOptions, Source};
 use crate::ids::{Epoch, GroupName, NodeId, NodeKey};
 use crate::redis::Replicas;
-use crate::redis::server::TestServer;
 use crate::store::contract::{event, group, node_info};
 use crate::store::{Appended, LogState, Logs, Membership, NodeInfo, Once};
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use sophie_kit::{TestServer, until};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
@@ -10,7 +11,6 @@ use super::*;
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId, SessionId, random_text};
 use crate::metrics::Metrics;
 use crate::protocol::CacheStatus;
-use crate::redis::server::TestServer;
 use crate::store::contract::{
     CACHE_MAX_ENTRY_BYTES, GROUP_EXPIRY_SECONDS, LOG_EVENTS, LOG_SECONDS, event, group, node_info, promises, running,
 };
@@ -799,14 +799,14 @@ async fn the_master_that_sentinels_name_is_used_also_after_it_has_changed() {
         assert!(matches!(stores.logs.append(event(&team, "x")).await, Ok(Appended::New { seq: at, .. }) if at == seq));
     }
     // The Sentinel has learnt of the replica, and the replica has it all.
-    until("the replica to be in step", || {
+    until("the replica to be in step", DEADLINE, || {
         let info: String = redis::cmd("INFO").arg("replication").query(&mut replica.connection(0)).expect("an answer");
         let known: Vec<redis::Value> =
             redis::cmd("SENTINEL").arg("REPLICAS").arg("mine").query(&mut sentinel.connection(0)).expect("an answer");
         info.contains("master_link_status:up") && known.len() == 1
     })
     .await;
-    until("the replica to have it all", || master.is_copied()).await;
+    until("the replica to have it all", DEADLINE, || master.is_copied()).await;
     master.kill();
     let until = Instant::now() + 3 * DEADLINE;
     let seq = loop {
@@ -817,14 +817,6 @@ async fn the_master_that_sentinels_name_is_used_also_after_it_has_changed() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     assert_eq!(seq, 4, "on the copy of the log");
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let until = Instant::now() + DEADLINE;
-    while !holds() {
-        assert!(Instant::now() < until, "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test]
