@@ -14,6 +14,7 @@ pub mod ids;
 pub mod ledger;
 pub mod metrics;
 pub mod node;
+pub mod openai;
 pub mod options;
 pub mod patterns;
 pub mod protocol;

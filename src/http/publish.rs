@@ -6,9 +6,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::admission::{Admit, Caller, Permit};
-use sophie_actors::answers::{Ask, Slot, estimate_tokens};
+use sophie_actors::answers::{Ask, Slot};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
 use sophie_actors::node::Node;
+use sophie_actors::openai::estimate_tokens;
 use sophie_actors::protocol::{
     EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
 };

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
-use sophie_actors::backend::{Chunk, Parsed, ReportedError, StreamItem};
+use sophie_actors::backend::StreamItem;
+use sophie_actors::openai::error::ReportedError;
+use sophie_actors::openai::{Chunk, Parsed};
 use tokio::time::{Instant, timeout};
 
 use super::clock::Clock;
-use super::errors::{Fault, Stage};
+use super::fault::{Fault, Stage};
 use super::sse::{SseEvent, SseEvents, SseFault};
 
 /// How long the end of a response is waited for after `[DONE]`. It is a few bytes that often come in a packet of their

@@ -1,6 +1,8 @@
 //! Whose fault a failed request is. It decides who else is asked, and whether the backend's breaker hears of it.
 
-use super::errors::{Fault, Meaning};
+use sophie_actors::openai::error::Meaning;
+
+use super::fault::Fault;
 
 /// Whose fault it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +74,7 @@ impl Fault {
 
 #[cfg(test)]
 mod tests {
-    use sophie_actors::backend::ReportedError;
+    use sophie_actors::openai::error::ReportedError;
 
     use super::*;
 

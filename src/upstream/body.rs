@@ -11,7 +11,7 @@ use reqwest::header::CONTENT_ENCODING;
 use tokio::time::{Instant, timeout_at};
 
 use super::clock::Clock;
-use super::errors::{Fault, chain};
+use super::fault::{Fault, chain};
 
 /// How much is inflated at once, in bytes: a byte becomes about a thousand at most, so no piece grows beyond a MiB.
 const SLICE: usize = 1024;

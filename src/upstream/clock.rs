@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::errors::{Fault, Stage};
+use super::fault::{Fault, Stage};
 
 /// How long the next sign of life is waited for.
 #[derive(Debug, Clone, Copy)]

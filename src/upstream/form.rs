@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::body::Pieces;
 use super::clock::Clock;
-use super::errors::Fault;
+use super::fault::Fault;
 
 /// How much may come before it is clear, in bytes: some servers send blanks to keep a connection alive.
 const BLANKS: usize = 64 * 1024;

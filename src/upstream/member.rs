@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::blame::Blame;
 use super::breaker::{Breaker, Entry, Patience, State};
-use super::errors::Fault;
+use super::fault::Fault;
 use super::openai::{BadOptions, OpenAi, OpenAiOptions};
 use crate::auth::patterns::Pattern;
 
@@ -251,7 +251,7 @@ impl Call {
     pub fn failed(&mut self, fault: &Fault, wait: Option<Duration>) -> BackendError {
         let blame = fault.blame();
         self.end(blame.outcome());
-        let mut told = fault.told(wait, self.member.client.secrets());
+        let mut told = fault.for_caller(wait, self.member.client.secrets());
         self.member.change(|record, now| {
             if !blame.counts() {
                 return record.breaker.completed(self.entry, now);

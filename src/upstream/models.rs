@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use sophie_actors::backend::model_object;
+use sophie_actors::openai::model_object;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 

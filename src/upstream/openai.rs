@@ -8,20 +8,22 @@ use futures_util::{StreamExt, stream};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
-use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, ChunkStream, StreamItem};
+use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
+use sophie_actors::openai::completion::to_chunk;
+use sophie_actors::openai::error::ReportedError;
+use sophie_actors::openai::{Body, ChatRequest};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::{Answer, Bounds, Items};
 use super::body::{self, pieces};
 use super::clock::Clock;
-use super::errors::{Fault, Stage, chain};
+use super::fault::{Fault, Stage, chain};
 use super::form::{self, Form};
 use super::pooled;
-use super::refusal;
+use super::request;
 use super::retry::{Advice, LONGEST_OBEYED};
 use super::secrets::{ApiKey, Secrets};
 use super::sse::SseEvents;
-use super::{request, whole};
 
 /// How much of a refusal's body is read, in bytes.
 const REFUSAL_BYTES: usize = 64 * 1024;
@@ -226,12 +228,12 @@ impl OpenAi {
             }
             Form::Json => {
                 let bytes = body::read(pieces, self.options.max_answer_bytes, &mut clock).await?;
-                let chunk = whole::chunk(&bytes)?;
+                let chunk = to_chunk(&bytes).map_err(Fault::from)?;
                 Ok(stream::iter([Ok(StreamItem::Chunk(chunk)), Ok(StreamItem::Done)]).boxed())
             }
             Form::Page => {
                 let page = body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await;
-                Err(Fault::Status(200, refusal::reported(&page)).into())
+                Err(Fault::Status(200, ReportedError::in_response(&page)).into())
             }
             Form::Other => Err(Fault::Unreadable(format!("content type {declared:?}")).into()),
         }
@@ -264,8 +266,8 @@ impl Backend for OpenAi {
     async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
         let secrets = self.secrets.clone();
         match self.ask(&request.body, self.deadline()).await {
-            Ok(items) => Ok(items.map(move |item| item.map_err(|fault| fault.told(None, &secrets))).boxed()),
-            Err(refused) => Err(refused.fault.told(refused.wait, &secrets)),
+            Ok(items) => Ok(items.map(move |item| item.map_err(|fault| fault.for_caller(None, &secrets))).boxed()),
+            Err(refused) => Err(refused.fault.for_caller(refused.wait, &secrets)),
         }
     }
 
@@ -297,7 +299,7 @@ async fn refused(response: Response) -> Failed {
         Ok(pieces) => body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await,
         Err(_) => Vec::new(),
     };
-    let fault = Fault::Status(status, refusal::reported(&body));
+    let fault = Fault::Status(status, ReportedError::in_response(&body));
     let passing = advice.allows(status) && !fault.is_account();
     Failed { fault, advice, passing }
 }

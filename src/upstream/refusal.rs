@@ -2,19 +2,16 @@
 //! concerns the account, or how this service is run, is nobody's business.
 
 use serde_json::{Map, Value, json};
-use sophie_actors::backend::{BackendRefusal, ReportedError};
+use sophie_actors::backend::BackendRefusal;
+use sophie_actors::openai::error::{Meaning, ReportedError};
 
-use super::errors::Meaning;
 use super::secrets::Secrets;
+use super::words::words;
 
 /// The most that any text in it may have, in characters.
 const TEXT_CHARS: usize = 2_000;
 /// The most bytes of it as JSON. A larger one is cut down to its four usual fields.
 const MOST_BYTES: usize = 16 * 1024;
-/// How much of a refusal's body goes to the log, in characters.
-const BEGINNING_CHARS: usize = 300;
-/// Stands for a body that breaks off: what was asked may be in it.
-const TORN: &str = "JSON that breaks off";
 /// The code of a limit that is the backend's, not one of this service.
 const BACKEND_LIMIT: &str = "backend_rate_limited";
 
@@ -39,7 +36,7 @@ pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets:
         object.retain(|key, value| matches!(key.as_str(), "message" | "type" | "param" | "code") && !value.is_object());
     }
     let message = match error.message.as_str() {
-        "" => meaning.words().1.to_owned(),
+        "" => words(meaning).1.to_owned(),
         message => text(message, secrets),
     };
     object.entry("message").or_insert(message.into());
@@ -56,55 +53,9 @@ pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets:
 
 /// What is said while every backend is left out because it has too many requests.
 pub fn limited() -> BackendRefusal {
-    let message = Meaning::Limited.words().1;
+    let message = words(Meaning::Limited).1;
     let error = json!({ "message": message, "type": "rate_limit_error", "param": null, "code": BACKEND_LIMIT });
     BackendRefusal { status: 429, error }
-}
-
-/// The beginning of a refusal's body, for the log. What was asked is not repeated: FastAPI likes to send it back.
-pub fn beginning(body: &[u8]) -> String {
-    const ASKED: [&str; 8] = ["input", "messages", "content", "prompt", "ctx", "body", "request", "choices"];
-    fn without_question(value: &mut Value) {
-        match value {
-            Value::Array(values) => values.iter_mut().for_each(without_question),
-            Value::Object(fields) => {
-                fields.retain(|name, _| !ASKED.contains(&name.as_str()));
-                fields.values_mut().for_each(without_question);
-            }
-            _ => {}
-        }
-    }
-    let cut = |text: &str| text.chars().take(BEGINNING_CHARS).collect();
-    match serde_json::from_slice::<Value>(body) {
-        Ok(mut value) => {
-            without_question(&mut value);
-            cut(&value.to_string())
-        }
-        Err(_) if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") => {
-            TORN.to_owned()
-        }
-        Err(_) => cut(String::from_utf8_lossy(body).trim_start_matches('\u{feff}').trim_start()),
-    }
-}
-
-/// What a refusal's body says: an error in any shape, plain text, a web page's title.
-pub fn reported(body: &[u8]) -> ReportedError {
-    let beginning = beginning(body);
-    let parsed = serde_json::from_slice::<Value>(body).ok();
-    let text = String::from_utf8_lossy(body);
-    let words = |message: &str| ReportedError { message: message.trim().to_owned(), ..ReportedError::default() };
-    let found = match &parsed {
-        Some(body) => ReportedError::in_words(body).or_else(|| ReportedError::find(body)).unwrap_or_default(),
-        None if is_page(&beginning) => words(title(&text)),
-        None if beginning == TORN => ReportedError::default(),
-        None => words(&text),
-    };
-    ReportedError { beginning: beginning.into(), ..found }
-}
-
-/// Whether a text is a web page.
-pub fn is_page(text: &str) -> bool {
-    text.trim_start().starts_with('<')
 }
 
 /// What is said where no backend has the model at all, as OpenAI says it.
@@ -115,14 +66,6 @@ pub fn no_such_model(model: &str) -> BackendRefusal {
         "type": "invalid_request_error", "param": null, "code": "model_not_found",
     });
     BackendRefusal { status: 404, error }
-}
-
-/// A web page's title; empty if it has none.
-fn title(page: &str) -> &str {
-    let lower = page.to_ascii_lowercase();
-    let begin = lower.find("<title").and_then(|at| Some(at + lower[at..].find('>')? + 1));
-    let end = lower.find("</title");
-    begin.zip(end).and_then(|(begin, end)| page.get(begin..end)).unwrap_or_default()
 }
 
 fn clean(value: &Value, secrets: &Secrets) -> Value {
@@ -146,14 +89,14 @@ mod tests {
 
     use super::*;
     use crate::upstream::ApiKey;
-    use crate::upstream::errors::Fault;
+    use crate::upstream::fault::Fault;
 
     fn refusal(status: Option<u16>, error: Value) -> Option<BackendRefusal> {
         let error = ReportedError::find(&json!({ "error": error })).unwrap_or_default();
         let fault = status.map_or_else(|| Fault::Reported(error.clone()), |it| Fault::Status(it, error.clone()));
         let key = ApiKey::new("hunter2");
         let secrets = Secrets::of(&Url::parse("http://llm.internal:8000/v1").unwrap(), key.as_ref(), []);
-        fault.told(None, &secrets).refusal
+        fault.for_caller(None, &secrets).refusal
     }
 
     #[test]
@@ -208,23 +151,5 @@ mod tests {
             json!({ "message": "slow down, [account]", "type": "tokens", "param": null, "code": "backend_rate_limited" })
         );
         assert_eq!(refusal(None, json!({ "message": "slow", "code": 429 })).map(|it| it.status), Some(429));
-    }
-
-    #[test]
-    fn words_are_found_in_json_in_text_and_in_pages() {
-        for (body, words) in [
-            (r#"{"detail":[{"loc":["body","n"],"msg":"too many","input":"secret"}]}"#, "body.n: too many"),
-            ("\"no\"", "no"),
-            (" no such thing \n", "no such thing"),
-            ("<html><head><title>404 Not Found</title></head><body>nginx</body></html>", "404 Not Found"),
-            ("<html></html>", ""),
-            ("", ""),
-            (r#"{"detail":"breaks o"#, ""),
-        ] {
-            let found = reported(body.as_bytes());
-            assert_eq!(found.message, words, "{body}");
-            assert!(!found.beginning.contains("secret"));
-        }
-        assert_eq!(&*reported(b"<html>x").beginning, "<html>x");
     }
 }

@@ -9,7 +9,7 @@ use reqwest::header::{
 };
 use reqwest::{Client, RequestBuilder, Url, redirect};
 use serde_json::json;
-use sophie_actors::backend::Body;
+use sophie_actors::openai::Body;
 
 use super::pooled::Noting;
 use super::{ApiKey, BadOptions};

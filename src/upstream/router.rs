@@ -7,21 +7,23 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, Chunk, ChunkStream, Completion, StreamItem};
+use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::metrics::Metrics;
+use sophie_actors::openai::error::Meaning;
+use sophie_actors::openai::{Body, ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::{Instant, timeout};
 
 use super::answer::Items;
 use super::blame::Blame;
 use super::breaker::Patience;
-use super::errors::{Fault, Meaning};
+use super::fault::Fault;
 use super::member::{BackendView, Call, Fleet, Member, MemberOptions};
 use super::models::ModelList;
 use super::openai::{BadOptions, Refused, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
-use super::shown::{failure, shows};
+use super::words::words;
 
 /// How much that shows nothing is held back, in chunks and bytes. A role and a frame or two come first; what goes on for longer is an
 /// answer of a kind that we do not know.
@@ -153,8 +155,8 @@ async fn begin(
         (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
     })?;
     call.began();
-    let completion = Completion::default();
-    let mut answer = Routed { call, items, held: VecDeque::new(), shown: false, completion, choices };
+    let mut answer =
+        Routed { call, items, held: VecDeque::new(), shown: false, choices: Choices::default(), asked: choices };
     if rest.iter().any(|member| member.is_usable()) {
         answer.hold().await.map_err(|fault| (answer.call.failed(&fault, None), fault.blame()))?;
     }
@@ -167,9 +169,9 @@ struct Routed {
     items: Items,
     held: VecDeque<Chunk>,
     shown: bool,
-    completion: Completion,
+    choices: Choices,
     /// How many choices were asked for.
-    choices: u64,
+    asked: u64,
 }
 
 impl Routed {
@@ -179,14 +181,14 @@ impl Routed {
         loop {
             match self.items.next().await {
                 Some(Ok(StreamItem::Chunk(chunk))) => {
-                    if let Some(error) = failure(&chunk) {
+                    if let Some(error) = chunk.failure() {
                         return Err(Fault::Reported(error));
                     }
                     bytes += chunk.raw.len();
                     let full = self.held.len() + 1 >= HELD_CHUNKS || bytes >= HELD_BYTES;
-                    let shown = shows(&chunk);
+                    let visible = chunk.is_visible();
                     self.held.push_back(chunk);
-                    if shown || full {
+                    if visible || full {
                         return Ok(());
                     }
                 }
@@ -210,7 +212,7 @@ impl Routed {
 
     /// The answer is whole, or what the backend calls so.
     fn end(&mut self) {
-        if self.completion.is_flawed() {
+        if self.choices.is_flawed() {
             self.call.failed(&Fault::Broken("a choice ended with an error".into()), None);
         } else {
             self.call.completed();
@@ -219,7 +221,7 @@ impl Routed {
 
     /// What comes next. Once every choice has ended the answer is whole, whatever becomes of the rest: `None` then, if it is not `[DONE]`.
     async fn next(&mut self) -> Option<Result<StreamItem, BackendError>> {
-        let is_whole = self.completion.has_finished(self.choices);
+        let is_whole = self.choices.has_finished(self.asked);
         let item = match self.held.pop_front() {
             Some(chunk) => Some(Ok(StreamItem::Chunk(chunk))),
             None if is_whole => timeout(AFTER_END, self.items.next()).await.unwrap_or(None),
@@ -227,11 +229,11 @@ impl Routed {
         };
         match item {
             Some(Ok(StreamItem::Chunk(chunk))) => {
-                if !self.shown && shows(&chunk) {
+                if !self.shown && chunk.is_visible() {
                     self.shown = true;
                     self.call.shown();
                 }
-                self.completion.follow(&chunk);
+                self.choices.follow(&chunk);
                 Some(Ok(StreamItem::Chunk(chunk)))
             }
             Some(Ok(StreamItem::Done)) => {
@@ -265,7 +267,7 @@ fn left_out(wait: Duration, blame: Option<Blame>) -> BackendError {
         Some(Blame::Address) => Meaning::Elsewhere,
         _ => Meaning::Down,
     };
-    let (code, reason, _) = meaning.words();
+    let (code, reason, _) = words(meaning);
     let wait = wait.clamp(Duration::from_secs(1), LONGEST_TOLD);
     BackendError {
         code,

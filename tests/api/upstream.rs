@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
-use sophie_actors::backend::{Backend, BackendError, Body, ChatRequest, Chunk, ChunkStream, Completion, StreamItem};
+use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
+use sophie_actors::openai::{Body, ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
@@ -67,7 +68,7 @@ impl Got {
     }
 
     fn is_proven(&self) -> bool {
-        self.done && self.error.is_none() && Completion::of(&self.chunks).is_finished()
+        self.done && self.error.is_none() && Choices::of(&self.chunks).is_finished()
     }
 
     fn code(&self) -> Option<ErrorCode> {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use sophie::upstream::Patience;
-use sophie_actors::backend::{Backend, ChatRequest};
+use sophie_actors::backend::Backend;
+use sophie_actors::openai::ChatRequest;
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::Instant;
 

@@ -10,7 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use serde_json::{Map, Value};
 use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
-use sophie_actors::backend::{Backend, BackendError, ChatRequest};
+use sophie_actors::backend::{Backend, BackendError};
+use sophie_actors::openai::ChatRequest;
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::timeout;
 

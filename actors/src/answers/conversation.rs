@@ -3,9 +3,8 @@
 use serde_json::json;
 
 use super::digest::Scope;
-use super::tokens::{TOKENS_PER_MESSAGE, estimate_tokens};
-use crate::backend::{Body, ChatRequest, quoted};
 use crate::ids::{GroupName, UserId};
+use crate::openai::{Body, ChatRequest, TOKENS_PER_MESSAGE, estimate_tokens, quoted};
 use crate::options::{AnswerOptions, CacheScope};
 use crate::protocol::{Logged, Role};
 use crate::store::StoredEvent;

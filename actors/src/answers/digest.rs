@@ -3,8 +3,8 @@
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::backend::{Body, each_element, each_field, quoted};
 use crate::ids::{GroupName, UserId, hex};
+use crate::openai::{Body, each_element, each_field, quoted};
 
 /// Changes when entries of older versions must not be read any more.
 const SCHEMA: u32 = 2;

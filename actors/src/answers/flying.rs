@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::generation::{End, Follower, Generation, Origin};
-use super::tokens::is_plausible;
 use super::{Join, Parts};
-use crate::backend::{BackendError, ChatRequest, Chunk, Parsed};
+use crate::backend::BackendError;
+use crate::openai::{ChatRequest, Chunk, Parsed, is_plausible};
 use crate::protocol::ErrorCode;
 use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
 

@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout};
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
-use super::tokens::is_plausible;
 use super::{AnswersHandle, Generated, Join, Parts};
-use crate::backend::{BackendError, ChatRequest, Chunk, Completion, Parsed, StreamItem};
+use crate::backend::{BackendError, StreamItem};
+use crate::openai::{ChatRequest, Choices, Chunk, Parsed, is_plausible};
 use crate::options::DATA_PER_TEXT;
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
@@ -124,7 +124,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
             _ => None,
         })
         .collect();
-    if chunks.len() != entry.chunks.len() || !Completion::of(&chunks).is_worth_keeping(request.choices()) {
+    if chunks.len() != entry.chunks.len() || !Choices::of(&chunks).is_worth_keeping(request.choices()) {
         // Not whole, or from a time in which more was kept.
         log::warn!("cache entry not usable digest={digest}");
         return false;
@@ -175,7 +175,7 @@ async fn read_backend(
 /// The end of a stream of so many choices that was read to its end, and whether the answer may be kept. `is_through`: the backend said
 /// that this is all.
 fn prove(chunks: &[Arc<Chunk>], choices: u64, is_through: bool) -> (End, bool) {
-    let completion = Completion::of(chunks.iter().map(Arc::as_ref));
+    let completion = Choices::of(chunks.iter().map(Arc::as_ref));
     if !completion.has_finished(if is_through { 1 } else { choices }) {
         let detail = match is_through {
             true => "[DONE] came before every choice had a finish_reason",

@@ -7,9 +7,10 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use super::{Reuse, estimate_tokens};
-use crate::backend::{BackendError, Chunk, Halves, halves};
+use super::Reuse;
+use crate::backend::BackendError;
 use crate::ledger::{Account, Asker};
+use crate::openai::{Chunk, Halves, estimate_tokens, halves};
 use crate::protocol::{ErrorCode, Usage};
 
 /// Where a generation comes from.

@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::generation::{Follower, Generation};
 use super::slots::Slot;
 use crate::admission::{Admit, Permit, Refused};
-use crate::backend::ChatRequest;
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
+use crate::openai::ChatRequest;
 use crate::store::Once;
 
 /// Asks for an answer to a logged message.

@@ -19,7 +19,6 @@ pub(crate) mod lost;
 mod messages;
 mod orphans;
 mod slots;
-mod tokens;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -30,7 +29,6 @@ use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 pub use slots::{Slot, Slots};
-pub use tokens::{Weight, estimate_prompt_tokens, estimate_tokens};
 
 use crate::actor::{ExitGuard, Unanswered};
 use crate::admission::LimiterHandle;

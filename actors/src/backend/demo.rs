@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
-use super::{Backend, BackendError, Body, ChatRequest, ChunkStream, ChunkWriter, StreamItem};
-use super::{each_element, each_field, model_object};
+use super::{Backend, BackendError, ChunkStream, StreamItem};
+use crate::openai::{Body, ChatRequest, ChunkWriter, each_element, each_field, model_object};
 use crate::protocol::Usage;
 
 /// The pause between two words: about the pace of a small hosted model, quick enough to read along.
@@ -171,7 +171,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::backend::{Chunk, Completion};
+    use crate::openai::{Choices, Chunk};
 
     async fn ask(messages: Value) -> (String, Vec<Chunk>) {
         let Value::Object(body) = json!({ "model": "any", "messages": messages }) else { unreachable!() };
@@ -197,7 +197,7 @@ mod tests {
         {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
-        assert!(Completion::of(&chunks).is_finished());
+        assert!(Choices::of(&chunks).is_finished());
         assert!(chunks.len() > 50, "word by word");
         let usage = chunks.iter().find_map(|chunk| chunk.usage).expect("usage");
         assert!(usage.prompt_tokens > 0 && usage.total_tokens == usage.prompt_tokens + usage.completion_tokens);

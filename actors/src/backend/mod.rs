@@ -1,63 +1,18 @@
 //! The AI backend as the core sees it: something that streams chunks.
 
-mod body;
-mod chunk;
-mod completion;
 mod demo;
-pub mod halves;
-mod reported;
 
 use std::pin::Pin;
 
 use async_trait::async_trait;
-use bytestring::ByteString;
 use futures_util::Stream;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-pub use body::{BadBody, Body, MOST_DEPTH, each_element, each_field, quoted};
-pub use chunk::{BadChunk, ChunkWriter, Parsed};
-pub use completion::Completion;
 pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
-pub use halves::Halves;
-pub use reported::ReportedError;
 
-use crate::protocol::{ErrorCode, Usage};
-
-/// A chat completion request: the OpenAI body, fields that we do not know included.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChatRequest {
-    /// `model`, `messages` and whatever else.
-    pub body: Body,
-}
-
-impl ChatRequest {
-    /// How many choices are asked for (`n`).
-    pub fn choices(&self) -> u64 {
-        self.body.get("n").and_then(|count| count.parse().ok()).unwrap_or(1).max(1)
-    }
-}
-
-/// One `data:` line of a chat completion stream.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Chunk {
-    /// The JSON text as it came.
-    pub raw: ByteString,
-    /// What it adds to the answer's text (choice 0), but for halves of characters at its ends.
-    pub text: String,
-    /// Halves of characters at the ends of its text, whose other halves are in the chunks before and after.
-    pub halves: Halves,
-    /// The choices that it ends, with their reason, as (index, finish_reason).
-    pub finished: Vec<(u64, String)>,
-    /// The choices that it speaks of.
-    pub choices: Vec<u64>,
-    /// The choices that it gives something other than text of choice 0: text, or a tool call.
-    pub filled: Vec<u64>,
-    /// A choice of it bears an error.
-    pub flawed: bool,
-    /// Tokens, if it tells.
-    pub usage: Option<Usage>,
-}
+use crate::openai::{ChatRequest, Chunk};
+use crate::protocol::ErrorCode;
 
 /// What a stream yields. After an end of the stream without `Done` the answer is whole only if every choice has ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,11 +58,6 @@ pub struct BackendRefusal {
     pub status: u16,
     /// The error object.
     pub error: Value,
-}
-
-/// OpenAI's object of a model of which only the name is known.
-pub fn model_object(id: &str) -> Value {
-    json!({ "id": id, "object": "model", "created": 0, "owned_by": "sophie" })
 }
 
 /// The chunks of one answer.

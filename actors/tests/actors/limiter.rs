@@ -7,9 +7,9 @@ use actix::prelude::*;
 use sophie_actors::admission::{
     Admit, AdmitConnect, Application, Caller, LimiterHandle, Permit, Quota, RateLimiter, Refused, Subject,
 };
-use sophie_actors::answers::estimate_tokens;
 use sophie_actors::ids::UserId;
 use sophie_actors::metrics::Metrics;
+use sophie_actors::openai::estimate_tokens;
 use sophie_actors::options::LimitOptions;
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::memory::MemoryLimits;

@@ -2,7 +2,8 @@
 
 use actix_web::web::Data;
 use sophie_actors::admission::{Admit, Left, Permit};
-use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Join, Joined, Next, NotAdmitted, Slot, estimate_tokens};
+use sophie_actors::answers::{AdmitAndJoin, Admitted, End, Join, Joined, Next, NotAdmitted, Slot};
+use sophie_actors::openai::estimate_tokens;
 use sophie_actors::protocol::{CacheStatus, Usage};
 use tokio::time::Instant;
 

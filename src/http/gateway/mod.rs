@@ -14,7 +14,6 @@ mod running;
 mod sharing;
 mod stream;
 mod told;
-mod whole;
 
 use std::time::Duration;
 
@@ -23,6 +22,7 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use sophie_actors::admission::{Admit, Caller};
 use sophie_actors::answers::{AdmitAndJoin, End, Joined, Next};
+use sophie_actors::openai::completion;
 use sophie_actors::options::CacheOptions;
 use tokio::time::timeout;
 
@@ -140,7 +140,7 @@ async fn respond_whole(mut reading: Reading, first: Next) -> Result<HttpResponse
     loop {
         match next {
             Next::Chunks(more) => chunks.extend(more.iter().map(|chunk| chunk.raw.clone())),
-            Next::End(End::Complete { .. }) => return Ok(HttpResponse::Ok().json(whole::join(&chunks))),
+            Next::End(End::Complete { .. }) => return Ok(HttpResponse::Ok().json(completion::from_chunks(&chunks))),
             Next::End(End::Failed(error)) => return Err(error.into()),
         }
         next = reading.next().await;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
-use sophie_actors::answers::{Join, digest, estimate_prompt_tokens};
-use sophie_actors::backend::ChatRequest;
+use sophie_actors::answers::{Join, digest};
+use sophie_actors::openai::ChatRequest;
+use sophie_actors::openai::estimate_prompt_tokens;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 

@@ -3,7 +3,7 @@
 use actix_web::web::Bytes;
 use bytestring::ByteString;
 use serde_json::json;
-use sophie_actors::backend::Body;
+use sophie_actors::openai::Body;
 
 use super::Refused;
 

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
-use sophie_actors::answers::Weight;
+use sophie_actors::openai::Weight;
 use tokio::time::timeout;
 
 use super::Refused;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use sophie_actors::backend::Body;
+use sophie_actors::openai::Body;
 
 /// Fields of what is said, not of who is to answer: any word may be in them.
 const CONTENT: [&str; 10] = [

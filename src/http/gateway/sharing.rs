@@ -2,7 +2,7 @@
 //! answers: who asks again wants another one. Pure.
 
 use sophie_actors::answers::Reuse;
-use sophie_actors::backend::Body;
+use sophie_actors::openai::Body;
 
 use crate::settings::HttpCache;
 

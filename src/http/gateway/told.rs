@@ -3,7 +3,7 @@
 
 use bytestring::ByteString;
 use serde_json::Value;
-use sophie_actors::backend::{Body, Chunk};
+use sophie_actors::openai::{Body, Chunk};
 
 /// What the chunk that counts says anyway, like all others.
 const IN_EVERY_CHUNK: [&str; 9] =
@@ -44,7 +44,7 @@ fn ended(chunk: &Chunk, choice: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sophie_actors::backend::Parsed;
+    use sophie_actors::openai::Parsed;
 
     use super::*;
 

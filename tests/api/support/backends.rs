@@ -5,8 +5,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sophie::upstream::{ApiKey, BackendView, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
-use sophie_actors::backend::{Backend, BackendError, ChatRequest, Chunk, StreamItem};
+use sophie_actors::backend::{Backend, BackendError, StreamItem};
 use sophie_actors::metrics::Metrics;
+use sophie_actors::openai::{ChatRequest, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::timeout;
 

@@ -1,6 +1,6 @@
 //! About how many tokens a text or a request is, where nobody has counted them. Pure.
 
-use crate::backend::{Body, ChatRequest, each_element, each_field};
+use super::{Body, ChatRequest, each_element, each_field};
 use crate::protocol::Usage;
 
 /// Characters in a token, as a rule of thumb for texts whose tokens nobody counted.
@@ -37,7 +37,7 @@ pub fn estimate_prompt_tokens(body: &Body) -> u64 {
 
 /// Whether a request, and an answer of so many bytes of data, can have used what the backend counts. A count beyond that is a slip of
 /// its, and whoever believed it would have to pay for years.
-pub(super) fn is_plausible(usage: Usage, request: &ChatRequest, data: usize) -> bool {
+pub fn is_plausible(usage: Usage, request: &ChatRequest, data: usize) -> bool {
     let Usage { prompt_tokens, completion_tokens, total_tokens } = usage;
     if [prompt_tokens, completion_tokens, total_tokens].iter().all(|count| *count <= UNSEEN_TOKENS) {
         return true;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn joined(chunks: &[Value]) -> Value {
-    join(&chunks.iter().map(|chunk| ByteString::from(chunk.to_string())).collect::<Vec<_>>())
+    from_chunks(&chunks.iter().map(|chunk| ByteString::from(chunk.to_string())).collect::<Vec<_>>())
 }
 
 fn delta(delta: Value) -> Value {
@@ -173,6 +173,6 @@ fn a_list_as_content_stays_a_list() {
 #[test]
 fn a_character_that_was_cut_in_two_is_put_together() {
     let piece = |text: &str| format!(r#"{{"id":"c","choices":[{{"index":0,"delta":{{"content":"{text}"}}}}]}}"#).into();
-    let whole = join(&[piece("a\\ud83d"), piece("\\ude00b"), piece("\\ud83d")]);
+    let whole = from_chunks(&[piece("a\\ud83d"), piece("\\ude00b"), piece("\\ud83d")]);
     assert_eq!(whole["choices"][0]["message"]["content"], "a😀b\u{fffd}");
 }

@@ -6,7 +6,7 @@ use super::Chunk;
 
 /// Follows an answer's choices to their ends.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Completion {
+pub struct Choices {
     open: BTreeSet<u64>,
     /// The choices that have ended, and whether by themselves.
     ended: BTreeMap<u64, bool>,
@@ -15,7 +15,7 @@ pub struct Completion {
     flawed: bool,
 }
 
-impl Completion {
+impl Choices {
     /// Follows all of `chunks`.
     pub fn of<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Self {
         let mut all = Self::default();
@@ -70,8 +70,8 @@ fn is_by_itself(reason: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Parsed;
     use super::*;
+    use crate::openai::Parsed;
 
     fn chunk(raw: &'static str) -> Chunk {
         match Chunk::parse(raw.into()) {
@@ -86,17 +86,17 @@ mod tests {
         let b = chunk(r#"{"choices":[{"index":1,"delta":{"content":"b"}}]}"#);
         let end_a = chunk(r#"{"choices":[{"index":0,"finish_reason":"stop"}]}"#);
         let end_b = chunk(r#"{"choices":[{"index":1,"finish_reason":"stop"}]}"#);
-        assert!(!Completion::of([]).is_finished());
-        assert!(!Completion::of([&a]).is_finished());
-        assert!(!Completion::of([&a, &b, &end_a]).is_finished());
-        assert!(Completion::of([&a, &b, &end_a, &end_b]).is_finished());
-        assert!(Completion::of([&a, &end_a, &a]).is_finished(), "what follows an end opens nothing anew");
+        assert!(!Choices::of([]).is_finished());
+        assert!(!Choices::of([&a]).is_finished());
+        assert!(!Choices::of([&a, &b, &end_a]).is_finished());
+        assert!(Choices::of([&a, &b, &end_a, &end_b]).is_finished());
+        assert!(Choices::of([&a, &end_a, &a]).is_finished(), "what follows an end opens nothing anew");
     }
 
     #[test]
     fn without_the_backends_word_every_choice_that_was_asked_for_must_have_ended() {
         let one = chunk(r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#);
-        let one = Completion::of([&one]);
+        let one = Choices::of([&one]);
         assert!(one.is_finished() && one.has_finished(1) && !one.has_finished(2) && !one.is_worth_keeping(2));
     }
 
@@ -108,7 +108,7 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]},"finish_reason":"tool_calls"}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"}]},"finish_reason":"stop"}]}"#,
         ] {
-            assert!(Completion::of([&chunk(raw)]).is_worth_keeping(1), "{raw}");
+            assert!(Choices::of([&chunk(raw)]).is_worth_keeping(1), "{raw}");
         }
         for raw in [
             r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"length"}]}"#,
@@ -120,7 +120,7 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"},{"index":1,"delta":{"content":"b"},"finish_reason":"content_filter"}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"},{"index":1,"delta":{},"finish_reason":"stop"}]}"#,
         ] {
-            let whole = Completion::of([&chunk(raw)]);
+            let whole = Choices::of([&chunk(raw)]);
             assert!(whole.is_finished() && !whole.is_worth_keeping(1), "{raw}");
         }
     }

@@ -1,27 +1,48 @@
-//! An answer that came as one JSON body, turned into the one chunk that says the same.
+//! An answer that came as one JSON body, turned into the one chunk that says the same. Pure.
 
 use serde_json::{Map, Value, json};
-use sophie_actors::backend::{Chunk, Parsed, ReportedError, halves};
 
-use super::errors::Fault;
-use super::refusal;
+use crate::openai::error::{ReportedError, beginning};
+use crate::openai::{Chunk, Parsed, halves};
+
+/// A body that is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadCompletion {
+    /// Not JSON.
+    #[error("the body is not JSON")]
+    Json,
+    /// Nothing is answered in it.
+    #[error("the body has no choices")]
+    NoChoices,
+    /// Its fields are not those of an answer.
+    #[error("the body is not an answer")]
+    NoAnswer,
+    /// An error.
+    #[error("the body is an error: {}", .0.message)]
+    Reported(ReportedError),
+}
 
 /// Reads a whole body. Messages become deltas; every other field stays as it came.
-pub fn chunk(bytes: &[u8]) -> Result<Chunk, Fault> {
-    let mut body = read(bytes).ok_or_else(|| Fault::Unreadable("the body is not JSON".into()))?;
+///
+/// # Errors
+/// It is no answer.
+pub fn to_chunk(bytes: &[u8]) -> Result<Chunk, BadCompletion> {
+    let mut body = read(bytes).ok_or(BadCompletion::Json)?;
     if let Some(error) = ReportedError::in_stream(&body) {
-        return Err(Fault::Reported(ReportedError { beginning: refusal::beginning(bytes).into(), ..error }));
+        return Err(BadCompletion::Reported(ReportedError { beginning: beginning(bytes).into(), ..error }));
     }
     match body.get_mut("choices").and_then(Value::as_array_mut) {
         Some(choices) if !choices.is_empty() => {
-            (0_u64..).zip(choices.iter_mut().filter_map(Value::as_object_mut)).for_each(|(place, it)| turn(place, it));
+            (0_u64..)
+                .zip(choices.iter_mut().filter_map(Value::as_object_mut))
+                .for_each(|(place, choice)| message_to_delta(place, choice));
         }
-        _ => return Err(Fault::Unreadable("the body has no choices".into())),
+        _ => return Err(BadCompletion::NoChoices),
     }
     body["object"] = "chat.completion.chunk".into();
     match Chunk::parse(body.to_string().into()) {
         Ok(Parsed::Chunk(chunk)) => Ok(chunk),
-        _ => Err(Fault::Unreadable("the body is not an answer".into())),
+        _ => Err(BadCompletion::NoAnswer),
     }
 }
 
@@ -37,7 +58,7 @@ fn read(bytes: &[u8]) -> Option<Value> {
     Some(body)
 }
 
-fn turn(place: u64, choice: &mut Map<String, Value>) {
+fn message_to_delta(place: u64, choice: &mut Map<String, Value>) {
     choice.entry("index").or_insert(place.into());
     if let Some(mut message) = choice.remove("message") {
         let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
@@ -68,7 +89,7 @@ mod tests {
             }],
             "usage": { "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3 },
         });
-        let chunk = chunk(body.to_string().as_bytes()).expect("an answer");
+        let chunk = to_chunk(body.to_string().as_bytes()).expect("an answer");
         assert_eq!(chunk.text, "hi");
         assert_eq!(chunk.finished, [(0, "tool_calls".to_owned())]);
         assert_eq!(chunk.usage.map(|usage| usage.total_tokens), Some(3));
@@ -85,17 +106,20 @@ mod tests {
     #[test]
     fn a_whole_body_proves_itself_complete() {
         let chunk =
-            chunk(br#"{"choices":[{"message":{"content":"a"}},{"message":{"content":"b"}}]}"#).expect("an answer");
+            to_chunk(br#"{"choices":[{"message":{"content":"a"}},{"message":{"content":"b"}}]}"#).expect("an answer");
         assert_eq!(chunk.finished, [(0, "stop".to_owned()), (1, "stop".to_owned())]);
     }
 
     #[test]
     fn a_body_without_an_answer_is_none() {
         for body in ["", "[]", "7", "{}", r#"{"choices":[]}"#, r#"{"message":{"content":"of another protocol"}}"#] {
-            assert!(matches!(chunk(body.as_bytes()), Err(Fault::Unreadable(_))), "{body}");
+            assert!(
+                matches!(to_chunk(body.as_bytes()), Err(bad) if !matches!(bad, BadCompletion::Reported(_))),
+                "{body}"
+            );
         }
         for body in [r#"{"error":{"message":"no"}}"#, r#"{"detail":"no"}"#, r#"[{"error":{"message":"no"}}]"#] {
-            let Err(Fault::Reported(error)) = chunk(body.as_bytes()) else { panic!("an answer: {body}") };
+            let Err(BadCompletion::Reported(error)) = to_chunk(body.as_bytes()) else { panic!("an answer: {body}") };
             assert_eq!((&*error.message, &*error.beginning), ("no", body));
         }
     }
@@ -107,7 +131,7 @@ mod tests {
             b"{\"choices\":[{\"message\":{\"content\":\"a\xf0\x9f\"}}]}",
         ];
         for body in bodies {
-            assert_eq!(chunk(body).expect("an answer").text, "a\u{fffd}");
+            assert_eq!(to_chunk(body).expect("an answer").text, "a\u{fffd}");
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn mend(json: &str) -> Option<String> {
             rest = &escape[next..];
             continue;
         };
-        let paired = is_first(unit) && crate::backend::halves::unit(&escape[6..]).is_some_and(is_second);
+        let paired = is_first(unit) && self::unit(&escape[6..]).is_some_and(is_second);
         rest = &escape[if paired { 12 } else { 6 }..];
         if !paired && (is_first(unit) || is_second(unit)) {
             mended.push_str(&copied[..copied.len() - escape.len()]);

@@ -1,10 +1,11 @@
-//! An answer as one body: its chunks joined to the `chat.completion` that says the same. Pure.
+//! An answer's chunks joined to the `chat.completion` that says the same. Pure.
 
 use std::collections::BTreeMap;
 
 use bytestring::ByteString;
 use serde_json::{Map, Value, json};
-use sophie_actors::backend::halves;
+
+use crate::openai::halves;
 
 /// Fields whose pieces make one text.
 const TEXTS: [&str; 4] = ["refusal", "reasoning", "reasoning_content", "thinking"];
@@ -12,7 +13,7 @@ const TEXTS: [&str; 4] = ["refusal", "reasoning", "reasoning_content", "thinking
 const NAMES: [&str; 5] = ["id", "model", "created", "role", "type"];
 
 /// Joins an answer's chunks. What is no JSON object adds nothing; an answer's chunks all are.
-pub fn join(chunks: &[ByteString]) -> Value {
+pub fn from_chunks(chunks: &[ByteString]) -> Value {
     let mut body = Map::new();
     let mut choices: BTreeMap<u64, Map<String, Value>> = BTreeMap::new();
     // A body that came whole says already all that it has to say.
@@ -227,5 +228,4 @@ fn finish(index: u64, mut choice: Map<String, Value>, in_pieces: bool) -> Value 
 }
 
 #[cfg(test)]
-#[path = "whole_tests.rs"]
 mod tests;

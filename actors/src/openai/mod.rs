@@ -1,0 +1,22 @@
+//! OpenAI's words: requests, chunks, whole answers, errors and models as they stand on the wire, whoever sends them. What is read is
+//! read with tolerance, since many servers speak this protocol; what nobody here has to understand stays as it came. Pure.
+
+mod body;
+mod choices;
+mod chunk;
+pub mod completion;
+pub mod error;
+pub mod halves;
+mod json;
+mod models;
+mod request;
+mod tokens;
+
+pub use body::{BadBody, Body, MOST_DEPTH};
+pub use choices::Choices;
+pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Parsed};
+pub use halves::Halves;
+pub use json::{each_element, each_field, quoted};
+pub use models::model_object;
+pub use request::ChatRequest;
+pub use tokens::{TOKENS_PER_MESSAGE, Weight, estimate_prompt_tokens, estimate_tokens, is_plausible};
