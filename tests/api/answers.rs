@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Mode, SOON, TestApp, TestSocket, start_with_ai};
 
 /// For what takes the server a few seconds by its settings.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::answers_owed::{INTERRUPTED_WITHIN, log, node_at};
 use crate::support::{Broker, Passage, Proxy, SOON, TestServer, TestSocket, eventually};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use redis::Commands;
 use redis::streams::StreamRangeReply;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, SOON, TestApp, TestServer, TestSocket, eventually};
 
 /// What the protocol promises of a node that died.

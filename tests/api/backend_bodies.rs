@@ -5,8 +5,8 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{Script, finish, word};
 
-use crate::ai_server::{Script, finish, word};
 use crate::support::{Answer, Mode, Reply, question, start_with_ai, streamed};
 
 fn head(headers: &str) -> String {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script, finish, role, usage, word};
 
-use crate::ai_server::{AiServer, Script, finish, role, usage, word};
 use crate::support::{Answer, Mode, Reply, SOON, TestApp, question, start_with_ai, streamed};
 
 in_both_modes!(what_is_not_whole_or_says_nothing_is_never_kept, what_is_whole_is_kept_whoever_ends_it,);

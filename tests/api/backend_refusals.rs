@@ -1,8 +1,8 @@
 //! What a backend says when it refuses, and whose fault that is.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script, finish, word};
 
-use crate::ai_server::{AiServer, Script, finish, word};
 use crate::support::{Broker, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];

@@ -53,7 +53,7 @@ async fn the_first_event_says_all_that_a_client_must_know(mode: Mode) {
 
 async fn a_draining_node_takes_no_new_sockets(mode: Mode) {
     let (ai, app) = start_with_ai(mode, &[("SOPHIE__SERVER__DRAIN_SECONDS", "8")]).await;
-    let (script, gate) = crate::ai_server::Script::gated();
+    let (script, gate) = sophie_kit::ai_server::Script::gated();
     ai.push(script);
     let mut socket = app.open("s1").await;
     socket.ask("1", json!({"type": "message.send", "text": "a long answer keeps the node"})).await;

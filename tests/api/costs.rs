@@ -1,8 +1,8 @@
 //! What answers cost and what was saved, as operators see it.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Mode, SOON, TestApp, eventually, start_with_ai};
 
 in_both_modes!(

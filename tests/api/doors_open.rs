@@ -2,9 +2,9 @@
 
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{ADMIN_TOKEN, JWT, Mode, TestApp, TestSocket, Token, question};
 
 /// Everything that stands open without accounts and keys.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::Commands;
 use serde_json::json;
+use sophie_kit::ai_server::{AiServer, Gate, Script};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::ai_server::{AiServer, Gate, Script};
 use crate::support::{Broker, RawClient, SOON, TestServer, TestSocket, eventually};
 
 const DRAIN: Duration = Duration::from_secs(3);

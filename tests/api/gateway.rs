@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{Script, finish, role, usage, word};
 
-use crate::ai_server::{Script, finish, role, usage, word};
 use crate::support::{Answer, Mode, Reply, SOON, eventually, of_chats, question, start_with_ai, streamed};
 
 in_both_modes!(

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use serde_json::json;
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, Mode, Reply, SOON, TestApp, question, start_with_ai};
 
 const KEY: (&str, &str) =

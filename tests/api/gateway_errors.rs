@@ -1,8 +1,8 @@
 //! What goes wrong in the gateway, as OpenAI's SDKs want to be told: the status, the shape, and whether to try again.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{Script, finish, word};
 
-use crate::ai_server::{Script, finish, word};
 use crate::support::{Mode, Reply, SOON, TestApp, eventually, question, start_with_ai, streamed};
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! API keys: who may come in, which models they may ask, how much, and with whom they share answers.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script, finish, usage, word};
 
-use crate::ai_server::{AiServer, Script, finish, usage, word};
 use crate::support::{JWT, Mode, Reply, SOON, TestApp, TestServer, eventually, question, start_with_ai, streamed};
 
 const KEYS: (&str, &str) = (

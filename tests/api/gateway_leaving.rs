@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
 
 /// The promise, and what a busy machine may add to it.

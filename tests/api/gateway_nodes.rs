@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Reply, SOON, TestApp, TestServer, of_chats, question, streamed};
 
 async fn two_nodes() -> (TestServer, AiServer, [TestApp; 2]) {

@@ -2,8 +2,8 @@
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::Script;
 
-use crate::ai_server::Script;
 use crate::support::{Mode, Reply, SOON, TestApp, eventually, of_chats, question, start_with_ai};
 
 in_both_modes!(

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{Gate, Script, finish, role, word};
 use tokio::time::{Instant, timeout};
 
-use crate::ai_server::{Gate, Script, finish, role, word};
 use crate::support::{Mode, Reply, SOON, TestApp, question, start_with_ai, streamed};
 
 const SOON_BEGUN: (&str, &str) = ("SOPHIE__AI__HEADERS_SECONDS", "1");
@@ -21,7 +21,7 @@ async fn next(response: &mut reqwest::Response, within: Duration) -> String {
     String::from_utf8(piece.to_vec()).expect("text")
 }
 
-async fn gated(environment: &[(&str, &str)]) -> (crate::ai_server::AiServer, TestApp, Gate) {
+async fn gated(environment: &[(&str, &str)]) -> (sophie_kit::ai_server::AiServer, TestApp, Gate) {
     let (ai, app) = start_with_ai(Mode::Memory, environment).await;
     let (script, gate) = Script::gated();
     ai.push(script);

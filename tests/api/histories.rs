@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use self::client::{Client, Order, Record, Seen, Shared, Tell};
 use self::log::{end_of, ends_of, read_log, written};
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, SOON, TestServer, eventually};
 
 const GROUP: &str = "room";

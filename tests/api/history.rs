@@ -1,8 +1,8 @@
 //! History: pages of a group's log.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::Script;
 
-use crate::ai_server::Script;
 use crate::support::{Answer, Mode, TestApp, TestSocket, start_with_ai};
 
 /// What a reply holds at most.

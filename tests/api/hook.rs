@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Handshake, JWT, Mode, SOON, TestApp, TestSocket, Token, eventually, start_with_ai};
 
 fn says(grant: &Value) -> Script {

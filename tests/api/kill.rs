@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use redis::Commands;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, SOON, TestServer, TestSocket, eventually};
 
 /// What the protocol promises, from the restart on.

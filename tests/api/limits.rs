@@ -1,8 +1,8 @@
 //! Rate limits: who is refused, when they may come back, and what it costs.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, JWT, Mode, SOON, TestApp, TestSocket, Token, eventually, start_with_ai};
 
 const ON: (&str, &str) = ("SOPHIE__LIMITS__ENABLED", "true");
@@ -112,9 +112,9 @@ async fn tokens_are_charged_for_what_the_backend_wrote_and_not_for_a_hit(mode: M
     // A long answer is charged in full: then the hour's tokens are used up.
     ai.push(
         Script::stream()
-            .event(&crate::ai_server::word("Long."))
-            .event(&crate::ai_server::finish("stop"))
-            .event(&crate::ai_server::usage(500, 5_000))
+            .event(&sophie_kit::ai_server::word("Long."))
+            .event(&sophie_kit::ai_server::finish("stop"))
+            .event(&sophie_kit::ai_server::usage(500, 5_000))
             .done(),
     );
     let mut other = app.open_with("other", &query("alice")).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{Script, finish, word};
 
-use crate::ai_server::{Script, finish, word};
 use crate::support::{
     JWT, Mode, Reply, SOON, TestApp, TestServer, TestSocket, Token, eventually, question, start_with_ai,
 };

@@ -37,7 +37,6 @@ macro_rules! under_each_fault {
     };
 }
 
-mod ai_server;
 mod answers;
 mod answers_lost;
 mod answers_owed;

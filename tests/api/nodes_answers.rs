@@ -5,8 +5,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use redis::{Commands, PubSubCommands};
 use serde_json::json;
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, SOON, TestApp, TestServer, TestSocket, eventually};
 
 async fn cluster(environment: &[(&str, &str)]) -> (TestServer, AiServer, [TestApp; 2]) {

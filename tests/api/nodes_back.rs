@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{SOON, TestApp, TestServer, TestSocket};
 
 async fn nodes(redis: &TestServer) -> [TestApp; 2] {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use redis::Commands;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, SOON, TestApp, TestServer, TestSocket, eventually};
 
 /// What the protocol promises of a node that died: its answers' ends, and its members' going.

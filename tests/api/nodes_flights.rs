@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Broker, SOON, TestApp, TestServer, TestSocket};
 
 fn backend(ai: &AiServer) -> [(&'static str, String); 4] {

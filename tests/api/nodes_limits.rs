@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, JWT, SOON, TestApp, TestServer, TestSocket, Token, eventually};
 
 /// A node that died holds its slots until their leases have run out.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use redis::Commands;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::sleep;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, Feeds, Hearing, SOON, TestApp, TestServer, TestSocket, eventually};
 
 /// Two nodes; what the second hears of the first goes through a proxy.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Gate, Script};
 
-use crate::ai_server::{AiServer, Gate, Script};
 use crate::support::{Mode, TestApp, TestSocket, start_with_ai};
 
 in_both_modes!(who_connects_gets_long_answers_in_pieces, who_joins_gets_long_answers_in_pieces);

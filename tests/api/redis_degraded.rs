@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redis::Commands;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Broker, Fault, FaultyRedis, Handshake, SOON, TestServer, TestSocket, eventually};
 
 under_each_fault!(

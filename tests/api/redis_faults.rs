@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use redis::Commands;
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Mode, SOON, TestApp, TestServer, TestSocket, eventually};
 
 async fn readiness(app: &TestApp) -> (u16, Value) {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Gate, Script};
 use tokio::time::sleep;
 
-use crate::ai_server::{AiServer, Gate, Script};
 use crate::support::{Answer, Broker, Fault, FaultyRedis, SOON, TestSocket, eventually};
 
 under_each_fault!(an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each);

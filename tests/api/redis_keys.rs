@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use redis::{Commands, Connection};
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Mode, SOON, TestApp, TestServer, eventually};
 
 fn keys(connection: &mut Connection) -> Vec<String> {

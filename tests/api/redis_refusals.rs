@@ -11,9 +11,9 @@ use sophie_actors::ids::NodeKey;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::redis::Budgets;
 use sophie_actors::store::redis::{self as stores, RedisOptions};
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, SOON, TestServer, TestSocket, eventually};
 
 fn set(redis: &TestServer, name: &str, value: &str) {

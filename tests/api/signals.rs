@@ -4,9 +4,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{ADMIN_TOKEN, Broker, SOON, TestSocket, eventually};
 
 /// A drain that nobody waits for to the end.

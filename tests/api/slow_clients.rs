@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Broker, Mode, RawClient, RawFrame, SOON, TestApp, TestSocket, eventually};
 
 in_both_modes!(a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_nothing);

@@ -9,10 +9,9 @@ use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::openai::{Body, ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
+use sophie_kit::ai_server::{AiServer, Script, finish, word};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-
-use crate::ai_server::{AiServer, Script, finish, word};
 
 /// How long anything may take that should happen at once.
 const SOON: Duration = Duration::from_secs(5);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use sophie::upstream::{ApiKey, MemberOptions, OpenAiOptions};
 use sophie_actors::backend::Backend;
 use sophie_actors::protocol::ErrorCode;
+use sophie_kit::ai_server::{AiServer, Script, role, word};
 
-use crate::ai_server::{AiServer, Script, role, word};
 use crate::support::{ADMIN_TOKEN, Answer, Backends, Mode, TestApp, Told, member};
 
 /// Two backends, of which the second answers "second".

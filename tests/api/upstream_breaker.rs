@@ -7,9 +7,9 @@ use sophie::upstream::Patience;
 use sophie_actors::backend::Backend;
 use sophie_actors::openai::ChatRequest;
 use sophie_actors::protocol::ErrorCode;
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Answer, Backends, Broker, SOON, TestSocket, eventually, member};
 
 fn down() -> Script {

@@ -13,9 +13,9 @@ use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError};
 use sophie_actors::openai::ChatRequest;
 use sophie_actors::protocol::ErrorCode;
+use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::timeout;
 
-use crate::ai_server::{AiServer, Script};
 use crate::support::{Backends, SOON, member};
 
 /// A certificate for localhost that it has signed itself, until 2126, and its key. They protect nothing.

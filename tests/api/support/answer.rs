@@ -1,9 +1,9 @@
 //! An answer as a client sees it, and the program with an AI server of the test's own.
 
 use serde_json::{Value, json};
+use sophie_kit::ai_server::AiServer;
 
 use super::{Mode, TestApp, TestSocket};
-use crate::ai_server::AiServer;
 
 /// The program with a scripted AI server behind it.
 pub async fn start_with_ai(mode: Mode, environment: &[(&str, &str)]) -> (AiServer, TestApp) {

@@ -9,10 +9,10 @@ use sophie_actors::backend::{Backend, BackendError, StreamItem};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::{ChatRequest, Chunk};
 use sophie_actors::protocol::ErrorCode;
+use sophie_kit::ai_server::AiServer;
 use tokio::time::timeout;
 
 use super::SOON;
-use crate::ai_server::AiServer;
 
 /// A router and its figures.
 pub struct Backends {

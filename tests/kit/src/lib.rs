@@ -4,6 +4,7 @@
 //! The core's own unit tests use it too, and they are another build of the core than the one that [`stores`] and [`faults`] know:
 //! to them, these two speak of foreign types, and everything else is theirs as well.
 
+pub mod ai_server;
 pub mod faults;
 mod redis_server;
 pub mod stores;
