@@ -7,7 +7,7 @@ use sophie_actors::channel_layer::{self, LayerOptions, NoLayer};
 use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::DATA_PER_TEXT;
-use sophie_actors::redis::{Budgets, RedisHealth};
+use sophie_actors::redis::{Bound, Bounds, Budgets, RedisHealth};
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::redis::RedisOptions;
 use sophie_actors::store::{Stores, redis};
@@ -102,11 +102,14 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         return Ok(Kept { stores: memory::stores(options), layer: Arc::new(NoLayer), redis: None });
     }
     let channel = &settings.channel;
-    let hosts: Vec<String> = match channel.hosts.as_slice() {
-        [] => vec![settings.redis_url().as_str().to_owned()],
-        hosts => hosts.iter().map(|host| host.as_str().to_owned()).collect(),
-    };
+    let hosts: Vec<String> = settings.layer_urls().iter().map(|host| host.as_str().to_owned()).collect();
     let node_key = channel_layer::key_on_first_shard(hosts.len());
+    let bounds = Bounds {
+        main: Bound::new("channel.max_connections", channel.max_connections),
+        cache: Bound::new("cache.max_connections", settings.cache.max_connections),
+        general: Bound::new("general_cache.max_connections", settings.general_cache.max_connections),
+    };
+    let bound = bounds.main.clone();
     let options = RedisOptions {
         url: settings.redis_url().as_str().to_owned(),
         general_url: settings.general_cache_redis_url().as_str().to_owned(),
@@ -122,6 +125,7 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         worker: settings.channel.worker_kinds(),
         wait_replicas: settings.redis.wait_replicas,
         budgets,
+        bounds,
     };
     let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());
     let (stores, health) = redis::connect(options, &metrics.dependencies).await.map_err(wrong)?;
@@ -134,6 +138,7 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         encryption_keys: channel.encryption_keys.iter().map(|key| key.expose().to_owned()).collect(),
         serializer: channel.serializer.into(),
         node_key,
+        bound,
     };
     let layer = match channel.layer {
         ChannelLayer::Core => channel_layer::core(layer, metrics.clone()).await,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::SettingsError;
 use super::backends::BackendSettings;
+use super::connections;
 use super::databases::database;
 use super::keys::KeySettings;
 use super::layers::Layers;
@@ -16,6 +17,9 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
         if let Some(problem) = fault {
             return Err(refused(layers, key, &problem));
         }
+    }
+    if let Some((key, problem)) = connections::fault(settings) {
+        return Err(refused(layers, key, &problem));
     }
     redis_is_named_once(settings, layers)
 }

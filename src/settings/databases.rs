@@ -20,6 +20,14 @@ impl Settings {
         }
     }
 
+    /// The hosts of the channel layer.
+    pub fn layer_urls(&self) -> Vec<ServiceUrl> {
+        match self.channel.hosts.as_slice() {
+            [] => vec![self.redis_url()],
+            hosts => hosts.to_vec(),
+        }
+    }
+
     /// Redis of the answers.
     pub fn cache_redis_url(&self) -> ServiceUrl {
         self.own_or(&self.cache.url, CACHE_DB)

@@ -2,6 +2,7 @@
 
 mod backends;
 mod check;
+mod connections;
 mod databases;
 mod dot_env;
 mod keys;

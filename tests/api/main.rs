@@ -90,6 +90,7 @@ mod nodes_moved;
 mod nodes_orders;
 mod owed;
 mod recovery;
+mod redis_connections;
 mod redis_degraded;
 mod redis_faults;
 mod redis_flaps;

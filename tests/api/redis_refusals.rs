@@ -9,7 +9,7 @@ use sophie_actors::channel_layer;
 use sophie_actors::channel_layer::{LayerOptions, Serializer};
 use sophie_actors::ids::NodeKey;
 use sophie_actors::metrics::Metrics;
-use sophie_actors::redis::Budgets;
+use sophie_actors::redis::{Bound, Bounds, Budgets};
 use sophie_actors::store::redis::{self as stores, RedisOptions};
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep};
@@ -284,6 +284,7 @@ async fn missing(redis: &TestServer) -> String {
         worker: Vec::new(),
         wait_replicas: 0,
         budgets,
+        bounds: Bounds::default(),
     };
     let layer = LayerOptions {
         hosts: vec![url(0)],
@@ -294,6 +295,7 @@ async fn missing(redis: &TestServer) -> String {
         encryption_keys: Vec::new(),
         serializer: Serializer::Msgpack,
         node_key: key,
+        bound: Bound::none(),
     };
     let refusals = metrics.dependencies.refusals.clone();
     let _stores = stores::connect(options, &metrics.dependencies).await.expect("good options");

@@ -43,7 +43,7 @@ pub(super) async fn drain(
     loop {
         let connected = source.connect(PING).await;
         let why = connected.as_ref().err().cloned();
-        if let Ok(Connected { mut connection, mut seen, .. }) = connected {
+        if let Ok(Connected { mut connection, mut seen, counted: _counted, .. }) = connected {
             if intake.codec.encrypts() && !told {
                 told = warn_of_skew(&mut connection).await;
             }

@@ -16,12 +16,18 @@ const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// Between two attempts, at most.
 const LAST_RETRY: Duration = Duration::from_secs(2);
 
+/// Connections that this node has at most to each host at a time: for calls, to wait for messages, to look who answers there;
+/// with `pubsub`, where channels are heard by right, to try that right.
+pub fn connections_per_host(pubsub: bool) -> usize {
+    3 + usize::from(pubsub)
+}
+
 /// A source for each host.
 pub(super) fn sources(options: &LayerOptions) -> StoreResult<Vec<Source>> {
     if options.hosts.is_empty() {
         return Err(StoreError::Unavailable("the channel layer has no host".into()));
     }
-    options.hosts.iter().map(|url| Source::new(url)).collect()
+    options.hosts.iter().map(|url| Source::new(url, &options.bound)).collect()
 }
 
 /// A guarded connection to each host. Those that are away are tried for ever.

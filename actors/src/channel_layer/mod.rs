@@ -24,6 +24,7 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
+pub use self::hosts::connections_per_host;
 pub use self::names::key_on_first_shard;
 pub use self::options::{LayerOptions, Serializer};
 pub use self::redis_core::core;

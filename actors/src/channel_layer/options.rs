@@ -1,7 +1,7 @@
 use std::fmt;
 
 use crate::ids::NodeKey;
-use crate::redis::Source;
+use crate::redis::{Bound, Source};
 
 /// How messages are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct LayerOptions {
     pub serializer: Serializer,
     /// This node.
     pub node_key: NodeKey,
+    /// Connections to all hosts together, at most, and to whatever else counts with them.
+    pub bound: Bound,
 }
 
 impl fmt::Debug for LayerOptions {

@@ -15,7 +15,7 @@ use super::intake::Intake;
 use super::{Heard, Inbound, Recipient};
 use crate::dependencies::Dependency;
 use crate::ids::GroupName;
-use crate::redis::Source;
+use crate::redis::{Source, Subscriber};
 use crate::store::{StoreError, StoreResult};
 
 /// Channels in one command.
@@ -95,8 +95,8 @@ pub(super) async fn subscribe(
 ) {
     let mut backoff = Backoff::new();
     loop {
-        if let Ok((connection, mut seen)) = source.pubsub().await {
-            let (mut sink, mut stream) = connection.split();
+        if let Ok(Subscriber { pubsub, mut seen, counted: _counted }) = source.pubsub().await {
+            let (mut sink, mut stream) = pubsub.split();
             if begin(&mut sink, &wanted, &intake).await {
                 backoff = Backoff::new();
                 host.found(SUBSCRIPTIONS);

@@ -58,6 +58,7 @@ impl Site {
             encryption_keys: keys.iter().map(|&key| key.into()).collect(),
             serializer,
             node_key: key_on_first_shard(ring),
+            bound: crate::redis::Bound::none(),
         };
         let metrics = Metrics::new();
         let layer = join_layer(twin, &options, &metrics).await;

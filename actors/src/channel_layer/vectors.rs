@@ -38,6 +38,7 @@ fn codec(config: &Value) -> Codec {
         encryption_keys: list(&config["symmetric_encryption_keys"]).unwrap_or_default(),
         serializer: if config["serializer_format"] == "json" { Serializer::Json } else { Serializer::Msgpack },
         node_key: NodeKey::random(),
+        bound: crate::redis::Bound::none(),
     })
 }
 
@@ -184,6 +185,7 @@ fn no_debug_shows_a_password_or_a_key() {
         encryption_keys: vec!["swordfish".into()],
         serializer: Serializer::Msgpack,
         node_key: NodeKey::random(),
+        bound: crate::redis::Bound::none(),
     };
     let shown = format!("{options:?}");
     assert!(

@@ -13,6 +13,7 @@ use redis::{FromRedisValue, RedisError, RedisResult, ScriptInvocation, ServerErr
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::bound::Counted;
 use super::latency::Latency;
 use super::refused::Refused;
 use super::reminder::Reminder;
@@ -82,6 +83,7 @@ pub(crate) struct Link {
     /// The run id of its server; empty if that is not known.
     pub(crate) run: Arc<str>,
     made: Instant,
+    counted: Counted,
     /// Closed when the link is given up.
     lost: watch::Receiver<()>,
 }
@@ -193,6 +195,8 @@ impl Guard {
             return Err(self.unavailable("refused at once, since it is away"));
         };
         let (made, mut lost) = (link.made, link.lost.clone());
+        // The call has the connection, as long as it is not done.
+        let _counted = link.counted.clone();
         let answer = tokio::select! {
             biased;
             answer = timeout_at(deadline, call(link)) => answer,
@@ -268,10 +272,10 @@ impl Guard {
         }
     }
 
-    fn close_breaker(&self, connection: MultiplexedConnection, run: Arc<str>) -> Instant {
+    fn close_breaker(&self, connection: MultiplexedConnection, run: Arc<str>, counted: Counted) -> Instant {
         let (alive, lost) = watch::channel(());
         let made = Instant::now();
-        let new = (Link { connection, run, made, lost }, alive);
+        let new = (Link { connection, run, made, counted, lost }, alive);
         // Under the lock, so that what watchers see follows the link.
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         *link = Some(new);
@@ -294,8 +298,8 @@ async fn keep(guard: Arc<Guard>, source: Source) {
             connected => connected,
         };
         match connected {
-            Ok(Connected { connection, run, mut seen }) => {
-                let made = guard.close_breaker(connection, run);
+            Ok(Connected { connection, run, mut seen, counted }) => {
+                let made = guard.close_breaker(connection, run, counted);
                 while guard.link().is_some() {
                     tokio::select! {
                         () = guard.lost.notified() => {}

@@ -1,6 +1,7 @@
 //! Redis itself: one guarded connection to each database, who answers there, how it is doing, and what a script replied. What is
 //! kept in it is the affair of the rooms above.
 
+mod bound;
 mod connection;
 mod facts;
 mod health;
@@ -13,6 +14,7 @@ mod rights;
 mod sentinels;
 mod source;
 
+pub use self::bound::{Bound, Bounds};
 pub use self::connection::Budgets;
 pub(crate) use self::connection::{Database, Link};
 pub use self::facts::Facts;
@@ -21,4 +23,5 @@ pub use self::latency::Quantiles;
 pub(crate) use self::replicas::Replicas;
 pub(crate) use self::reply::{Reply, wrong};
 pub(crate) use self::rights::Needs;
-pub(crate) use self::source::{Connected, Source};
+pub use self::source::are_on_one_server;
+pub(crate) use self::source::{Connected, Source, Subscriber};

@@ -200,8 +200,8 @@ impl Needs {
             }
         }
         for (channel, pattern) in &self.channels {
-            let (mut ear, _) = source.pubsub().await?;
-            for reply in [ear.subscribe(channel).await, ear.unsubscribe(channel).await] {
+            let mut ear = source.pubsub().await?;
+            for reply in [ear.pubsub.subscribe(channel).await, ear.pubsub.unsubscribe(channel).await] {
                 if let Err(error) = reply {
                     missing.extend(missing_right(&error, keys, pattern));
                 }

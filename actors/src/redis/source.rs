@@ -6,6 +6,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, P
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
+use super::bound::{Bound, Counted};
 use super::connection::ping;
 use super::sentinels::{Council, SENTINEL, Sentinels, moved};
 use crate::actor::OwnedTask;
@@ -25,12 +26,15 @@ pub(crate) struct Source {
     info: ConnectionInfo,
     /// For people: server and database, or the Sentinels' first and the master's name.
     shown: Arc<str>,
+    bound: Bound,
     place: Arc<Place>,
 }
 
 /// The server of one or more sources.
 struct Place {
     info: ConnectionInfo,
+    /// What looks count to.
+    bound: Bound,
     /// Who knows where the server is, if the URL does not say it.
     council: Option<Council>,
     /// The server that answers there, by its run id; empty while none is known.
@@ -71,10 +75,28 @@ pub(crate) struct Connected {
     pub(crate) run: Arc<str>,
     /// For whoever is to leave the server when another one takes its place.
     pub(crate) seen: Seen,
+    /// To be kept as long as the connection.
+    pub(crate) counted: Counted,
+}
+
+/// A new connection that can subscribe.
+pub(crate) struct Subscriber {
+    pub(crate) pubsub: PubSub,
+    /// As that of [`Connected`].
+    pub(crate) seen: Seen,
+    /// To be kept as long as the connection.
+    pub(crate) counted: Counted,
+}
+
+/// Whether two URLs lead to databases of one server, and so one look at who answers there serves both.
+pub fn are_on_one_server(url: &str, other: &str) -> bool {
+    let source = |url| Source::new(url, &Bound::none());
+    matches!((source(url), source(other)), (Ok(one), Ok(other)) if one.place.is(&other.place))
 }
 
 impl Source {
-    pub(crate) fn new(url: &str) -> StoreResult<Self> {
+    /// Where a URL leads. What is opened there counts to the `bound`.
+    pub(crate) fn new(url: &str, bound: &Bound) -> StoreResult<Self> {
         // Not the error's own text: it may hold the URL, and that a password.
         let wrong = |_: RedisError| StoreError::Unavailable("the Redis URL cannot be read".into());
         let sentinels = match url.split_once("://").is_some_and(|(scheme, _)| scheme.ends_with(SENTINEL)) {
@@ -96,13 +118,14 @@ impl Source {
         Client::open(info.clone()).map_err(wrong)?;
         let council = sentinels.as_ref().map(Council::new).transpose().map_err(wrong)?;
         let (server, lookout) = (watch::Sender::new("".into()), OnceLock::new());
-        let place = Arc::new(Place { info: info.clone(), council, server, lookout });
-        Ok(Self { info, shown: shown.into(), place })
+        let bound = bound.clone();
+        let place = Arc::new(Place { info: info.clone(), bound: bound.clone(), council, server, lookout });
+        Ok(Self { info, shown: shown.into(), bound, place })
     }
 
     /// As [`Self::new`]. If it is another database of this one's server, one look at who answers there serves both.
-    pub(crate) fn beside(&self, url: &str) -> StoreResult<Self> {
-        let other = Self::new(url)?;
+    pub(crate) fn beside(&self, url: &str, bound: &Bound) -> StoreResult<Self> {
+        let other = Self::new(url, bound)?;
         let place = if self.place.is(&other.place) { self.place.clone() } else { other.place };
         Ok(Self { place, ..other })
     }
@@ -126,17 +149,20 @@ impl Source {
     }
 
     /// A new connection that can subscribe.
-    pub(crate) async fn pubsub(&self) -> Result<(PubSub, Seen), String> {
+    pub(crate) async fn pubsub(&self) -> Result<Subscriber, String> {
         // Before it is made: if the server changes meanwhile, the connection is made once more than needed.
         let seen = self.seen();
+        let counted = self.bound.count_one()?;
         let made =
             async { self.place.client(&self.info).await?.get_async_pubsub().await.map_err(|error| error.to_string()) };
-        Ok((timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())??, seen))
+        let pubsub = timeout(CONNECT, made).await.map_err(|_| "no connection in time".to_owned())??;
+        Ok(Subscriber { pubsub, seen, counted })
     }
 
     /// A new connection to a master that has answered a PING within that time.
     pub(crate) async fn connect(&self, within: Duration) -> Result<Connected, String> {
         let mut seen = self.seen();
+        let counted = self.bound.count_one()?;
         let connection = self.place.connection(&self.info).await?;
         let both = async { tokio::join!(ping(connection.clone()), who(&connection)) };
         let run = match timeout(within, both).await {
@@ -148,7 +174,7 @@ impl Source {
             self.place.server.send_if_modified(|known| std::mem::replace(known, run.clone()) != run);
             seen.known = run.clone();
         }
-        Ok(Connected { connection, run, seen })
+        Ok(Connected { connection, run, seen, counted })
     }
 
     fn seen(&self) -> Seen {
@@ -229,6 +255,7 @@ async fn look_out(place: Weak<Place>) {
         loop {
             _ = timeout(LOOK, changed.notified()).await;
             let Some(place) = place.upgrade() else { return };
+            let Ok(_counted) = place.bound.count_one() else { continue };
             let Ok(connection) = place.connection(&place.info).await else { continue };
             if let Ok(Ok(run)) = timeout(CONNECT, who(&connection)).await
                 && !run.is_empty()
@@ -249,12 +276,12 @@ mod tests {
 
     #[test]
     fn sentinels_without_a_master_are_no_source() {
-        assert!(Source::new("redis+sentinel://s1/0").is_err());
+        assert!(Source::new("redis+sentinel://s1/0", &Bound::none()).is_err());
     }
 
     #[test]
     fn databases_of_one_server_are_looked_after_together() {
-        let source = |url| Source::new(url).expect("a good URL");
+        let source = |url| Source::new(url, &Bound::none()).expect("a good URL");
         for (url, other, together) in [
             ("redis://a/0", "redis://a:6379/1", true),
             ("redis://a/0", "redis://b/0", false),
@@ -266,8 +293,9 @@ mod tests {
             ("redis+sentinel://s/0?master=m", "redis+sentinel://s/1?master=n", false),
             ("redis+sentinel://s/0?master=m", "redis+sentinel://t/1?master=m", false),
         ] {
-            let (one, beside) = (source(url), source(url).beside(other).expect("a good URL"));
+            let (one, beside) = (source(url), source(url).beside(other, &Bound::none()).expect("a good URL"));
             assert_eq!(one.place.is(&beside.place), together, "{url} {other}");
+            assert_eq!(are_on_one_server(url, other), together, "{url} {other}");
             assert_eq!(beside.db(), source(other).db(), "{other}");
         }
     }

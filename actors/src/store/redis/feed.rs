@@ -18,8 +18,7 @@ use super::orders;
 use crate::actor::OwnedTask;
 use crate::dependencies::Dependency;
 use crate::ids::{Epoch, GroupName, NodeKey};
-use crate::redis::Database;
-use crate::redis::Source;
+use crate::redis::{Database, Source, Subscriber};
 use crate::store::{Feed, Heard, StoreResult, StoredEvent, Told};
 
 /// Messages that are read at once.
@@ -175,11 +174,11 @@ impl Ear {
     /// Listens until the subscription is lost; says why.
     async fn listen(&self, main: &Database, heard: &mpsc::Sender<Vec<Heard>>) -> String {
         let subscribe = async {
-            let (mut pubsub, seen) = self.source.pubsub().await?;
+            let Subscriber { mut pubsub, seen, counted } = self.source.pubsub().await?;
             pubsub.subscribe(&self.channel).await.map_err(|error| error.to_string())?;
-            Ok::<_, String>((pubsub.split(), seen))
+            Ok::<_, String>((pubsub.split(), seen, counted))
         };
-        let ((mut sink, stream), mut seen) = match timeout(SUBSCRIBE, subscribe).await {
+        let ((mut sink, stream), mut seen, _counted) = match timeout(SUBSCRIBE, subscribe).await {
             Ok(Ok(halves)) => halves,
             Ok(Err(reason)) => return reason,
             Err(_) => return "no subscription in time".into(),

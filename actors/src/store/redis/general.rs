@@ -133,7 +133,7 @@ mod tests {
 
         let server = TestServer::start();
         let second = Duration::from_secs(5);
-        let source = Source::new(&server.url(1)).expect("a URL");
+        let source = Source::new(&server.url(1), &crate::redis::Bound::none()).expect("a URL");
         let database = Database::open(
             "general",
             source,

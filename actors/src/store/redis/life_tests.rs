@@ -49,8 +49,9 @@ impl Deaf {
             worker: Vec::new(),
             wait_replicas,
             budgets,
+            bounds: Default::default(),
         };
-        let source = Source::new(&server.url(0)).expect("a good URL");
+        let source = Source::new(&server.url(0), &crate::redis::Bound::none()).expect("a good URL");
         let database = Database::open("main", source.clone(), budgets, Vec::new(), Needs::default()).await;
         let keys = Keys::new(&options.prefix);
         let replicas = (wait_replicas > 0).then(|| Replicas::new(source, wait_replicas, keys.waited()));

@@ -50,7 +50,7 @@ use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
 use crate::ids::NodeKey;
 use crate::protocol::Kind;
-use crate::redis::{Budgets, Database, Needs, RedisHealth, Replicas, Source};
+use crate::redis::{Bounds, Budgets, Database, Needs, RedisHealth, Replicas, Source, are_on_one_server};
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
 #[derive(Clone)]
@@ -83,6 +83,8 @@ pub struct RedisOptions {
     pub wait_replicas: u32,
     /// How long a call may take.
     pub budgets: Budgets,
+    /// How many connections may be opened.
+    pub bounds: Bounds,
 }
 
 impl RedisOptions {
@@ -112,12 +114,24 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
+/// Connections that the stores have at most to the main database at a time: for calls, to hear the other nodes, to look who
+/// answers there, to try the right to hear; and to wait for replicas, if there are any to wait for.
+pub fn main_connections(wait_replicas: u32) -> usize {
+    4 + usize::from(wait_replicas > 0)
+}
+
+/// The same of a cache: for calls, and to look who answers there unless that is done for the main database.
+pub fn cache_connections(main_url: &str, cache_url: &str) -> usize {
+    1 + usize::from(!are_on_one_server(main_url, cache_url))
+}
+
 /// Connects to Redis. If it is away, the stores are unavailable until it is back; only options that cannot be right are
 /// an error. `dependencies` are told how it is. Must be called within the tokio runtime that is to carry the connections.
 pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Result<(Stores, RedisHealth), StoreError> {
-    let main = Source::new(&options.url)?;
-    let cache = main.beside(&options.cache_url)?;
-    let general = main.beside(&options.general_url)?;
+    let bounds = &options.bounds;
+    let main = Source::new(&options.url, &bounds.main)?;
+    let cache = main.beside(&options.cache_url, &bounds.cache)?;
+    let general = main.beside(&options.general_url, &bounds.general)?;
     let (subscriptions, waits) = (main.clone(), main.clone());
     let channel = events_channel(&options.prefix, main.db());
     let refusals = &dependencies.refusals;
