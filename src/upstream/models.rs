@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
-use sophie_actors::openai::model_object;
+use sophie_actors::openai::models::{id, named};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -55,9 +55,9 @@ impl ModelList {
         for (member, models) in self.members.iter().zip(own.await) {
             let serves = |model: &Value| id(model).is_some_and(|id| id.len() <= NAME_BYTES && member.serves(id));
             models.into_iter().filter(serves).for_each(|model| add(&mut list, model));
-            member.named_models().for_each(|name| add(&mut list, model_object(name)));
+            member.named_models().for_each(|name| add(&mut list, named(name)));
         }
-        add(&mut list, model_object(&self.model));
+        add(&mut list, named(&self.model));
         list
     }
 }
@@ -66,8 +66,4 @@ fn add(list: &mut Vec<Value>, model: Value) {
     if list.len() < MOST && !list.iter().any(|known| id(known) == id(&model)) {
         list.push(model);
     }
-}
-
-fn id(model: &Value) -> Option<&str> {
-    model.get("id").and_then(Value::as_str)
 }

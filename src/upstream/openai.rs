@@ -11,7 +11,9 @@ use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::openai::completion::to_chunk;
 use sophie_actors::openai::error::ReportedError;
-use sophie_actors::openai::{Body, ChatRequest};
+use sophie_actors::openai::request::for_backend;
+use sophie_actors::openai::stream_options::{INCLUDE_USAGE, STREAM_OPTIONS};
+use sophie_actors::openai::{Body, ChatRequest, models};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::{Answer, Bounds, Items};
@@ -37,10 +39,6 @@ const LONGEST_SECONDS: u64 = 24 * 60 * 60;
 /// How much of a list of models is read, in bytes, and how long it is waited for.
 const MODELS_BYTES: usize = 1024 * 1024;
 const MODELS_WAIT: Duration = Duration::from_secs(2);
-
-/// A field that some backends refuse, and what stands in it.
-const STREAM_OPTIONS: &str = "stream_options";
-const INCLUDE_USAGE: &str = "include_usage";
 
 /// How a backend is reached: one of `[[ai.backends]]`, or the rest of `[ai]`.
 #[derive(Debug, Clone, Default)]
@@ -155,7 +153,7 @@ impl OpenAi {
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
     pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, Refused> {
-        let (mut body, streams) = request::body(asked, &self.options.model);
+        let (mut body, streams) = for_backend(asked, &self.options.model);
         if self.refuses_stream_options.load(Ordering::Relaxed) {
             body.remove(STREAM_OPTIONS);
         }
@@ -200,11 +198,7 @@ impl OpenAi {
             }
             let mut clock = Clock::new(MODELS_WAIT, Stage::Whole, deadline);
             let body = body::read(pieces(response).ok()?, MODELS_BYTES, &mut clock).await.ok()?;
-            let mut list: Value = serde_json::from_slice(&body).ok()?;
-            match list.get_mut("data").map(Value::take) {
-                Some(Value::Array(models)) => Some(models),
-                _ => None,
-            }
+            models::of_list(&body)
         };
         timeout(MODELS_WAIT, asked).await.ok().flatten()
     }

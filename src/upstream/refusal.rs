@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use sophie_actors::backend::BackendRefusal;
-use sophie_actors::openai::error::{Meaning, ReportedError};
+use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, Meaning, RATE_LIMIT, ReportedError};
 
 use super::secrets::Secrets;
 use super::words::words;
@@ -39,33 +39,25 @@ pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets:
         "" => words(meaning).1.to_owned(),
         message => text(message, secrets),
     };
-    object.entry("message").or_insert(message.into());
-    if meaning == Meaning::Limited {
+    let error = match meaning {
         // Not one of ours: who asks for less here is not helped.
-        object.insert("code".into(), BACKEND_LIMIT.into());
-    }
-    let kind = if meaning == Meaning::Limited { "rate_limit_error" } else { "invalid_request_error" };
-    object.entry("type").or_insert(kind.into());
-    object.entry("param").or_insert(Value::Null);
-    object.entry("code").or_insert(Value::Null);
-    Some(BackendRefusal { status, error: Value::Object(object) })
+        Meaning::Limited => ErrorObject::from_fields(object, RATE_LIMIT, &message).called(BACKEND_LIMIT),
+        _ => ErrorObject::from_fields(object, INVALID_REQUEST, &message),
+    };
+    Some(BackendRefusal { status, error })
 }
 
 /// What is said while every backend is left out because it has too many requests.
 pub fn limited() -> BackendRefusal {
     let message = words(Meaning::Limited).1;
-    let error = json!({ "message": message, "type": "rate_limit_error", "param": null, "code": BACKEND_LIMIT });
-    BackendRefusal { status: 429, error }
+    BackendRefusal { status: 429, error: ErrorObject::new(RATE_LIMIT, Some(BACKEND_LIMIT), message) }
 }
 
 /// What is said where no backend has the model at all, as OpenAI says it.
 pub fn no_such_model(model: &str) -> BackendRefusal {
     let shown: String = model.chars().take(200).collect();
-    let error = json!({
-        "message": format!("The model `{shown}` does not exist"),
-        "type": "invalid_request_error", "param": null, "code": "model_not_found",
-    });
-    BackendRefusal { status: 404, error }
+    let message = format!("The model `{shown}` does not exist");
+    BackendRefusal { status: 404, error: ErrorObject::new(INVALID_REQUEST, Some("model_not_found"), &message) }
 }
 
 fn clean(value: &Value, secrets: &Secrets) -> Value {
@@ -108,7 +100,7 @@ mod tests {
         let told = refusal(Some(422), error).expect("a refusal");
         assert_eq!(told.status, 422);
         assert_eq!(
-            told.error,
+            json!(told.error),
             json!({
                 "message": "bad [key] at http://[address]", "type": "invalid_request_error", "param": "n",
                 "code": null, "innererror": { "[key]": ["[key]", 1] },
@@ -118,7 +110,7 @@ mod tests {
         assert!(refusal(Some(413), json!(null)).expect("one").error["message"].is_string(), "a body without words");
         let long = json!({ "message": "m".repeat(5_000), "x": vec!["y".repeat(1_900); 20] });
         let told = refusal(Some(400), long).expect("one").error;
-        assert!(told["message"].as_str().is_some_and(|it| it.len() == TEXT_CHARS) && told.get("x").is_none());
+        assert!(told["message"].as_str().is_some_and(|it| it.len() == TEXT_CHARS) && told["x"].is_null());
     }
 
     #[test]
@@ -147,7 +139,7 @@ mod tests {
         let told = told.expect("a refusal");
         assert_eq!(told.status, 429);
         assert_eq!(
-            told.error,
+            json!(told.error),
             json!({ "message": "slow down, [account]", "type": "tokens", "param": null, "code": "backend_rate_limited" })
         );
         assert_eq!(refusal(None, json!({ "message": "slow", "code": 429 })).map(|it| it.status), Some(429));

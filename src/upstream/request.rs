@@ -1,4 +1,4 @@
-//! What is sent: where to, with which headers, and which fields are added to the body.
+//! How a request is sent: where to, with which headers, its body in pieces.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -8,7 +8,6 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use reqwest::{Client, RequestBuilder, Url, redirect};
-use serde_json::json;
 use sophie_actors::openai::Body;
 
 use super::pooled::Noting;
@@ -115,54 +114,9 @@ pub fn with_body(request: RequestBuilder, body: &Body) -> RequestBuilder {
     request.header(CONTENT_LENGTH, length).body(reqwest::Body::wrap_stream(stream::iter(pieces)))
 }
 
-/// The body as it is sent, and whether it asks for a stream: everything as it came, plus the wish for a stream and its
-/// usage where the body says nothing else. `model` takes the place of the one that was asked for, unless it is empty.
-pub fn body(asked: &Body, model: &str) -> (Body, bool) {
-    let mut body = asked.clone();
-    if !model.is_empty() {
-        body.set("model", &model.into());
-    }
-    let completes = body.text("model").is_some_and(|model| wants_completion_tokens(&model));
-    if completes && body.get("max_completion_tokens").is_none() {
-        body.rename("max_tokens", "max_completion_tokens");
-    }
-    if !body.says("stream") {
-        body.set("stream", &true.into());
-    }
-    let streams = body.get("stream") == Some("true");
-    if streams {
-        // Only together with `stream`: OpenAI refuses it otherwise.
-        if !body.says("stream_options") {
-            body.set("stream_options", &json!({ "include_usage": true }));
-        } else if let Some(mut options) = body.object("stream_options")
-            && options.get("include_usage").is_none()
-        {
-            options.set("include_usage", &true.into());
-            body.set_text("stream_options", options.to_string());
-        }
-    }
-    (body, streams)
-}
-
-/// Whether a model refuses `max_tokens`: OpenAI's o1, o3, o4 and gpt-5 families, also behind a vendor's name (`openai/o3`).
-fn wants_completion_tokens(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or_default();
-    ["o1", "o3", "o4", "gpt-5"]
-        .iter()
-        .any(|family| name.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.'])))
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
-
-    fn sent(asked: Value) -> (Value, bool) {
-        let Value::Object(asked) = asked else { unreachable!() };
-        let (body, streams) = body(&asked.into(), "");
-        (serde_json::from_str(&body.to_string()).expect("JSON"), streams)
-    }
 
     #[test]
     fn a_base_address_may_end_in_a_slash_or_bear_a_query() {
@@ -188,56 +142,6 @@ mod tests {
         for base in ["localhost:8080", "ftp://h/v1", "file:///etc/passwd", "not an address"] {
             assert_eq!(endpoint(base), Err(BadOptions::BaseUrl), "{base}");
         }
-    }
-
-    #[test]
-    fn a_stream_and_its_usage_are_asked_for_and_unknown_fields_stay() {
-        let (body, streams) = sent(json!({ "model": "m", "x_new": { "deep": [1, null] } }));
-        assert!(streams);
-        let all = json!({
-            "model": "m", "x_new": { "deep": [1, null] }, "stream": true, "stream_options": { "include_usage": true }
-        });
-        assert_eq!(body, all);
-    }
-
-    #[test]
-    fn what_is_sent_keeps_the_order_and_the_text_of_what_was_asked() {
-        let asked = r#"{"model":"o1","max_tokens":9,"tools":[{"z":1.0, "a":123456789012345678901}],"stream":true,"stream_options":{"x":1}}"#;
-        let (body, _) = body(&Body::parse(&asked.into()).expect("a body"), "");
-        let sent =
-            asked.replace("max_tokens", "max_completion_tokens").replace(r#""x":1"#, r#""x":1,"include_usage":true"#);
-        assert_eq!(body.to_string(), sent);
-    }
-
-    #[test]
-    fn what_the_body_says_itself_is_kept() {
-        let whole = json!({ "stream": false });
-        assert_eq!(sent(whole.clone()), (whole, false));
-        let quiet = json!({ "stream": true, "stream_options": { "include_usage": false, "x": 1 } });
-        assert_eq!(sent(quiet.clone()), (quiet, true));
-        let (body, _) = sent(json!({ "stream": null, "stream_options": null }));
-        assert_eq!(body, json!({ "stream": true, "stream_options": { "include_usage": true } }));
-    }
-
-    #[test]
-    fn models_that_take_max_completion_tokens_alone_get_it() {
-        for model in ["o1", "o3-mini", "openai/o4-mini", "gpt-5", "gpt-5.1", "gpt-5-nano"] {
-            let (body, _) = sent(json!({ "model": model, "max_tokens": 9 }));
-            assert_eq!((&body["max_completion_tokens"], body.get("max_tokens")), (&json!(9), None), "{model}");
-        }
-        for model in ["gpt-4o", "o10", "gpt-50", "my-o3", "llama-o1", "gpt-4o-o3"] {
-            let (body, _) = sent(json!({ "model": model, "max_tokens": 9 }));
-            assert_eq!((&body["max_tokens"], body.get("max_completion_tokens")), (&json!(9), None), "{model}");
-        }
-        let (both, _) = sent(json!({ "model": "o3", "max_tokens": 9, "max_completion_tokens": 8 }));
-        assert_eq!((&both["max_tokens"], &both["max_completion_tokens"]), (&json!(9), &json!(8)), "not ours to judge");
-    }
-
-    #[test]
-    fn another_model_may_be_sent_and_is_the_one_that_counts() {
-        let Value::Object(asked) = json!({ "model": "fast", "max_tokens": 9 }) else { unreachable!() };
-        let (body, _) = body(&asked.into(), "o3-mini");
-        assert_eq!((body.get("model"), body.get("max_completion_tokens")), (Some(r#""o3-mini""#), Some("9")));
     }
 
     #[test]

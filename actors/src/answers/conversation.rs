@@ -1,10 +1,9 @@
 //! What is sent to the model: system prompt, as much of the group's log as the token budget allows, the question. Pure.
 
-use serde_json::json;
-
 use super::digest::Scope;
 use crate::ids::{GroupName, UserId};
-use crate::openai::{Body, ChatRequest, TOKENS_PER_MESSAGE, estimate_tokens, quoted};
+use crate::openai::request::message;
+use crate::openai::{ChatRequest, TOKENS_PER_MESSAGE, estimate_tokens};
 use crate::options::{AnswerOptions, CacheScope};
 use crate::protocol::{Logged, Role};
 use crate::store::StoredEvent;
@@ -47,15 +46,8 @@ pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str, conte
     }
     messages.extend(history.into_iter().rev());
     messages.push(message("user", question));
-    let mut body = Body::default();
-    body.set("model", &json!(options.model));
-    body.set_text("messages", format!("[{}]", messages.join(",")));
-    Conversation { request: ChatRequest { body }, has_history, prompt_tokens: used }
-}
-
-/// A message in the order in which everybody else writes it too: an application that asks the same may share the answer.
-fn message(role: &str, text: &str) -> String {
-    format!(r#"{{"role":"{role}","content":{}}}"#, quoted(text))
+    let request = ChatRequest::new(&options.model, &messages);
+    Conversation { request, has_history, prompt_tokens: used }
 }
 
 /// What an event adds to the conversation, as (role of the model's protocol, text).

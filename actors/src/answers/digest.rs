@@ -4,13 +4,10 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::ids::{GroupName, UserId, hex};
-use crate::openai::{Body, each_element, each_field, quoted};
+use crate::openai::{Body, canonical};
 
 /// Changes when entries of older versions must not be read any more.
 const SCHEMA: u32 = 2;
-
-/// Fields that do not change what is answered.
-const IGNORED: [&str; 5] = ["stream", "stream_options", "user", "metadata", "store"];
 
 /// Who may share an answer. No answer ever crosses a scope.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,79 +33,13 @@ impl Scope {
     }
 }
 
-/// SHA-256, in lower-case hex, over the canonical JSON of schema, scope and every field that matters, known or not. The order of the
-/// fields and of those of a message does not matter, any order inside them does: a model writes what a schema names first before the
-/// rest.
+/// SHA-256, in lower-case hex, over the canonical JSON of schema, scope and every field that matters.
 pub fn digest(scope: &Scope, request: &Body) -> String {
-    let mut fields: Vec<_> = request.iter().filter(|(name, _)| !IGNORED.contains(name)).collect();
-    fields.sort_unstable_by_key(|(name, _)| *name);
     let mut sha = Sha256::new();
     sha.update(format!("[{SCHEMA},{},{{", scope.canonical()));
-    for (name, value) in fields {
-        sha.update(quoted(name));
-        sha.update(":");
-        match name {
-            "messages" => each_element(value, |message| add_message(&mut sha, message)),
-            _ => add_canonical(&mut sha, value),
-        }
-        sha.update(",");
-    }
+    canonical::write(request, |piece| sha.update(piece));
     sha.update("}]");
     hex(sha.finalize())
-}
-
-/// Adds a message: who speaks and what is said, whichever of them stands first.
-fn add_message(sha: &mut Sha256, message: &str) {
-    if !message.starts_with('{') {
-        add_canonical(sha, message);
-    } else {
-        let mut fields = Vec::with_capacity(4);
-        each_field(message, |name, value| fields.push((name.to_owned(), value)));
-        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
-        sha.update("{");
-        for (name, value) in fields {
-            sha.update(quoted(&name));
-            sha.update(":");
-            add_canonical(sha, value);
-            sha.update(",");
-        }
-        sha.update("}");
-    }
-    sha.update(",");
-}
-
-/// Adds a JSON text as everybody would write it: without space between its tokens, each letter in one way.
-fn add_canonical(sha: &mut Sha256, json: &str) {
-    let mut rest = json;
-    while let Some(at) = rest.find(['"', ' ', '\t', '\n', '\r']) {
-        sha.update(&rest[..at]);
-        rest = &rest[at..];
-        if rest.starts_with('"') {
-            let (text, escaped) = text_at(rest);
-            match escaped.then(|| serde_json::from_str::<String>(text).ok()).flatten() {
-                Some(plain) => sha.update(quoted(&plain)),
-                None => sha.update(text),
-            }
-            rest = &rest[text.len()..];
-        } else {
-            rest = rest.trim_start();
-        }
-    }
-    sha.update(rest);
-}
-
-/// The quoted text that a JSON text begins with, and whether anything in it is escaped.
-fn text_at(json: &str) -> (&str, bool) {
-    let (mut escaped, mut from) = (false, 1);
-    while let Some(at) = json[from..].find(['"', '\\']) {
-        if json[from + at..].starts_with('"') {
-            return (&json[..=from + at], escaped);
-        }
-        escaped = true;
-        // What is escaped is one letter, or begins with one.
-        from = (from + at + 2).min(json.len());
-    }
-    (json, escaped)
 }
 
 #[cfg(test)]
@@ -153,6 +84,14 @@ mod tests {
         for (at, one) in digests.iter().enumerate() {
             assert!(digests.iter().skip(at + 1).all(|other| other != one), "{}", bodies[at]);
         }
+    }
+
+    #[test]
+    fn what_was_kept_by_an_earlier_version_is_found_unless_the_schema_says_otherwise() {
+        let asked =
+            r#"{"x":[1, {"a":1.50}],"model":"m","messages":[{"role":"user","content":"\u00e9"}],"stream":true}"#;
+        let kept = "b15b9a37f3960f558a52352175bda1a47e742517f89b53021023ae380548a7b0";
+        assert_eq!(digest(&Scope::Global, &map(asked)), kept);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{Backend, BackendError, ChunkStream, StreamItem};
-use crate::openai::{Body, ChatRequest, ChunkWriter, each_element, each_field, model_object};
+use crate::openai::{Body, ChatRequest, ChunkWriter, each_element, each_field, models};
 use crate::protocol::Usage;
 
 /// The pause between two words: about the pace of a small hosted model, quick enough to read along.
@@ -69,7 +69,7 @@ impl Backend for Demo {
     }
 
     async fn models(&self) -> Vec<Value> {
-        vec![model_object(DEMO_MODEL)]
+        vec![models::named(DEMO_MODEL)]
     }
 
     fn name(&self) -> &'static str {

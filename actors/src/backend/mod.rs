@@ -11,6 +11,7 @@ use serde_json::Value;
 
 pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
 
+use crate::openai::error::ErrorObject;
 use crate::openai::{ChatRequest, Chunk};
 use crate::protocol::ErrorCode;
 
@@ -57,7 +58,7 @@ pub struct BackendRefusal {
     /// The HTTP status.
     pub status: u16,
     /// The error object.
-    pub error: Value,
+    pub error: ErrorObject,
 }
 
 /// The chunks of one answer.

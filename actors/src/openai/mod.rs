@@ -2,14 +2,17 @@
 //! read with tolerance, since many servers speak this protocol; what nobody here has to understand stays as it came. Pure.
 
 mod body;
+pub mod canonical;
 mod choices;
 mod chunk;
 pub mod completion;
 pub mod error;
 pub mod halves;
 mod json;
-mod models;
-mod request;
+pub mod models;
+mod question;
+pub mod request;
+pub mod stream_options;
 mod tokens;
 
 pub use body::{BadBody, Body, MOST_DEPTH};
@@ -17,6 +20,6 @@ pub use choices::Choices;
 pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Parsed};
 pub use halves::Halves;
 pub use json::{each_element, each_field, quoted};
-pub use models::model_object;
+pub use question::Question;
 pub use request::ChatRequest;
 pub use tokens::{TOKENS_PER_MESSAGE, Weight, estimate_prompt_tokens, estimate_tokens, is_plausible};

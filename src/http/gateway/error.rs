@@ -3,9 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sophie_actors::admission::{Left, Refused as OverLimit};
 use sophie_actors::backend::BackendError;
+use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, SERVER};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 
 use super::super::ApiError;
@@ -15,10 +16,6 @@ use crate::auth::doors::Shut;
 /// Tells SDKs whether trying again makes sense, whatever the status says.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-/// What the request, not the service, is at fault for.
-const INVALID: &str = "invalid_request_error";
-/// What the service is at fault for.
-const SERVER: &str = "server_error";
 /// No client is told to stay away for longer, in seconds: who has to is told not to try again instead.
 const LONGEST_SECONDS: u64 = 120;
 
@@ -27,7 +24,7 @@ const LONGEST_SECONDS: u64 = 120;
 #[error("{status}: {error}")]
 pub struct Refused {
     status: StatusCode,
-    error: Value,
+    error: ErrorObject,
     retry_after: Option<u64>,
     /// The same to the millisecond, for clients that know to ask: their places in the line are closer than a second.
     retry_after_ms: Option<u64>,
@@ -39,7 +36,7 @@ pub struct Refused {
 
 impl Refused {
     fn new(status: StatusCode, kind: &str, code: Option<&str>, message: &str) -> Self {
-        let error = json!({"message": message, "type": kind, "param": null, "code": code});
+        let error = ErrorObject::new(kind, code, message);
         let left = Box::default();
         Self {
             status,
@@ -55,48 +52,48 @@ impl Refused {
 
     /// 400: a request that is not right.
     pub fn invalid(message: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, INVALID, None, message)
+        Self::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, None, message)
     }
 
     /// 401: no key, or a wrong one.
     pub fn no_key(message: &str) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, INVALID, Some("invalid_api_key"), message)
+        Self::new(StatusCode::UNAUTHORIZED, INVALID_REQUEST, Some("invalid_api_key"), message)
     }
 
     /// 403: a page that may not ask.
     pub fn foreign_page() -> Self {
         let message = "Pages of this origin may not ask: see server.allowed_origins, or set API keys.";
-        Self::new(StatusCode::FORBIDDEN, INVALID, Some("origin_not_allowed"), message)
+        Self::new(StatusCode::FORBIDDEN, INVALID_REQUEST, Some("origin_not_allowed"), message)
     }
 
     /// 403: a door that stands open to this machine, and not to this request.
     pub fn shut(shut: Shut) -> Self {
-        Self::new(StatusCode::FORBIDDEN, INVALID, Some("not_allowed"), &format!("Not allowed: {shut}."))
+        Self::new(StatusCode::FORBIDDEN, INVALID_REQUEST, Some("not_allowed"), &format!("Not allowed: {shut}."))
     }
 
     /// 404: a model that there is not, or not for this key.
     pub fn no_model(model: &str) -> Self {
         let message = format!("The model `{model}` does not exist or you do not have access to it.");
-        Self::new(StatusCode::NOT_FOUND, INVALID, Some("model_not_found"), &message).about("model")
+        Self::new(StatusCode::NOT_FOUND, INVALID_REQUEST, Some("model_not_found"), &message).about("model")
     }
 
     /// 404: an address without a route.
     pub fn no_route(method: &str, path: &str) -> Self {
         let message = format!("Unknown request URL: {method} {path}.");
-        Self::new(StatusCode::NOT_FOUND, INVALID, Some("unknown_url"), &message)
+        Self::new(StatusCode::NOT_FOUND, INVALID_REQUEST, Some("unknown_url"), &message)
     }
 
     /// 405: the route takes these methods alone.
     pub fn only(methods: &'static str) -> Self {
         let message = format!("This address takes {methods} only.");
-        let refused = Self::new(StatusCode::METHOD_NOT_ALLOWED, INVALID, Some("method_not_allowed"), &message);
+        let refused = Self::new(StatusCode::METHOD_NOT_ALLOWED, INVALID_REQUEST, Some("method_not_allowed"), &message);
         Self { allow: Some(methods), ..refused }
     }
 
     /// 413: the body is longer than so many bytes.
     pub fn too_large(most: usize) -> Self {
         let message = format!("The request is larger than {most} bytes.");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID, Some("request_too_large"), &message)
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, Some("request_too_large"), &message)
     }
 
     /// 429: a limit is used up.
@@ -137,13 +134,7 @@ impl Refused {
 
     /// Which field it is about.
     pub fn about(mut self, param: &str) -> Self {
-        self.error["param"] = param.into();
-        self
-    }
-
-    /// What a program can tell it by.
-    pub fn called(mut self, code: &str) -> Self {
-        self.error["code"] = code.into();
+        self.error = self.error.about(param);
         self
     }
 
@@ -160,7 +151,14 @@ impl Refused {
 
     /// The body, which is also what is sent inside a stream that had begun.
     pub fn body(&self) -> Value {
-        json!({"error": self.error})
+        self.error.body()
+    }
+}
+
+/// A request that is not right.
+impl From<ErrorObject> for Refused {
+    fn from(error: ErrorObject) -> Self {
+        Self { error, ..Self::invalid("") }
     }
 }
 
@@ -172,12 +170,13 @@ impl From<BackendError> for Refused {
             // The backend's own words: who speaks its protocol knows what to make of them.
             Some(refusal) => {
                 let status = StatusCode::from_u16(refusal.status).ok().filter(StatusCode::is_client_error);
-                let refused = Self::new(status.unwrap_or(StatusCode::BAD_REQUEST), INVALID, None, &error.reason);
-                if refusal.error.is_object() { Self { error: refusal.error, ..refused } } else { refused }
+                let refused =
+                    Self::new(status.unwrap_or(StatusCode::BAD_REQUEST), INVALID_REQUEST, None, &error.reason);
+                Self { error: refusal.error, ..refused }
             }
             None => {
                 let (status, kind) = match error.code {
-                    ErrorCode::AiRejected => (StatusCode::BAD_REQUEST, INVALID),
+                    ErrorCode::AiRejected => (StatusCode::BAD_REQUEST, INVALID_REQUEST),
                     ErrorCode::AiTimeout => (StatusCode::GATEWAY_TIMEOUT, SERVER),
                     ErrorCode::Interrupted => (StatusCode::BAD_GATEWAY, SERVER),
                     ErrorCode::Internal => (StatusCode::INTERNAL_SERVER_ERROR, SERVER),
@@ -232,7 +231,7 @@ impl ResponseError for Refused {
 impl From<ApiError> for Refused {
     fn from(error: ApiError) -> Self {
         let (status, code, message, retry_after) = error.parts();
-        let kind = if status.is_server_error() { SERVER } else { INVALID };
+        let kind = if status.is_server_error() { SERVER } else { INVALID_REQUEST };
         let refused = Self::new(status, kind, Some(code), message);
         Self { retry_after, ..refused }
     }
@@ -240,6 +239,7 @@ impl From<ApiError> for Refused {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use sophie_actors::backend::BackendRefusal;
 
     use super::*;
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_backends_own_words_are_passed_on_with_its_status() {
         let error = json!({"message": "no", "type": "t", "param": "x", "code": "c", "more": 1});
-        let refusal = BackendRefusal { status: 422, error: error.clone() };
+        let refusal = BackendRefusal { status: 422, error: serde_json::from_value(error.clone()).unwrap() };
         let told = BackendError {
             code: ErrorCode::AiRejected,
             retried: false,

@@ -6,14 +6,12 @@ mod error;
 mod headers;
 mod models;
 mod prepared;
-mod question;
 mod reading;
 mod receiving;
 mod restriction;
 mod running;
 mod sharing;
 mod stream;
-mod told;
 
 use std::time::Duration;
 

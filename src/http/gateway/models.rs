@@ -2,14 +2,15 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Value, json};
+use serde_json::Value;
+use sophie_actors::openai::models::{self, id};
 
 use super::{Refused, State, caller};
 
 /// `GET /v1/models`
 pub async fn list(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Refused> {
     let models = offered(&request, &state).await?;
-    Ok(HttpResponse::Ok().json(json!({"object": "list", "data": models})))
+    Ok(HttpResponse::Ok().json(models::list(models)))
 }
 
 /// `GET /v1/models/{model}`
@@ -24,15 +25,6 @@ async fn offered(request: &HttpRequest, state: &State) -> Result<Vec<Value>, Ref
     let listed = state.node.answers.models().await;
     let mut models = listed.map_err(|_| Refused::internal())?;
     models.retain(|model| id(model).is_some_and(|id| holder.may_use(id)));
-    // Some servers say no more than the name; OpenAI's clients rely on these.
-    for fields in models.iter_mut().filter_map(Value::as_object_mut) {
-        fields.entry("object").or_insert("model".into());
-        fields.entry("created").or_insert(0.into());
-        fields.entry("owned_by").or_insert("sophie".into());
-    }
+    models.iter_mut().for_each(models::complete);
     Ok(models)
-}
-
-fn id(model: &Value) -> Option<&str> {
-    model.get("id").and_then(Value::as_str)
 }

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
 use sophie_actors::answers::{Join, digest};
-use sophie_actors::openai::ChatRequest;
-use sophie_actors::openai::estimate_prompt_tokens;
+use sophie_actors::openai::{ChatRequest, Question, estimate_prompt_tokens};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::question::Question;
 use super::sharing::{self, Wishes};
 use super::{Refused, State, caller, restriction};
 use crate::auth::bearer::KeyHolder;

@@ -11,10 +11,11 @@ use actix_web::web::{Bytes, BytesMut};
 use bytestring::ByteString;
 use futures_util::stream;
 use sophie_actors::answers::{End, Next};
+use sophie_actors::openai::{DONE, stream_options};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::Refused;
 use super::reading::Reading;
-use super::{Refused, told};
 
 /// Events that are ready are written together, up to about so many bytes.
 const PIECE: usize = 16 * 1024;
@@ -103,14 +104,15 @@ impl Telling {
         match next {
             Next::Chunks(chunks) => {
                 for chunk in &chunks {
-                    self.ready.extend(told::lines(chunk, !self.begun, self.wants_usage).into_iter().flatten());
+                    self.ready
+                        .extend(stream_options::lines(chunk, !self.begun, self.wants_usage).into_iter().flatten());
                     self.begun = true;
                 }
             }
             Next::End(end) => {
                 self.reading = None;
                 self.ready.push_back(match end {
-                    End::Complete { .. } => ByteString::from_static("[DONE]"),
+                    End::Complete { .. } => ByteString::from_static(DONE),
                     // Without `[DONE]`: an answer that was cut off must not look like a whole one.
                     End::Failed(error) => Refused::from(error).body().to_string().into(),
                 });

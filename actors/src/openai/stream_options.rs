@@ -1,9 +1,45 @@
-//! What a stream tells of a chunk: the chunk as the backend wrote it, but for the count of tokens, which is told to who asked for it, and
-//! where OpenAI tells it. Pure.
+//! `stream_options.include_usage`: a stream counts its tokens for who asks for that. A backend is always asked, since others may want the
+//! count that a caller does not; so what a caller is told of a chunk is the chunk as the backend wrote it, but for the count, which is
+//! told to who asked for it, and where OpenAI tells it. Pure.
 
 use bytestring::ByteString;
-use serde_json::Value;
-use sophie_actors::openai::{Body, Chunk};
+use serde_json::{Value, json};
+
+use super::{Body, Chunk};
+
+/// The field, and that of it which is meant here. Some backends refuse either.
+pub const STREAM_OPTIONS: &str = "stream_options";
+/// The wish within it.
+pub const INCLUDE_USAGE: &str = "include_usage";
+
+/// `stream_options` is something other than an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoObject;
+
+/// Has a request ask for the count; says whether it did by itself.
+///
+/// # Errors
+/// Its `stream_options` are no object.
+pub fn ask(body: &mut Body) -> Result<bool, NoObject> {
+    if !body.says(STREAM_OPTIONS) {
+        body.set(STREAM_OPTIONS, &json!({ INCLUDE_USAGE: true }));
+        return Ok(false);
+    }
+    let mut options = body.object(STREAM_OPTIONS).ok_or(NoObject)?;
+    let asked = options.get(INCLUDE_USAGE) == Some("true");
+    options.set(INCLUDE_USAGE, &true.into());
+    body.set_text(STREAM_OPTIONS, options.to_string());
+    Ok(asked)
+}
+
+/// Has a request ask for the count, unless it says whether it wants it, or what we do not understand.
+pub fn ask_unless_said(body: &mut Body) {
+    let options = body.object(STREAM_OPTIONS);
+    if !body.says(STREAM_OPTIONS) || options.is_some_and(|options| options.get(INCLUDE_USAGE).is_none()) {
+        // What cannot be understood was left out above.
+        _ = ask(body);
+    }
+}
 
 /// What the chunk that counts says anyway, like all others.
 const IN_EVERY_CHUNK: [&str; 9] =
@@ -44,9 +80,8 @@ fn ended(chunk: &Chunk, choice: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use sophie_actors::openai::Parsed;
-
     use super::*;
+    use crate::openai::Parsed;
 
     fn told(raw: &str, first: bool, wants_usage: bool) -> Vec<String> {
         let Ok(Parsed::Chunk(chunk)) = Chunk::parse(raw.to_owned().into()) else { panic!("not a chunk") };

@@ -1,11 +1,10 @@
-//! A request for a chat completion: what of it the gateway has to know, everything else as it came.
+//! A request for a chat completion as a caller sends it: what of it has to be known, everything else as it came.
 
-use actix_web::web::Bytes;
+use bytes::Bytes;
 use bytestring::ByteString;
-use serde_json::json;
-use sophie_actors::openai::Body;
 
-use super::Refused;
+use super::error::ErrorObject;
+use super::{Body, stream_options};
 
 /// The longest name of a model, in bytes. Others have no longer ones, and every name is remembered in figures.
 const LONGEST_MODEL: usize = 256;
@@ -26,9 +25,9 @@ impl Question {
     ///
     /// # Errors
     /// It is no request for a chat completion.
-    pub fn read(bytes: Bytes) -> Result<Self, Refused> {
+    pub fn read(bytes: Bytes) -> Result<Self, ErrorObject> {
         let not_json = |error: &dyn std::fmt::Display| {
-            Refused::invalid(&format!("The body of the request is not one JSON object: {error}."))
+            ErrorObject::invalid(&format!("The body of the request is not one JSON object: {error}."))
         };
         let text = ByteString::try_from(bytes).map_err(|error| not_json(&error))?;
         let mut body = Body::parse(&text).map_err(|error| not_json(&error))?;
@@ -39,12 +38,12 @@ impl Question {
             None if too_long => return Err(long_model()),
             Some(model) if !model.is_empty() => {}
             None if body.says("model") => return Err(wrong_type("model", "a string")),
-            _ => return Err(Refused::invalid("You must provide a model parameter.").about("model")),
+            _ => return Err(ErrorObject::invalid("You must provide a model parameter.").about("model")),
         }
         match body.get("messages") {
             Some(messages) if messages.starts_with('[') => {}
             None | Some("null") => {
-                let missing = Refused::invalid("Missing required parameter: 'messages'.").about("messages");
+                let missing = ErrorObject::invalid("Missing required parameter: 'messages'.").about("messages");
                 return Err(missing.called("missing_required_parameter"));
             }
             Some(_) => return Err(wrong_type("messages", "an array of messages")),
@@ -56,39 +55,30 @@ impl Question {
         };
         // Who wants the answer whole gets it as the backend writes whole ones, in which nothing can be lost.
         body.set("stream", &streams.into());
-        let mut wants_usage = false;
-        if streams {
-            // Others may want the count that this caller does not: it is always asked for.
-            if body.says("stream_options") {
-                let options = body.object("stream_options");
-                let mut options = options.ok_or_else(|| wrong_type("stream_options", "an object"))?;
-                wants_usage = options.get("include_usage") == Some("true");
-                options.set("include_usage", &true.into());
-                body.set_text("stream_options", options.to_string());
-            } else {
-                body.set("stream_options", &json!({"include_usage": true}));
-            }
-        }
+        let asked = if streams { stream_options::ask(&mut body) } else { Ok(false) };
+        let wants_usage = asked.map_err(|_| wrong_type("stream_options", "an object"))?;
         Ok(Self { body, streams, wants_usage })
     }
 }
 
-fn long_model() -> Refused {
+fn long_model() -> ErrorObject {
     let message = format!("Invalid 'model': the name of a model has at most {LONGEST_MODEL} bytes.");
-    Refused::invalid(&message).about("model").called("string_above_max_length")
+    ErrorObject::invalid(&message).about("model").called("string_above_max_length")
 }
 
-fn wrong_type(param: &str, expected: &str) -> Refused {
-    Refused::invalid(&format!("Invalid type for '{param}': expected {expected}.")).about(param).called("invalid_type")
+fn wrong_type(param: &str, expected: &str) -> ErrorObject {
+    ErrorObject::invalid(&format!("Invalid type for '{param}': expected {expected}."))
+        .about(param)
+        .called("invalid_type")
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
-    fn read(body: Value) -> Result<Question, Refused> {
+    fn read(body: Value) -> Result<Question, ErrorObject> {
         Question::read(Bytes::from(body.to_string()))
     }
 
