@@ -1,5 +1,5 @@
 //! What outlives a session's actor: logs, records, leases, the cache. Each trait has two twins, `memory` and `redis`,
-//! and one contract suite that both must pass (`contract.rs`).
+//! and one contract suite that both must pass (`contract`).
 
 mod answers;
 mod append;

@@ -1,7 +1,5 @@
 //! Rate limits: buckets, and whoever keeps them.
 
-#[cfg(test)]
-pub(super) mod contract;
 pub mod gcra;
 mod limit;
 

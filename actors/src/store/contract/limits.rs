@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::{Bucket, Correction, Limit, Quota, Verdict};
+use crate::protocol::Quota;
 use crate::store::Stores;
+use crate::store::limits::{Bucket, Correction, Limit, Verdict};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -31,7 +32,7 @@ async fn settle(stores: &Stores, bucket: &Bucket, units: i64) {
     stores.limits.settle(&[Correction { bucket, units }]).await.expect("settled");
 }
 
-pub(crate) async fn exactly_the_burst_is_admitted_at_once(stores: Stores) {
+pub(in crate::store) async fn exactly_the_burst_is_admitted_at_once(stores: Stores) {
     let mut tasks = JoinSet::new();
     for _ in 0..100 {
         let stores = stores.clone();
@@ -54,7 +55,7 @@ pub(crate) async fn exactly_the_burst_is_admitted_at_once(stores: Stores) {
     assert_eq!((remaining, refused), ((0..37).collect(), 63));
 }
 
-pub(crate) async fn nothing_is_taken_when_one_bucket_refuses(stores: Stores) {
+pub(in crate::store) async fn nothing_is_taken_when_one_bucket_refuses(stores: Stores) {
     let both = [bucket("user:a", 5, 1), bucket("address:b", 2, 1)];
     for left in [1, 0] {
         assert_eq!(admitted(&stores, &both).await, [3 + left, left]);
@@ -65,7 +66,7 @@ pub(crate) async fn nothing_is_taken_when_one_bucket_refuses(stores: Stores) {
     assert!(admitted(&stores, &[]).await.is_empty());
 }
 
-pub(crate) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
+pub(in crate::store) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
     let tokens = bucket("user:a:tokens", 100, 100);
     assert_eq!(admitted(&stores, std::slice::from_ref(&tokens)).await, [0]);
     settle(&stores, &tokens, -60).await;
@@ -76,7 +77,7 @@ pub(crate) async fn what_is_given_back_can_be_taken_again(stores: Stores) {
     assert_eq!(admitted(&stores, &some).await, [90]);
 }
 
-pub(crate) async fn a_debt_is_waited_for(stores: Stores) {
+pub(in crate::store) async fn a_debt_is_waited_for(stores: Stores) {
     let tokens = Bucket { interval_us: 100_000, limit: Limit::UserTokens, ..bucket("user:a:tokens", 10, 1) };
     let one = [tokens.clone()];
     assert_eq!(admitted(&stores, &one).await, [9]);
@@ -91,7 +92,7 @@ pub(crate) async fn a_debt_is_waited_for(stores: Stores) {
     assert_eq!(admitted(&stores, &one).await, [0]);
 }
 
-pub(crate) async fn a_refusal_and_a_look_tell_what_is_left_and_take_nothing(stores: Stores) {
+pub(in crate::store) async fn a_refusal_and_a_look_tell_what_is_left_and_take_nothing(stores: Stores) {
     let (messages, tokens) = (bucket("user:a:messages", 4, 1), bucket("user:a:tokens", 10, 7));
     let both = [messages.clone(), tokens.clone()];
     let fresh = stores.limits.look(&both).await.expect("seen");
@@ -115,7 +116,7 @@ pub(crate) async fn a_refusal_and_a_look_tell_what_is_left_and_take_nothing(stor
     assert_eq!(admitted(&stores, &[endless]).await, [3]);
 }
 
-pub(crate) async fn many_are_corrected_and_filled_at_once(stores: Stores) {
+pub(in crate::store) async fn many_are_corrected_and_filled_at_once(stores: Stores) {
     let all = [bucket("a", 10, 10), bucket("b", 10, 4), bucket("c", 10, 1)];
     assert_eq!(admitted(&stores, &all).await, [0, 6, 9]);
     let corrections = [-3, 2, 20].iter().zip(&all).map(|(units, bucket)| Correction { bucket, units: *units });
@@ -130,7 +131,7 @@ pub(crate) async fn many_are_corrected_and_filled_at_once(stores: Stores) {
     stores.limits.fill(&[]).await.expect("nothing to fill");
 }
 
-pub(crate) async fn a_bucket_further_ahead_than_its_span_is_clamped(stores: Stores) {
+pub(in crate::store) async fn a_bucket_further_ahead_than_its_span_is_clamped(stores: Stores) {
     let long = bucket("user:a:messages", 100, 100);
     assert_eq!(admitted(&stores, std::slice::from_ref(&long)).await, [0]);
     // As it would be after a clock went back, or under shorter settings.
@@ -156,7 +157,7 @@ pub(crate) async fn a_bucket_further_ahead_than_its_span_is_clamped(stores: Stor
     assert!((4 * HOUR_MS..=5 * HOUR_MS).contains(&retry_after_ms), "{retry_after_ms}");
 }
 
-pub(crate) async fn each_who_is_refused_by_what_many_share_is_told_a_time_of_its_own(stores: Stores) {
+pub(in crate::store) async fn each_who_is_refused_by_what_many_share_is_told_a_time_of_its_own(stores: Stores) {
     let slow = |limit: Limit| Bucket { interval_us: 10_000_000, limit, ..bucket(limit.label(), 1, 1) };
     for (limit, expected) in [(Limit::KeyRequests, [10, 20, 30]), (Limit::UserMessages, [10, 10, 10])] {
         let one = [slow(limit)];
