@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::actor::Unanswered;
-use crate::admission::LimiterHandle;
-use crate::answers::{AnswersHandle, Ask, Slots};
+use crate::admission::{Admitted, LimiterHandle, Slots};
+use crate::answers::{AnswersHandle, Ask};
 use crate::channel_layer::ChannelLayer;
-use crate::django::Notifier;
+use crate::delivery::Delivery;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
-use crate::registry::{Answered, Deliver, Fanout, RegistryHandle, Roster};
+use crate::registry::{Answered, Fanout, RegistryHandle, Roster};
 use crate::store::{Stores, Told};
 
 /// The other actors, the stores and the figures.
@@ -26,7 +25,7 @@ pub struct Node {
     pub layer: Arc<dyn ChannelLayer>,
     pub options: SessionOptions,
     pub metrics: Metrics,
-    pub notifier: Notifier,
+    pub delivery: Delivery,
     pub ledger: Arc<Ledger>,
 }
 
@@ -39,25 +38,10 @@ impl Node {
         }
     }
 
-    /// Delivers what this node has logged, and tells Django of it.
-    ///
-    /// # Errors
-    /// The registry did not take it; the group's next event shows the gap.
-    pub async fn deliver(&self, deliver: Deliver) -> Answered<()> {
-        self.notifier.logged(&deliver.event);
-        self.registry.deliver(deliver).await
-    }
-
-    /// Hands a question over. One that is not taken is owed (whoever finds that nobody began it ends it), costs no tokens and holds no
-    /// slot.
-    pub async fn ask(&self, ask: Ask) {
-        let permit = ask.permit.clone();
-        let holder = ask.slot.as_ref().map(|slot| slot.holder().to_owned());
-        if let Err(Unanswered) = self.answers.ask(ask).await {
-            // A mailbox that comes to it later passes over it, as nobody waits for its reply any more; its slot is not held until then.
-            holder.iter().for_each(|holder| self.slots.free(holder));
-            self.limiter.settle(permit, 0).await;
-        }
+    /// Hands a question over. One that is not taken is owed: whoever finds that nobody began it ends it. What was reserved for it
+    /// is given back.
+    pub async fn ask(&self, ask: Ask, admitted: Admitted) {
+        _ = self.answers.ask(ask, admitted).await;
     }
 
     /// Sends an unlogged frame to a group's sockets on every node.

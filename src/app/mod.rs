@@ -19,16 +19,17 @@ use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sophie_actors::actor::{Exit, ExitGuard};
-use sophie_actors::admission::{LimiterHandle, RateLimiter};
-use sophie_actors::answers::{Answers, AnswersHandle, Parts, Slots};
+use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
+use sophie_actors::answers::{Answers, AnswersHandle, Parts};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
 use sophie_actors::cluster::mirror::{Mirror, Resign};
 use sophie_actors::cluster::{Ear, Listen};
-use sophie_actors::django::Notifier;
+use sophie_actors::delivery::Delivery;
 use sophie_actors::ids::NodeId;
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
+use sophie_actors::notifier::Notifier;
 use sophie_actors::redis::Budgets;
 use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, Seed};
 use sophie_actors::session::Session;
@@ -166,23 +167,24 @@ impl Application {
                 GroupRegistry::new(roster, ear.recipient(), metrics, ping, named, exit)
             }))
         };
+        let slots = Slots::new(stores.slots.clone(), &settings.limits, metrics.clone());
         // Limiter and answers: a request asks the one and then the other.
         let desk = Arbiter::new();
         let limiter = {
             let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
-            let options = settings.limits.clone();
+            let (slots, options) = (slots.clone(), settings.limits.clone());
             LimiterHandle::from(RateLimiter::start_in_arbiter(&desk.handle(), move |_| {
-                RateLimiter::new(shared, Arc::new(MemoryLimits::new()), options, metrics, exit)
+                RateLimiter::new(shared, Arc::new(MemoryLimits::new()), slots, options, metrics, exit)
             }))
         };
+        let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(parts::prices(&settings), &stores, metrics.clone()));
         let answers = {
             let parts = Parts {
                 roster: roster.clone(),
                 stores: stores.clone(),
                 backend: backend.clone(),
-                registry: registry.clone(),
-                notifier: notifier.clone(),
+                delivery: delivery.clone(),
                 limiter: limiter.clone(),
                 options: settings.ai.answers.clone(),
                 cache: settings.cache.options.clone(),
@@ -207,12 +209,12 @@ impl Application {
             registry: registry.clone(),
             limiter,
             answers,
-            slots: Slots::new(stores.slots.clone(), &settings.limits, metrics.clone()),
+            slots,
             stores,
             layer,
             options: settings.session.clone(),
             metrics,
-            notifier,
+            delivery,
             ledger,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();

@@ -5,17 +5,11 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sophie_actors::admission::{Admit, Caller, Permit};
-use sophie_actors::answers::{Ask, Slot};
-use sophie_actors::ids::{AnswerId, GroupName, MessageId, UserId, digest};
+use sophie_actors::ids::{GroupName, digest};
 use sophie_actors::node::Node;
-use sophie_actors::openai::estimate_tokens;
-use sophie_actors::protocol::{
-    EVENT_DEPTH, ErrorCode, Event, Logged, METADATA_DEPTH, Message, Refusal, Role, is_deeper, is_map_deeper, timestamp,
-};
-use sophie_actors::registry::{Deliver, Fanout};
-use sophie_actors::store::{Append, Appended, ONCE_SECONDS, Once};
-use tokio::time::Instant;
+use sophie_actors::protocol::{EVENT_DEPTH, ErrorCode, METADATA_DEPTH, Refusal, Role, is_deeper, is_map_deeper};
+use sophie_actors::say::{Key, Said, Speaker, Speech, Unsaid, pass_on, say};
+use sophie_actors::store::ONCE_SECONDS;
 
 use super::{ApiError, Outsider, State, client_address, json};
 use crate::auth::bearer::KeyHolder;
@@ -26,10 +20,10 @@ const MAX_KEY: usize = 255;
 /// The longest name of an author, in characters.
 const MAX_AUTHOR: usize = 256;
 
-/// What is said.
+/// What a request says.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Speech {
+pub struct Body {
     text: Option<String>,
     event: Option<Value>,
     author: Option<String>,
@@ -39,22 +33,22 @@ pub struct Speech {
     metadata: Option<serde_json::Map<String, Value>>,
 }
 
-impl Speech {
+impl Body {
     /// Reads and checks a body, before anything is reserved for it.
     pub fn read(body: &Bytes, node: &Node) -> Result<Self, ApiError> {
-        let speech: Self = json::body(body)?;
+        let said: Self = json::body(body)?;
         let max = node.options.max_text_chars;
-        if speech.metadata.as_ref().is_some_and(|metadata| is_map_deeper(metadata, METADATA_DEPTH)) {
+        if said.metadata.as_ref().is_some_and(|metadata| is_map_deeper(metadata, METADATA_DEPTH)) {
             let message = format!("`metadata` is nested more than {METADATA_DEPTH} deep");
             return Err(ApiError::bad_request(message));
         }
-        if speech.event.as_ref().is_some_and(|event| is_deeper(event, EVENT_DEPTH)) {
+        if said.event.as_ref().is_some_and(|event| is_deeper(event, EVENT_DEPTH)) {
             return Err(ApiError::bad_request(format!("`event` is nested more than {EVENT_DEPTH} deep")));
         }
-        if speech.author.as_ref().is_some_and(|author| author.chars().count() > MAX_AUTHOR) {
+        if said.author.as_ref().is_some_and(|author| author.chars().count() > MAX_AUTHOR) {
             return Err(ApiError::bad_request(format!("`author` is longer than {MAX_AUTHOR} characters")));
         }
-        match (&speech.text, &speech.event) {
+        match (&said.text, &said.event) {
             (None, None) => Err(ApiError::bad_request("`text` or `event` is needed")),
             (Some(_), Some(_)) => {
                 Err(ApiError::bad_request("give either `text`, which is logged, or `event`, which is passed on"))
@@ -63,23 +57,9 @@ impl Speech {
             (Some(text), None) if text.chars().count() > max => {
                 Err(Refusal::new(ErrorCode::TooLarge, format!("`text` is longer than {max} characters")).into())
             }
-            _ => Ok(speech),
+            _ => Ok(said),
         }
     }
-}
-
-/// Who says it.
-pub struct Speaker {
-    /// Author and role where the body names none.
-    pub author: String,
-    /// See `author`.
-    pub role: Role,
-    /// Once-only key, already within the speaker's scope.
-    pub once: Option<(String, String)>,
-    /// What was reserved.
-    pub permit: Permit,
-    /// For the answer; operators need none.
-    pub slot: Option<Slot>,
 }
 
 /// `POST /api/groups/{group}/messages`
@@ -93,24 +73,11 @@ pub async fn by_application(
     let holder = holder(&request, &state)?;
     let application = holder.application();
     let group = GroupName::parse(&group).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
-    let speech = Speech::read(&json::receive(payload, state.most_bytes).await?, &state.node)?;
-    let once = idempotency_key(&request, holder.once_scope())?;
-    let slot = match speech.text.is_some() && speech.assistant {
-        true => Some(state.node.slots.take(None).await?),
-        false => None,
-    };
-    let admit = Admit {
-        caller: Caller::Application(application.clone()),
-        address: client_address(&request, &state),
-        group: Some(group.clone()),
-        prompt_tokens: speech.text.as_deref().filter(|_| speech.assistant).map(estimate_tokens),
-    };
-    let permit = match state.node.limiter.admit(admit).await {
-        Ok(verdict) => verdict.map_err(Refusal::from)?,
-        Err(_) => return Err(Refusal::internal().into()),
-    };
-    let speaker = Speaker { author: application.name, role: Role::System, once, permit, slot };
-    speak(&state.node, group, speech, speaker).await
+    let body = Body::read(&json::receive(payload, state.most_bytes).await?, &state.node)?;
+    let key = idempotency_key(&request, holder.once_scope())?;
+    let (author, address) = (application.name.clone(), client_address(&request, &state));
+    let speaker = Speaker::Application { application, address };
+    publish(&state.node, group, body, (speaker, author, Role::System), key).await
 }
 
 /// The application whose key was shown.
@@ -128,109 +95,52 @@ fn holder<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, 
 }
 
 /// The once-only key of a request, in the scope of who sent it.
-pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<(String, String)>, ApiError> {
+pub fn idempotency_key(request: &HttpRequest, who: &str) -> Result<Option<Key>, ApiError> {
     let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
         Ok(key) if (1..=MAX_KEY).contains(&key.len()) => {
-            Ok(Some((format!("api:{}", digest(who.as_bytes())), key.to_owned())))
+            let scope = format!("api:{}", digest(who.as_bytes()));
+            Ok(Some(Key { scope, id: key.to_owned(), seconds: ONCE_SECONDS }))
         }
         _ => Err(ApiError::bad_request(format!("Idempotency-Key is 1 to {MAX_KEY} visible characters"))),
     }
 }
 
-/// Logs a text and delivers it, or passes an event on: to its end, also when the caller leaves meanwhile.
-pub async fn speak(node: &Node, group: GroupName, speech: Speech, speaker: Speaker) -> Result<HttpResponse, ApiError> {
-    let node = node.clone();
-    let spoken = actix_web::rt::spawn(async move { speak_out(&node, group, speech, speaker).await });
-    let said = spoken.await.map_err(|_| ApiError::from(Refusal::internal()))?;
-    Ok(match said? {
-        (StatusCode::ACCEPTED, body) => HttpResponse::Accepted().json(body),
-        (_, body) => HttpResponse::Ok().json(body),
-    })
-}
-
-async fn speak_out(
+/// Says a text, or passes an event on: to its end, also when the caller leaves meanwhile. Author and role are those of a body that
+/// names none.
+pub async fn publish(
     node: &Node,
     group: GroupName,
-    speech: Speech,
-    speaker: Speaker,
-) -> Result<(StatusCode, Value), ApiError> {
-    let Speaker { author, role, once, permit, slot } = speaker;
-    let Some(text) = speech.text else {
-        let event = speech.event.unwrap_or_default();
-        let frame = Event::Foreign { group: &group, event: &event }.encode();
-        let fanout = Fanout { group: group.clone(), frame, except: None };
-        node.fan_out(fanout).await.map_err(|_| Refusal::internal())?;
-        return Ok((StatusCode::ACCEPTED, json!({"group": group})));
+    body: Body,
+    (speaker, author, role): (Speaker, String, Role),
+    key: Option<Key>,
+) -> Result<HttpResponse, ApiError> {
+    let (node, name) = (node.clone(), group.clone());
+    let Some(text) = body.text else {
+        let event = body.event.unwrap_or_default();
+        let passed = actix_web::rt::spawn(async move { pass_on(&node, &speaker, &group, &event).await });
+        passed.await.map_err(|_| Refusal::internal())??;
+        return Ok(HttpResponse::Accepted().json(json!({"group": name})));
     };
-    let message = Message {
-        id: MessageId::random(&group),
-        role: speech.role.unwrap_or(role),
-        author: speech.author.unwrap_or(author),
-        text: text.clone(),
-        created_at: timestamp(),
-        metadata: speech.metadata,
+    let speech = Speech {
+        group,
+        text,
+        role: body.role.unwrap_or(role),
+        author: body.author.unwrap_or(author),
+        metadata: body.metadata,
+        assistant: body.assistant,
+        key,
     };
-    let once = once.map(|(scope, id)| {
-        // The id and the time are ours and differ each time: everything else must not.
-        let same = json!([group, message.role, message.author, text, speech.assistant, message.metadata]).to_string();
-        Once { scope, id, fingerprint: digest(same.as_bytes()), seconds: ONCE_SECONDS }
-    });
-    let id = message.id.clone();
-    let user = UserId::from(message.author.as_str());
-    let body = Logged::Message { group: group.clone(), message }.encode();
-    let append = Append {
-        group: group.clone(),
-        body,
-        message: Some(id.clone()),
-        once: once.clone(),
-        owes: speech.assistant.then(|| node.roster.node().clone()),
-    };
-    let (seq, id, new, owed) = match node.stores.logs.append(append.clone()).await {
-        Ok(Appended::New { epoch, seq, owed }) => {
-            node.metrics.logged.inc();
-            let (event, message) = append.logged(seq);
-            _ = node.deliver(Deliver { group: group.clone(), epoch, event }).await;
-            (seq, message.unwrap_or(id), true, owed)
+    let said = actix_web::rt::spawn(async move { say(&node, &speaker, speech, |_| {}).await });
+    match said.await.map_err(|_| Refusal::internal())? {
+        Ok(Said { seq, message, .. }) => {
+            Ok(HttpResponse::Ok().json(json!({"group": name, "seq": seq, "message": message})))
         }
-        Ok(Appended::Again { seq, message, owed }) => {
-            // The first try may have been logged without anybody here learning of it.
-            _ = node.registry.reached(group.clone(), seq).await;
-            (seq, message.unwrap_or(id), false, owed)
-        }
-        Ok(Appended::Conflict) => {
-            node.limiter.refund(permit).await;
+        Err(Unsaid::Refused(refusal)) => Err(refusal.into()),
+        Err(Unsaid::Conflict) => {
             let message = "this Idempotency-Key was used for another message";
-            return Err(ApiError::new(StatusCode::CONFLICT, "bad_request", message));
+            Err(ApiError::new(StatusCode::CONFLICT, "bad_request", message))
         }
-        Err(error) => {
-            node.limiter.refund(permit).await;
-            return Err(error.into());
-        }
-    };
-    if speech.assistant && owed {
-        let ask = Ask {
-            answer: AnswerId::owed_to(&id),
-            begun: false,
-            user,
-            group: group.clone(),
-            message: id.clone(),
-            seq,
-            question: text,
-            context: None,
-            once,
-            past_cache: false,
-            permit,
-            slot,
-            asked_at: Instant::now(),
-        };
-        node.ask(ask).await;
-    } else if new && speech.assistant {
-        // A person has taken over: nobody is asked, and what was reserved for the answer is given back.
-        node.limiter.settle(permit, 0).await;
-    } else if !new {
-        // A repetition costs nothing.
-        node.limiter.refund(permit).await;
+        Err(Unsaid::Unlogged(error)) => Err(error.into()),
     }
-    Ok((StatusCode::OK, json!({"group": group, "seq": seq, "message": id})))
 }

@@ -14,7 +14,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use sophie_actors::admission::AdmitConnect;
+use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted};
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
 use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
 use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
@@ -127,12 +127,14 @@ async fn upgrade(
 
 async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
     match state.node.limiter.connect(connect).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(Refusal { message, retry_after_ms, .. })) => {
+        Ok(()) => Ok(()),
+        Err(NotAdmitted { because: Because::Unanswered, .. }) => {
+            Err(ApiError::unavailable("overloaded", "the server has too much to do", COME_BACK_SECONDS))
+        }
+        Err(NotAdmitted { refusal: Refusal { message, retry_after_ms, .. }, .. }) => {
             let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
             Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).retry_after(seconds))
         }
-        Err(_) => Err(ApiError::unavailable("overloaded", "the server has too much to do", COME_BACK_SECONDS)),
     }
 }
 

@@ -35,6 +35,7 @@ in_both_modes!(
     an_acknowledgement_tells_what_nears_its_end,
     an_operator_sees_what_is_left_and_gives_it_back,
     an_application_that_says_the_same_again_pays_once,
+    what_an_application_said_is_acknowledged_again_whatever_the_limits_say,
 );
 
 async fn a_burst_is_let_through_and_then_refused_before_logging(mode: Mode) {
@@ -285,6 +286,40 @@ async fn an_application_that_says_the_same_again_pays_once(mode: Mode) {
         assert_eq!(response.status(), 200);
     }
     assert_eq!(left(&app, "key:application").await["key_requests"], 59);
+}
+
+async fn what_an_application_said_is_acknowledged_again_whatever_the_limits_say(mode: Mode) {
+    let ai = AiServer::start().await;
+    ai.set_default(Script::silent);
+    let url = ai.base_url();
+    let environment = [
+        ("SOPHIE__AI__BACKEND", "openai"),
+        ("OPENAI_BASE_URL", url.as_str()),
+        ("OPENAI_API_KEY", "x"),
+        ON,
+        ("SOPHIE__LIMITS__KEY_REQUESTS_PER_MINUTE", "1"),
+        ("SOPHIE__LIMITS__KEY_BURST", "2"),
+        ("SOPHIE__LIMITS__ANSWERS_AT_ONCE", "1"),
+    ];
+    let app = TestApp::patient(mode, &environment).await;
+    let say = async |key: &str, assistant: bool| {
+        let request = app.request("POST", "/api/groups/team/messages").header("idempotency-key", key);
+        let response = request.json(&json!({"text": "hi", "assistant": assistant})).send().await.expect("a response");
+        (response.status().as_u16(), response.json::<Value>().await.expect("JSON"))
+    };
+    let first = say("question", true).await;
+    assert_eq!(first.0, 200, "{first:?}");
+    assert_eq!(say("another", true).await.1["error"]["code"], "busy", "one answer is all");
+    assert_eq!(say("question", true).await, first, "no slot is free");
+    let note = say("note", false).await;
+    assert_eq!(note.0, 200, "{note:?}");
+    assert_eq!(say("a third", false).await.0, 429, "two requests were all");
+    for _ in 0..3 {
+        assert_eq!(say("question", true).await, first);
+        assert_eq!(say("note", false).await, note);
+    }
+    assert_eq!(say("note", true).await.0, 409);
+    assert_eq!(left(&app, "key:application").await["key_requests"], 0);
 }
 
 #[tokio::test]

@@ -8,16 +8,16 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 
-use super::Quota;
 use super::advance::Advances;
 use super::buckets::{self, Subject};
 use super::fallback::Fallback;
-use super::messages::{Admit, AdmitConnect, Permit, Raise, Refund, Refused, Settle, Spend};
+use super::guard::{Admitted, Reserved};
+use super::messages::{Admit, AdmitConnect, Correct, NotAdmitted, Raise, SlotOf, Spend};
 use super::tightest::tightest;
+use super::{Left, LimiterHandle, Quota, Slots};
 use crate::actor::ExitGuard;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
-use crate::protocol::Refusal;
 use crate::store::StoreResult;
 use crate::store::limits::{Bucket, Correction, Kind, Limit, Limits, Verdict};
 
@@ -43,15 +43,16 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// `local` applies while `shared` is away.
+    /// `local` applies while `shared` is away; `slots` are the answers at once.
     pub fn new(
         shared: Arc<dyn Limits>,
         local: Arc<dyn Limits>,
+        slots: Slots,
         options: LimitOptions,
         metrics: Metrics,
         exit: ExitGuard,
     ) -> Self {
-        let fallback = Arc::new(Fallback::new(shared, local, metrics));
+        let fallback = Arc::new(Fallback::new(shared, local, slots, metrics));
         Self { fallback, advances: Arc::default(), options, _exit: exit }
     }
 }
@@ -64,71 +65,78 @@ impl Actor for RateLimiter {
     }
 }
 
-/// All or nothing of these buckets.
-async fn admit(fallback: &Fallback, taken: Vec<Bucket>) -> Result<Permit, Refused> {
-    if taken.is_empty() {
-        return Ok(Permit::default());
+/// A slot and what these buckets are to give: all or nothing.
+async fn admit(
+    (fallback, limiter): (&Fallback, LimiterHandle),
+    taken: Vec<Bucket>,
+    slot: Option<SlotOf>,
+) -> Result<Admitted, NotAdmitted> {
+    let (slot, request) = slot.map(|of| fallback.slots.wanted(&of)).unzip();
+    let request = request.filter(|request| !request.rooms.is_empty());
+    if taken.is_empty() && request.is_none() {
+        return Ok(Admitted::new(None, slot, Left::default()));
     }
-    match fallback.admit(&taken).await {
+    match fallback.admit(request.as_ref(), &taken).await {
         (Verdict::Admitted { left }, local) => {
             let left = tightest(&taken, &left);
-            Ok(Permit { taken, local, left })
+            let reserved = (!taken.is_empty()).then_some(Reserved { taken, local, limiter });
+            Ok(Admitted::new(reserved, slot, left))
         }
         (Verdict::Refused { bucket, retry_after_ms, left }, _) => {
             let limit = taken.get(bucket).unwrap_or(&taken[0]).limit;
             fallback.metrics.refused.with_label_values(&[limit.label()]).inc();
-            Err(Refused::by(limit, retry_after_ms, tightest(&taken, &left)))
+            Err(NotAdmitted::by(limit, retry_after_ms, tightest(&taken, &left)))
+        }
+        (Verdict::Full { room }, _) => {
+            let rooms = request.map(|request| request.rooms).unwrap_or_default();
+            Err(NotAdmitted::full(&rooms[room]))
         }
     }
 }
 
 impl Handler<Admit> for RateLimiter {
-    type Result = ResponseFuture<Result<Permit, Refused>>;
+    type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
 
-    fn handle(&mut self, request: Admit, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, request: Admit, ctx: &mut Context<Self>) -> Self::Result {
         let (fallback, taken) = (self.fallback.clone(), buckets::of_request(&self.options, &request));
-        Box::pin(async move { admit(&fallback, taken).await })
+        let limiter = LimiterHandle::from(ctx.address());
+        // The reply is a guard: whoever no longer waits for it, or never hears it, leaves nothing behind.
+        Box::pin(async move { admit((&fallback, limiter), taken, request.slot).await })
     }
 }
 
 impl Handler<AdmitConnect> for RateLimiter {
-    type Result = ResponseFuture<Result<(), Refusal>>;
+    type Result = ResponseFuture<Result<(), NotAdmitted>>;
 
-    fn handle(&mut self, connect: AdmitConnect, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, connect: AdmitConnect, ctx: &mut Context<Self>) -> Self::Result {
         let (fallback, taken) = (self.fallback.clone(), buckets::of_connect(&self.options, connect));
-        Box::pin(async move { Ok(admit(&fallback, taken.into_iter().collect()).await.map(|_| ())?) })
+        let limiter = LimiterHandle::from(ctx.address());
+        Box::pin(async move { spend((&fallback, limiter), taken.into_iter().collect()).await })
     }
 }
 
-impl Handler<Raise> for RateLimiter {
-    type Result = ResponseFuture<Result<Permit, Box<(Permit, Refused)>>>;
+/// Takes what is never given back.
+async fn spend(keeper: (&Fallback, LimiterHandle), taken: Vec<Bucket>) -> Result<(), NotAdmitted> {
+    let mut admitted = admit(keeper, taken, None).await?;
+    admitted.keep();
+    Ok(())
+}
 
-    fn handle(&mut self, Raise { mut permit, prompt_tokens }: Raise, _: &mut Context<Self>) -> Self::Result {
-        let fallback = self.fallback.clone();
-        Box::pin(async move {
-            match admit(&fallback, buckets::raised(&permit.taken, prompt_tokens)).await {
-                Ok(more) => {
-                    for added in more.taken {
-                        let known = permit.taken.iter_mut().filter(|bucket| bucket.key == added.key);
-                        known.for_each(|bucket| bucket.cost += added.cost);
-                    }
-                    permit.left.tokens = more.left.tokens.or(permit.left.tokens);
-                    Ok(permit)
-                }
-                Err(mut refused) => {
-                    refused.left.requests = permit.left.requests;
-                    Err(Box::new((permit, refused)))
-                }
-            }
-        })
+impl Handler<Raise> for RateLimiter {
+    type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
+
+    fn handle(&mut self, Raise { taken, prompt_tokens, slot }: Raise, ctx: &mut Context<Self>) -> Self::Result {
+        let (fallback, limiter) = (self.fallback.clone(), LimiterHandle::from(ctx.address()));
+        Box::pin(async move { admit((&fallback, limiter), buckets::raised(&taken, prompt_tokens), Some(slot)).await })
     }
 }
 
 impl Handler<Spend> for RateLimiter {
-    type Result = ResponseFuture<Result<(), Refused>>;
+    type Result = ResponseFuture<Result<(), NotAdmitted>>;
 
-    fn handle(&mut self, Spend { user, on, units }: Spend, _: &mut Context<Self>) -> Self::Result {
-        let bucket = buckets::of_spending(&self.options, &user, on);
+    fn handle(&mut self, Spend { whose, on, units }: Spend, ctx: &mut Context<Self>) -> Self::Result {
+        let limiter = LimiterHandle::from(ctx.address());
+        let bucket = buckets::of_spending(&self.options, &whose, on);
         let (fallback, advances) = (self.fallback.clone(), self.advances.clone());
         Box::pin(async move {
             let Some(bucket) = bucket else { return Ok(()) };
@@ -139,42 +147,32 @@ impl Handler<Spend> for RateLimiter {
             let in_advance = Advances::size(&bucket, missing);
             if in_advance > missing {
                 let more = [Bucket { cost: in_advance, ..bucket.clone() }];
-                if let (Verdict::Admitted { .. }, _) = fallback.admit(&more).await {
+                if let (Verdict::Admitted { .. }, _) = fallback.admit(None, &more).await {
                     advances.give(&bucket, in_advance - missing);
                     return Ok(());
                 }
             }
             let exactly = vec![Bucket { cost: missing, ..bucket.clone() }];
-            admit(&fallback, exactly).await.map(|_| ()).inspect_err(|_| advances.give(&bucket, units - missing))
+            spend((&fallback, limiter), exactly).await.inspect_err(|_| advances.give(&bucket, units - missing))
         })
     }
 }
 
-impl Handler<Settle> for RateLimiter {
+impl Handler<Correct> for RateLimiter {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, Settle { permit, tokens }: Settle, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Correct { taken, local, used }: Correct, _: &mut Context<Self>) -> Self::Result {
         let fallback = self.fallback.clone();
         Box::pin(async move {
-            let reserved = permit.taken.iter().filter(|bucket| bucket.limit.kind() == Kind::Tokens);
-            let corrections: Vec<_> = reserved
-                .map(|bucket| Correction { bucket, units: signed(tokens).saturating_sub(signed(bucket.cost)) })
-                .filter(|correction| correction.units != 0)
-                .collect();
-            fallback.settle(permit.local, &corrections).await;
-        })
-    }
-}
-
-impl Handler<Refund> for RateLimiter {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, Refund(permit): Refund, _: &mut Context<Self>) -> Self::Result {
-        let fallback = self.fallback.clone();
-        Box::pin(async move {
-            let back = |bucket| Correction { bucket, units: -signed(bucket.cost) };
-            let corrections: Vec<_> = permit.taken.iter().map(back).collect();
-            fallback.settle(permit.local, &corrections).await;
+            let units = |bucket: &Bucket| match used {
+                Some(used) if bucket.limit.kind() == Kind::Tokens => signed(used).saturating_sub(signed(bucket.cost)),
+                // The message took place: only its tokens were a guess.
+                Some(_) => 0,
+                None => -signed(bucket.cost),
+            };
+            let corrections = taken.iter().map(|bucket| Correction { bucket, units: units(bucket) });
+            let corrections = corrections.filter(|correction| correction.units != 0);
+            fallback.settle(local, &corrections.collect::<Vec<_>>()).await;
         })
     }
 }

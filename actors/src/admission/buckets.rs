@@ -92,6 +92,7 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
                 None => with_burst(Limit::KeyRequests, options.key_requests_per_minute, options.key_burst),
             },
             some(Limit::KeyTokens, application.tokens_per_hour.unwrap_or(options.user_tokens_per_hour).max(1)),
+            with_burst(Limit::KeyReads, options.reads_per_minute, READS_BURST),
         ],
         Subject::Address(_) => vec![
             some(Limit::AddressMessages, options.address_messages_per_minute),
@@ -148,13 +149,12 @@ pub(super) fn raised(taken: &[Bucket], prompt_tokens: u64) -> Vec<Bucket> {
 }
 
 /// The bucket that is spent from.
-pub(super) fn of_spending(options: &LimitOptions, user: &UserId, on: Spending) -> Option<Bucket> {
+pub(super) fn of_spending(options: &LimitOptions, whose: &Subject, on: Spending) -> Option<Bucket> {
     let kind = match on {
         Spending::Reads => Kind::Reads,
         Spending::Joins => Kind::Joins,
     };
-    let all = of_subject(options, &Subject::User(user.clone()));
-    all.into_iter().find(|bucket| bucket.limit.kind() == kind)
+    of_subject(options, whose).into_iter().find(|bucket| bucket.limit.kind() == kind)
 }
 
 /// What a connect takes.
@@ -195,7 +195,7 @@ mod tests {
 
     fn admit(caller: Caller, prompt_tokens: Option<u64>) -> Admit {
         let group = Some(GroupName::parse("g").expect("legal"));
-        Admit { caller, address: IpAddr::from([10, 0, 0, 1]), group, prompt_tokens }
+        Admit { caller, address: IpAddr::from([10, 0, 0, 1]), group, prompt_tokens, slot: None }
     }
 
     fn taken(options: &LimitOptions, admit: &Admit) -> Vec<(&'static str, u64, u64)> {
@@ -246,12 +246,12 @@ mod tests {
 
     #[test]
     fn reads_and_joins_are_a_users_own() {
-        let bucket = |on| of_spending(&options(), &UserId::from("a"), on).expect("limited");
+        let bucket = |on| of_spending(&options(), &Subject::User(UserId::from("a")), on).expect("limited");
         let (reads, joins) = (bucket(Spending::Reads), bucket(Spending::Joins));
         assert_eq!((reads.key.as_str(), reads.interval_us, reads.burst), ("user:a:reads", 50_000, 200));
         assert_eq!((joins.key.as_str(), joins.interval_us, joins.burst), ("user:a:joins", 1_000_000, 64));
         let none = LimitOptions { reads_per_minute: 0, ..options() };
-        assert_eq!(of_spending(&none, &UserId::from("a"), Spending::Reads), None);
+        assert_eq!(of_spending(&none, &Subject::User(UserId::from("a")), Spending::Reads), None);
     }
 
     #[test]

@@ -1,32 +1,63 @@
-//! The limits, wherever they are kept: shared ones, and this node's own while those are away.
+//! The limits and the slots, wherever they are kept: shared ones, and this node's own while those are away.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::Quota;
+use super::{Quota, Slots};
 use crate::metrics::Metrics;
-use crate::store::StoreResult;
 use crate::store::limits::{Bucket, Correction, Limits, Verdict};
+use crate::store::{SlotRequest, StoreResult};
 
 pub(super) struct Fallback {
     shared: Arc<dyn Limits>,
     local: Arc<dyn Limits>,
+    pub(super) slots: Slots,
     pub(super) metrics: Metrics,
 }
 
 impl Fallback {
-    pub(super) fn new(shared: Arc<dyn Limits>, local: Arc<dyn Limits>, metrics: Metrics) -> Self {
-        Self { shared, local, metrics }
+    pub(super) fn new(shared: Arc<dyn Limits>, local: Arc<dyn Limits>, slots: Slots, metrics: Metrics) -> Self {
+        Self { shared, local, slots, metrics }
     }
 
-    /// The shared limits' word, or this node's own while they are away; and whether it was the node's own.
-    pub(super) async fn admit(&self, buckets: &[Bucket]) -> (Verdict, bool) {
-        match self.hear(self.shared.admit(buckets)).await {
-            Ok(verdict) => (verdict, false),
-            // The memory twin does not fail; if it did, service goes before limits.
-            Err(_) => (self.local.admit(buckets).await.unwrap_or(Verdict::Admitted { left: Vec::new() }), true),
+    /// The shared limits' word, or this node's own while they are away; and whether it was the node's own. A slot that is given
+    /// is noted as held here.
+    pub(super) async fn admit(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> (Verdict, bool) {
+        let mut said = self.hear_both(slot, buckets).await;
+        // A slot that this node has given back a moment ago may not be free in the store yet.
+        if matches!(said, Ok(Verdict::Full { .. })) && self.slots.settle_returns().await {
+            said = self.hear_both(slot, buckets).await;
         }
+        match (said, slot) {
+            (Ok(verdict @ Verdict::Admitted { .. }), Some(slot)) => {
+                self.slots.given(slot);
+                (verdict, false)
+            }
+            (Ok(verdict), _) => (verdict, false),
+            (Err(_), slot) => match slot.map_or(Ok(()), |slot| self.slots.take_here(slot)) {
+                Err(room) => (Verdict::Full { room }, true),
+                // The memory twin does not fail; if it did, service goes before limits.
+                Ok(()) => {
+                    (self.local.admit(None, buckets).await.unwrap_or(Verdict::Admitted { left: Vec::new() }), true)
+                }
+            },
+        }
+    }
+
+    /// Asks for both in one step, and notes for each that was asked for whether it is there.
+    async fn hear_both(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> StoreResult<Verdict> {
+        let (started, all) = (Instant::now(), &self.metrics.dependencies);
+        let asked = [(!buckets.is_empty(), &all.limits), (slot.is_some(), &all.slots)];
+        let asked = asked.iter().filter(|(is_asked, _)| *is_asked).map(|(_, dependency)| dependency);
+        let said = self.shared.admit(slot, buckets).await;
+        for dependency in asked {
+            match &said {
+                Ok(_) => dependency.worked(),
+                Err(error) => dependency.failed(started, &error.to_string()),
+            }
+        }
+        said
     }
 
     /// Corrects what was admitted, where it was admitted.

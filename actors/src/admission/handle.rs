@@ -5,11 +5,12 @@ use actix::prelude::*;
 use super::RateLimiter;
 use super::actor::{Look, Restore};
 use super::buckets::Subject;
-use super::messages::{Admit, AdmitConnect, Permit, Raise, Refund, Refused, Settle, Spend};
+use super::guard::Admitted;
+use super::messages::{Admit, AdmitConnect, Correct, NotAdmitted, Raise, SlotOf, Spend};
 use crate::actor::{Unanswered, ask};
-use crate::protocol::{Quota, Refusal};
+use crate::protocol::Quota;
 use crate::store::StoreResult;
-use crate::store::limits::Limit;
+use crate::store::limits::{Bucket, Limit};
 
 /// The rate limiter.
 #[derive(Debug, Clone)]
@@ -31,72 +32,44 @@ impl LimiterHandle {
         ask(&self.0, "rate limiter", what, message).await
     }
 
-    /// Whether a message or a request is admitted.
+    /// Whether a message or a request is admitted, and a slot free for its answer: all of it, in one step, or nothing.
     ///
     /// # Errors
-    /// No answer in time, or it has ended.
-    pub async fn admit(&self, admit: Admit) -> Result<Result<Permit, Refused>, Unanswered> {
-        self.ask("admit", admit).await
+    /// It is not, or the limiter did not answer.
+    pub async fn admit(&self, admit: Admit) -> Result<Admitted, NotAdmitted> {
+        self.ask("admit", admit).await?
     }
 
     /// Whether a connection is admitted.
     ///
     /// # Errors
-    /// No answer.
-    pub async fn connect(&self, connect: AdmitConnect) -> Result<Result<(), Refusal>, Unanswered> {
-        self.ask("connect", connect).await
+    /// As for [`Self::admit`].
+    pub async fn connect(&self, connect: AdmitConnect) -> Result<(), NotAdmitted> {
+        self.ask("connect", connect).await?
     }
 
     /// Takes what a command costs that is no message.
     ///
     /// # Errors
-    /// No answer.
-    pub async fn spend(&self, spend: Spend) -> Result<Result<(), Refused>, Unanswered> {
-        self.ask("spend", spend).await
+    /// As for [`Self::admit`].
+    pub async fn spend(&self, spend: Spend) -> Result<(), NotAdmitted> {
+        self.ask("spend", spend).await?
     }
 
-    /// Reserves as much as a request of so many tokens takes, for one that was admitted before it was known. The permit comes
-    /// back, with what was added to it or as it was.
-    ///
-    /// # Errors
-    /// No answer.
-    pub async fn raise(
+    /// See [`Admitted::raise`].
+    pub(super) async fn raise(
         &self,
-        permit: Permit,
+        taken: Vec<Bucket>,
         prompt_tokens: u64,
-    ) -> Result<Result<Permit, Box<(Permit, Refused)>>, Unanswered> {
-        self.ask("raise", Raise { permit, prompt_tokens }).await
+        slot: SlotOf,
+    ) -> Result<Admitted, NotAdmitted> {
+        self.ask("raise", Raise { taken, prompt_tokens, slot }).await?
     }
 
-    /// Corrects a reservation to the tokens that were used. What gets lost comes back by itself, in time.
-    pub async fn settle(&self, permit: Permit, tokens: u64) {
-        _ = self.ask("settle", Settle { permit, tokens }).await;
-    }
-
-    /// Gives everything back: what was admitted did not take place. What gets lost comes back by itself, in time.
-    pub async fn refund(&self, permit: Permit) {
-        _ = self.ask("refund", Refund(permit)).await;
-    }
-
-    /// As [`Self::settle`], for who cannot wait: sent at once where there is room, else as soon as there is.
-    pub fn settle_soon(&self, permit: Permit, tokens: u64) {
-        self.tell(Settle { permit, tokens });
-    }
-
-    /// As [`Self::refund`], for who cannot wait.
-    pub fn refund_soon(&self, permit: Permit) {
-        self.tell(Refund(permit));
-    }
-
-    fn tell<M>(&self, message: M)
-    where
-        M: Message<Result = ()> + Send + 'static,
-        RateLimiter: Handler<M>,
-    {
-        if let Err(SendError::Full(message)) = self.0.try_send(message) {
-            let limiter = self.clone();
-            actix::spawn(async move { _ = limiter.ask("settle", message).await });
-        }
+    /// Corrects what was taken, for who cannot wait.
+    pub(super) fn correct(&self, correct: Correct) {
+        #[allow(clippy::disallowed_methods, reason = "a guard must not get lost, and there is one per admission")]
+        self.0.do_send(correct);
     }
 
     /// What somebody has left, of each limit that applies to them.

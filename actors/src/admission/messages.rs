@@ -5,8 +5,13 @@ use std::net::IpAddr;
 use actix::prelude::*;
 
 use super::Left;
-use crate::ids::{GroupName, UserId};
+use super::buckets::Subject;
+use super::guard::Admitted;
+use super::slots::busy;
+use crate::actor::Unanswered;
+use crate::ids::{GroupName, SessionId, UserId};
 use crate::protocol::{ErrorCode, Refusal};
+use crate::store::Room;
 use crate::store::limits::{Bucket, Limit};
 
 /// No client is told to stay away for longer, in milliseconds (the protocol's 120 s).
@@ -36,7 +41,7 @@ pub struct Application {
 
 /// Asks to admit a message or a request.
 #[derive(Message, Debug, Clone)]
-#[rtype(result = "Result<Permit, Refused>")]
+#[rtype(result = "Result<Admitted, NotAdmitted>")]
 pub struct Admit {
     /// Who asks.
     pub caller: Caller,
@@ -46,6 +51,17 @@ pub struct Admit {
     pub group: Option<GroupName>,
     /// About how many tokens the AI is asked with, if it is asked; without it no tokens are reserved.
     pub prompt_tokens: Option<u64>,
+    /// Whose slots its answer takes one of, if one is taken.
+    pub slot: Option<SlotOf>,
+}
+
+/// Whose answers at once one more is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SlotOf {
+    /// A chat session's, and the whole service's.
+    Session(SessionId),
+    /// The whole service's alone: an application has no session.
+    Service,
 }
 
 /// What else a user may do only so often, so that it cannot cost others what it costs: in buckets of their own, never taken
@@ -60,10 +76,10 @@ pub enum Spending {
 
 /// Asks for some of it.
 #[derive(Message, Debug, Clone)]
-#[rtype(result = "Result<(), Refused>")]
+#[rtype(result = "Result<(), NotAdmitted>")]
 pub struct Spend {
     /// Whose; a guest is named by its session.
-    pub user: UserId,
+    pub whose: Subject,
     /// Of what.
     pub on: Spending,
     /// How many units.
@@ -72,7 +88,7 @@ pub struct Spend {
 
 /// Asks to admit a connection.
 #[derive(Message)]
-#[rtype(result = "Result<(), Refusal>")]
+#[rtype(result = "Result<(), NotAdmitted>")]
 pub enum AdmitConnect {
     /// From there, whoever it is.
     From(IpAddr),
@@ -80,18 +96,31 @@ pub enum AdmitConnect {
     Of(UserId),
 }
 
+/// Why something is not admitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Because {
+    /// As many answers are under way as may be.
+    Busy,
+    /// A limit is used up.
+    Limit(Limit),
+    /// The limiter did not answer.
+    Unanswered,
+}
+
 /// A refusal, with what is left of the limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct NotAdmitted {
     /// For the client.
     pub refusal: Refusal,
+    /// Why.
+    pub because: Because,
     /// What is left.
     pub left: Left,
     /// Whether it comes back only after longer than any client is told to wait (120 s): trying again soon is of no use.
     pub hard: bool,
 }
 
-impl Refused {
+impl NotAdmitted {
     /// By a limit that has enough in so many milliseconds.
     pub(super) fn by(limit: Limit, wait_ms: u64, left: Left) -> Self {
         let hard = wait_ms > MAX_RETRY_AFTER_MS;
@@ -105,53 +134,47 @@ impl Refused {
             message: format!("the limit of {} is used up; {when}", limit.words()),
             retry_after_ms: Some(retry_after_ms),
         };
-        Self { refusal, left, hard }
+        Self { refusal, because: Because::Limit(limit), left, hard }
+    }
+
+    /// No slot is free in this room.
+    pub(super) fn full(room: &Room) -> Self {
+        Self { refusal: busy(room), because: Because::Busy, left: Left::default(), hard: false }
     }
 }
 
-impl From<Refused> for Refusal {
-    fn from(refused: Refused) -> Self {
-        refused.refusal
+impl From<Unanswered> for NotAdmitted {
+    fn from(_: Unanswered) -> Self {
+        Self { refusal: Refusal::internal(), because: Because::Unanswered, left: Left::default(), hard: false }
     }
 }
 
-/// What was taken, to be settled or given back.
-#[derive(Debug, Clone, Default)]
-pub struct Permit {
-    pub(super) taken: Vec<Bucket>,
-    /// Whether this node's own limits gave it.
-    pub(super) local: bool,
-    pub(super) left: Left,
-}
-
-impl Permit {
-    /// What is left of the limits after it.
-    pub fn left(&self) -> &Left {
-        &self.left
+impl From<NotAdmitted> for Refusal {
+    fn from(not: NotAdmitted) -> Self {
+        not.refusal
     }
 }
 
 /// Reserves as much as a request of so many tokens takes, for one that was admitted before it was known.
 #[derive(Message)]
-#[rtype(result = "Result<Permit, Box<(Permit, Refused)>>")]
-pub struct Raise {
-    /// What was admitted. It comes back, with what was added to it or as it was.
-    pub permit: Permit,
+#[rtype(result = "Result<Admitted, NotAdmitted>")]
+pub(super) struct Raise {
+    /// What was taken for it already.
+    pub(super) taken: Vec<Bucket>,
     /// About how many tokens the AI is asked with.
-    pub prompt_tokens: u64,
+    pub(super) prompt_tokens: u64,
+    /// Whose slots its answer takes one of.
+    pub(super) slot: SlotOf,
 }
 
-/// Corrects the reservation to what was used, in every limit of tokens.
+/// Corrects what was taken to what was used.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Settle {
-    /// What was admitted.
-    pub permit: Permit,
-    /// Tokens that were really used.
-    pub tokens: u64,
+pub(super) struct Correct {
+    /// What was taken.
+    pub(super) taken: Vec<Bucket>,
+    /// By this node's own limits.
+    pub(super) local: bool,
+    /// Tokens that were really used. `None`: what was admitted did not take place, and nothing counts.
+    pub(super) used: Option<u64>,
 }
-
-/// Gives everything back: what was admitted did not take place.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub struct Refund(pub Permit);

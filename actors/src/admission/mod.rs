@@ -1,15 +1,21 @@
-//! Admission: how much a user, an application, an address, a group or the service may ask for.
+//! Admission: how much a user, an application, an address, a group or the service may ask for, and how many answers may be
+//! under way at once.
 
 mod actor;
 mod advance;
 mod buckets;
 mod fallback;
+mod guard;
 mod handle;
+mod held;
 mod messages;
+mod slots;
 mod tightest;
 
 pub use crate::protocol::{Left, Quota};
 pub use actor::RateLimiter;
 pub use buckets::Subject;
+pub use guard::Admitted;
 pub use handle::LimiterHandle;
-pub use messages::{Admit, AdmitConnect, Application, Caller, Permit, Refused, Spend, Spending};
+pub use messages::{Admit, AdmitConnect, Application, Because, Caller, NotAdmitted, SlotOf, Spend, Spending};
+pub use slots::Slots;

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::ending::{self, Ending, Question};
 use super::generation::{End, Next, Origin};
 use super::heard::Watch;
 use super::{AnswersHandle, Ask, EndedOnDrop, Join, Joined, Parts, Reuse, conversation, digest};
+use crate::admission::Admitted;
 use crate::backend::BackendError;
 use crate::ids::{AnswerId, Epoch};
 use crate::ledger::Asker;
 use crate::openai::estimate_tokens;
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
-use crate::registry::{AnswerGrew, AnswerOver, AnswerStarted, Deliver};
+use crate::registry::{AnswerGrew, AnswerOver, AnswerStarted};
 use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
@@ -46,6 +47,8 @@ struct GroupAnswer {
     answers: AnswersHandle,
     answer: AnswerId,
     ask: Ask,
+    /// What was reserved for it: held here until the end, whichever way that comes.
+    admitted: oneshot::Receiver<Admitted>,
     text: String,
     /// Unicode scalar values of the text.
     chars: usize,
@@ -67,7 +70,7 @@ struct GroupAnswer {
 pub(super) async fn run(
     parts: Arc<Parts>,
     answers: AnswersHandle,
-    ask: Ask,
+    (ask, admitted): (Ask, oneshot::Receiver<Admitted>),
     cancel: Arc<Notify>,
     closing: watch::Receiver<bool>,
     ended: EndedOnDrop,
@@ -79,6 +82,7 @@ pub(super) async fn run(
         answer: ask.answer.clone(),
         held_at: ask.asked_at,
         ask,
+        admitted,
         text: String::new(),
         chars: 0,
         saved: 0,
@@ -113,19 +117,10 @@ impl GroupAnswer {
     async fn begin(&mut self) -> bool {
         if self.held_at.elapsed() > FORGOTTEN {
             // Somebody else may have ended it, and that may be forgotten.
-            let is_open = self.restore().await;
-            if !is_open {
-                self.settle(0).await;
-            }
-            return is_open;
+            return self.restore().await;
         }
         match self.parts.stores.answers.begin(&self.record(), self.ask.once.as_ref()).await {
-            Ok(begun) => {
-                if !begun {
-                    self.settle(0).await;
-                }
-                begun
-            }
+            Ok(begun) => begun,
             Err(error) => {
                 // Nobody else can answer it either; it is noted when the store is back.
                 log::debug!("answer not noted answer={} error={error}", self.answer);
@@ -239,8 +234,8 @@ impl GroupAnswer {
             message: self.ask.message.clone(),
             start: start.clone(),
         };
-        self.parts.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
-        _ = self.parts.registry.answer_started(started).await;
+        self.parts.delivery.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
+        _ = self.parts.delivery.registry.answer_started(started).await;
         self.start = Some(start);
         let record = AnswerRecord { text: String::new(), ..self.record() };
         if let Err(error) = self.parts.stores.answers.start(&record).await {
@@ -264,7 +259,7 @@ impl GroupAnswer {
             let offset = self.chars;
             self.chars += text.chars().count();
             let (group, answer) = (self.ask.group.clone(), self.answer.clone());
-            _ = self.parts.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
+            _ = self.parts.delivery.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
         }
         None
     }
@@ -289,7 +284,7 @@ impl GroupAnswer {
     fn saved(&mut self, more: &str) {
         if !more.is_empty() {
             let offset = self.text[..self.saved].chars().count();
-            self.parts.notifier.grew(&self.ask.group, &self.answer, offset, more);
+            self.parts.delivery.notifier.grew(&self.ask.group, &self.answer, offset, more);
         }
         self.saved = self.text.len();
         self.held_at = Instant::now();
@@ -337,7 +332,7 @@ impl GroupAnswer {
         true
     }
 
-    async fn end(&mut self, outcome: Outcome) {
+    async fn end(mut self, outcome: Outcome) {
         if self.saved < self.text.len() {
             // The other nodes show all of it before its end.
             self.renew().await;
@@ -382,16 +377,15 @@ impl GroupAnswer {
             }
         };
         // Who has seen the end may ask the next question.
-        if let Some(slot) = self.ask.slot.take() {
-            slot.give_back().await;
-        }
+        let mut admitted = (&mut self.admitted).await.unwrap_or_default();
+        admitted.free_slot().await;
         self.log_end(logged).await;
         self.parts.metrics.answers.with_label_values(&[label]).inc();
         self.parts.metrics.answer_seconds.observe(latency.as_secs_f64());
         // Only who asked the backend pays; a failure that brought no text costs nothing.
         let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass)
             && (label != "failed" || !self.text.is_empty());
-        self.settle(if paid { usage.total_tokens } else { 0 }).await;
+        admitted.settle(if paid { usage.total_tokens } else { 0 });
     }
 
     /// Puts the end into the log, however long that takes: an answer that was started always ends.
@@ -402,11 +396,7 @@ impl GroupAnswer {
         loop {
             match self.parts.stores.answers.end(&self.answer, &group, body.clone()).await {
                 Ok(Ended::Now { epoch, seq }) => {
-                    self.parts.metrics.logged.inc();
-                    let event = StoredEvent { seq, body };
-                    self.parts.notifier.logged(&event);
-                    _ = self.parts.registry.deliver(Deliver { group, epoch, event }).await;
-                    return;
+                    return self.parts.delivery.logged(group, epoch, StoredEvent { seq, body }).await;
                 }
                 // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
                 Ok(Ended::Before { seq }) => return self.over(seq).await,
@@ -428,11 +418,7 @@ impl GroupAnswer {
     /// Its end is in the log at this place.
     async fn over(&self, seq: u64) {
         let over = AnswerOver { group: self.ask.group.clone(), answer: self.answer.clone(), seq };
-        _ = self.parts.registry.answer_over(over).await;
-    }
-
-    async fn settle(&self, tokens: u64) {
-        self.parts.limiter.settle(self.ask.permit.clone(), tokens).await;
+        _ = self.parts.delivery.registry.answer_over(over).await;
     }
 }
 

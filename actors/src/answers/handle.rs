@@ -2,10 +2,12 @@
 
 use actix::prelude::*;
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use super::Answers;
 use super::messages::*;
-use crate::actor::{PATIENCE, Unanswered, ask};
+use crate::actor::{Unanswered, ask};
+use crate::admission::{Admitted, NotAdmitted};
 use crate::ids::{AnswerId, SessionId};
 
 /// The answers.
@@ -28,12 +30,16 @@ impl AnswersHandle {
         ask(&self.0, "answers", what, message).await
     }
 
-    /// Takes a question over.
+    /// Takes a question over, with what was reserved for it.
     ///
     /// # Errors
-    /// No answer in time, or they have ended: a mailbox that comes to it later passes over it.
-    pub async fn ask(&self, ask: Ask) -> Result<(), Unanswered> {
-        self.ask_for("ask", ask).await
+    /// No answer in time, or they have ended: a mailbox that comes to it later passes over it, and what was reserved is given back.
+    pub async fn ask(&self, ask: Ask, admitted: Admitted) -> Result<(), Unanswered> {
+        // Not within the message: a mailbox that is stuck would hold it.
+        let (hand_over, handed) = oneshot::channel();
+        self.ask_for("ask", TakeOver { ask, admitted: handed }).await?;
+        _ = hand_over.send(admitted);
+        Ok(())
     }
 
     /// Follows an answer that is under way, or has it generated.
@@ -48,13 +54,8 @@ impl AnswersHandle {
     ///
     /// # Errors
     /// No answer, or not admitted.
-    pub async fn admit_and_join(&self, request: AdmitAndJoin) -> Result<Admitted, NotAdmitted> {
-        // As long as either of the two actors may take.
-        let admitted = self.0.send(request).timeout(2 * PATIENCE).await;
-        admitted.unwrap_or_else(|error| {
-            log::error!("an actor did not answer actor=\"answers\" question=\"admit and join\" error={error}");
-            Err(NotAdmitted::Failed)
-        })
+    pub async fn admit_and_join(&self, request: AdmitAndJoin) -> Result<(Admitted, Joined), NotAdmitted> {
+        self.ask_for("admit and join", request).await?
     }
 
     /// Cancels an answer of this node, of a group that the session is in. `false`: there is none.

@@ -4,19 +4,18 @@ use std::sync::Arc;
 
 use actix::prelude::*;
 use serde_json::Value;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::generation::{Follower, Generation};
-use super::slots::Slot;
-use crate::admission::{Admit, Permit, Refused};
+use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
 use crate::openai::ChatRequest;
 use crate::store::Once;
 
 /// Asks for an answer to a logged message.
-#[derive(Message, Debug)]
-#[rtype(result = "()")]
+#[derive(Debug)]
 pub struct Ask {
     /// Its id: of a message that is owed one, [`AnswerId::owed_to`].
     pub answer: AnswerId,
@@ -38,12 +37,17 @@ pub struct Ask {
     pub once: Option<Once>,
     /// Whether the cache is passed by.
     pub past_cache: bool,
-    /// What was reserved.
-    pub permit: Permit,
-    /// The session's slot, held until the end; applications have none.
-    pub slot: Option<Slot>,
     /// When the question came.
     pub asked_at: Instant,
+}
+
+/// Takes a question over.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct TakeOver {
+    pub(super) ask: Ask,
+    /// What was reserved for it comes once it has been taken over.
+    pub(super) admitted: oneshot::Receiver<Admitted>,
 }
 
 /// Ends a group's answer on behalf of a session. `false`: no such answer is under way in a group that it is in.
@@ -130,29 +134,12 @@ pub struct Joined {
 
 /// Admits a request by the limits and joins its answer: one way there and back in the place of two.
 #[derive(Message)]
-#[rtype(result = "Result<Admitted, NotAdmitted>")]
+#[rtype(result = "Result<(Admitted, Joined), NotAdmitted>")]
 pub struct AdmitAndJoin {
     /// What it is to be admitted to.
     pub admit: Admit,
     /// What it asks.
     pub join: Join,
-}
-
-/// A request that was admitted.
-pub struct Admitted {
-    /// What was reserved for it.
-    pub permit: Permit,
-    /// Its answer.
-    pub joined: Joined,
-}
-
-/// Why a request has no answer.
-#[derive(Debug)]
-pub enum NotAdmitted {
-    /// A limit is used up.
-    Refused(Box<Refused>),
-    /// An actor did not reply in time.
-    Failed,
 }
 
 /// A generation has ended, and its cache write with it.

@@ -6,7 +6,6 @@
 //! end as `interrupted` once their leases have run out.
 
 mod conversation;
-mod desk;
 mod digest;
 mod ending;
 mod flying;
@@ -18,7 +17,6 @@ mod heard;
 pub(crate) mod lost;
 mod messages;
 mod orphans;
-mod slots;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -28,24 +26,22 @@ use actix::prelude::*;
 use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
-pub use slots::{Slot, Slots};
-
-use crate::actor::{ExitGuard, Unanswered};
-use crate::admission::LimiterHandle;
+use crate::actor::ExitGuard;
+use crate::admission::{Admitted, LimiterHandle, NotAdmitted};
 use crate::backend::Backend;
-use crate::django::Notifier;
+use crate::delivery::Delivery;
 use crate::ids::{AnswerId, GroupName};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions};
-use crate::registry::{RegistryHandle, Roster};
+use crate::registry::Roster;
 use crate::store::Stores;
 pub use digest::{Scope, digest};
 use generation::Generation;
 pub use generation::{End, Follower, Next, Origin};
 pub use handle::AnswersHandle;
-pub use messages::{AdmitAndJoin, Admitted, Ask, Join, Joined, NotAdmitted, Reuse};
-use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels};
+pub use messages::{AdmitAndJoin, Ask, Join, Joined, Reuse};
+use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels, TakeOver};
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;
@@ -76,10 +72,8 @@ pub struct Parts {
     pub stores: Stores,
     /// The writer.
     pub backend: Arc<dyn Backend>,
-    /// Gets every answer's progress.
-    pub registry: RegistryHandle,
-    /// Tells Django of every answer's progress.
-    pub notifier: Notifier,
+    /// Gets every answer's progress, and its end once that is logged.
+    pub delivery: Delivery,
     /// Settles what answers cost.
     pub limiter: LimiterHandle,
     /// `[ai]`
@@ -138,14 +132,13 @@ impl Actor for Answers {
     }
 }
 
-impl Handler<Ask> for Answers {
+impl Handler<TakeOver> for Answers {
     type Result = ();
 
-    fn handle(&mut self, ask: Ask, ctx: &mut Context<Self>) {
+    fn handle(&mut self, TakeOver { ask, admitted }: TakeOver, ctx: &mut Context<Self>) {
         let answer = ask.answer.clone();
         if self.running.contains_key(&answer) {
-            // The same message, sent twice at once: one of them is answered.
-            self.parts.limiter.settle_soon(ask.permit, 0);
+            // The same message, sent twice at once: one of them is answered, and this one's reservation given back.
             return;
         }
         let cancel = Arc::new(Notify::new());
@@ -156,7 +149,7 @@ impl Handler<Ask> for Answers {
         actix::spawn(group_answer::run(
             self.parts.clone(),
             ctx.address().into(),
-            ask,
+            (ask, admitted),
             cancel,
             self.closing.subscribe(),
             ended,
@@ -206,10 +199,8 @@ impl Handler<ListModels> for Answers {
     }
 }
 
-impl Handler<Join> for Answers {
-    type Result = Joined;
-
-    fn handle(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
+impl Answers {
+    fn join(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
         let reuse = join.reuse;
         let under_way = match reuse.read {
             true => self.generations.get(&join.digest).filter(|it| it.suits(reuse)).and_then(Generation::follow),
@@ -230,22 +221,21 @@ impl Handler<Join> for Answers {
     }
 }
 
-impl Handler<AdmitAndJoin> for Answers {
-    type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
+impl Handler<Join> for Answers {
+    type Result = Joined;
 
-    fn handle(&mut self, AdmitAndJoin { admit, join }: AdmitAndJoin, ctx: &mut Context<Self>) -> Self::Result {
-        let (limiter, answers) = (self.parts.limiter.clone(), AnswersHandle::from(ctx.address()));
-        Box::pin(async move {
-            let admitted = limiter.admit(admit).await.map_err(|Unanswered| NotAdmitted::Failed)?;
-            let permit = admitted.map_err(|refused| NotAdmitted::Refused(Box::new(refused)))?;
-            match answers.join(join).await {
-                Ok(joined) => Ok(Admitted { permit, joined }),
-                Err(Unanswered) => {
-                    limiter.refund(permit).await;
-                    Err(NotAdmitted::Failed)
-                }
-            }
-        })
+    fn handle(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
+        self.join(join, ctx)
+    }
+}
+
+impl Handler<AdmitAndJoin> for Answers {
+    type Result = ResponseActFuture<Self, Result<(Admitted, Joined), NotAdmitted>>;
+
+    fn handle(&mut self, AdmitAndJoin { admit, join }: AdmitAndJoin, _: &mut Context<Self>) -> Self::Result {
+        let limiter = self.parts.limiter.clone();
+        let admitted = async move { limiter.admit(admit).await }.into_actor(self);
+        Box::pin(admitted.map(|admitted, answers, ctx| Ok((admitted?, answers.join(join, ctx)))))
     }
 }
 

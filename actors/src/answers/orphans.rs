@@ -11,7 +11,7 @@ use super::{Parts, lost};
 use crate::aside::set_aside;
 use crate::ids::AnswerId;
 use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
-use crate::registry::{AnswerOver, AnswerStarted, Deliver};
+use crate::registry::{AnswerOver, AnswerStarted};
 use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
 
 /// How long one look may take: an answer that is begun meanwhile has a lease for longer, so `own` holds all of this node's.
@@ -63,15 +63,13 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
         Ended::Now { epoch, seq } => {
             log::warn!("answer interrupted, its writer is gone answer={answer} group={group} node={node}");
             parts.metrics.answers.with_label_values(&["interrupted"]).inc();
-            let deliver = Deliver { group, epoch, event: StoredEvent { seq, body } };
-            parts.notifier.logged(&deliver.event);
-            _ = parts.registry.deliver(deliver).await;
+            parts.delivery.logged(group, epoch, StoredEvent { seq, body }).await;
         }
-        Ended::Before { seq } => _ = parts.registry.answer_over(AnswerOver { group, answer, seq }).await,
+        Ended::Before { seq } => _ = parts.delivery.registry.answer_over(AnswerOver { group, answer, seq }).await,
         // Lost meanwhile, perhaps with its log: its start was shown here.
         Ended::Unknown => {
             if let Some(over) = lost::settle(&parts.stores, orphan).await {
-                _ = parts.registry.answer_over(over).await;
+                _ = parts.delivery.registry.answer_over(over).await;
             }
         }
     }
@@ -84,7 +82,7 @@ async fn start(parts: &Parts, orphan: &mut AnswerRecord) -> StoreResult<()> {
     orphan.start = Some(start.clone());
     parts.stores.answers.start(orphan).await?;
     let AnswerRecord { answer, group, message, .. } = orphan.clone();
-    parts.notifier.started(&group, &answer, &message, &start);
-    _ = parts.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
+    parts.delivery.notifier.started(&group, &answer, &message, &start);
+    _ = parts.delivery.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
     Ok(())
 }

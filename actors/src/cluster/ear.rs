@@ -14,11 +14,11 @@ use crate::actor::ExitGuard;
 use crate::answers::lost;
 use crate::aside::{in_parts, set_aside};
 use crate::django;
-use crate::django::Courier;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
+use crate::notifier::Courier;
 use crate::protocol::Kind;
-use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, RegistryHandle};
+use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, RegistryHandle, Standing};
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 
 /// Gaps that may wait; a group has at most one at a time, and an answer.
@@ -115,13 +115,12 @@ impl Handler<Listen> for Ear {
 
     fn handle(&mut self, Listen { node, worker, courier }: Listen, ctx: &mut Context<Self>) {
         ctx.spawn(courier.run(node.layer.clone()).into_actor(self));
-        let Node { roster, registry, stores, layer, metrics, .. } = (*node).clone();
-        let reach = django::Reach { roster, registry, stores, layer, metrics };
         if let Some((channel, kinds)) = worker {
-            let reach = reach.clone();
-            ctx.spawn(async move { django::supply(&reach, &channel, &kinds).await }.into_actor(self));
+            let node = node.clone();
+            ctx.spawn(async move { django::supply(&node, &channel, &kinds).await }.into_actor(self));
         }
-        ctx.spawn(async move { django::listen(&reach).await }.into_actor(self));
+        let hearing = node.clone();
+        ctx.spawn(async move { django::listen(&hearing).await }.into_actor(self));
         let orders = Arc::new(OrderDesk::new(node.clone()));
         let desk = orders.clone();
         ctx.spawn(async move { desk.run().await }.into_actor(self));
@@ -196,9 +195,7 @@ fn look_again(node: Arc<Node>) {
 /// The store is away: some of them may have been looked at.
 pub async fn resync(stores: &Stores, registry: &RegistryHandle, groups: &[GroupName]) -> StoreResult<()> {
     let look = async |batch: &[GroupName]| {
-        let states = stores.logs.open(batch).await?;
-        let answers = stores.answers.running(batch).await?;
-        let logs = batch.iter().cloned().zip(states).collect();
+        let Standing { logs, answers } = Standing::read(stores, batch).await?;
         _ = registry.resynced(logs, answers).await;
         Ok(())
     };

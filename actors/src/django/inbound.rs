@@ -7,13 +7,14 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
-use super::Reach;
 use crate::aside::set_aside;
 use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
-use crate::ids::{GroupName, MessageId, SESSION_CHANNEL, SessionId, hex, local_name};
-use crate::protocol::{Close, CloseCode, Event, Logged, METADATA_DEPTH, Message, Role, is_map_deeper, timestamp};
-use crate::registry::{Deliver, Fanout};
-use crate::store::{Append, Appended, Hearing, Once, StoreError, StoreResult};
+use crate::ids::{GroupName, SESSION_CHANNEL, SessionId, hex, local_name, random_text};
+use crate::node::Node;
+use crate::protocol::{Close, CloseCode, Event, METADATA_DEPTH, Role, is_map_deeper};
+use crate::registry::Fanout;
+use crate::say::{Key, Speaker, Speech, Unsaid, say};
+use crate::store::{Hearing, StoreError};
 
 /// Who speaks when a message names nobody.
 const AUTHOR: &str = "application";
@@ -37,28 +38,28 @@ enum Target {
 }
 
 /// Takes what comes, for ever.
-pub(crate) async fn listen(reach: &Reach) {
+pub(crate) async fn listen(node: &Node) {
     loop {
-        for message in reach.layer.receive().await {
+        for message in node.layer.receive().await {
             let Inbound { to, sent_at, heard, fields } = message;
-            for target in targets(reach, to) {
-                take(reach, target, (sent_at.as_deref(), heard), &fields).await;
+            for target in targets(node, to) {
+                take(node, target, (sent_at.as_deref(), heard), &fields).await;
             }
         }
     }
 }
 
-fn targets(reach: &Reach, to: Recipient) -> Vec<Target> {
+fn targets(node: &Node, to: Recipient) -> Vec<Target> {
     match to {
         Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
         Recipient::Channel(local) => {
-            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| session_here(reach, name)) {
+            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| session_here(node, name)) {
                 Some(session) => Some(Target::Session(session)),
                 // Only of groups that somebody here is in: what was for a session that has gone makes no group.
-                None => reach.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group),
+                None => node.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group),
             };
             if target.is_none() {
-                reach.metrics.from_django.with_label_values(&["nobody"]).inc();
+                node.metrics.from_django.with_label_values(&["nobody"]).inc();
             }
             target.into_iter().collect()
         }
@@ -66,18 +67,18 @@ fn targets(reach: &Reach, to: Recipient) -> Vec<Target> {
 }
 
 /// The session that a channel's name means, by its own name or a digest of it.
-fn session_here(reach: &Reach, name: &str) -> Option<SessionId> {
-    let roster = &reach.roster;
+fn session_here(node: &Node, name: &str) -> Option<SessionId> {
+    let roster = &node.roster;
     let named = SessionId::parse(name).ok().filter(|session| roster.user_of(session).is_some());
     named.or_else(|| {
-        let channels = reach.layer.channels()?;
+        let channels = node.layer.channels()?;
         let channel = format!("{}{SESSION_CHANNEL}{name}", channels.as_str());
         let sessions = roster.live_sessions("", None, usize::MAX);
         sessions.into_iter().find(|session| channels.session_channel(session) == channel)
     })
 }
 
-async fn take(reach: &Reach, target: Target, sent: Sent<'_>, fields: &Fields) {
+async fn take(node: &Node, target: Target, sent: Sent<'_>, fields: &Fields) {
     let kind = fields.get("type").and_then(Value::as_str).unwrap_or_default();
     let text = fields.get("text").and_then(Value::as_str);
     let known = match (kind, text) {
@@ -86,113 +87,99 @@ async fn take(reach: &Reach, target: Target, sent: Sent<'_>, fields: &Fields) {
         ("websocket.close", _) => "close",
         _ => "event",
     };
-    reach.metrics.from_django.with_label_values(&[known]).inc();
+    node.metrics.from_django.with_label_values(&[known]).inc();
     match (known, text) {
-        ("message", Some(text)) => log_message(reach, target, sent, text, fields).await,
-        ("frame", Some(text)) => send(reach, target, text.into()).await,
-        ("close", _) => close(reach, target, fields).await,
+        ("message", Some(text)) => log_message(node, target, sent, text, fields).await,
+        ("frame", Some(text)) => send(node, target, text.into()).await,
+        ("close", _) => close(node, target, fields).await,
         _ => {
             let event = Value::Object(fields.clone());
             let group = match &target {
                 Target::Group(group) => group.clone(),
                 Target::Session(session) => session.home(),
             };
-            send(reach, target, Event::Foreign { group: &group, event: &event }.encode()).await;
+            send(node, target, Event::Foreign { group: &group, event: &event }.encode()).await;
         }
     }
 }
 
 /// To the sockets of this node: the other nodes have copies of their own.
-async fn send(reach: &Reach, target: Target, frame: bytestring::ByteString) {
+async fn send(node: &Node, target: Target, frame: bytestring::ByteString) {
     _ = match target {
-        Target::Group(group) => reach.registry.fan_out(Fanout { group, frame, except: None }).await,
-        Target::Session(session) => reach.registry.send_to(session, frame).await,
+        Target::Group(group) => node.registry.fan_out(Fanout { group, frame, except: None }).await,
+        Target::Session(session) => node.registry.send_to(session, frame).await,
     };
 }
 
-async fn close(reach: &Reach, target: Target, fields: &Fields) {
+async fn close(node: &Node, target: Target, fields: &Fields) {
     let code = fields.get("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
     // What may stand in a close frame (RFC 6455, 7.4).
     let code = code.filter(|code| matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)).unwrap_or(NORMAL);
     let close = Close::from(CloseCode::ByApplication(code));
     _ = match target {
-        Target::Group(group) => reach.registry.close_group(group, close).await,
-        Target::Session(session) => reach.registry.disconnect(session, close, None).await.map(|_| ()),
+        Target::Group(group) => node.registry.close_group(group, close).await,
+        Target::Session(session) => node.registry.disconnect(session, close, None).await.map(|_| ()),
     };
 }
 
-async fn log_message(reach: &Reach, target: Target, (sent_at, heard): Sent<'_>, text: &str, fields: &Fields) {
+async fn log_message(node: &Node, target: Target, (sent_at, heard): Sent<'_>, text: &str, fields: &Fields) {
     let group = match target {
         Target::Group(group) => group,
         Target::Session(session) => session.home(),
     };
-    let message = message(&group, text, fields);
-    let id = message.id.clone();
-    let body = Logged::Message { group: group.clone(), message }.encode();
-    let once = sent_at.map(|sent_at| copy_of(&group, sent_at, fields));
-    let hearing = id.to_string();
-    let mut append = Append { group: group.clone(), body, message: Some(id), once, owes: None };
-    let since = Instant::now();
-    let logged = loop {
-        match try_append(reach, &mut append, (&hearing, heard), fields).await {
-            Ok(logged) => break logged,
-            // Waiting mends nothing, and the messages for other groups wait behind it.
-            Err(error @ StoreError::Corrupt(_)) => {
-                set_aside("group", &group, &error);
-                reach.metrics.from_django.with_label_values(&["lost"]).inc();
-                return;
-            }
-            Err(error) if since.elapsed() < GIVE_UP => log::debug!("message of django not logged yet error={error}"),
-            Err(error) => {
-                log::error!("message of django lost, the store was away for too long group={group} error={error}");
-                reach.metrics.from_django.with_label_values(&["lost"]).inc();
-                return;
+    let mut speech = speech(&group, text, fields);
+    speech.key = sent_at.map(|sent_at| copy_of(&group, sent_at, fields));
+    // Where nothing tells a message from an equal one, its number among those that came with it does.
+    let equal = format!("{group}:{}", copy_of(&group, "", fields).id);
+    let Heard { at, since } = heard.unwrap_or_else(Heard::now);
+    let hearing = Hearing { what: &equal, name: &random_text(16), at, since };
+    let began = Instant::now();
+    loop {
+        if speech.key.is_none() {
+            match node.stores.leases.number(&hearing, EQUAL_SECONDS).await {
+                Ok(number) => speech.key = Some(copy_of(&group, &number, fields)),
+                Err(error) if waits(node, &group, began, &error) => {
+                    sleep(RETRY).await;
+                    continue;
+                }
+                Err(_) => return,
             }
         }
-        sleep(RETRY).await;
-    };
-    // The next event of the group shows the gap if this gets lost.
-    _ = match logged {
-        Appended::New { epoch, seq, .. } => {
-            reach.metrics.logged.inc();
-            let deliver = Deliver { group, epoch, event: append.logged(seq).0 };
-            reach.registry.deliver(deliver).await
+        // Every node of the group says it, and the first one logs it: so it is logged also when another node did not hear it.
+        match say(node, &Speaker::Django, speech.clone(), |_| {}).await {
+            Err(Unsaid::Unlogged(error)) if waits(node, &group, began, &error) => sleep(RETRY).await,
+            _ => return,
         }
-        Appended::Again { seq, .. } => reach.registry.reached(group, seq).await,
-        Appended::Conflict => return,
-    };
+    }
 }
 
-/// Every node of the group tries it, and the first one logs it: so it is logged also when another node did not hear it.
-async fn try_append(
-    reach: &Reach,
-    append: &mut Append,
-    (name, heard): (&str, Option<Heard>),
-    fields: &Fields,
-) -> StoreResult<Appended> {
-    if append.once.is_none() {
-        // Where nothing tells a message from an equal one, its number among those that came with it does.
-        let what = format!("{}:{}", append.group, copy_of(&append.group, "", fields).id);
-        let Heard { at, since } = heard.unwrap_or_else(Heard::now);
-        let hearing = Hearing { what: &what, name, at, since };
-        let number = reach.stores.leases.number(&hearing, EQUAL_SECONDS).await?;
-        append.once = Some(copy_of(&append.group, &number, fields));
+/// Whether a message that could not be logged waits for the store. What does not is lost, and said to be.
+fn waits(node: &Node, group: &GroupName, began: Instant, error: &StoreError) -> bool {
+    match error {
+        // Waiting mends nothing, and the messages for other groups wait behind it.
+        StoreError::Corrupt(_) => set_aside("group", group, error),
+        _ if began.elapsed() < GIVE_UP => {
+            log::debug!("message of django not logged yet error={error}");
+            return true;
+        }
+        _ => log::error!("message of django lost, the store was away for too long group={group} error={error}"),
     }
-    reach.stores.logs.append(append.clone()).await
+    node.metrics.from_django.with_label_values(&["lost"]).inc();
+    false
 }
 
 /// Every node of a group gets a copy of a message: they are one by the moment of sending and the content.
-fn copy_of(group: &GroupName, sent_at: &str, fields: &Fields) -> Once {
+fn copy_of(group: &GroupName, sent_at: &str, fields: &Fields) -> Key {
     let mut digest = Sha256::new();
     digest.update(sent_at);
     digest.update([0]);
     // The maps are sorted by key, so equal messages have equal texts.
     digest.update(serde_json::to_string(fields).unwrap_or_default());
     let id = hex(digest.finalize());
-    Once { scope: format!("django:{group}"), id, fingerprint: String::new(), seconds: COPIES_SECONDS }
+    Key { scope: format!("django:{group}"), id, seconds: COPIES_SECONDS }
 }
 
-fn message(group: &GroupName, text: &str, fields: &Fields) -> Message {
+fn speech(group: &GroupName, text: &str, fields: &Fields) -> Speech {
     let role = fields.get("role").and_then(|role| serde_json::from_value(role.clone()).ok());
     let author = match fields.get("author") {
         Some(Value::String(author)) if !author.is_empty() => author.clone(),
@@ -211,13 +198,14 @@ fn message(group: &GroupName, text: &str, fields: &Fields) -> Message {
         log::warn!("event=metadata_left_out because=nested_too_deep from=django group={group}");
         metadata.clear();
     }
-    Message {
-        id: MessageId::random(group),
+    Speech {
+        group: group.clone(),
+        text: text.to_owned(),
         role: role.unwrap_or(Role::System),
         author,
-        text: text.to_owned(),
-        created_at: timestamp(),
         metadata: (!metadata.is_empty()).then_some(metadata),
+        assistant: false,
+        key: None,
     }
 }
 
@@ -241,16 +229,16 @@ mod tests {
             "type": "chat.message", "text": "hi", "author": "alice", "role": "user", "seq": 7,
             "metadata": {"a": 1}, "order": 42,
         }));
-        let message = message(&group(), "hi", &sent);
+        let message = speech(&group(), "hi", &sent);
         assert_eq!((message.author.as_str(), message.role), ("alice", Role::User));
         assert_eq!(message.metadata, Some(fields(json!({"a": 1, "order": 42}))));
     }
 
     #[test]
     fn a_message_of_nobody_is_the_applications() {
-        let message = message(&group(), "hi", &fields(json!({"type": "chat.message", "text": "hi", "role": "king"})));
+        let message = speech(&group(), "hi", &fields(json!({"type": "chat.message", "text": "hi", "role": "king"})));
         assert_eq!((message.author.as_str(), message.role, message.metadata), (AUTHOR, Role::System, None));
-        let author = |author: Value| super::message(&group(), "hi", &fields(json!({"author": author}))).author;
+        let author = |author: Value| super::speech(&group(), "hi", &fields(json!({"author": author}))).author;
         assert_eq!(
             (author(json!(7)).as_str(), author(json!("")).as_str(), author(json!([])).as_str()),
             ("7", AUTHOR, AUTHOR)
@@ -262,7 +250,7 @@ mod tests {
         let nested = |deep: usize| (1..deep).fold(json!({}), |inner, _| json!({ "a": inner }));
         let read = |deep: usize| {
             let sent = fields(json!({"type": "chat.message", "text": "hi", "metadata": {}, "x": nested(deep)}));
-            super::message(&group(), "hi", &sent).metadata.is_some()
+            super::speech(&group(), "hi", &sent).metadata.is_some()
         };
         assert!(read(31));
         assert!(!read(32) && !read(60));

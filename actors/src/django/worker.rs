@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Reach;
-use super::outbound::{of_logged, of_told};
+use crate::node::Node;
+use crate::notifier::{of_logged, of_told};
 use crate::protocol::Kind;
 use crate::store::{Happened, StoreResult};
 
@@ -27,20 +27,20 @@ const PATIENT: Duration = Duration::from_secs(5);
 const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// Supplies `channel` with what of `kinds` happens in the whole cluster, for ever.
-pub(crate) async fn supply(reach: &Reach, channel: &str, kinds: &[Kind]) {
+pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[Kind]) {
     let mut complained: Option<Instant> = None;
     let mut freshened = Instant::now();
     let mut full_since: Option<Instant> = None;
     loop {
-        let supplied = empty_outbox(reach, channel, kinds).await;
+        let supplied = empty_outbox(node, channel, kinds).await;
         if !matches!(supplied, Ok(Supplied::NotOurTurn))
-            && let Err(error) = reach.layer.spread(channel).await
+            && let Err(error) = node.layer.spread(channel).await
         {
             log::debug!("worker channel not spread over its hosts error={error}");
         }
         if !matches!(supplied, Ok(Supplied::NotOurTurn)) && freshened.elapsed() >= FRESHEN {
             freshened = Instant::now();
-            if let Err(error) = reach.layer.keep_fresh(channel).await {
+            if let Err(error) = node.layer.keep_fresh(channel).await {
                 log::debug!("worker channel not kept fresh error={error}");
             }
         }
@@ -49,7 +49,7 @@ pub(crate) async fn supply(reach: &Reach, channel: &str, kinds: &[Kind]) {
             Ok(Supplied::All) => LOOK,
             Ok(Supplied::NotOurTurn) => LOOK_FOR_TURN,
             Ok(Supplied::Full) => {
-                reach.metrics.to_worker.with_label_values(&["full"]).inc();
+                node.metrics.to_worker.with_label_values(&["full"]).inc();
                 let since = *full_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= PATIENT && complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
                     complained = Some(Instant::now());
@@ -59,7 +59,7 @@ pub(crate) async fn supply(reach: &Reach, channel: &str, kinds: &[Kind]) {
             }
             Err(error) => {
                 log::debug!("worker not supplied error={error}");
-                reach.metrics.store_failed("worker");
+                node.metrics.store_failed("worker");
                 RETRY
             }
         };
@@ -76,8 +76,8 @@ enum Supplied {
     NotOurTurn,
 }
 
-async fn empty_outbox(reach: &Reach, channel: &str, kinds: &[Kind]) -> StoreResult<Supplied> {
-    let stores = &reach.stores;
+async fn empty_outbox(node: &Node, channel: &str, kinds: &[Kind]) -> StoreResult<Supplied> {
+    let stores = &node.stores;
     loop {
         if !stores.leases.hold("worker", TURN_SECONDS).await? {
             return Ok(Supplied::NotOurTurn);
@@ -92,10 +92,10 @@ async fn empty_outbox(reach: &Reach, channel: &str, kinds: &[Kind]) -> StoreResu
                 Happened::Told(told) => of_told(told),
             };
             if let Some((_, _, fields)) = told.filter(|(kind, ..)| kinds.contains(kind)) {
-                if !reach.layer.tell_channel(channel, &fields, &entry.id).await? {
+                if !node.layer.tell_channel(channel, &fields, &entry.id).await? {
                     return Ok(Supplied::Full);
                 }
-                reach.metrics.to_worker.with_label_values(&["sent"]).inc();
+                node.metrics.to_worker.with_label_values(&["sent"]).inc();
             }
             stores.outbox.done(&entry.id).await?;
         }

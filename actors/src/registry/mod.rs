@@ -18,6 +18,7 @@ mod presence;
 mod restarts;
 mod roster;
 mod sequence;
+mod standing;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use messages::{
 };
 pub use restarts::{MAX_RESTARTS, WINDOW};
 pub use roster::{Count, Roster};
+pub use standing::Standing;
 
 use crate::actor::{Exit, ExitGuard};
 use crate::ids::{GroupName, SessionId};

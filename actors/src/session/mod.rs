@@ -211,20 +211,15 @@ async fn load(node: Arc<Node>, session: SessionId) -> bool {
     let Ok(record) = node.stores.sessions.load(&session).await else { return false };
     let mut groups = vec![session.home()];
     groups.extend(record.groups);
-    if node.registry.prepare(groups.clone()).await.is_err() {
-        return false;
-    }
     let (mut opened, mut answers) = (Vec::new(), Vec::new());
-    let open = async |part: &[GroupName]| {
-        let states = node.stores.logs.open(part).await?;
-        // After the logs: an answer that is under way now has its end beyond where they stand.
-        let running = node.stores.answers.running(part).await?;
-        opened.extend(part.iter().cloned().zip(states));
-        answers.extend(running);
+    let look = async |part: &[GroupName]| {
+        let standing = node.registry.look_at(&node.stores, part).await?;
+        opened.extend(standing.logs);
+        answers.extend(standing.answers);
         Ok(())
     };
     // A group whose log cannot be read is left out; the others are entered.
-    let read = in_parts(&groups, groups.len(), open, |group, error| set_aside("group", group, error)).await;
+    let read = in_parts(&groups, groups.len(), look, |group, error| set_aside("group", group, error)).await;
     if read.is_err() || opened.iter().all(|(group, _)| *group != session.home()) {
         return false;
     }

@@ -39,7 +39,7 @@ pub use orders::{Concerned, Given, Order, OrderBook, Orders};
 pub use outbox::{Happened, Hearing, Leases, Outbox, OutboxEntry};
 pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use sessions::{SessionRecord, SessionRecords};
-pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases};
+pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases, SlotRequest};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
 
 pub use crate::failure::{StoreError, StoreResult};

@@ -16,6 +16,15 @@ pub struct Room {
     pub slots: usize,
 }
 
+/// A slot that is asked for: one in each of these rooms, or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRequest {
+    /// Whose: an id that is drawn for each answer. Once taken, it is the holder's to take again.
+    pub holder: String,
+    /// Where.
+    pub rooms: Vec<Room>,
+}
+
 /// One holder's slot in one room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -25,12 +34,10 @@ pub struct Held {
     pub holder: String,
 }
 
-/// Leases of slots: each ends by itself unless it is renewed, so that nothing is lost with a node.
+/// Leases of slots: each ends by itself unless it is renewed, so that nothing is lost with a node. They are taken together with
+/// what the rate limits ask ([`Limits::admit`](super::limits::Limits::admit)).
 #[async_trait]
 pub trait SlotLeases: Send + Sync {
-    /// Takes a slot in each of these rooms, or none: then the index of one that is full. Once taken, it is the holder's
-    /// to take again.
-    async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>>;
     /// Renews leases, and takes those anew that the store has lost, whether there is room or not.
     async fn renew(&self, held: &[Held]) -> StoreResult<()>;
     /// Gives slots back.

@@ -455,6 +455,7 @@ async fn an_answer_whose_writer_died_is_ended_as_interrupted_with_what_was_saved
     assert_eq!((&error["code"], &error["text"]), (&json!("interrupted"), &json!("half")));
     assert!(feed.is_dropped());
     assert_eq!(running(&world).await, 0);
+    assert_eq!(world.node.metrics.logged.get(), 2, "the question, and the end that this node appended for it");
     sleep(Duration::from_secs(20)).await;
     assert_eq!(ends(&world, "s").await.len(), 1);
     world.faults.lift("renew");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use sophie_actors::admission::{
-    Admit, AdmitConnect, Application, Caller, LimiterHandle, Permit, Quota, RateLimiter, Refused, Subject,
+    Admit, AdmitConnect, Admitted, Application, Caller, LimiterHandle, NotAdmitted, Quota, RateLimiter, Slots, Subject,
 };
 use sophie_actors::ids::UserId;
 use sophie_actors::metrics::Metrics;
@@ -51,16 +51,22 @@ impl Limited {
         let (stores, faults) = faults::stores(memory_options());
         let metrics = Metrics::new();
         let local = Arc::new(MemoryLimits::new());
-        let limiter = RateLimiter::new(stores.limits, local, options, metrics.clone(), unwatched()).start();
+        let slots = Slots::new(stores.slots.clone(), &options, metrics.clone());
+        let limiter = RateLimiter::new(stores.limits, local, slots, options, metrics.clone(), unwatched()).start();
         Self { limiter: limiter.into(), faults, metrics }
     }
 
-    async fn admit(&self, user: &str, question: Option<&str>) -> Result<Permit, Refusal> {
-        self.ask(admit(user, question)).await.map_err(Refusal::from)
+    /// Takes what is never given back.
+    async fn take(&self, user: &str, question: Option<&str>) -> Result<(), Refusal> {
+        self.admit(user, question).await.map(std::mem::forget)
     }
 
-    async fn ask(&self, admit: Admit) -> Result<Permit, Refused> {
-        self.limiter.admit(admit).await.expect("the limiter lives")
+    async fn admit(&self, user: &str, question: Option<&str>) -> Result<Admitted, Refusal> {
+        self.limiter.admit(admit(user, question)).await.map_err(Refusal::from)
+    }
+
+    async fn ask(&self, admit: Admit) -> Result<Admitted, NotAdmitted> {
+        self.limiter.admit(admit).await
     }
 
     /// What a subject has left, by the limits' names.
@@ -72,63 +78,63 @@ impl Limited {
 
 fn admit(user: &str, question: Option<&str>) -> Admit {
     let prompt_tokens = question.map(estimate_tokens);
-    Admit { caller: Caller::Guest(UserId::from(user)), address: ADDRESS, group: None, prompt_tokens }
+    Admit { caller: Caller::Guest(UserId::from(user)), address: ADDRESS, group: None, prompt_tokens, slot: None }
 }
 
 #[actix::test]
 async fn a_burst_is_admitted_and_then_the_rate_and_each_user_by_itself() {
     let limited = Limited::start(|_| {});
     for _ in 0..2 {
-        limited.admit("a", None).await.expect("within the burst");
+        limited.take("a", None).await.expect("within the burst");
     }
     let refusal = limited.admit("a", None).await.expect_err("over the burst");
     assert_eq!((refusal.code, refusal.retry_after_ms), (ErrorCode::RateLimited, Some(60_000)));
-    limited.admit("b", None).await.expect("another user");
+    limited.take("b", None).await.expect("another user");
     sleep(Duration::from_secs(60)).await;
-    limited.admit("a", None).await.expect("a minute later");
+    limited.take("a", None).await.expect("a minute later");
 }
 
 #[actix::test]
 async fn what_is_refunded_can_be_taken_again() {
     let limited = Limited::start(|options| options.user_burst = 1);
-    let permit = limited.admit("a", None).await.expect("the only one");
-    limited.admit("a", None).await.expect_err("none is left");
-    limited.limiter.refund(permit).await;
-    limited.admit("a", None).await.expect("taken again");
+    let admitted = limited.admit("a", None).await.expect("the only one");
+    limited.take("a", None).await.expect_err("none is left");
+    drop(admitted);
+    limited.take("a", None).await.expect("taken again");
 }
 
 #[actix::test]
 async fn tokens_are_reserved_and_settled_to_what_was_used() {
     let limited = Limited::start(|options| options.user_burst = 100);
     // Each reserves 501: the question's one and 500 for the answer.
-    let permit = limited.admit("a", Some("four")).await.expect("the first");
-    limited.admit("a", Some("four")).await.expect_err("only 499 are left");
-    limited.limiter.settle(permit, 10).await;
-    let permit = limited.admit("a", Some("four")).await.expect("990 are left");
-    limited.limiter.settle(permit, 2_000).await;
+    let admitted = limited.admit("a", Some("four")).await.expect("the first");
+    limited.take("a", Some("four")).await.expect_err("only 499 are left");
+    admitted.settle(10);
+    let admitted = limited.admit("a", Some("four")).await.expect("990 are left");
+    admitted.settle(2_000);
     let refusal = limited.admit("a", Some("four")).await.expect_err("a debt");
     assert_eq!(refusal.retry_after_ms, Some(120_000), "nobody is sent away for longer than that");
-    limited.admit("a", None).await.expect("what needs no tokens is admitted");
+    limited.take("a", None).await.expect("what needs no tokens is admitted");
 }
 
 #[actix::test]
 async fn while_shared_limits_are_away_the_own_ones_apply_and_they_come_back() {
     let limited = Limited::start(|options| options.user_burst = 1);
     let degraded = limited.metrics.degraded.with_label_values(&["limits"]);
-    limited.admit("a", None).await.expect("shared");
+    limited.take("a", None).await.expect("shared");
     limited.faults.set("admit", Fault::Away);
-    let permit = limited.admit("a", None).await.expect("this node has not seen the user");
+    let admitted = limited.admit("a", None).await.expect("this node has not seen the user");
     assert_eq!(degraded.get(), 1);
-    limited.admit("a", None).await.expect_err("limits apply all the same");
+    limited.take("a", None).await.expect_err("limits apply all the same");
     limited.faults.lift("admit");
-    limited.admit("a", None).await.expect_err("the shared bucket is empty");
+    limited.take("a", None).await.expect_err("the shared bucket is empty");
     // What the own limits gave goes back to them and not to the shared ones.
-    limited.limiter.refund(permit).await;
+    drop(admitted);
     assert!(limited.faults.calls("settle").is_empty());
     limited.faults.set("admit", Fault::Away);
-    limited.admit("a", None).await.expect("given back to where it was taken");
+    limited.take("a", None).await.expect("given back to where it was taken");
     limited.faults.lift("admit");
-    limited.admit("b", None).await.expect("shared");
+    limited.take("b", None).await.expect("shared");
     until("they count as well again", || degraded.get() == 0).await;
 }
 
@@ -140,27 +146,27 @@ async fn a_question_that_hangs_at_the_shared_limits_holds_no_other_up() {
     let hanging = actix::spawn(async move { limiter.admit(admit("a", None)).await });
     until("it is asked", || limited.faults.calls("admit").len() == 1).await;
     limited.faults.set("admit", Fault::Away);
-    limited.admit("b", None).await.expect("admitted by the own limits");
+    limited.take("b", None).await.expect("admitted by the own limits");
     limited.faults.wake();
-    assert!(hanging.await.expect("joined").expect("answered").is_ok());
+    drop(hanging.await.expect("joined").expect("admitted by the shared ones"));
 }
 
 #[actix::test]
 async fn connects_have_a_limit_of_their_own_by_address() {
     let limited = Limited::start(|_| {});
     for _ in 0..2 {
-        limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
+        limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("admitted");
     }
-    limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("lives").expect_err("too many");
-    limited.admit("a", None).await.expect("messages are another matter");
+    limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect_err("too many");
+    limited.take("a", None).await.expect("messages are another matter");
 }
 
 #[actix::test]
 async fn without_limits_nothing_is_asked() {
     let limited = Limited::start(|options| options.enabled = false);
     for _ in 0..50 {
-        limited.admit("a", Some("question")).await.expect("admitted");
-        limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("lives").expect("admitted");
+        limited.take("a", Some("question")).await.expect("admitted");
+        limited.limiter.connect(AdmitConnect::From(ADDRESS)).await.expect("admitted");
     }
     assert!(limited.faults.calls("admit").is_empty());
 }
@@ -194,25 +200,25 @@ async fn every_limit_is_taken_and_settled_and_refunded_in_one_call_each() {
         }
         left.into_iter().map(|(_, left)| left).collect::<Vec<_>>()
     };
-    let permit = limited.ask(in_group("a", Some("four"))).await.expect("all are full");
+    let admitted = limited.ask(in_group("a", Some("four"))).await.expect("all are full");
     assert_eq!(limited.faults.calls("admit").len(), 1);
     assert_eq!(tokens().await, [499, 1_499, 2_499, 3_499]);
-    limited.limiter.settle(permit, 700).await;
+    admitted.settle(700);
     assert_eq!(tokens().await, [300, 1_300, 2_300, 3_300]);
     let settled = limited.faults.calls("settle");
     assert_eq!(settled, ["user:a:tokens 199, address:127.0.0.1:tokens 199, group:team:tokens 199, service:tokens 199"]);
     // As a hit does: it costs a request and no tokens.
-    let permit = limited.ask(in_group("b", Some("four"))).await.expect("enough");
-    limited.limiter.settle(permit, 0).await;
+    let admitted = limited.ask(in_group("b", Some("four"))).await.expect("enough");
+    admitted.settle(0);
     assert_eq!(
         limited.left(Subject::User(UserId::from("b"))).await[..2],
         [("user_messages", 99), ("user_tokens", 1_000)]
     );
     assert_eq!(limited.left(Subject::Group(group("team"))).await, [("group_messages", 48), ("group_tokens", 2_300)]);
-    let permit = limited.ask(in_group("c", Some("four"))).await.expect("enough");
-    limited.limiter.refund(permit).await;
-    assert_eq!(limited.faults.calls("settle").len(), 3);
+    let admitted = limited.ask(in_group("c", Some("four"))).await.expect("enough");
+    drop(admitted);
     assert_eq!(limited.left(Subject::Group(group("team"))).await, [("group_messages", 48), ("group_tokens", 2_300)]);
+    assert_eq!(limited.faults.calls("settle").len(), 3);
 }
 
 #[actix::test]
@@ -221,7 +227,7 @@ async fn a_refusal_by_one_limit_takes_nothing_of_the_others() {
         all(options);
         options.group_messages_per_minute = 1;
     });
-    limited.ask(in_group("a", None)).await.expect("the only one");
+    std::mem::forget(limited.ask(in_group("a", None)).await.expect("the only one"));
     let refused = limited.ask(in_group("b", Some("four"))).await.expect_err("the group is used up");
     assert!(refused.refusal.message.contains("messages a minute of a group"), "{}", refused.refusal.message);
     assert_eq!(
@@ -235,21 +241,21 @@ async fn a_refusal_by_one_limit_takes_nothing_of_the_others() {
 #[actix::test]
 async fn what_is_left_is_told_of_the_tightest_limit_of_each_kind_and_a_hard_refusal_says_so() {
     let limited = Limited::start(|options| options.user_burst = 3);
-    let permit = limited.ask(admit("a", Some("four"))).await.expect("the first");
+    let admitted = limited.ask(admit("a", Some("four"))).await.expect("the first");
     let messages = Quota { limit: 3, remaining: 2, reset_ms: 60_000 };
     let tokens = Quota { limit: 1_000, remaining: 499, reset_ms: 501 * 3_600 };
-    assert_eq!((permit.left().requests, permit.left().tokens), (Some(messages), Some(tokens)));
+    assert_eq!((admitted.left().requests, admitted.left().tokens), (Some(messages), Some(tokens)));
     // Two tokens are missing: they come back in 7.2 s.
     let refused = limited.ask(admit("a", Some("four"))).await.expect_err("499 are left");
     assert_eq!((refused.left.requests, refused.left.tokens), (Some(messages), Some(tokens)));
     assert_eq!((refused.hard, refused.refusal.retry_after_ms), (false, Some(7_200)));
-    limited.limiter.settle(permit, 1_000).await;
+    admitted.settle(1_000);
     let refused = limited.ask(admit("a", Some("four"))).await.expect_err("none are left");
     assert_eq!((refused.hard, refused.refusal.retry_after_ms), (true, Some(120_000)));
     assert!(refused.refusal.message.ends_with("it has enough again in 31 minutes"), "{}", refused.refusal.message);
     assert_eq!(refused.left.tokens, Some(Quota { limit: 1_000, remaining: 0, reset_ms: 3_600_000 }));
-    let permit = limited.ask(admit("a", None)).await.expect("notes need no tokens");
-    assert_eq!((permit.left().requests.map(|left| left.remaining), permit.left().tokens), (Some(1), None));
+    let admitted = limited.ask(admit("a", None)).await.expect("notes need no tokens");
+    assert_eq!((admitted.left().requests.map(|left| left.remaining), admitted.left().tokens), (Some(1), None));
 }
 
 #[actix::test]
@@ -258,13 +264,13 @@ async fn an_application_has_the_limits_of_its_key() {
     let key = Application { name: "site".into(), requests_per_minute: Some(3), tokens_per_hour: Some(600) };
     let request = |prompt_tokens| {
         let caller = Caller::Application(key.clone());
-        Admit { caller, address: ADDRESS, group: None, prompt_tokens }
+        Admit { caller, address: ADDRESS, group: None, prompt_tokens, slot: None }
     };
-    limited.ask(request(Some(1))).await.expect("the first");
+    std::mem::forget(limited.ask(request(Some(1))).await.expect("the first"));
     let refused = limited.ask(request(Some(1))).await.expect_err("99 tokens are left");
     assert!(refused.refusal.message.contains("tokens an hour of an API key"), "{}", refused.refusal.message);
     for _ in 0..2 {
-        limited.ask(request(None)).await.expect("its own three, not the address's one");
+        std::mem::forget(limited.ask(request(None)).await.expect("its own three, not the address's one"));
     }
     let refused = limited.ask(request(None)).await.expect_err("three are three");
     assert!(refused.refusal.message.contains("requests a minute of an API key"), "{}", refused.refusal.message);
@@ -274,14 +280,14 @@ async fn an_application_has_the_limits_of_its_key() {
 async fn what_is_restored_is_full_again() {
     let limited = Limited::start(|_| {});
     for _ in 0..2 {
-        limited.admit("a", Some("?")).await.ok();
+        limited.take("a", Some("?")).await.ok();
     }
-    limited.admit("a", None).await.expect("the second");
-    limited.admit("a", None).await.expect_err("the third");
+    limited.take("a", None).await.expect("the second");
+    limited.take("a", None).await.expect_err("the third");
     let subject = Subject::User(UserId::from("a"));
     limited.limiter.restore(subject.clone()).await.expect("the limiter lives").expect("filled");
     let full =
         [("user_messages", 2), ("user_tokens", 1_000), ("user_connects", 2), ("user_reads", 200), ("user_joins", 64)];
     assert_eq!(limited.left(subject).await, full);
-    limited.admit("a", Some("?")).await.expect("as new");
+    limited.take("a", Some("?")).await.expect("as new");
 }

@@ -11,16 +11,17 @@ use actix::prelude::*;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sophie_actors::actor::ExitGuard;
-use sophie_actors::admission::{LimiterHandle, RateLimiter};
-use sophie_actors::answers::{Answers, AnswersHandle, Parts, Slots};
+use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
+use sophie_actors::answers::{Answers, AnswersHandle, Parts};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::channel_layer::{ChannelLayer, NoLayer};
 use sophie_actors::cluster::{Ear, Listen};
-use sophie_actors::django::Notifier;
+use sophie_actors::delivery::Delivery;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
+use sophie_actors::notifier::Notifier;
 use sophie_actors::openai::{ChatRequest, Chunk, ChunkWriter};
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
 use sophie_actors::protocol::{Close, CloseCode, Command, ErrorCode, Kind, Refusal};
@@ -159,16 +160,17 @@ impl World {
                 .start()
                 .into();
         let local = Arc::new(MemoryLimits::new());
-        let limiter =
-            RateLimiter::new(stores.limits.clone(), local, options.limits.clone(), metrics.clone(), unwatched());
+        let slots = Slots::new(stores.slots.clone(), &options.limits, metrics.clone());
+        let (limits, shared) = (options.limits.clone(), stores.limits.clone());
+        let limiter = RateLimiter::new(shared, local, slots.clone(), limits, metrics.clone(), unwatched());
         let limiter = LimiterHandle::from(limiter.start());
+        let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(Arc::new(|_| None), &stores, metrics.clone()));
         let parts = Parts {
             roster: roster.clone(),
             stores: stores.clone(),
             backend,
-            registry: registry.clone(),
-            notifier: notifier.clone(),
+            delivery: delivery.clone(),
             limiter: limiter.clone(),
             options: options.answers,
             cache: options.cache,
@@ -182,12 +184,12 @@ impl World {
             registry: registry.clone(),
             limiter,
             answers,
-            slots: Slots::new(stores.slots.clone(), &options.limits, metrics.clone()),
+            slots,
             stores: stores.clone(),
             layer: options.layer.unwrap_or_else(|| Arc::new(NoLayer)),
             options: options.session,
             metrics,
-            notifier,
+            delivery,
             ledger,
         };
         let listen = Listen { node: Arc::new(node.clone()), worker: None, courier };

@@ -14,14 +14,14 @@ use actix_web::web::{self, Bytes, Data, Path};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sophie_actors::admission::Permit;
 use sophie_actors::cluster::whereabouts::Headcount;
 use sophie_actors::cluster::{Outcome, operators, whereabouts};
 use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::protocol::{Role, timestamp_of};
+use sophie_actors::say::Speaker;
 use sophie_actors::store::GroupInfo;
 
-use super::publish::{self, Speaker, Speech};
+use super::publish;
 use super::{ApiError, State, json, no_route, only, redis};
 use crate::auth::credentials::bearer;
 
@@ -174,11 +174,9 @@ async fn speak(
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
     let name = group_name(&name)?;
-    let speech = Speech::read(&body, &state.node)?;
-    let once = publish::idempotency_key(&request, "operator")?;
-    let (author, permit) = ("operator".into(), Permit::default());
-    let speaker = Speaker { author, role: Role::Operator, once, permit, slot: None };
-    publish::speak(&state.node, name, speech, speaker).await
+    let body = publish::Body::read(&body, &state.node)?;
+    let key = publish::idempotency_key(&request, "operator")?;
+    publish::publish(&state.node, name, body, (Speaker::Operator, "operator".into(), Role::Operator), key).await
 }
 
 async fn hand_back(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {

@@ -4,10 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::Value;
-use sophie_actors::admission::{Left, Refused as OverLimit};
+use sophie_actors::admission::{Because, Left, NotAdmitted};
 use sophie_actors::backend::BackendError;
 use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, SERVER};
 use sophie_actors::protocol::{ErrorCode, Refusal};
+use sophie_actors::store::limits::Kind;
 
 use super::super::ApiError;
 use super::headers;
@@ -96,9 +97,14 @@ impl Refused {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, INVALID_REQUEST, Some("request_too_large"), &message)
     }
 
-    /// 429: a limit is used up.
-    pub fn over_limit(OverLimit { refusal, left, hard }: OverLimit) -> Self {
-        let kind = if refusal.message.contains("token") { "tokens" } else { "requests" };
+    /// 429: a limit is used up; 503: as many answers are under way as may be.
+    pub fn not_admitted(NotAdmitted { refusal, because, left, hard }: NotAdmitted) -> Self {
+        let kind = match because {
+            Because::Limit(limit) if limit.kind() == Kind::Tokens => "tokens",
+            Because::Limit(_) => "requests",
+            Because::Busy => return Self::busy(&refusal),
+            Because::Unanswered => return Self::internal(),
+        };
         let code = Some("rate_limit_exceeded");
         let refused = Self::new(StatusCode::TOO_MANY_REQUESTS, kind, code, &refusal.message);
         let wait = refusal.retry_after_ms.unwrap_or(1_000);
@@ -119,8 +125,7 @@ impl Refused {
         Self { closes: true, ..refused.later(1) }
     }
 
-    /// 503: as many answers are under way as may be.
-    pub fn busy(refusal: Refusal) -> Self {
+    fn busy(refusal: &Refusal) -> Self {
         let code = Some(refusal.code.as_str());
         let refused = Self::new(StatusCode::SERVICE_UNAVAILABLE, SERVER, code, &refusal.message);
         refused.later(refusal.retry_after_ms.unwrap_or(1_000).div_ceil(1_000))

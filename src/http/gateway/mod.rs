@@ -18,7 +18,7 @@ use std::time::Duration;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
-use sophie_actors::admission::{Admit, Caller};
+use sophie_actors::admission::{Admit, Caller, SlotOf};
 use sophie_actors::answers::{AdmitAndJoin, End, Joined, Next};
 use sophie_actors::openai::completion;
 use sophie_actors::options::CacheOptions;
@@ -77,21 +77,23 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
     let holder = caller::of(&request, &state)?;
     let wishes = headers::wishes(request.headers())?;
     let mut receiving = Receiving::begin(&request, payload, state.gateway.max_body_bytes)?;
-    let admit = |prompt_tokens| Admit {
+    let admit = |prompt_tokens, slot| Admit {
         caller: Caller::Application(holder.application()),
         address: client_address(&request, &state),
         group: None,
         prompt_tokens: Some(prompt_tokens),
+        slot,
     };
     let (visit, reuse, told, (bill, joined)) = match receiving.short().await? {
         Some(bytes) => {
             let Prepared { join, told } = Prepared::read(bytes, &state, holder, wishes)?;
-            let (visit, reuse, admit) = (state.gateway.running.begin(), join.reuse, admit(join.prompt_tokens));
+            let (visit, reuse, admit) =
+                (state.gateway.running.begin(), join.reuse, admit(join.prompt_tokens, Some(SlotOf::Service)));
             (visit, reuse, told, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
         }
         None => {
             // Who is over a limit is told so before anything is read, and of a limit of tokens before anything is taken apart.
-            let bill = Bill::begin_long(state.clone(), admit(0)).await?;
+            let bill = Bill::begin_long(state.clone(), admit(0, None)).await?;
             let (bytes, tokens) = receiving.long().await?;
             let bill = bill.raise(tokens).await?;
             let apart = Prepared::read_apart(bytes, state.clone(), holder.clone(), wishes).await;

@@ -259,9 +259,9 @@ impl AnswerCache for Faulty {
 
 #[async_trait]
 impl Limits for Faulty {
-    async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict> {
+    async fn admit(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> StoreResult<Verdict> {
         let keys: Vec<_> = buckets.iter().map(|bucket| bucket.key.as_str()).collect();
-        self.faults.on("admit", keys.join(" "), self.inner.limits.admit(buckets)).await
+        self.faults.on("admit", keys.join(" "), self.inner.limits.admit(slot, buckets)).await
     }
     async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()> {
         let about: Vec<_> = corrections.iter().map(|it| format!("{} {}", it.bucket.key, it.units)).collect();
@@ -277,9 +277,6 @@ impl Limits for Faulty {
 
 #[async_trait]
 impl SlotLeases for Faulty {
-    async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
-        self.faults.on("take", holder, self.inner.slots.take(holder, rooms)).await
-    }
     async fn renew(&self, held: &[Held]) -> StoreResult<()> {
         self.faults.on("renew_slots", held.len(), self.inner.slots.renew(held)).await
     }

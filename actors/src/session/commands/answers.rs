@@ -4,6 +4,7 @@ use tokio::time::Instant;
 
 use super::Work;
 use crate::actor::Unanswered;
+use crate::admission::Admitted;
 use crate::answers::Ask;
 use crate::cluster::{Outcome, confirmed};
 use crate::ids::{AnswerId, GroupName, MessageId};
@@ -41,15 +42,15 @@ impl Work {
 
     pub(super) async fn retry(&self, message: MessageId, reply: Reply) {
         match self.try_retry(message).await {
-            Ok(ask) => {
+            Ok((ask, admitted)) => {
                 reply.ack();
-                self.node.ask(ask).await;
+                self.node.ask(ask, admitted).await;
             }
             Err(refusal) => reply.refuse(&refusal),
         }
     }
 
-    async fn try_retry(&self, message: MessageId) -> Result<Ask, Refusal> {
+    async fn try_retry(&self, message: MessageId) -> Result<(Ask, Admitted), Refusal> {
         let asked_at = Instant::now();
         let Some((group, seq, question)) = self.find(&message).await? else {
             return Err(Refusal::new(ErrorCode::NotFound, "no such message in your groups"));
@@ -58,7 +59,7 @@ impl Work {
         if info.map_err(|error| self.store_failed("read", &error))?.is_some_and(|group| !group.assistant) {
             return Err(Refusal::new(ErrorCode::NotAllowed, "a person answers in this group; the assistant is off"));
         }
-        let admitted = self.admit(&group, &question, true).await?;
+        let mut admitted = self.speaker().admit(&self.node, &group, Some(&question)).await?;
         let record = AnswerRecord {
             answer: AnswerId::random(),
             group,
@@ -69,11 +70,11 @@ impl Work {
         };
         // Before the acknowledgement: what was acknowledged ends, whatever becomes of this node.
         if let Err(error) = self.node.stores.answers.begin(&record, None).await {
-            self.node.limiter.refund(admitted.permit).await;
             return Err(self.store_failed("answer_begin", &error));
         }
+        admitted.stand();
         let AnswerRecord { answer, group, message, .. } = record;
-        Ok(Ask {
+        let ask = Ask {
             answer,
             begun: true,
             user: self.socket.access.user().clone(),
@@ -84,10 +85,9 @@ impl Work {
             context: self.socket.access.context().map(str::to_owned),
             once: None,
             past_cache: true,
-            permit: admitted.permit,
-            slot: admitted.slot,
             asked_at,
-        })
+        };
+        Ok((ask, admitted))
     }
 
     /// Looks a message up in the logs of the session's groups. Its id tells which group and where, so one event is read.

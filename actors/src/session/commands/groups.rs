@@ -6,10 +6,10 @@ use crate::admission::Spending;
 use crate::cluster::{Outcome, confirmed, leave_lost, whereabouts};
 use crate::ids::GroupName;
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
-use crate::registry::{Enter, Fanout, Joining};
+use crate::registry::{Enter, Fanout, Joining, Standing};
 use crate::session::Effect;
 use crate::socket::{Promise, Reply};
-use crate::store::{AnswerRecord, Concerned, LogState, Told};
+use crate::store::{Concerned, Told};
 
 /// Members that one `group.members` reply lists; `total` counts them all.
 const MAX_LISTED: usize = 1_000;
@@ -18,8 +18,7 @@ const MEMBERS_PER_READ: usize = 100;
 
 /// What a join needs to know.
 struct Prepared {
-    state: LogState,
-    answers: Vec<AnswerRecord>,
+    standing: Standing,
     /// The session is in the group already.
     is_member: bool,
 }
@@ -27,7 +26,7 @@ struct Prepared {
 impl Work {
     pub(super) async fn join(&self, join: JoinGroup, reply: Reply) -> Effect {
         let JoinGroup { group, since, epoch } = join;
-        let Prepared { state, answers, is_member } = match self.prepare_join(&group).await {
+        let Prepared { standing, is_member } = match self.prepare_join(&group).await {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 reply.refuse(&refusal);
@@ -49,8 +48,8 @@ impl Work {
         let enter = Enter {
             session: self.session.clone(),
             user: self.socket.access.user().clone(),
-            groups: vec![(group.clone(), state)],
-            answers,
+            groups: standing.logs,
+            answers: standing.answers,
             announce: true,
             joining: Some(joining),
         };
@@ -79,18 +78,14 @@ impl Work {
                 return Err(Refusal::new(ErrorCode::NotAllowed, message));
             }
         }
-        _ = self.node.registry.prepare(vec![group.clone()]).await;
         let stores = &self.node.stores;
-        let opened = stores.logs.open(std::slice::from_ref(group)).await;
-        let states = opened.map_err(|error| self.store_failed("open", &error))?;
+        let looked = self.node.registry.look_at(stores, std::slice::from_ref(group)).await;
+        let standing = looked.map_err(|error| self.store_failed("open", &error))?;
         if !is_member {
             let added = stores.sessions.add_group(&self.session, group).await;
             added.map_err(|error| self.store_failed("add_group", &error))?;
         }
-        let answers = stores.answers.running(std::slice::from_ref(group)).await;
-        let answers = answers.map_err(|error| self.store_failed("running", &error))?;
-        let state = states.into_iter().next().ok_or_else(Refusal::internal)?;
-        Ok(Prepared { state, answers, is_member })
+        Ok(Prepared { standing, is_member })
     }
 
     /// Whether the session may join a group: by the newest that any of its sockets has shown, wherever that is.

@@ -10,13 +10,11 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 use super::{Effect, Reply, hold_to};
-use crate::actor::Unanswered;
-use crate::admission::{Admit, Caller, Permit, Spend, Spending};
-use crate::answers::Slot;
+use crate::admission::{Spend, Spending, Subject};
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
-use crate::openai::estimate_tokens;
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
+use crate::say::Speaker;
 use crate::socket::Attached;
 use crate::store::{PageSize, StoreError};
 
@@ -31,11 +29,6 @@ pub(super) struct Work {
     /// Held while a message of this session is admitted and logged: a repetition over another socket must find what
     /// the first one did, not a limit that the first one has used up meanwhile.
     pub(super) sending: Arc<Mutex<()>>,
-}
-
-struct Admitted {
-    permit: Permit,
-    slot: Option<Slot>,
 }
 
 impl Work {
@@ -76,28 +69,22 @@ impl Work {
         Refusal::store_unavailable()
     }
 
-    /// What the message may cost: a slot for its answer, and the rate limits.
-    async fn admit(&self, group: &GroupName, text: &str, assistant: bool) -> Result<Admitted, Refusal> {
-        let slot = match assistant {
-            true => Some(self.node.slots.take(Some(&self.session)).await?),
-            false => None,
-        };
-        let user = self.socket.access.user().clone();
-        let admit = Admit {
-            caller: if self.socket.access.is_guest() { Caller::Guest(user) } else { Caller::User(user) },
+    /// Who speaks in this session over this socket.
+    fn speaker(&self) -> Speaker {
+        let access = &self.socket.access;
+        Speaker::Session {
+            session: self.session.clone(),
+            user: access.user().clone(),
+            is_guest: access.is_guest(),
             address: self.socket.address,
-            group: Some(group.clone()),
-            prompt_tokens: assistant.then(|| estimate_tokens(text)),
-        };
-        let verdict = self.node.limiter.admit(admit).await.map_err(|Unanswered| Refusal::internal())?;
-        Ok(Admitted { permit: verdict?, slot })
+            context: access.context().map(str::to_owned),
+        }
     }
 
     /// Takes what a command costs that is no message.
     async fn spend(&self, on: Spending, units: u64) -> Result<(), Refusal> {
-        let spend = Spend { user: self.socket.access.user().clone(), on, units };
-        let verdict = self.node.limiter.spend(spend).await.map_err(|Unanswered| Refusal::internal())?;
-        Ok(verdict?)
+        let spend = Spend { whose: Subject::User(self.socket.access.user().clone()), on, units };
+        Ok(self.node.limiter.spend(spend).await?)
     }
 
     async fn refresh(&self, token: &str, reply: Reply) -> Effect {

@@ -6,8 +6,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::protocol::Quota;
-use crate::store::Stores;
 use crate::store::limits::{Bucket, Correction, Limit, Verdict};
+use crate::store::{Room, SlotRequest, Stores};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -17,7 +17,7 @@ fn bucket(key: &str, burst: u64, cost: u64) -> Bucket {
 }
 
 async fn admit(stores: &Stores, buckets: &[Bucket]) -> Verdict {
-    stores.limits.admit(buckets).await.expect("asked")
+    stores.limits.admit(None, buckets).await.expect("asked")
 }
 
 /// What is left after an admission.
@@ -64,6 +64,25 @@ pub(in crate::store) async fn nothing_is_taken_when_one_bucket_refuses(stores: S
     assert!(matches!(verdict, Verdict::Refused { bucket: 1, .. }), "{verdict:?}");
     assert_eq!(admitted(&stores, &both[..1]).await, [2]);
     assert!(admitted(&stores, &[]).await.is_empty());
+}
+
+pub(in crate::store) async fn a_slot_and_the_buckets_are_taken_together_or_not_at_all(stores: Stores) {
+    let request =
+        |holder: &str| SlotRequest { holder: holder.into(), rooms: vec![Room { name: "s".into(), slots: 2 }] };
+    let ask = async |holder: &str, cost| {
+        let bucket = [bucket("user:a", 5, cost)];
+        stores.limits.admit(Some(&request(holder)), &bucket).await.expect("asked")
+    };
+    let seen = async || {
+        let quotas = stores.limits.look(&[bucket("user:a", 5, 0)]).await.expect("seen");
+        (quotas[0].remaining, stores.slots.taken("s").await.expect("read"))
+    };
+    assert!(matches!(ask("1", 1).await, Verdict::Admitted { left } if left[0].remaining == 4));
+    assert!(matches!(ask("2", 5).await, Verdict::Refused { bucket: 0, .. }));
+    assert_eq!(seen().await, (4, 1), "the bucket refused, so no slot was taken");
+    assert!(matches!(ask("2", 1).await, Verdict::Admitted { left } if left[0].remaining == 3));
+    assert_eq!(ask("3", 1).await, Verdict::Full { room: 0 });
+    assert_eq!(seen().await, (3, 2), "the room was full, so nothing was taken of the bucket");
 }
 
 pub(in crate::store) async fn what_is_given_back_can_be_taken_again(stores: Stores) {

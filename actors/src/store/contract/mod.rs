@@ -63,6 +63,7 @@ macro_rules! promises {
             what_is_flushed_again_is_not_counted_again_and_no_sum_is_too_large
             exactly_the_burst_is_admitted_at_once
             nothing_is_taken_when_one_bucket_refuses
+            a_slot_and_the_buckets_are_taken_together_or_not_at_all
             what_is_given_back_can_be_taken_again
             a_refusal_and_a_look_tell_what_is_left_and_take_nothing
             many_are_corrected_and_filled_at_once

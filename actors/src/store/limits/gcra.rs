@@ -127,13 +127,15 @@ mod tests {
     }
 
     fn remaining(verdict: &Verdict) -> Vec<u64> {
-        let (Verdict::Admitted { left } | Verdict::Refused { left, .. }) = verdict;
+        let (Verdict::Admitted { left } | Verdict::Refused { left, .. }) = verdict else {
+            unreachable!("no slot was asked for")
+        };
         left.iter().map(|quota| quota.remaining).collect()
     }
 
     fn refused(verdict: &Verdict) -> Option<(usize, u64)> {
         match verdict {
-            Verdict::Admitted { .. } => None,
+            Verdict::Admitted { .. } | Verdict::Full { .. } => None,
             Verdict::Refused { bucket, retry_after_ms, .. } => Some((*bucket, *retry_after_ms)),
         }
     }

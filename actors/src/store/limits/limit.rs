@@ -28,6 +28,7 @@ pub enum Limit {
     UserJoins,
     KeyRequests,
     KeyTokens,
+    KeyReads,
     AddressMessages,
     AddressTokens,
     AddressConnects,
@@ -49,6 +50,7 @@ impl Limit {
             Self::UserJoins => ("user_joins", "joins and refreshes a minute of a user"),
             Self::KeyRequests => ("key_requests", "requests a minute of an API key"),
             Self::KeyTokens => ("key_tokens", "tokens an hour of an API key"),
+            Self::KeyReads => ("key_reads", "reads a minute of an API key"),
             Self::AddressMessages => ("address_messages", "messages a minute of an address"),
             Self::AddressTokens => ("address_tokens", "tokens an hour of an address"),
             Self::AddressConnects => ("address_connects", "connects a minute of an address"),
@@ -83,7 +85,7 @@ impl Limit {
             }
             Self::UserConnects | Self::AddressConnects => Kind::Connects,
             Self::ConnectionCommands => Kind::Commands,
-            Self::UserReads => Kind::Reads,
+            Self::UserReads | Self::KeyReads => Kind::Reads,
             Self::UserJoins => Kind::Joins,
         }
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 pub use limit::{Kind, Limit};
 
-use super::StoreResult;
+use super::{SlotRequest, StoreResult};
 use crate::protocol::Quota;
 
 /// One limit that applies to a request, as a GCRA bucket.
@@ -33,6 +33,11 @@ pub enum Verdict {
         /// What is left in each, in the order asked.
         left: Vec<Quota>,
     },
+    /// A room has no slot left; nothing was taken, and no bucket was looked at.
+    Full {
+        /// Which room, by its index.
+        room: usize,
+    },
     /// One bucket had too few; nothing was taken from any.
     Refused {
         /// Which bucket, by its index: the one with the longest wait.
@@ -54,11 +59,11 @@ pub struct Correction<'a> {
     pub units: i64,
 }
 
-/// Where buckets are kept. All-or-nothing over every bucket of one call, in one round trip, on the keeper's own clock.
+/// Where buckets are kept. All-or-nothing over the slot and every bucket of one call, in one round trip, on the keeper's own clock.
 #[async_trait]
 pub trait Limits: Send + Sync {
-    /// Takes every bucket's cost, or nothing.
-    async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict>;
+    /// Takes a slot, where one is asked for, and every bucket's cost; or nothing.
+    async fn admit(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> StoreResult<Verdict>;
     /// Corrects buckets afterwards, all at once.
     async fn settle(&self, corrections: &[Correction<'_>]) -> StoreResult<()>;
     /// What is in each bucket, in the order asked; nothing is taken.

@@ -1,26 +1,33 @@
 //! Limits of this process alone: the whole keeper of a single node, and every node's stand-in while Redis is away.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::Expiring;
+use super::slots::MemorySlots;
 use crate::protocol::Quota;
-use crate::store::StoreResult;
 use crate::store::limits::{Bucket, Correction, Limits, Verdict, gcra};
+use crate::store::{SlotRequest, StoreResult};
 
 /// Buckets in this process's memory, on its own monotonic clock. A bucket that is full again is forgotten.
 pub struct MemoryLimits {
     start: Instant,
+    slots: Arc<MemorySlots>,
     tats: Mutex<Expiring<String, u64>>,
 }
 
 impl MemoryLimits {
-    /// Every bucket full.
+    /// Every bucket full, and every slot free.
     pub fn new() -> Self {
-        Self { start: Instant::now(), tats: Mutex::new(Expiring::new()) }
+        Self::beside(Arc::default())
+    }
+
+    /// Every bucket full. Slots are taken of these.
+    pub(super) fn beside(slots: Arc<MemorySlots>) -> Self {
+        Self { start: Instant::now(), slots, tats: Mutex::new(Expiring::new()) }
     }
 
     fn now_us(&self, now: Instant) -> u64 {
@@ -40,9 +47,12 @@ impl Default for MemoryLimits {
 
 #[async_trait]
 impl Limits for MemoryLimits {
-    async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict> {
+    async fn admit(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> StoreResult<Verdict> {
+        let (mut taken, now) = (self.slots.taken(), Instant::now());
+        if let Some(room) = slot.and_then(|slot| taken.full(slot, now)) {
+            return Ok(Verdict::Full { room });
+        }
         let mut tats = self.tats.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
         let stored: Vec<_> = buckets.iter().map(|bucket| tats.get(&bucket.key, now).copied()).collect();
         let now_us = self.now_us(now);
         let (mut verdict, after) = gcra::admit(now_us, buckets, &stored);
@@ -54,6 +64,9 @@ impl Limits for MemoryLimits {
             let (wait, place) = gcra::line(now_us, bucket, *retry_after_ms * 1_000, tats.get(&key, now).copied());
             tats.put(key, place, self.until(place), now);
             *retry_after_ms = wait.div_ceil(1_000);
+        }
+        if let (Some(slot), Verdict::Admitted { .. }) = (slot, &verdict) {
+            taken.take(slot, now);
         }
         for (bucket, tat) in buckets.iter().zip(after).filter(|(_, tat)| *tat > now_us) {
             tats.put(bucket.key.clone(), tat, self.until(tat), now);

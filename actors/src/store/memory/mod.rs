@@ -68,6 +68,7 @@ impl MemoryOptions {
 /// Empty stores.
 pub fn stores(options: MemoryOptions) -> Stores {
     let store = Arc::new(MemoryStore::new(&options));
+    let slots: Arc<MemorySlots> = Arc::default();
     Stores {
         logs: store.clone(),
         groups: store.clone(),
@@ -80,8 +81,8 @@ pub fn stores(options: MemoryOptions) -> Stores {
             options.cache_max_entry_bytes,
         )),
         general: Arc::new(MemoryGeneralCache::new()),
-        limits: Arc::new(MemoryLimits::new()),
-        slots: Arc::new(MemorySlots::default()),
+        limits: Arc::new(MemoryLimits::beside(slots.clone())),
+        slots,
         feed: Arc::new(MemoryFeed),
         orders: Arc::new(Alone),
         presence: Arc::new(Alone),

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::Expiring;
-use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+use crate::store::{Held, SLOT_LEASE_MS, SlotLeases, SlotRequest, StoreResult};
 
 /// The slots that are taken, by room and holder.
 #[derive(Default)]
 pub struct MemorySlots(Mutex<Taken>);
 
-struct Taken(Expiring<(String, String), ()>);
+/// By room and holder.
+pub(super) struct Taken(Expiring<(String, String), ()>);
 
 impl Default for Taken {
     fn default() -> Self {
@@ -26,32 +27,31 @@ impl Taken {
         self.0.from(Bound::Included(&first), now).take_while(|((name, _), ..)| name == room).count()
     }
 
+    /// A room in which none is left for the holder.
+    pub(super) fn full(&self, SlotRequest { holder, rooms }: &SlotRequest, now: Instant) -> Option<usize> {
+        rooms.iter().position(|room| {
+            let own = self.0.get(&(room.name.clone(), holder.clone()), now).is_some();
+            !own && self.count(&room.name, now) >= room.slots
+        })
+    }
+
+    pub(super) fn take(&mut self, SlotRequest { holder, rooms }: &SlotRequest, now: Instant) {
+        rooms.iter().for_each(|room| self.put(&room.name, holder, now));
+    }
+
     fn put(&mut self, room: &str, holder: &str, now: Instant) {
         self.0.put((room.to_owned(), holder.to_owned()), (), now + Duration::from_millis(SLOT_LEASE_MS), now);
     }
 }
 
 impl MemorySlots {
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    pub(super) fn taken(&self) -> MutexGuard<'_, Taken> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl SlotLeases for MemorySlots {
-    async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
-        let (mut taken, now) = (self.taken(), Instant::now());
-        let is_full = |room: &Room| {
-            let own = taken.0.get(&(room.name.clone(), holder.to_owned()), now).is_some();
-            !own && taken.count(&room.name, now) >= room.slots
-        };
-        if let Some(full) = rooms.iter().position(is_full) {
-            return Ok(Err(full));
-        }
-        rooms.iter().for_each(|room| taken.put(&room.name, holder, now));
-        Ok(Ok(()))
-    }
-
     async fn renew(&self, held: &[Held]) -> StoreResult<()> {
         let (mut taken, now) = (self.taken(), Instant::now());
         held.iter().for_each(|it| taken.put(&it.room, &it.holder, now));

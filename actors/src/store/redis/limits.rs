@@ -8,7 +8,7 @@ use crate::protocol::Quota;
 use crate::redis::Database;
 use crate::store::limits::gcra::{self, Terms};
 use crate::store::limits::{Bucket, Correction, Limits, Verdict};
-use crate::store::{StoreError, StoreResult};
+use crate::store::{SLOT_LEASE_MS, SlotRequest, StoreError, StoreResult};
 
 /// Buckets in Redis, one key each, which expires when the bucket is full again.
 pub struct RedisLimits {
@@ -52,18 +52,26 @@ fn quotas(now: i64, buckets: &[Bucket], tats: &[i64]) -> StoreResult<Vec<Quota>>
 
 #[async_trait]
 impl Limits for RedisLimits {
-    async fn admit(&self, buckets: &[Bucket]) -> StoreResult<Verdict> {
-        if buckets.is_empty() {
+    async fn admit(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> StoreResult<Verdict> {
+        let rooms = slot.map_or(&[][..], |slot| &slot.rooms);
+        if rooms.is_empty() && buckets.is_empty() {
             return Ok(Verdict::Admitted { left: Vec::new() });
         }
         let mut call = self.admit.prepare_invoke();
+        call.arg(rooms.len()).arg(slot.map_or("", |slot| slot.holder.as_str())).arg(SLOT_LEASE_MS);
+        call.arg(gcra::longest_line_us());
+        rooms.iter().for_each(|room| _ = call.key(self.keys.slots(&room.name)).arg(room.slots));
         for bucket in buckets {
             let terms = Terms::of(bucket);
             call.key(self.keys.limit(&bucket.key)).arg(terms.cost).arg(terms.span).arg(terms.deepest);
             call.arg(i32::from(bucket.limit.has_line()));
         }
-        call.arg(gcra::longest_line_us());
         let (refused, wait_ms, now, tats): (i64, i64, i64, Vec<i64>) = self.database.script(&call).await?;
+        if refused < 0 {
+            // Both are counted from one, as Lua does.
+            let room = usize::try_from(-refused - 1).map_err(|_| wrong())?;
+            return Ok(Verdict::Full { room });
+        }
         let left = quotas(now, buckets, &tats)?;
         if refused == 0 {
             return Ok(Verdict::Admitted { left });

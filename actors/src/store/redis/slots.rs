@@ -3,7 +3,7 @@ use redis::Script;
 
 use super::keys::Keys;
 use crate::redis::Database;
-use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+use crate::store::{Held, SLOT_LEASE_MS, SlotLeases, StoreResult};
 
 /// Leases that are renewed or given back in one call.
 const BATCH: usize = 500;
@@ -12,7 +12,6 @@ const BATCH: usize = 500;
 pub struct RedisSlots {
     database: Database,
     keys: Keys,
-    take: Script,
     renew: Script,
     taken: Script,
 }
@@ -22,7 +21,6 @@ impl RedisSlots {
         Self {
             database,
             keys,
-            take: Script::new(include_str!("scripts/slots_take.lua")),
             renew: Script::new(include_str!("scripts/slots_renew.lua")),
             taken: Script::new(include_str!("scripts/slots_taken.lua")),
         }
@@ -31,15 +29,6 @@ impl RedisSlots {
 
 #[async_trait]
 impl SlotLeases for RedisSlots {
-    async fn take(&self, holder: &str, rooms: &[Room]) -> StoreResult<Result<(), usize>> {
-        let mut call = self.take.prepare_invoke();
-        call.arg(holder).arg(SLOT_LEASE_MS);
-        rooms.iter().for_each(|room| _ = call.key(self.keys.slots(&room.name)).arg(room.slots));
-        // Counted from one, as Lua does.
-        let full: usize = self.database.script(&call).await?;
-        Ok(full.checked_sub(1).map_or(Ok(()), Err))
-    }
-
     async fn renew(&self, held: &[Held]) -> StoreResult<()> {
         for batch in held.chunks(BATCH) {
             let mut call = self.renew.prepare_invoke();

@@ -29,7 +29,7 @@ async fn a_frozen_server_costs_one_budget_and_then_nothing() {
         let stores = stores.clone();
         tasks.spawn(async move {
             if n % 2 == 0 {
-                stores.limits.admit(&bucket()).await.is_err()
+                stores.limits.admit(None, &bucket()).await.is_err()
             } else {
                 stores.logs.append(event(&group("team"), "y")).await.is_err()
             }
@@ -42,13 +42,13 @@ async fn a_frozen_server_costs_one_budget_and_then_nothing() {
     assert!(!health.available());
     let start = Instant::now();
     for _ in 0..100 {
-        assert!(stores.limits.admit(&bucket()).await.is_err());
+        assert!(stores.limits.admit(None, &bucket()).await.is_err());
         assert!(stores.logs.append(event(&group("team"), "z")).await.is_err());
     }
     assert!(start.elapsed() < Duration::from_millis(50), "refused at once, but it took {:?}", start.elapsed());
     server.thaw();
     until_available(&health, true).await;
-    assert!(matches!(stores.limits.admit(&bucket()).await, Ok(Verdict::Admitted { .. })));
+    assert!(matches!(stores.limits.admit(None, &bucket()).await, Ok(Verdict::Admitted { .. })));
     // Replies of before went to a connection that nobody listens to.
     let page = stores.logs.read_after(&group("team"), 0, everything()).await.expect("read");
     assert!(page.events.iter().all(|event| event.body.starts_with("{\"text\"")));
@@ -145,7 +145,7 @@ async fn a_server_that_is_frozen_from_the_start_costs_no_call_a_wait() {
     for _ in 0..20 {
         assert!(stores.cache.get("x").await.is_err());
         assert!(stores.flights.board("x", false).await.is_err());
-        assert!(stores.limits.admit(&bucket()).await.is_err());
+        assert!(stores.limits.admit(None, &bucket()).await.is_err());
         assert!(stores.logs.append(event(&group("team"), "x")).await.is_err());
     }
     assert!(start.elapsed() < Duration::from_millis(90), "all of it within one budget: {:?}", start.elapsed());

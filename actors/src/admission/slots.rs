@@ -1,7 +1,8 @@
 //! How many answers a session, and the whole service, has under way.
 //!
-//! Slots are leases that all nodes share. While those are away this node's own count applies; what it gave meanwhile
-//! becomes a lease when they are back. One task renews them all, and gives back what is no longer used.
+//! Slots are leases that all nodes share, taken together with what the limits ask (`fallback`). While those are away this
+//! node's own count applies; what it gave meanwhile becomes a lease when they are back. One task renews them all, and gives back
+//! what is no longer used.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,13 +11,14 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::desk::{Desk, Returned};
+use super::held::{HeldHere, Returned};
+use super::messages::SlotOf;
 use crate::actor::OwnedTask;
 use crate::ids::{SessionId, random_text};
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::protocol::{ErrorCode, Refusal};
-use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, StoreResult};
+use crate::store::{Held, Room, SLOT_LEASE_MS, SlotLeases, SlotRequest, StoreResult};
 
 /// How often leases are renewed: several tries before one ends.
 const RENEW: Duration = Duration::from_secs(4);
@@ -35,7 +37,7 @@ pub struct Slots {
 }
 
 /// A slot, free again when dropped.
-pub struct Slot {
+pub(super) struct Slot {
     books: Arc<Books>,
     holder: String,
 }
@@ -45,7 +47,7 @@ struct Books {
     per_session: usize,
     /// Of all sessions; 0: no limit.
     at_once: usize,
-    desk: Mutex<Desk>,
+    held: Mutex<HeldHere>,
     /// Held while leases are renewed or given back: no renewal may come after the end.
     order: tokio::sync::Mutex<()>,
     /// Something was taken or given back.
@@ -64,7 +66,7 @@ impl Slots {
             leases,
             per_session: options.answers_per_session,
             at_once: options.answers_at_once,
-            desk: Mutex::default(),
+            held: Mutex::default(),
             order: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             metrics,
@@ -73,53 +75,47 @@ impl Slots {
         Self { books, _keeper: Arc::new(keeper) }
     }
 
-    /// A slot for an answer in a session, or for an application's.
-    ///
-    /// # Errors
-    /// `busy`: none is free.
-    pub async fn take(&self, session: Option<&SessionId>) -> Result<Slot, Refusal> {
+    /// A slot that is to be asked for, for an answer in a session or for an application's, and the rooms that must have one. It
+    /// is not held yet.
+    pub(super) fn wanted(&self, of: &SlotOf) -> (Slot, SlotRequest) {
         let books = &self.books;
-        let of_session = session.map(|session| Room { name: room_of(session), slots: books.per_session });
-        let of_service = (books.at_once > 0).then(|| Room { name: SERVICE.into(), slots: books.at_once });
-        let rooms: Vec<Room> = of_session.into_iter().chain(of_service).collect();
-        let slot = Slot { books: books.clone(), holder: random_text(16) };
-        if rooms.is_empty() {
-            return Ok(slot);
-        }
-        let mut said = books.hear(books.leases.take(&slot.holder, &rooms)).await;
-        // A slot that this node has given back a moment ago may not be free on the books yet.
-        if matches!(said, Ok(Err(_))) && books.settle_returns().await {
-            said = books.hear(books.leases.take(&slot.holder, &rooms)).await;
-        }
-        let full = match said {
-            Ok(Ok(())) => {
-                books.desk().enter(&slot.holder, &rooms);
-                None
-            }
-            Ok(Err(full)) => Some(full),
-            // It may have been taken all the same: then it is renewed or given back like the others.
-            Err(_) => {
-                let mut desk = books.desk();
-                let full = rooms.iter().position(|room| desk.count(&room.name) >= room.slots);
-                desk.enter(&slot.holder, &rooms);
-                full
-            }
+        let of_session = match of {
+            SlotOf::Session(session) => Some(Room { name: room_of(session), slots: books.per_session }),
+            SlotOf::Service => None,
         };
-        books.changed.notify_one();
-        match full.and_then(|full| rooms.get(full)) {
-            None => Ok(slot),
-            Some(room) => Err(busy(room)),
-        }
+        let of_service = (books.at_once > 0).then(|| Room { name: SERVICE.into(), slots: books.at_once });
+        let holder = random_text(16);
+        let slot = Slot { books: books.clone(), holder: holder.clone() };
+        (slot, SlotRequest { holder, rooms: of_session.into_iter().chain(of_service).collect() })
     }
 
-    /// Frees the slot of a holder, wherever it is. One that is free stays so.
-    pub fn free(&self, holder: &str) {
-        self.books.give_back(holder, None);
+    /// Notes that the shared leases gave one.
+    pub(super) fn given(&self, request: &SlotRequest) {
+        self.books.held().enter(&request.holder, &request.rooms);
+        self.books.changed.notify_one();
+    }
+
+    /// Takes one by this node's own count, as the shared leases did not answer: or the index of a room that is full. They may
+    /// have given it all the same, so it is noted either way: then it is renewed, or given back like the others.
+    pub(super) fn take_here(&self, request: &SlotRequest) -> Result<(), usize> {
+        let mut held = self.books.held();
+        let full = request.rooms.iter().position(|room| held.count(&room.name) >= room.slots);
+        held.enter(&request.holder, &request.rooms);
+        drop(held);
+        self.books.changed.notify_one();
+        full.map_or(Ok(()), Err)
+    }
+
+    /// Sees to it that what this node has given back a moment ago is free in the shared leases. `false`: nothing was.
+    pub(super) async fn settle_returns(&self) -> bool {
+        let books = &self.books;
+        let (under_way, waiting) = (books.order.try_lock().is_err(), !books.held().returned.is_empty());
+        (under_way || waiting) && books.release().await
     }
 
     /// How many slots of a session are taken by answers that are written here.
     pub fn taken_here(&self, session: &SessionId) -> usize {
-        self.books.desk().count(&room_of(session))
+        self.books.held().count(&room_of(session))
     }
 
     /// How many slots of a session are taken, on all nodes.
@@ -131,7 +127,8 @@ impl Slots {
     }
 }
 
-fn busy(room: &Room) -> Refusal {
+/// What is said where a room is full.
+pub(super) fn busy(room: &Room) -> Refusal {
     let mut refusal =
         Refusal::new(ErrorCode::Busy, "this session has as many answers under way as it may; wait for one to end");
     if room.name == SERVICE {
@@ -142,13 +139,8 @@ fn busy(room: &Room) -> Refusal {
 }
 
 impl Slot {
-    /// Its name among the slots.
-    pub fn holder(&self) -> &str {
-        &self.holder
-    }
-
     /// Gives it back, and waits a moment until it is free on all nodes.
-    pub async fn give_back(self) {
+    pub(super) async fn give_back(self) {
         let (told, done) = oneshot::channel();
         self.books.give_back(&self.holder, Some(told));
         // What is not done in time is done later.
@@ -169,16 +161,16 @@ impl Drop for Slot {
 }
 
 impl Books {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
+    fn held(&self) -> MutexGuard<'_, HeldHere> {
         // Each change is one step; a panic elsewhere leaves it right.
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn give_back(&self, holder: &str, told: Option<oneshot::Sender<()>>) {
-        let mut desk = self.desk();
-        let held = desk.leave(holder);
+        let mut here = self.held();
+        let held = here.leave(holder);
         if !held.is_empty() {
-            desk.returned.push(Returned { held, until: Instant::now() + Duration::from_millis(SLOT_LEASE_MS), told });
+            here.returned.push(Returned { held, until: Instant::now() + Duration::from_millis(SLOT_LEASE_MS), told });
             self.changed.notify_one();
         }
     }
@@ -189,16 +181,10 @@ impl Books {
         call.await.inspect(|_| slots.worked()).inspect_err(|error| slots.failed(started, &error.to_string()))
     }
 
-    /// Sees to it that what was returned is given back. `false`: nothing was.
-    async fn settle_returns(&self) -> bool {
-        let (under_way, waiting) = (self.order.try_lock().is_err(), !self.desk().returned.is_empty());
-        (under_way || waiting) && self.release().await
-    }
-
     /// Gives back what was returned. Whether nothing is left to do.
     async fn release(&self) -> bool {
         let _alone = self.order.lock().await;
-        let returned = std::mem::take(&mut self.desk().returned);
+        let returned = std::mem::take(&mut self.held().returned);
         if returned.is_empty() {
             return true;
         }
@@ -210,9 +196,9 @@ impl Books {
             }
             Err(_) => {
                 let now = Instant::now();
-                let mut desk = self.desk();
-                desk.returned.extend(returned.into_iter().filter(|it| it.until > now));
-                desk.returned.is_empty()
+                let mut here = self.held();
+                here.returned.extend(returned.into_iter().filter(|it| it.until > now));
+                here.returned.is_empty()
             }
         }
     }
@@ -220,7 +206,7 @@ impl Books {
     /// Renews what is held.
     async fn renew(&self) {
         let _alone = self.order.lock().await;
-        let held = self.desk().all_held();
+        let held = self.held().all_held();
         if !held.is_empty() {
             _ = self.hear(self.leases.renew(&held)).await;
         }
@@ -233,7 +219,7 @@ async fn keep(books: Arc<Books>) {
     // What could not be given back is tried again with the next beat, and not at each change.
     let mut behind = false;
     loop {
-        let idle = !behind && books.desk().is_empty();
+        let idle = !behind && books.held().is_empty();
         tokio::select! {
             () = books.changed.notified() => {}
             () = sleep_until(beat_at), if !idle => {}

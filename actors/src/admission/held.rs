@@ -9,7 +9,7 @@ use crate::store::{Held, Room};
 
 /// Who holds what here.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct HeldHere {
     /// The rooms in which each holder of this node has a slot.
     held: HashMap<String, Vec<String>>,
     /// How many slots of each room are held here.
@@ -26,7 +26,7 @@ pub(super) struct Returned {
     pub(super) told: Option<oneshot::Sender<()>>,
 }
 
-impl Desk {
+impl HeldHere {
     pub(super) fn count(&self, room: &str) -> usize {
         self.counts.get(room).copied().unwrap_or(0)
     }

@@ -101,7 +101,7 @@ impl Courier {
 }
 
 /// What Django sees of a logged event.
-pub(super) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)> {
+pub(crate) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)> {
     let logged: Logged = serde_json::from_str(&event.body).ok()?;
     let (kind, group, flat) = match logged {
         Logged::Message { group, message } => (Kind::Message, group, serde_json::to_value(message)),
@@ -120,7 +120,7 @@ pub(super) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)
 }
 
 /// What Django sees of what nodes tell each other.
-pub(super) fn of_told(told: &Told) -> Option<(Kind, GroupName, Fields)> {
+pub(crate) fn of_told(told: &Told) -> Option<(Kind, GroupName, Fields)> {
     let (kind, group) = match told {
         Told::Started { group, .. } => (Kind::AnswerStart, group.clone()),
         Told::Grew { group, .. } => (Kind::AnswerDelta, group.clone()),

@@ -1,0 +1,121 @@
+//! What was admitted, as a guard: it is settled, or it gives itself back.
+
+use std::fmt;
+
+use super::messages::{Correct, NotAdmitted, SlotOf};
+use super::slots::Slot;
+use super::{Left, LimiterHandle};
+use crate::store::limits::Bucket;
+
+/// What was taken of buckets, and where.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    pub(super) taken: Vec<Bucket>,
+    /// Whether this node's own limits gave it.
+    pub(super) local: bool,
+    pub(super) limiter: LimiterHandle,
+}
+
+impl Reserved {
+    /// Corrects it to what was used; `None`: what was admitted did not take place.
+    fn correct(self, used: Option<u64>) {
+        let Self { taken, local, limiter } = self;
+        limiter.correct(Correct { taken, local, used });
+    }
+}
+
+/// A message or a request that was admitted: what the limits reserved for it, and its slot among the answers at once.
+///
+/// It holds both until it is settled. One that is dropped gives everything back, whatever ended whoever held it: a question
+/// that nobody took, a task that failed, a client that went. Once it [stands](Self::stand), what was admitted has taken place:
+/// then a drop gives back the tokens and the slot, and not the message.
+#[must_use = "what was admitted is given back when this is dropped"]
+#[derive(Default)]
+pub struct Admitted {
+    reserved: Option<Reserved>,
+    slot: Option<Slot>,
+    left: Left,
+    stands: bool,
+}
+
+impl Admitted {
+    /// Of whom no limit counts anything.
+    pub fn without_limits() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn new(reserved: Option<Reserved>, slot: Option<Slot>, left: Left) -> Self {
+        Self { reserved, slot, left, stands: false }
+    }
+
+    /// What is left of the limits after it.
+    pub fn left(&self) -> &Left {
+        &self.left
+    }
+
+    /// What was admitted has taken place, whatever becomes of the answer to it.
+    pub fn stand(&mut self) {
+        self.stands = true;
+    }
+
+    /// Reserves as much as a request of so many tokens takes, and a slot, for what was admitted before it was known.
+    ///
+    /// # Errors
+    /// A limit is used up, or no slot is free: then all of it is given back.
+    pub async fn raise(mut self, prompt_tokens: u64, slot: SlotOf) -> Result<Self, NotAdmitted> {
+        let Some(reserved) = &mut self.reserved else { return Ok(self) };
+        let more = reserved.limiter.raise(reserved.taken.clone(), prompt_tokens, slot).await;
+        let mut more = more.map_err(|mut refused| {
+            refused.left.requests = self.left.requests;
+            refused
+        })?;
+        self.slot = more.slot.take();
+        self.left.tokens = more.left.tokens.or(self.left.tokens);
+        // Of another keeper than the first part, it gives itself back: the end corrects what the first one gave.
+        if let Some(added) = more.reserved.take_if(|added| added.local == reserved.local) {
+            for added in added.taken {
+                let known = reserved.taken.iter_mut().filter(|bucket| bucket.key == added.key);
+                known.for_each(|bucket| bucket.cost += added.cost);
+            }
+        }
+        Ok(self)
+    }
+
+    /// What was taken is spent, and never given back.
+    pub(super) fn keep(&mut self) {
+        self.reserved = None;
+    }
+
+    /// Gives the slot back before the rest, and waits a moment until it is free on all nodes.
+    pub async fn free_slot(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            slot.give_back().await;
+        }
+    }
+
+    /// Corrects the reservation to the tokens that were used, and gives the slot back. What gets lost of it comes back by itself,
+    /// in time.
+    pub fn settle(mut self, tokens: u64) {
+        if let Some(reserved) = self.reserved.take() {
+            reserved.correct(Some(tokens));
+        }
+    }
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        if let Some(reserved) = self.reserved.take() {
+            reserved.correct(self.stands.then_some(0));
+        }
+    }
+}
+
+impl fmt::Debug for Admitted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admitted")
+            .field("taken", &self.reserved.as_ref().map(|reserved| &reserved.taken))
+            .field("slot", &self.slot)
+            .field("stands", &self.stands)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,40 @@
+//! Where groups stand in the store, as whoever enters them must know it.
+
+use super::RegistryHandle;
+use crate::ids::GroupName;
+use crate::store::{AnswerRecord, LogState, StoreResult, Stores};
+
+/// Where the logs of some groups stand, and which answers are being written there.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Each group's log.
+    pub logs: Vec<(GroupName, LogState)>,
+    /// The answers.
+    pub answers: Vec<AnswerRecord>,
+}
+
+impl Standing {
+    /// Reads it. The logs' lives are renewed, and missing ones made.
+    ///
+    /// # Errors
+    /// The store is away, or what it holds of one of them is not what it should be.
+    pub async fn read(stores: &Stores, groups: &[GroupName]) -> StoreResult<Self> {
+        let states = stores.logs.open(groups).await?;
+        // After the logs: an answer that is under way now has its end beyond where they stand.
+        let answers = stores.answers.running(groups).await?;
+        Ok(Self { logs: groups.iter().cloned().zip(states).collect(), answers })
+    }
+}
+
+impl RegistryHandle {
+    /// Reads where groups stand that are about to be entered. From before the look the registry keeps what it hears of them, so
+    /// that nothing is missing in between.
+    ///
+    /// # Errors
+    /// As for [`Standing::read`].
+    pub async fn look_at(&self, stores: &Stores, groups: &[GroupName]) -> StoreResult<Standing> {
+        // Whoever does not hear of it does not take the entry either.
+        _ = self.prepare(groups.to_vec()).await;
+        Standing::read(stores, groups).await
+    }
+}

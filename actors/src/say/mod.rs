@@ -1,0 +1,206 @@
+//! The one road by which anything gets into a group: admitted, logged once, acknowledged, delivered, counted, asked about. A
+//! socket, an application, an operator and Django all take it, so its rules are the same for all of them.
+//!
+//! What was logged under a key is acknowledged again whatever the limits say: a repetition costs a read, and never a message, a
+//! slot or tokens. So that a first try costs no look at the keys, the limits are asked first and the log says what is repeated;
+//! then what was reserved gives itself back.
+
+mod speaker;
+mod speech;
+
+pub use speaker::Speaker;
+pub use speech::{Key, Speech};
+
+use tokio::time::Instant;
+
+use crate::admission::{Admitted, Left};
+use crate::answers::Ask;
+use crate::ids::{AnswerId, GroupName, MessageId, UserId};
+use crate::node::Node;
+use crate::protocol::{Event, Refusal};
+use crate::registry::Fanout;
+use crate::store::{Append, Appended, Once, StoreError};
+
+/// What has become of something that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its place in the log.
+    pub seq: u64,
+    /// Its id. None: it is logged by another node, of a version that did not note it.
+    pub message: Option<MessageId>,
+    /// The limits that near their end.
+    pub limits: Option<Left>,
+}
+
+/// Why something was not said.
+#[derive(Debug)]
+pub enum Unsaid {
+    /// It may not be said now.
+    Refused(Refusal),
+    /// Its key was used for something else.
+    Conflict,
+    /// It is not known whether it was logged: said again under the same key, it is logged once.
+    Unlogged(StoreError),
+}
+
+impl From<Refusal> for Unsaid {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// A message, on its way into the log.
+struct Saying<'a> {
+    node: &'a Node,
+    speaker: &'a Speaker,
+    group: GroupName,
+    text: String,
+    assistant: bool,
+    once: Option<Once>,
+    asked_at: Instant,
+}
+
+/// Says something in a group. `acknowledge` is called as soon as it is in the log, before anybody else hears of it.
+///
+/// # Errors
+/// It was not said.
+pub async fn say(
+    node: &Node,
+    speaker: &Speaker,
+    speech: Speech,
+    acknowledge: impl FnOnce(&Said),
+) -> Result<Said, Unsaid> {
+    let Speech { group, text, assistant, .. } = &speech;
+    let saying = Saying {
+        node,
+        speaker,
+        group: group.clone(),
+        text: text.clone(),
+        assistant: *assistant,
+        once: speech.once(speaker),
+        asked_at: Instant::now(),
+    };
+    let admitted = match speaker.admit(node, group, assistant.then_some(text.as_str())).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return saying.recall(refusal, acknowledge).await,
+    };
+    saying.log(speech, admitted, acknowledge).await
+}
+
+impl Saying<'_> {
+    /// It is refused, unless it was said before.
+    async fn recall(self, refusal: Refusal, acknowledge: impl FnOnce(&Said)) -> Result<Said, Unsaid> {
+        let Some(once) = &self.once else { return Err(refusal.into()) };
+        if self.speaker.read(self.node).await.is_err() {
+            return Err(refusal.into());
+        }
+        match self.node.stores.logs.recall(once).await {
+            Ok(Some(Appended::Again { seq, message, .. })) => {
+                let said = Said { seq, message, limits: None };
+                acknowledge(&said);
+                self.reached(seq).await;
+                Ok(said)
+            }
+            Ok(Some(Appended::Conflict)) => Err(Unsaid::Conflict),
+            _ => Err(refusal.into()),
+        }
+    }
+
+    async fn log(
+        self,
+        speech: Speech,
+        mut admitted: Admitted,
+        acknowledge: impl FnOnce(&Said),
+    ) -> Result<Said, Unsaid> {
+        let node = self.node;
+        let author = speech.author.clone();
+        let (id, body) = speech.into_logged();
+        let append = Append {
+            group: self.group.clone(),
+            body,
+            message: Some(id),
+            once: self.once.clone(),
+            owes: self.assistant.then(|| node.roster.node().clone()),
+        };
+        match node.stores.logs.append(append.clone()).await.map_err(Unsaid::Unlogged)? {
+            Appended::New { epoch, seq, owed } => {
+                admitted.stand();
+                node.delivery.count();
+                let (event, message) = append.logged(seq);
+                let said = Said { seq, message, limits: admitted.left().near_their_end() };
+                acknowledge(&said);
+                node.delivery.deliver(self.group.clone(), epoch, event, self.speaker.is_django()).await;
+                if owed {
+                    self.ask(&said, author, admitted).await;
+                }
+                // Else nobody is asked, as a person has taken over or the assistant was not meant: what was reserved for an answer
+                // gives itself back.
+                Ok(said)
+            }
+            Appended::Again { seq, message, owed } if owed && self.assistant => {
+                let said = Said { seq, message, limits: admitted.left().near_their_end() };
+                acknowledge(&said);
+                self.reached(seq).await;
+                self.ask(&said, author, admitted).await;
+                Ok(said)
+            }
+            Appended::Again { seq, message, .. } => {
+                drop(admitted);
+                self.speaker.read(node).await?;
+                let said = Said { seq, message, limits: None };
+                acknowledge(&said);
+                self.reached(seq).await;
+                Ok(said)
+            }
+            Appended::Conflict => {
+                drop(admitted);
+                self.speaker.read(node).await?;
+                Err(Unsaid::Conflict)
+            }
+        }
+    }
+
+    /// The first try may have been logged without anybody here learning of it.
+    async fn reached(&self, seq: u64) {
+        _ = self.node.delivery.registry.reached(self.group.clone(), seq).await;
+    }
+
+    async fn ask(self, said: &Said, author: String, admitted: Admitted) {
+        let Some(message) = said.message.clone() else { return };
+        let (user, context) = match self.speaker {
+            Speaker::Session { user, context, .. } => (user.clone(), context.clone()),
+            _ => (UserId::from(author.as_str()), None),
+        };
+        let ask = Ask {
+            answer: AnswerId::owed_to(&message),
+            begun: false,
+            user,
+            group: self.group,
+            message,
+            seq: said.seq,
+            question: self.text,
+            context,
+            once: self.once,
+            past_cache: false,
+            asked_at: self.asked_at,
+        };
+        self.node.ask(ask, admitted).await;
+    }
+}
+
+/// Passes an event on to the sockets of a group, on every node, without logging it.
+///
+/// # Errors
+/// It may not be passed on now.
+pub async fn pass_on(
+    node: &Node,
+    speaker: &Speaker,
+    group: &GroupName,
+    event: &serde_json::Value,
+) -> Result<(), Refusal> {
+    let mut admitted = speaker.admit(node, group, None).await?;
+    let frame = Event::Foreign { group, event }.encode();
+    node.fan_out(Fanout { group: group.clone(), frame, except: None }).await.map_err(|_| Refusal::internal())?;
+    admitted.stand();
+    Ok(())
+}
