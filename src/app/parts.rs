@@ -15,7 +15,7 @@ use sophie_actors::store::{Stores, redis};
 use super::AppError;
 use crate::auth::patterns::Pattern;
 use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, PriceSettings, Secret, Settings};
-use crate::upstream::{ApiKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
+use crate::upstream::{BackendKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 
 /// Whoever answers, and the same as a router if it is one.
 type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
@@ -52,11 +52,11 @@ fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
         "" => DEFAULT_BASE_URL.to_owned(),
         _ => of.base_url.to_string(),
     };
-    let header = |(name, value): (&String, &Secret)| Some((name.clone(), ApiKey::new(value.expose())?));
+    let header = |(name, value): (&String, &Secret)| Some((name.clone(), BackendKey::new(value.expose())?));
     let reach = OpenAiOptions {
         name: of.name.clone(),
         base_url: of.base_url.as_str().to_owned(),
-        api_key: ApiKey::new(of.api_key.expose()),
+        api_key: BackendKey::new(of.api_key.expose()),
         headers: of.headers.iter().filter_map(header).collect(),
         model: of.model.clone(),
         connect_seconds: of.connect_seconds.unwrap_or(ai.connect_seconds),

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::blame::Blame;
 use super::breaker::{Breaker, Entry, Patience, State};
 use super::fault::Fault;
-use super::openai::{BadOptions, OpenAi, OpenAiOptions};
+use super::openai::OpenAi;
+use super::options::{BadOptions, OpenAiOptions};
 use crate::auth::patterns::Pattern;
 
 /// A backend as the settings describe it.
@@ -62,6 +63,9 @@ pub struct LastError {
     pub detail: String,
 }
 
+/// The link to all of them, as the dependency knows it.
+const BACKENDS: &str = "backends";
+
 /// What all members share: the figures, and how many of them are left out.
 pub struct Fleet {
     metrics: Metrics,
@@ -72,7 +76,7 @@ pub struct Fleet {
 impl Fleet {
     /// That of so many members, all of them usable.
     pub fn new(metrics: Metrics, members: usize) -> Self {
-        metrics.degraded.with_label_values(&["ai"]).set(0);
+        metrics.dependencies.ai.in_use();
         Self { metrics, members, out: Mutex::new(0) }
     }
 
@@ -80,7 +84,8 @@ impl Fleet {
         // Held until it is told, so that the last word is the last change.
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         *out = if usable { out.saturating_sub(1) } else { *out + 1 };
-        self.metrics.degraded.with_label_values(&["ai"]).set(i64::from(*out >= self.members));
+        let ai = &self.metrics.dependencies.ai;
+        if *out >= self.members { ai.lost(BACKENDS, "every backend is left out") } else { ai.found(BACKENDS) }
     }
 }
 
@@ -236,8 +241,8 @@ impl Call {
         first.with_label_values(&[self.member.name()]).observe(seconds);
     }
 
-    /// Something was shown: it answers.
-    pub fn shown(&self) {
+    /// Something of the answer can be seen: it answers.
+    pub fn answered(&self) {
         self.member.change(|record, now| record.breaker.answered(self.entry, now));
     }
 

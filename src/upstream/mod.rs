@@ -10,6 +10,7 @@ mod form;
 mod member;
 mod models;
 mod openai;
+mod options;
 mod pooled;
 mod refusal;
 mod request;
@@ -22,7 +23,8 @@ mod words;
 
 pub use breaker::Patience;
 pub use member::{BackendView, LastError, MemberOptions};
-pub use openai::{BadOptions, OpenAi, OpenAiOptions};
+pub use openai::OpenAi;
+pub use options::{BadOptions, OpenAiOptions};
 pub use request::DEFAULT_BASE_URL;
 pub use router::{Router, RouterOptions};
-pub use secrets::ApiKey;
+pub use secrets::BackendKey;

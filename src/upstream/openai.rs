@@ -21,10 +21,11 @@ use super::body::{self, pieces};
 use super::clock::Clock;
 use super::fault::{Fault, Stage, chain};
 use super::form::{self, Form};
+use super::options::{BadOptions, LONGEST_SECONDS, OpenAiOptions, span};
 use super::pooled;
 use super::request;
 use super::retry::{Advice, LONGEST_OBEYED};
-use super::secrets::{ApiKey, Secrets};
+use super::secrets::Secrets;
 use super::sse::SseEvents;
 
 /// How much of a refusal's body is read, in bytes.
@@ -33,58 +34,9 @@ const REFUSAL_BYTES: usize = 64 * 1024;
 /// How long a refusal's body is waited for.
 const REFUSAL_WAIT: Duration = Duration::from_secs(2);
 
-/// The longest that any time-out can be set to, so that adding it to the clock cannot overflow.
-const LONGEST_SECONDS: u64 = 24 * 60 * 60;
-
 /// How much of a list of models is read, in bytes, and how long it is waited for.
 const MODELS_BYTES: usize = 1024 * 1024;
 const MODELS_WAIT: Duration = Duration::from_secs(2);
-
-/// How a backend is reached: one of `[[ai.backends]]`, or the rest of `[ai]`.
-#[derive(Debug, Clone, Default)]
-pub struct OpenAiOptions {
-    /// What it is called in the log.
-    pub name: String,
-    /// Its address up to `/chat/completions`; empty for [`DEFAULT_BASE_URL`].
-    pub base_url: String,
-    /// Sent as a bearer token.
-    pub api_key: Option<ApiKey>,
-    /// Further headers (Azure's `api-key`). One of them takes the place of the bearer token if it has its name.
-    pub headers: Vec<(String, ApiKey)>,
-    /// Sent as the model in place of the one that was asked for; empty: that one.
-    pub model: String,
-    /// For a connection.
-    pub connect_seconds: u64,
-    /// For the first chunk, of each attempt.
-    pub first_chunk_seconds: u64,
-    /// Between two chunks.
-    pub idle_seconds: u64,
-    /// For everything, retries and their pauses included.
-    pub total_seconds: u64,
-    /// How often a request is sent again at most.
-    pub retries: u32,
-    /// The most data that an answer may have, in bytes.
-    pub max_answer_bytes: usize,
-    /// The most data that one event of a stream may have, in bytes.
-    pub max_event_bytes: usize,
-}
-
-/// Options with which no backend can be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadOptions {
-    /// Not an address. It is not repeated, as it may bear a password.
-    #[error("ai.base_url must be an http:// or https:// address")]
-    BaseUrl,
-    /// Not fit for a header.
-    #[error("ai.api_key has characters that no key has, such as a line end")]
-    ApiKey,
-    /// Not fit for a header.
-    #[error("the header {0:?} has a name or characters that no header has")]
-    Header(String),
-    /// No HTTP client can be made on this machine.
-    #[error("the HTTP client for the AI backend cannot be made: {0}")]
-    Client(String),
-}
 
 /// An OpenAI-compatible backend. Its connections are kept for further answers.
 #[derive(Debug)]
@@ -101,7 +53,7 @@ pub struct OpenAi {
 
 /// Why a backend does not answer, after all that was tried.
 #[derive(Debug)]
-pub struct Refused {
+pub struct Unanswered {
     /// What was at fault last.
     pub fault: Fault,
     /// The backend's own word on when to come back.
@@ -152,7 +104,7 @@ impl OpenAi {
     }
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
-    pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, Refused> {
+    pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, Unanswered> {
         let (mut body, streams) = for_backend(asked, &self.options.model);
         if self.refuses_stream_options.load(Ordering::Relaxed) {
             body.remove(STREAM_OPTIONS);
@@ -175,7 +127,7 @@ impl OpenAi {
             let pause = failed.advice.pause(attempt);
             let worthwhile = pause <= LONGEST_OBEYED && Instant::now() + pause < deadline;
             if attempt >= self.options.retries || !failed.passing || !worthwhile {
-                return Err(Refused { fault: failed.fault, wait: failed.advice.wait, retried: attempt > 0 });
+                return Err(Unanswered { fault: failed.fault, wait: failed.advice.wait, retried: attempt > 0 });
             }
             attempt += 1;
             log::warn!(
@@ -261,18 +213,13 @@ impl Backend for OpenAi {
         let secrets = self.secrets.clone();
         match self.ask(&request.body, self.deadline()).await {
             Ok(items) => Ok(items.map(move |item| item.map_err(|fault| fault.for_caller(None, &secrets))).boxed()),
-            Err(refused) => Err(refused.fault.for_caller(refused.wait, &secrets)),
+            Err(unanswered) => Err(unanswered.fault.for_caller(unanswered.wait, &secrets)),
         }
     }
 
     fn name(&self) -> &'static str {
         "openai"
     }
-}
-
-/// Seconds of the settings.
-pub fn span(seconds: u64) -> Duration {
-    Duration::from_secs(seconds.min(LONGEST_SECONDS))
 }
 
 /// No response came.

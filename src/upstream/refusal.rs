@@ -80,13 +80,13 @@ mod tests {
     use reqwest::Url;
 
     use super::*;
-    use crate::upstream::ApiKey;
+    use crate::upstream::BackendKey;
     use crate::upstream::fault::Fault;
 
     fn refusal(status: Option<u16>, error: Value) -> Option<BackendRefusal> {
         let error = ReportedError::find(&json!({ "error": error })).unwrap_or_default();
         let fault = status.map_or_else(|| Fault::Reported(error.clone()), |it| Fault::Status(it, error.clone()));
-        let key = ApiKey::new("hunter2");
+        let key = BackendKey::new("hunter2");
         let secrets = Secrets::of(&Url::parse("http://llm.internal:8000/v1").unwrap(), key.as_ref(), []);
         fault.for_caller(None, &secrets).refusal
     }

@@ -10,8 +10,9 @@ use reqwest::header::{
 use reqwest::{Client, RequestBuilder, Url, redirect};
 use sophie_actors::openai::Body;
 
+use super::options::BadOptions;
 use super::pooled::Noting;
-use super::{ApiKey, BadOptions};
+use super::secrets::BackendKey;
 
 /// OpenAI's own address, for when none is set.
 pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
@@ -49,8 +50,8 @@ pub fn place(url: &Url) -> String {
 /// questions and the key to where nobody meant them to go.
 pub fn client(
     url: &Url,
-    key: Option<&ApiKey>,
-    further: &[(String, ApiKey)],
+    key: Option<&BackendKey>,
+    further: &[(String, BackendKey)],
     connect: Duration,
 ) -> Result<Client, BadOptions> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
@@ -60,7 +61,8 @@ pub fn client(
     // Pieces of an answer are to come one by one.
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Some(key) = key {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| BadOptions::ApiKey)?;
+        let mut bearer =
+            HeaderValue::from_str(&format!("Bearer {}", key.expose())).map_err(|_| BadOptions::BackendKey)?;
         bearer.set_sensitive(true);
         headers.insert(AUTHORIZATION, bearer);
     }

@@ -20,7 +20,8 @@ use super::breaker::Patience;
 use super::fault::Fault;
 use super::member::{BackendView, Call, Fleet, Member, MemberOptions};
 use super::models::ModelList;
-use super::openai::{BadOptions, Refused, span};
+use super::openai::Unanswered;
+use super::options::{BadOptions, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
 use super::words::words;
@@ -151,12 +152,12 @@ async fn begin(
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {
     let asked = call.member().client.ask(body, deadline).await;
-    let items = asked.map_err(|Refused { fault, wait, retried }| {
+    let items = asked.map_err(|Unanswered { fault, wait, retried }| {
         (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
     })?;
     call.began();
     let mut answer =
-        Routed { call, items, held: VecDeque::new(), shown: false, choices: Choices::default(), asked: choices };
+        Routed { call, items, held: VecDeque::new(), is_visible: false, choices: Choices::default(), asked: choices };
     if rest.iter().any(|member| member.is_usable()) {
         answer.hold().await.map_err(|fault| (answer.call.failed(&fault, None), fault.blame()))?;
     }
@@ -168,7 +169,7 @@ struct Routed {
     call: Call,
     items: Items,
     held: VecDeque<Chunk>,
-    shown: bool,
+    is_visible: bool,
     choices: Choices,
     /// How many choices were asked for.
     asked: u64,
@@ -229,9 +230,9 @@ impl Routed {
         };
         match item {
             Some(Ok(StreamItem::Chunk(chunk))) => {
-                if !self.shown && chunk.is_visible() {
-                    self.shown = true;
-                    self.call.shown();
+                if !self.is_visible && chunk.is_visible() {
+                    self.is_visible = true;
+                    self.call.answered();
                 }
                 self.choices.follow(&chunk);
                 Some(Ok(StreamItem::Chunk(chunk)))

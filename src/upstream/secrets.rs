@@ -10,9 +10,9 @@ const SECRET_BYTES: usize = 8;
 
 /// A key that is shown to nobody but the backend.
 #[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey(Arc<str>);
+pub struct BackendKey(Arc<str>);
 
-impl ApiKey {
+impl BackendKey {
     /// A key; `None` if the text is blank (a local server needs none).
     pub fn new(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -24,7 +24,7 @@ impl ApiKey {
     }
 }
 
-impl fmt::Debug for ApiKey {
+impl fmt::Debug for BackendKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[key]")
     }
@@ -33,19 +33,19 @@ impl fmt::Debug for ApiKey {
 /// All that is to be kept out of a text from a backend. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets {
-    keys: Arc<[ApiKey]>,
+    keys: Arc<[BackendKey]>,
     /// `host` and `host:port`, the longer first.
     places: Arc<[String]>,
 }
 
 impl Secrets {
     /// The secrets of a backend at `url`.
-    pub fn of<'a>(url: &Url, key: Option<&'a ApiKey>, headers: impl IntoIterator<Item = &'a ApiKey>) -> Self {
+    pub fn of<'a>(url: &Url, key: Option<&'a BackendKey>, headers: impl IntoIterator<Item = &'a BackendKey>) -> Self {
         let values = headers.into_iter().filter(|value| value.expose().len() >= SECRET_BYTES);
         let host = url.host_str().unwrap_or_default().to_owned();
         let with_port = url.port().map(|port| format!("{host}:{port}"));
         // A name without a dot (`ollama`) may be a word of any sentence.
-        let password = url.password().and_then(ApiKey::new);
+        let password = url.password().and_then(BackendKey::new);
         let places = with_port.into_iter().chain(host.contains('.').then_some(host));
         let keys = key.into_iter().chain(values).cloned().chain(password);
         Self { keys: keys.collect(), places: places.collect() }
@@ -93,8 +93,8 @@ mod tests {
     use super::*;
 
     fn secrets() -> Secrets {
-        let (key, header) = (ApiKey::new("hunter2").unwrap(), ApiKey::new("a-long-secret").unwrap());
-        let short = ApiKey::new("2024").unwrap();
+        let (key, header) = (BackendKey::new("hunter2").unwrap(), BackendKey::new("a-long-secret").unwrap());
+        let short = BackendKey::new("2024").unwrap();
         Secrets::of(&Url::parse("http://llm.internal:8000/v1").unwrap(), Some(&key), [&header, &short])
     }
 

@@ -84,7 +84,7 @@ mod tests {
     use sophie_actors::openai::error::ReportedError;
 
     use super::*;
-    use crate::upstream::ApiKey;
+    use crate::upstream::BackendKey;
 
     fn told(fault: Fault, wait: Option<Duration>) -> BackendError {
         fault.for_caller(wait, &Secrets::default())
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn nothing_of_the_backends_words_reaches_a_client_and_no_key_the_log() {
-        let key = ApiKey::new("secret-key-1").expect("a key");
+        let key = BackendKey::new("secret-key-1").expect("a key");
         let message = format!("Incorrect key secret-key-1 or sk-abc***xyz\nforged=line {}", "é".repeat(500));
         let error = ReportedError { kind: "secret-key-1".into(), message, ..ReportedError::default() };
         let url = reqwest::Url::parse("http://h/v1").expect("an address");

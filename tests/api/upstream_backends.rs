@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sophie::upstream::{ApiKey, MemberOptions, OpenAiOptions};
+use sophie::upstream::{BackendKey, MemberOptions, OpenAiOptions};
 use sophie_actors::backend::Backend;
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script, role, word};
@@ -261,7 +261,7 @@ async fn azure_gets_its_header_its_version_and_its_models_name() {
     azure.reach = OpenAiOptions {
         base_url: ai.base_url() + "/deployments/mine?api-version=2024-10-21",
         api_key: None,
-        headers: vec![("api-key".into(), ApiKey::new("azure-key-123").expect("a key"))],
+        headers: vec![("api-key".into(), BackendKey::new("azure-key-123").expect("a key"))],
         model: "o3-mini".into(),
         ..azure.reach
     };

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection};
 use serde_json::{Map, Value};
-use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
+use sophie::upstream::{BackendKey, OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError};
 use sophie_actors::openai::ChatRequest;
 use sophie_actors::protocol::ErrorCode;
@@ -83,7 +83,7 @@ async fn ask(base_url: String) -> BackendError {
     sophie::tls::install();
     let options = OpenAiOptions {
         base_url,
-        api_key: ApiKey::new("test-key-123"),
+        api_key: BackendKey::new("test-key-123"),
         connect_seconds: 2,
         first_chunk_seconds: 20,
         idle_seconds: 20,

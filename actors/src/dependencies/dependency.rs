@@ -1,3 +1,5 @@
+//! One thing that a node depends on.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +36,8 @@ struct Inner {
     name: &'static str,
     mode: &'static str,
     gauge: IntGaugeVec,
+    /// Whether good news counts once it has held, not at once.
+    must_hold: bool,
     /// Set with the first trouble, so that good calls cost nothing where there is none.
     is_troubled: AtomicBool,
     state: Mutex<State>,
@@ -56,7 +60,17 @@ struct State {
 }
 
 impl Dependency {
+    /// One whose good news counts once it has held.
     pub(super) fn new(name: &'static str, mode: &'static str, gauge: IntGaugeVec) -> Self {
+        Self::made(name, mode, gauge, true)
+    }
+
+    /// One of which others tell who have waited already until the news held: theirs counts at once.
+    pub(super) fn judged(name: &'static str, mode: &'static str, gauge: IntGaugeVec) -> Self {
+        Self::made(name, mode, gauge, false)
+    }
+
+    fn made(name: &'static str, mode: &'static str, gauge: IntGaugeVec, must_hold: bool) -> Self {
         let state = State {
             is_used: false,
             is_degraded: false,
@@ -68,7 +82,7 @@ impl Dependency {
             steady: STEADY,
         };
         let (is_troubled, better) = Default::default();
-        Self(Arc::new(Inner { name, mode, gauge, is_troubled, state: Mutex::new(state), better }))
+        Self(Arc::new(Inner { name, mode, gauge, must_hold, is_troubled, state: Mutex::new(state), better }))
     }
 
     /// Its name in logs and figures.
@@ -101,7 +115,7 @@ impl Dependency {
         if state.away.len() < before {
             let now = Instant::now();
             (state.call_failed, state.found_at, state.fine_at) = (false, Some(now), now);
-            self.0.better.notify_one();
+            self.0.is_better(&mut state);
         }
     }
 
@@ -122,7 +136,7 @@ impl Dependency {
         let mut state = self.0.state();
         if std::mem::take(&mut state.call_failed) {
             state.fine_at = Instant::now();
-            self.0.better.notify_one();
+            self.0.is_better(&mut state);
         }
     }
 
@@ -163,24 +177,31 @@ impl Inner {
         self.show(state);
         log::warn!("dependency={} state=degraded mode={:?} reason={why:?}", self.name, self.mode);
         // Without a runtime nothing calls from within one, and so nothing can fail.
-        if let Ok(runtime) = Handle::try_current() {
+        if self.must_hold
+            && let Ok(runtime) = Handle::try_current()
+        {
             runtime.spawn(heal(self.clone()));
         }
     }
 
+    /// A link was found, or a call went well.
+    fn is_better(&self, state: &mut State) {
+        if self.must_hold { self.better.notify_one() } else { _ = self.recover(state) }
+    }
+
     /// How long until it may count as well; `None` while there is trouble, zero if it does from now on.
-    fn recover(&self) -> Option<Duration> {
-        let mut state = self.state();
+    fn recover(&self, state: &mut State) -> Option<Duration> {
         if !state.away.is_empty() || state.call_failed {
             return None;
         }
-        let left = state.steady.saturating_sub(state.fine_at.elapsed());
+        let steady = if self.must_hold { state.steady } else { Duration::ZERO };
+        let left = steady.saturating_sub(state.fine_at.elapsed());
         if left.is_zero() {
             let since = state.since.replace((Instant::now(), timestamp()));
             let seconds = since.map_or(0.0, |(at, _)| at.elapsed().as_secs_f64());
             state.is_degraded = false;
             self.is_troubled.store(false, Ordering::Relaxed);
-            self.show(&mut state);
+            self.show(state);
             log::info!("dependency={} state=ok degraded_seconds={seconds:.1}", self.name);
         }
         Some(left)
@@ -190,7 +211,8 @@ impl Inner {
 /// Waits until it is well.
 async fn heal(inner: Arc<Inner>) {
     loop {
-        match inner.recover() {
+        let left = inner.recover(&mut inner.state());
+        match left {
             Some(Duration::ZERO) => return,
             Some(left) => sleep(left).await,
             None => inner.better.notified().await,
@@ -199,75 +221,4 @@ async fn heal(inner: Arc<Inner>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::metrics::Metrics;
-
-    /// As its readers see it, the gauge included.
-    fn is_degraded(metrics: &Metrics, dependency: &Dependency) -> bool {
-        let gauge = metrics.degraded.with_label_values(&[dependency.name()]).get();
-        assert_eq!(gauge == 1, dependency.is_degraded());
-        gauge == 1
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_lost_link_is_a_change_at_once_and_a_found_one_when_it_has_held() {
-        let metrics = Metrics::new();
-        let store = metrics.dependencies.store.clone();
-        assert!(metrics.dependencies.doing().is_empty(), "none is in use");
-        store.in_use();
-        assert_eq!(metrics.dependencies.doing()[0].since, None);
-        store.lost("main", "x");
-        assert!(is_degraded(&metrics, &store));
-        sleep(60 * STEADY).await;
-        store.found("main");
-        sleep(STEADY / 2).await;
-        assert!(is_degraded(&metrics, &store));
-        sleep(STEADY).await;
-        assert!(!is_degraded(&metrics, &store));
-        let doing = &metrics.dependencies.doing()[0];
-        assert_eq!((doing.dependency, doing.mode), ("store", None));
-        assert!(doing.since.is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_comes_and_goes_is_one_change() {
-        let metrics = Metrics::new();
-        let cache = metrics.dependencies.cache.clone();
-        for _ in 0..20 {
-            cache.lost("cache", "x");
-            sleep(STEADY / 3).await;
-            cache.found("cache");
-            sleep(STEADY / 2).await;
-            assert!(is_degraded(&metrics, &cache));
-        }
-        sleep(STEADY).await;
-        assert!(!is_degraded(&metrics, &cache));
-        // Again, a moment later: it must hold for longer.
-        cache.lost("cache", "x");
-        cache.found("cache");
-        sleep(STEADY * 3 / 2).await;
-        assert!(is_degraded(&metrics, &cache));
-        sleep(STEADY).await;
-        assert!(!is_degraded(&metrics, &cache));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_failed_call_counts_until_one_goes_well_or_its_link_is_new() {
-        let metrics = Metrics::new();
-        let limits = metrics.dependencies.limits.clone();
-        let started = Instant::now();
-        limits.failed(started, "x");
-        sleep(5 * STEADY).await;
-        assert!(is_degraded(&metrics, &limits));
-        limits.worked();
-        sleep(2 * STEADY).await;
-        assert!(!is_degraded(&metrics, &limits));
-        sleep(2 * AGAIN).await;
-        limits.lost("main", "x");
-        limits.found("main");
-        limits.failed(started, "a call of the link before");
-        sleep(2 * STEADY).await;
-        assert!(!is_degraded(&metrics, &limits));
-    }
-}
+mod tests;

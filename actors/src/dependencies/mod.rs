@@ -34,6 +34,8 @@ pub struct Dependencies {
     pub feed: Dependency,
     /// The application that decides who comes in.
     pub hook: Dependency,
+    /// The AI backends: all of them together.
+    pub ai: Dependency,
     /// What servers refuse that answer.
     pub refusals: Refusals,
     layer: Dependency,
@@ -56,6 +58,7 @@ impl Dependencies {
             flights: one("flights", "each node asks the model for itself"),
             feed: one("feed", "what other nodes log comes late, or is read from the logs afterwards"),
             hook: one("hook", "who was let in a short while ago comes in, others come again later"),
+            ai: Dependency::judged("ai", "questions fail until a backend answers one", gauge.clone()),
             refusals: Refusals::default(),
             layer: host("layer"),
             hosts: [a, b, c, d, e, f, g, h],
@@ -69,8 +72,8 @@ impl Dependencies {
 
     /// How those that are in use are doing.
     pub fn doing(&self) -> Vec<Doing> {
-        let Self { store, limits, slots, cache, general, flights, feed, hook, refusals: _, layer, hosts } = self;
-        let all = [store, limits, slots, cache, general, flights, feed, hook, layer].into_iter().chain(hosts);
+        let Self { store, limits, slots, cache, general, flights, feed, hook, ai, refusals: _, layer, hosts } = self;
+        let all = [store, limits, slots, cache, general, flights, feed, hook, ai, layer].into_iter().chain(hosts);
         all.filter_map(Dependency::doing).collect()
     }
 }

@@ -1,3 +1,5 @@
+//! What servers refuse that answer.
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 

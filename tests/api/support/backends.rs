@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use sophie::upstream::{ApiKey, BackendView, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
+use sophie::upstream::{BackendKey, BackendView, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 use sophie_actors::backend::{Backend, BackendError, StreamItem};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::{ChatRequest, Chunk};
@@ -46,7 +46,7 @@ pub fn member(name: &str, ai: &AiServer) -> MemberOptions {
         url: ai.base_url(),
         reach: OpenAiOptions {
             base_url: ai.base_url(),
-            api_key: ApiKey::new("test-key-123"),
+            api_key: BackendKey::new("test-key-123"),
             connect_seconds: 2,
             first_chunk_seconds: 1,
             idle_seconds: 1,

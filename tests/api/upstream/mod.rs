@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
+use sophie::upstream::{BackendKey, OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::openai::{ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_secs(5);
 fn options(base_url: String) -> OpenAiOptions {
     OpenAiOptions {
         base_url,
-        api_key: ApiKey::new("test-key-123"),
+        api_key: BackendKey::new("test-key-123"),
         connect_seconds: 2,
         first_chunk_seconds: 10,
         idle_seconds: 10,

@@ -1,7 +1,7 @@
 //! What is asked of the backend.
 
 use serde_json::json;
-use sophie::upstream::{ApiKey, OpenAi, OpenAiOptions};
+use sophie::upstream::{BackendKey, OpenAi, OpenAiOptions};
 use sophie_actors::openai::{Body, ChatRequest};
 use sophie_kit::ai_server::{AiServer, Script};
 
@@ -40,7 +40,7 @@ async fn options_that_make_no_sense_are_refused_without_repeating_them() {
     drop(backend(&ai));
     for bad in [
         OpenAiOptions { base_url: "ftp://user:hidden@h".into(), ..options(String::new()) },
-        OpenAiOptions { api_key: ApiKey::new("hidden\nkey"), ..options(ai.base_url()) },
+        OpenAiOptions { api_key: BackendKey::new("hidden\nkey"), ..options(ai.base_url()) },
     ] {
         let error = OpenAi::new(bad).expect_err("bad options");
         assert!(!error.to_string().contains("hidden"), "{error}");
