@@ -6,16 +6,17 @@ mod depth;
 mod error;
 mod event;
 mod kind;
+mod logged;
+mod parsing;
 mod quota;
 
 pub use close::{Close, CloseCode};
 pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
 pub use depth::{EVENT_DEPTH, METADATA_DEPTH, is_deeper, is_map_deeper};
 pub use error::{ErrorCode, Refusal};
-pub use event::{
-    AnswerFailed, AnswerFinished, CacheStatus, Event, LogHead, Logged, Member, Message, Role, RunningAnswer, Usage, Who,
-};
+pub use event::{CacheStatus, Event, LogHead, Member, RunningAnswer, Who};
 pub use kind::Kind;
+pub use logged::{AnswerFailed, AnswerFinished, Logged, Message, Role, Usage};
 pub use quota::{Left, Quota};
 
 /// The subprotocol's name.
