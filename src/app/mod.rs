@@ -22,8 +22,8 @@ use sophie_actors::actor::{Exit, ExitGuard};
 use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
 use sophie_actors::answers::{Answers, AnswersHandle, Parts};
 use sophie_actors::backend::{Backend, DEMO_MODEL};
-use sophie_actors::cluster::mirror::{Mirror, Resign};
-use sophie_actors::cluster::{Ear, Listen};
+use sophie_actors::cluster::mirror::{Mirror, MirrorHandle};
+use sophie_actors::cluster::{Ear, EarHandle, Listen};
 use sophie_actors::delivery::Delivery;
 use sophie_actors::ids::NodeId;
 use sophie_actors::ledger::Ledger;
@@ -85,7 +85,7 @@ pub struct Application {
     addresses: Vec<SocketAddr>,
     servers: Vec<Server>,
     state: Data<State>,
-    mirror: Addr<Mirror>,
+    mirror: MirrorHandle,
     arbiters: Vec<Arbiter>,
     ended: mpsc::Receiver<&'static str>,
     drain: Duration,
@@ -156,16 +156,17 @@ impl Application {
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
         let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
         let core = Arbiter::new();
-        let (exit, read) = (essential("ear"), stores.clone());
-        let ear = Ear::start_in_arbiter(&core.handle(), |_| Ear::new(read, exit));
         let registry = {
             let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
-            let ear = ear.clone();
             let ping = Duration::from_secs(settings.session.ping_seconds);
             let named = settings.session.presence_members;
             RegistryHandle::from(GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
-                GroupRegistry::new(roster, ear.recipient(), metrics, ping, named, exit)
+                GroupRegistry::new(roster, metrics, ping, named, exit)
             }))
+        };
+        let ear = {
+            let (stores, registry, exit) = (stores.clone(), registry.clone(), essential("ear"));
+            EarHandle::from(Ear::start_in_arbiter(&core.handle(), |_| Ear::new(stores, registry, exit)))
         };
         let slots = Slots::new(stores.slots.clone(), &settings.limits, metrics.clone());
         // Limiter and answers: a request asks the one and then the other.
@@ -200,9 +201,9 @@ impl Application {
                 (roster.clone(), stores.clone(), registry.clone(), metrics.clone());
             let layer = layer.clone();
             let (expiry, exit) = (Duration::from_secs(settings.channel.group_expiry_seconds), essential("mirror"));
-            Mirror::start_in_arbiter(&core.handle(), move |_| {
+            MirrorHandle::from(Mirror::start_in_arbiter(&core.handle(), move |_| {
                 Mirror::new(roster, stores, layer, registry, metrics, expiry, exit)
-            })
+            }))
         };
         let node = Node {
             roster,
@@ -218,13 +219,14 @@ impl Application {
             ledger,
         };
         let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
-        let installed = registry.install(factory(Arc::new(node.clone()), handles)).await;
-        installed.map_err(|_| AppError::ActorEnded("group registry"))?;
+        let gone = |_| AppError::ActorEnded("group registry");
+        registry.read_by(ear.reader()).await.map_err(gone)?;
+        registry.install(factory(Arc::new(node.clone()), handles)).await.map_err(gone)?;
 
         let worker = settings.channel.notify_worker.clone();
         let worker = (!worker.is_empty()).then_some((worker, kinds));
         let listen = Listen { node: Arc::new(node.clone()), worker, courier };
-        ear.send(listen).await.map_err(|_| AppError::ActorEnded("ear"))?;
+        ear.listen(listen).await.map_err(|_| AppError::ActorEnded("ear"))?;
 
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
@@ -353,7 +355,7 @@ impl Application {
         if timeout(LAST_WORDS, node.ledger.flush()).await.is_err() {
             log::warn!("what answers cost in the last second is not written");
         }
-        if timeout(RESIGN, self.mirror.send(Resign)).await.is_err() {
+        if timeout(RESIGN, self.mirror.resign()).await.is_err() {
             log::warn!("mirror did not resign in time");
         }
         log::info!("drained");

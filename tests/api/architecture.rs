@@ -288,7 +288,7 @@ fn the_registry_waits_for_nobody() {
         path.starts_with("actors/src/registry/") && !others.iter().any(|other| path.ends_with(other))
     };
     // The one wait beside them is the mirror's, for a change of the table.
-    assert_eq!(places(".await", its_own), ["actors/src/registry/roster.rs"]);
+    assert_eq!(places(".await", its_own), ["actors/src/registry/roster/changes.rs"]);
     for forbidden in [".send(", "async move", "Stores"] {
         nowhere(forbidden, its_own);
     }
@@ -306,7 +306,7 @@ fn unbounded_sends_stand_where_an_end_is_told_and_nowhere_else() {
 
 #[test]
 fn nobody_holds_the_address_of_an_actor_but_its_handle() {
-    for actor in ["GroupRegistry", "RateLimiter", "Answers", "Session"] {
+    for actor in ["GroupRegistry", "RateLimiter", "Answers", "Session", "Ear", "Mirror"] {
         let held = places(&format!("Addr<{actor}>"), |path| !path.ends_with("/handle.rs"));
         assert!(held.is_empty(), "ask {actor} by its handle, in {held:?}");
     }

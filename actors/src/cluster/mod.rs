@@ -8,7 +8,7 @@ pub mod operators;
 mod orders;
 pub mod whereabouts;
 
-pub use ear::{Ear, Listen, resync};
+pub use ear::{Ear, EarHandle, Listen, resync};
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 use orders::OrderDesk;

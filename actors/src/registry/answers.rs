@@ -1,206 +1,109 @@
-//! The answers that are being written for one group, as far as this node has heard of them. Pure.
+//! What arrives of answers that are being written, and how it is shown.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
-use crate::store::{AnswerRecord, AnswerStart};
+use actix::prelude::*;
 
-/// Ends that are remembered, so that late news of an answer does not begin it anew.
-const ENDS: usize = 64;
+use super::GroupRegistry;
+use super::messages::*;
+use super::sequence::Due;
+use super::shown::Piece;
+use crate::ids::{AnswerId, GroupName};
+use crate::protocol::Event;
+use crate::socket::Delta;
+use crate::store::AnswerRecord;
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Answer {
-    message: MessageId,
-    start: AnswerStart,
-    text: String,
-    chars: usize,
-}
-
-/// The answers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub(super) struct Answers {
-    running: BTreeMap<AnswerId, Answer>,
-    ended: VecDeque<AnswerId>,
-    /// Asked of the store, with whether more of the answer was missed since.
-    asked: BTreeMap<AnswerId, bool>,
-}
-
-/// What a piece turned out to be.
-#[derive(Debug, PartialEq)]
-pub(super) enum Piece {
-    /// New: it belongs at this offset.
-    New(usize, String),
-    /// Known already.
-    Known,
-    /// Something before it is missing.
-    Early,
-}
-
-/// What a record turned out to tell.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Learned {
-    /// The answer was not known.
-    pub(super) start: Option<(MessageId, AnswerStart)>,
-    /// More of its text, at this offset.
-    pub(super) more: Option<(usize, String)>,
-}
-
-impl Answers {
-    pub(super) fn is_empty(&self) -> bool {
-        self.running.is_empty()
+impl GroupRegistry {
+    fn show_start(&self, started: &AnswerStarted) {
+        let AnswerStarted { group, answer, message, start } = started;
+        let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
+        self.roster.for_each_socket(group, None, |socket| _ = socket.push(frame.clone()));
     }
 
-    /// All that was written of an answer so far.
-    pub(super) fn text(&self, id: &AnswerId) -> Option<&str> {
-        self.running.get(id).map(|answer| answer.text.as_str())
+    fn show_piece(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: String) {
+        let delta = piece(group, answer, offset, text);
+        self.roster.for_each_socket(group, None, |socket| _ = socket.push_delta(&delta));
     }
 
-    /// Each answer with its start.
-    pub(super) fn starts(&self) -> impl Iterator<Item = (&AnswerId, &MessageId, &AnswerStart, &str)> {
-        self.running.iter().map(|(id, answer)| (id, &answer.message, &answer.start, answer.text.as_str()))
-    }
-
-    /// All but those that the store knows of, with what is known here. `node` is whoever asks.
-    pub(super) fn unknown_to(&self, known: &[AnswerRecord], group: &GroupName, node: &NodeId) -> Vec<AnswerRecord> {
-        let unknown = self.running.iter().filter(|(id, _)| known.iter().all(|record| record.answer != **id));
-        let record = |(id, answer): (&AnswerId, &Answer)| AnswerRecord {
-            answer: id.clone(),
-            group: group.clone(),
-            message: answer.message.clone(),
-            node: node.clone(),
-            text: answer.text.clone(),
-            start: Some(answer.start.clone()),
-        };
-        unknown.map(record).collect()
-    }
-
-    /// Forgets all but those that the store knows of, and names them.
-    pub(super) fn forget_unknown_to(&mut self, known: &[AnswerRecord]) -> Vec<AnswerId> {
-        let (running, unknown) = std::mem::take(&mut self.running)
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(id, _)| known.iter().any(|record| record.answer == *id));
-        self.running = running;
-        unknown.into_keys().collect()
-    }
-
-    /// An answer begins. Whether that is news.
-    pub(super) fn start(&mut self, id: &AnswerId, message: &MessageId, start: &AnswerStart) -> bool {
-        if self.ended.contains(id) || self.running.contains_key(id) {
-            return false;
+    /// Takes in what the store knows of an answer.
+    pub(super) fn learn(&mut self, record: AnswerRecord) {
+        let (group, answer) = (record.group.clone(), record.answer.clone());
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        let learned = state.answers.learn(record);
+        if let Some((message, start)) = learned.start {
+            self.show_start(&AnswerStarted { group: group.clone(), answer: answer.clone(), message, start });
         }
-        let answer = Answer { message: message.clone(), start: start.clone(), text: String::new(), chars: 0 };
-        self.running.insert(id.clone(), answer);
-        true
-    }
-
-    /// A piece of an answer, at an offset in Unicode scalar values.
-    pub(super) fn grow(&mut self, id: &AnswerId, offset: usize, text: String) -> Piece {
-        if self.ended.contains(id) {
-            return Piece::Known;
+        if let Some((offset, more)) = learned.more {
+            self.show_piece(&group, &answer, offset, more);
         }
-        let Some(answer) = self.running.get_mut(id) else { return Piece::Early };
-        let Some(known) = answer.chars.checked_sub(offset) else { return Piece::Early };
-        let new: String = if known == 0 { text } else { text.chars().skip(known).collect() };
-        if new.is_empty() {
-            return Piece::Known;
-        }
-        let at = answer.chars;
-        answer.chars += new.chars().count();
-        answer.text.push_str(&new);
-        Piece::New(at, new)
     }
 
-    /// Something of an answer is missing. Whether the store is to be asked now.
-    pub(super) fn missing(&mut self, id: &AnswerId) -> bool {
-        let asked = self.asked.contains_key(id);
-        self.asked.insert(id.clone(), asked);
-        !asked
-    }
-
-    /// The store was asked. Whether it is to be asked again.
-    pub(super) fn asked(&mut self, id: &AnswerId) -> bool {
-        self.asked.remove(id).unwrap_or(false)
-    }
-
-    /// What the store knows of an answer.
-    pub(super) fn learn(&mut self, record: AnswerRecord) -> Learned {
-        let AnswerRecord { answer: id, message, text, start: Some(start), .. } = record else {
-            return Learned::default();
-        };
-        let start = self.start(&id, &message, &start).then_some((message, start));
-        let more = match self.grow(&id, 0, text) {
-            Piece::New(offset, more) => Some((offset, more)),
-            Piece::Known | Piece::Early => None,
-        };
-        Learned { start, more }
-    }
-
-    pub(super) fn end(&mut self, id: &AnswerId) {
-        self.running.remove(id);
-        self.ended.push_back(id.clone());
-        if self.ended.len() > ENDS {
-            self.ended.pop_front();
+    pub(super) fn ask_for_answer(&mut self, group: GroupName, answer: AnswerId) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        if state.answers.missing(&answer) {
+            let gap = Gap::Answer(answer.clone());
+            if !self.reader.ask(group.clone(), gap) {
+                // Asked when the next piece shows the same gap.
+                _ = self.groups.get_mut(&group).map(|state| state.answers.asked(&answer));
+            }
         }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::protocol::CacheStatus;
+pub(super) fn piece(group: &GroupName, answer: &AnswerId, offset: usize, text: String) -> Arc<Delta> {
+    Arc::new(Delta::new(group.clone(), answer.clone(), offset, text))
+}
 
-    fn id() -> AnswerId {
-        AnswerId::from("a1")
-    }
+impl Handler<AnswerStarted> for GroupRegistry {
+    type Result = ();
 
-    fn begun() -> AnswerStart {
-        AnswerStart { model: "m".into(), cache: CacheStatus::Miss }
-    }
-
-    fn record(text: &str) -> AnswerRecord {
-        AnswerRecord {
-            answer: id(),
-            group: GroupName::parse("g").expect("legal"),
-            message: MessageId::from("m1"),
-            node: NodeId::from("n1"),
-            text: text.into(),
-            start: Some(begun()),
+    fn handle(&mut self, started: AnswerStarted, _: &mut Context<Self>) {
+        // Without a state here nobody has been in the group for a while, and nobody will ask.
+        if let Some(state) = self.groups.get_mut(&started.group)
+            && state.answers.start(&started.answer, &started.message, &started.start)
+        {
+            self.show_start(&started);
         }
     }
+}
 
-    #[test]
-    fn pieces_are_taken_once_and_in_order() {
-        let mut answers = Answers::default();
-        assert!(answers.start(&id(), &MessageId::from("m1"), &begun()));
-        assert!(!answers.start(&id(), &MessageId::from("m1"), &begun()), "told twice");
-        assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::New(0, "äb".into()));
-        assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::Known);
-        assert_eq!(answers.grow(&id(), 1, "bc".into()), Piece::New(2, "c".into()));
-        assert_eq!(answers.grow(&id(), 5, "x".into()), Piece::Early);
-        assert_eq!(answers.grow(&id(), 3, "d".into()), Piece::New(3, "d".into()));
+impl Handler<AnswerGrew> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, AnswerGrew { group, answer, offset, text }: AnswerGrew, _: &mut Context<Self>) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        match state.answers.grow(&answer, offset, text) {
+            Piece::New(offset, text) => self.show_piece(&group, &answer, offset, text),
+            Piece::Known => {}
+            Piece::Early => self.ask_for_answer(group, answer),
+        }
     }
+}
 
-    #[test]
-    fn what_was_missed_is_learned_from_the_record() {
-        let mut answers = Answers::default();
-        assert_eq!(answers.grow(&id(), 4, "late".into()), Piece::Early);
-        assert!(answers.missing(&id()));
-        assert!(!answers.missing(&id()), "asked already");
-        assert!(answers.asked(&id()), "missed again since");
-        let learned = answers.learn(record("äbc"));
-        assert!(learned.start.is_some());
-        assert_eq!(learned.more, Some((0, "äbc".into())));
-        assert_eq!(answers.learn(record("äb")), Learned::default(), "older than what is known");
-        assert_eq!(answers.learn(record("äbcd")).more, Some((3, "d".into())));
+impl Handler<AnswerOver> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, AnswerOver { group, answer, seq }: AnswerOver, ctx: &mut Context<Self>) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        state.sequence.reached(seq);
+        // An end that was passed over, where another life of the log began behind it, comes no more.
+        if state.sequence.at().is_some_and(|(_, at)| at >= seq) {
+            state.answers.end(&answer);
+        }
+        self.deliver(&group, Due::default(), ctx);
     }
+}
 
-    #[test]
-    fn an_answer_that_has_ended_does_not_begin_anew() {
-        let mut answers = Answers::default();
-        answers.end(&id());
-        assert!(!answers.start(&id(), &MessageId::from("m1"), &begun()));
-        assert_eq!(answers.learn(record("text")), Learned::default());
-        assert_eq!(answers.grow(&id(), 9, "x".into()), Piece::Known);
-        assert!(answers.is_empty());
+impl Handler<AnswerFound> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, AnswerFound { group, answer, record }: AnswerFound, _: &mut Context<Self>) {
+        if let Some(record) = record {
+            self.learn(record);
+        }
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        if state.answers.asked(&answer) {
+            self.ask_for_answer(group, answer);
+        }
     }
 }

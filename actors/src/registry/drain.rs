@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use actix::prelude::*;
 use rand::RngExt;
 use tokio::time::Instant;
 
+use super::GroupRegistry;
+use super::messages::Drain;
 use crate::ids::SessionId;
 use crate::protocol::{Close, CloseCode};
 use crate::socket::SocketHandle;
 
 /// How often some are closed.
-pub(super) const STEP: Duration = Duration::from_millis(50);
+const STEP: Duration = Duration::from_millis(50);
 
 /// Clients come back after a random time up to this, in milliseconds, so that they do not all come at once.
 const RETRY_SPREAD_MS: u64 = 1_000;
@@ -50,5 +53,29 @@ impl Draining {
             socket.close(Close { code: CloseCode::Draining, retry_in_ms });
             false
         });
+    }
+}
+
+impl Handler<Drain> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Drain { within }: Drain, ctx: &mut Context<Self>) {
+        let sockets = self.roster.all_sockets();
+        log::info!("draining sockets={} seconds={}", sockets.len(), within.as_secs());
+        self.draining = Some(Draining::new(sockets, within));
+        self.drain_step();
+        ctx.run_interval(STEP, |registry, _| registry.drain_step());
+    }
+}
+
+impl GroupRegistry {
+    fn drain_step(&mut self) {
+        let Some(mut draining) = self.draining.take() else { return };
+        let busy = |session: &SessionId| {
+            let groups = self.roster.groups_of(session);
+            groups.iter().any(|name| self.groups.get(name).is_some_and(|group| !group.answers.is_empty()))
+        };
+        draining.step(busy);
+        self.draining = Some(draining);
     }
 }

@@ -47,6 +47,14 @@ impl RegistryHandle {
         self.ask("install", Install(factory)).await
     }
 
+    /// Gives it somebody to ask for what was missed; before this it asks nobody, and opens no session either.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn read_by(&self, ear: Recipient<FillGap>) -> Answered<()> {
+        self.ask("read by", ReadBy(ear)).await
+    }
+
     /// A session's actor, which is made if there is none; or why there is none.
     ///
     /// # Errors

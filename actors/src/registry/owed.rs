@@ -3,8 +3,8 @@
 
 use actix::prelude::*;
 
-use super::answers::Answers;
 use super::payment::pay_owed;
+use super::shown::ShownAnswers;
 use super::{GroupRegistry, RegistryHandle};
 use crate::ids::{AnswerId, GroupName, SessionId};
 use crate::protocol::{Event, RunningAnswer};
@@ -37,7 +37,7 @@ impl Budget {
 /// The answers of a group as `session.ready` shows them; those whose text did not fit are added to `owed`.
 pub(super) fn shown(
     group: &GroupName,
-    answers: &Answers,
+    answers: &ShownAnswers,
     budget: &mut Budget,
     owed: &mut Vec<Owed>,
 ) -> Vec<RunningAnswer> {
@@ -64,7 +64,7 @@ impl GroupRegistry {
         for (answer, message, start, text) in state.answers.starts() {
             let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
             let fits = budget.takes(text);
-            let so_far = (fits && !text.is_empty()).then(|| super::groups::piece(group, answer, 0, text.to_owned()));
+            let so_far = (fits && !text.is_empty()).then(|| super::answers::piece(group, answer, 0, text.to_owned()));
             for socket in &sockets {
                 socket.push(frame.clone());
                 _ = so_far.as_ref().is_none_or(|so_far| socket.push_delta(so_far));

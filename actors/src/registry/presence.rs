@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::GroupRegistry;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::protocol::{Event, Who};
-use crate::registry::messages::{Counted, EndGroup, Enter, Entered, FillGap, Gap, Leave};
+use crate::registry::messages::{Counted, EndGroup, Enter, Entered, Gap, Leave};
 use crate::socket::Replay;
 use crate::store::Spread;
 
@@ -110,10 +110,9 @@ impl GroupRegistry {
             return;
         }
         let group = group.clone();
-        ctx.run_later(MOMENT, move |registry, ctx| {
+        ctx.run_later(MOMENT, move |registry, _| {
             // Who has come is counted now; the answer tells the changes.
-            let counting = FillGap { group: group.clone(), gap: Gap::Members, reply_to: ctx.address().into() };
-            if registry.ear.try_send(counting).is_err() {
+            if !registry.reader.ask(group.clone(), Gap::Members) {
                 registry.moment_over(&group, None);
             }
         });
@@ -173,7 +172,7 @@ impl Handler<Enter> for GroupRegistry {
                 // Nobody followed, so an end may be missed or passed over. What the store did not list has ended by where the
                 // log stands, or has begun since: the store is asked.
                 for answer in self.group(&name).answers.forget_unknown_to(&answers) {
-                    self.ask_for_answer(name.clone(), answer, ctx);
+                    self.ask_for_answer(name.clone(), answer);
                 }
             }
             let due = self.group(&name).sequence.opened(&state);

@@ -6,16 +6,16 @@ use std::time::Duration;
 use actix::prelude::*;
 use serde_json::json;
 use sophie_actors::channel_layer::NoLayer;
-use sophie_actors::cluster::mirror::{Mirror, Resign};
+use sophie_actors::cluster::mirror::{Mirror, MirrorHandle};
 use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
 use crate::support::*;
 
-fn mirror(world: &World, expiry: Duration) -> Addr<Mirror> {
+fn mirror(world: &World, expiry: Duration) -> MirrorHandle {
     let node = &world.node;
     let (roster, registry, metrics) = (node.roster.clone(), node.registry.clone(), node.metrics.clone());
-    Mirror::new(roster, world.stores.clone(), Arc::new(NoLayer), registry, metrics, expiry, unwatched()).start()
+    Mirror::new(roster, world.stores.clone(), Arc::new(NoLayer), registry, metrics, expiry, unwatched()).start().into()
 }
 
 /// How often a group was written by `call`.
@@ -172,7 +172,7 @@ async fn resigning_gives_every_membership_up_and_writes_no_more() {
     let client = world.connect("s").await;
     client.ask("1", json!({"type": "group.join", "group": "team"})).await;
     sleep(Duration::from_secs(3)).await;
-    mirror.send(Resign).await.expect("resigned");
+    mirror.resign().await.expect("resigned");
     assert_eq!((written(&world, "leave", "team"), written(&world, "leave", "chat_s")), (1, 1));
     assert_eq!(world.faults.calls("resign").len(), 1);
     let (joins, beats) = (world.faults.calls("join").len(), world.faults.calls("heartbeat").len());
@@ -188,5 +188,5 @@ async fn resigning_does_not_wait_for_a_store_that_does_not_answer() {
     let _client = world.connect("s").await;
     sleep(Duration::from_secs(3)).await;
     world.faults.set("leave", Fault::Hang);
-    tokio::time::timeout(Duration::from_secs(2), mirror.send(Resign)).await.expect("in time").expect("answered");
+    tokio::time::timeout(Duration::from_secs(2), mirror.resign()).await.expect("in time").expect("answered");
 }

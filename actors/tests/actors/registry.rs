@@ -41,16 +41,17 @@ struct Alone {
 }
 
 impl Alone {
-    fn start() -> Self {
+    async fn start() -> Self {
         tokio::time::pause();
         let (sender, gaps) = mpsc::unbounded_channel();
         let ear = Gaps(sender).start();
         let metrics = Metrics::new();
         let roster = std::sync::Arc::new(Roster::new(sophie_actors::ids::NodeId::from("n1"), None));
         let ping = Duration::from_secs(25);
-        let registry =
-            GroupRegistry::new(roster.clone(), ear.recipient(), metrics.clone(), ping, 100, unwatched()).start();
-        Self { registry: registry.into(), roster, metrics, gaps }
+        let registry = GroupRegistry::new(roster.clone(), metrics.clone(), ping, 100, unwatched()).start();
+        let registry = RegistryHandle::from(registry);
+        registry.read_by(ear.recipient()).await.expect("somebody to ask");
+        Self { registry, roster, metrics, gaps }
     }
 
     async fn enter(&self, name: &str, groups: &[&str], seq: u64) {
@@ -104,7 +105,7 @@ fn seqs(client: &Client) -> Vec<u64> {
 
 #[actix::test]
 async fn a_socket_is_ready_with_its_groups_and_the_answers_under_way_and_misses_nothing_after_that() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     alone.enter("s", &["team"], 7).await;
     let (answer, name) = (AnswerId::from("a1"), group("team"));
     let started = AnswerStarted {
@@ -130,7 +131,7 @@ async fn a_socket_is_ready_with_its_groups_and_the_answers_under_way_and_misses_
 
 #[actix::test]
 async fn events_are_delivered_in_the_order_of_the_log_and_once() {
-    let mut alone = Alone::start();
+    let mut alone = Alone::start().await;
     alone.enter("s", &["team"], 0).await;
     let client = alone.attach("s").await;
     for seq in [2, 1, 2, 1] {
@@ -143,7 +144,7 @@ async fn events_are_delivered_in_the_order_of_the_log_and_once() {
 
 #[actix::test]
 async fn a_gap_is_asked_for_once_and_asked_for_again_when_it_could_not_be_filled() {
-    let mut alone = Alone::start();
+    let mut alone = Alone::start().await;
     alone.enter("s", &["team"], 0).await;
     let client = alone.attach("s").await;
     for seq in [3, 4, 5] {
@@ -163,7 +164,7 @@ async fn a_gap_is_asked_for_once_and_asked_for_again_when_it_could_not_be_filled
 
 #[actix::test]
 async fn a_log_that_is_known_to_reach_further_is_read() {
-    let mut alone = Alone::start();
+    let mut alone = Alone::start().await;
     alone.enter("s", &["team"], 2).await;
     let client = alone.attach("s").await;
     alone.registry.reached(group("team"), 3).await.expect("told");
@@ -178,7 +179,7 @@ async fn a_log_that_is_known_to_reach_further_is_read() {
 
 #[actix::test]
 async fn a_log_that_began_anew_is_told_before_its_events() {
-    let mut alone = Alone::start();
+    let mut alone = Alone::start().await;
     alone.enter("s", &["team"], 5).await;
     let client = alone.attach("s").await;
     alone.deliver("team", "new", 1).await;
@@ -198,7 +199,7 @@ async fn a_log_that_began_anew_is_told_before_its_events() {
 
 #[actix::test]
 async fn what_comes_while_a_group_is_being_entered_is_kept_for_it() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     alone.registry.prepare(vec![group("team")]).await.expect("prepared");
     alone.deliver("team", "e", 4).await;
     // The log was read before that event was written.
@@ -212,7 +213,7 @@ async fn what_comes_while_a_group_is_being_entered_is_kept_for_it() {
 #[actix::test]
 async fn an_answer_that_the_store_did_not_list_is_not_shown_to_who_enters_first_until_the_store_says_that_it_is_written()
  {
-    let mut alone = Alone::start();
+    let mut alone = Alone::start().await;
     let (answer, name) = (AnswerId::from("a1"), group("team"));
     let (message, start) = (MessageId::from("m1"), AnswerStart { model: "test".into(), cache: CacheStatus::Miss });
     alone.registry.prepare(vec![name.clone()]).await.expect("prepared");
@@ -240,7 +241,7 @@ async fn an_answer_that_the_store_did_not_list_is_not_shown_to_who_enters_first_
 
 #[actix::test]
 async fn a_frame_goes_to_every_socket_of_a_group_but_those_of_one_session() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     for name in ["s", "t"] {
         alone.enter(name, &["team"], 0).await;
     }
@@ -256,7 +257,7 @@ async fn a_frame_goes_to_every_socket_of_a_group_but_those_of_one_session() {
 
 #[actix::test]
 async fn a_socket_that_was_gone_before_it_was_attached_does_not_stay_in_the_roster() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     alone.enter("s", &[], 0).await;
     let client = alone.attach("s").await;
     client.handle.mark_gone();
@@ -265,7 +266,7 @@ async fn a_socket_that_was_gone_before_it_was_attached_does_not_stay_in_the_rost
 
 #[actix::test]
 async fn a_group_that_nobody_is_in_is_forgotten() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     alone.enter("s", &["team"], 3).await;
     alone.registry.leave(session("s"), sophie_actors::ids::UserId::from("u"), group("team")).await.expect("left");
     assert!(!alone.roster.has_members(&group("team")));
@@ -277,7 +278,7 @@ async fn a_group_that_nobody_is_in_is_forgotten() {
 
 #[actix::test]
 async fn draining_closes_every_socket_in_time_and_the_busy_ones_last() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     for name in ["a", "b", "busy"] {
         alone.enter(name, &[], 0).await;
     }
@@ -301,7 +302,7 @@ async fn draining_closes_every_socket_in_time_and_the_busy_ones_last() {
 
 #[actix::test]
 async fn a_registry_without_a_factory_opens_nothing() {
-    let alone = Alone::start();
+    let alone = Alone::start().await;
     let refused = alone.registry.open(session("s")).await.expect("answered");
     assert!(matches!(refused, Err(Close { code: CloseCode::Overloaded, .. })));
 }

@@ -15,7 +15,7 @@ use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
 use sophie_actors::answers::{Answers, AnswersHandle, Parts};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::channel_layer::{ChannelLayer, NoLayer};
-use sophie_actors::cluster::{Ear, Listen};
+use sophie_actors::cluster::{Ear, EarHandle, Listen};
 use sophie_actors::delivery::Delivery;
 use sophie_actors::ids::{GroupName, NodeId, SessionId, UserId};
 use sophie_actors::ledger::Ledger;
@@ -153,12 +153,11 @@ impl World {
         let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(NodeId::from("n1"), None));
         let (notifier, courier) = Notifier::new(options.notify, metrics.clone());
-        let ear = Ear::new(stores.clone(), unwatched()).start();
         let ping = Duration::from_secs(25);
         let registry: RegistryHandle =
-            GroupRegistry::new(roster.clone(), ear.clone().recipient(), metrics.clone(), ping, 100, unwatched())
-                .start()
-                .into();
+            GroupRegistry::new(roster.clone(), metrics.clone(), ping, 100, unwatched()).start().into();
+        let ear = EarHandle::from(Ear::new(stores.clone(), registry.clone(), unwatched()).start());
+        registry.read_by(ear.reader()).await.expect("somebody to ask");
         let local = Arc::new(MemoryLimits::new());
         let slots = Slots::new(stores.slots.clone(), &options.limits, metrics.clone());
         let (limits, shared) = (options.limits.clone(), stores.limits.clone());
@@ -193,7 +192,7 @@ impl World {
             ledger,
         };
         let listen = Listen { node: Arc::new(node.clone()), worker: None, courier };
-        ear.send(listen).await.expect("listening");
+        ear.listen(listen).await.expect("listening");
         let lives = Arc::new(AtomicUsize::new(0));
         let (shared, counter) = (Arc::new(node.clone()), lives.clone());
         let factory: SessionFactory = Arc::new(move |seed| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::naming::{Known, Naming};
-use super::{Desk, lock};
+use super::{Writer, lock};
 use crate::cluster::whereabouts::describe;
 use crate::store::{Beat, StoreResult};
 
@@ -18,7 +18,7 @@ const DESCRIBE: Duration = Duration::from_millis(250);
 /// How long cleaning up after dead nodes may go on before their number is looked at again.
 const CLEAN_UP: Duration = Duration::from_secs(1);
 
-impl Desk {
+impl Writer {
     /// Beats for ever. What it finds is for the other tasks: nothing delays it.
     pub(super) async fn beat(self) {
         let mut naming = Naming::new(self.roster.node());

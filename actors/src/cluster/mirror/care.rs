@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Desk, lock};
+use super::{Writer, lock};
 use crate::ids::{GroupName, SessionId};
 use crate::store::StoreResult;
 
@@ -23,7 +23,7 @@ const SWEPT: usize = 50;
 /// Memberships in one round trip.
 const BATCH: usize = 500;
 
-impl Desk {
+impl Writer {
     /// Looks for ever.
     pub(super) async fn take_care(self) {
         let (mut group, mut session): (Option<GroupName>, Option<SessionId>) = (None, None);

@@ -3,7 +3,7 @@
 use super::super::store::is_end;
 use super::{World, answer};
 use crate::ids::{Epoch, GroupName};
-use crate::registry::groups::replay;
+use crate::registry::group::replay;
 use crate::registry::sequence::Due;
 use crate::store::StoredEvent;
 

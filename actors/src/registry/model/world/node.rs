@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use super::super::store::{Known, Published};
 use crate::ids::Epoch;
-use crate::registry::answers::Answers;
 use crate::registry::sequence::Sequence;
+use crate::registry::shown::ShownAnswers;
 use crate::store::{LogState, StoredEvent};
 
 /// What a node asked the log and has not heard the answer to.
@@ -37,7 +37,7 @@ pub(super) struct Node {
     /// The store's life at its last beat.
     pub(super) beat: Option<u8>,
     /// The answers that it shows as being written.
-    pub(super) answers: Answers,
+    pub(super) answers: ShownAnswers,
     pub(super) doubt: Doubt,
 }
 

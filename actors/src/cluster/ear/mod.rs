@@ -4,9 +4,13 @@
 //! Owns: the listening to the other nodes and to Django, and the ordered way out to Django. Receives: gaps. Sends: what they held, and what was heard, to the registry.
 //! Ends when: never; its end ends the process.
 
+mod handle;
+
 use std::sync::Arc;
 
 use actix::prelude::*;
+
+pub use handle::EarHandle;
 
 use super::OrderDesk;
 use super::leave_lost;
@@ -45,13 +49,14 @@ pub struct Listen {
 /// The actor.
 pub struct Ear {
     stores: Stores,
+    registry: RegistryHandle,
     _exit: ExitGuard,
 }
 
 impl Ear {
-    /// An ear that reads from `stores`. It hears nothing before [`Listen`].
-    pub fn new(stores: Stores, exit: ExitGuard) -> Self {
-        Self { stores, _exit: exit }
+    /// An ear that reads from `stores` what the registry has missed. It hears nothing before [`Listen`].
+    pub fn new(stores: Stores, registry: RegistryHandle, exit: ExitGuard) -> Self {
+        Self { stores, registry, _exit: exit }
     }
 }
 
@@ -66,8 +71,8 @@ impl Actor for Ear {
 impl Handler<FillGap> for Ear {
     type Result = ();
 
-    fn handle(&mut self, FillGap { group, gap, reply_to }: FillGap, ctx: &mut Context<Self>) {
-        let stores = self.stores.clone();
+    fn handle(&mut self, FillGap { group, gap }: FillGap, ctx: &mut Context<Self>) {
+        let (stores, registry) = (self.stores.clone(), self.registry.clone());
         let fill = async move {
             match gap {
                 Gap::Log(after) => {
@@ -78,23 +83,23 @@ impl Handler<FillGap> for Ear {
                             None
                         }
                     };
-                    _ = reply_to.filled(group, page).await;
+                    _ = registry.filled(group, page).await;
                 }
                 Gap::Life(head) => {
                     let state = stores.logs.confirm(&group, &head).await;
                     if let Err(error) = &state {
                         log::debug!("log not confirmed group={group} error={error}");
                     }
-                    _ = reply_to.confirmed(group, state.ok()).await;
+                    _ = registry.confirmed(group, state.ok()).await;
                 }
                 Gap::Members => {
                     let spread = stores.presence.spread(std::slice::from_ref(&group)).await;
                     let spread = spread.ok().and_then(|spread| spread.first().copied());
-                    _ = reply_to.counted(group, spread).await;
+                    _ = registry.counted(group, spread).await;
                 }
                 Gap::Lost(record) => {
                     if let Some(over) = lost::settle(&stores, record).await {
-                        _ = reply_to.answer_over(over).await;
+                        _ = registry.answer_over(over).await;
                     }
                 }
                 Gap::Answer(answer) => {
@@ -102,7 +107,7 @@ impl Handler<FillGap> for Ear {
                         log::debug!("answer not read answer={answer} error={error}");
                         None
                     });
-                    _ = reply_to.answer_found(group, answer, record).await;
+                    _ = registry.answer_found(group, answer, record).await;
                 }
             }
         };

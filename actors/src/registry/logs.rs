@@ -1,0 +1,170 @@
+//! What arrives of the groups' logs, and its delivery in their order.
+
+use actix::prelude::*;
+
+use super::GroupRegistry;
+use super::messages::*;
+use super::sequence::{Due, Question};
+use crate::ids::{AnswerId, GroupName};
+use crate::protocol::{Event, Logged};
+use crate::store::StoredEvent;
+
+impl GroupRegistry {
+    /// Delivers what is due and asks the ear for what is missing.
+    pub(super) fn deliver(&mut self, name: &GroupName, due: Due, ctx: &mut Context<Self>) {
+        if let Some((epoch, seq)) = due.reset {
+            log::warn!("log reset group={name} epoch={epoch} seq={seq}");
+            self.metrics.log_resets.inc();
+            let frame = Event::LogReset { group: name, epoch: &epoch, seq }.encode();
+            self.roster.for_each_socket(name, None, |socket| {
+                socket.end_replay(name);
+                socket.push(frame.clone());
+            });
+        }
+        if !due.events.is_empty() {
+            self.tell_changes(name);
+        }
+        for event in due.events {
+            let frame = event.frame();
+            if let Some(answer) = ended(&event) {
+                self.pay_rest(name, &answer);
+                self.group(name).answers.end(&answer);
+            }
+            self.roster.for_each_socket(name, None, |socket| {
+                socket.push_logged(name, event.seq, frame.clone());
+            });
+            self.metrics.delivered.inc();
+        }
+        if let Some(delay) = self.group(name).wants_filling() {
+            let name = name.clone();
+            ctx.run_later(delay, move |registry, _| registry.ask_for_gap(name));
+        }
+        self.forget_group_if_empty(name);
+    }
+
+    fn ask_for_gap(&mut self, name: GroupName) {
+        let Some(group) = self.groups.get_mut(&name) else { return };
+        match group.sequence.ask() {
+            Some(question) => {
+                let gap = match question {
+                    Question::After(after) => {
+                        self.metrics.gaps.inc();
+                        Gap::Log(after)
+                    }
+                    Question::Is(head) => Gap::Life(head),
+                };
+                if !self.reader.ask(name, gap) {
+                    // Asked again when the next event shows the same gap, or by the sweep.
+                    group.filling_failed();
+                }
+            }
+            None => group.filling_ended(),
+        }
+    }
+}
+
+/// The answer that ends with an event. Messages are the many: only ends are parsed.
+fn ended(event: &StoredEvent) -> Option<AnswerId> {
+    let logged = event.body.starts_with("{\"type\":\"answer.").then(|| serde_json::from_str::<Logged>(&event.body));
+    logged?.ok()?.ended_answer().cloned()
+}
+
+impl Handler<Deliver> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Deliver { group, epoch, event }: Deliver, ctx: &mut Context<Self>) {
+        if let Some(state) = self.groups.get_mut(&group) {
+            let due = state.sequence.arrived(&epoch, event);
+            self.deliver(&group, due, ctx);
+        }
+    }
+}
+
+impl Handler<Reached> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Reached { group, seq }: Reached, ctx: &mut Context<Self>) {
+        if let Some(state) = self.groups.get_mut(&group) {
+            state.sequence.reached(seq);
+            self.deliver(&group, Due::default(), ctx);
+        }
+    }
+}
+
+impl Handler<LoggedHere> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, LoggedHere { group, epoch, seq }: LoggedHere, ctx: &mut Context<Self>) {
+        if let Some(state) = self.groups.get_mut(&group) {
+            state.sequence.reached_in(&epoch, seq);
+            self.deliver(&group, Due::default(), ctx);
+        }
+    }
+}
+
+impl Handler<Confirmed> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Confirmed { group, state }: Confirmed, ctx: &mut Context<Self>) {
+        let Some(known) = self.groups.get_mut(&group) else { return };
+        let due = match state {
+            Some(state) => {
+                known.filling_ended();
+                known.sequence.confirmed(&state)
+            }
+            None => {
+                known.filling_failed();
+                Due::default()
+            }
+        };
+        self.deliver(&group, due, ctx);
+    }
+}
+
+impl Handler<Filled> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Filled { group, page }: Filled, ctx: &mut Context<Self>) {
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        let due = match page {
+            Some((epoch, events)) => {
+                state.filling_ended();
+                state.sequence.filled(&epoch, events)
+            }
+            None => {
+                state.filling_failed();
+                Due::default()
+            }
+        };
+        self.deliver(&group, due, ctx);
+    }
+}
+
+impl Handler<Resynced> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, Resynced { logs, answers }: Resynced, ctx: &mut Context<Self>) {
+        let node = self.roster.node();
+        for (group, state) in logs {
+            if let Some(known) = self.groups.get_mut(&group) {
+                let due = known.sequence.opened(&state);
+                let unknown = known.answers.unknown_to(&answers, &group, &node);
+                self.deliver(&group, due, ctx);
+                for record in unknown {
+                    let gap = Gap::Lost(record);
+                    // If that is not taken, the next look finds it again.
+                    _ = self.reader.ask(group.clone(), gap);
+                }
+            }
+        }
+        answers.into_iter().for_each(|record| self.learn(record));
+    }
+}
+
+impl Handler<ReadBy> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, ReadBy(ear): ReadBy, _: &mut Context<Self>) {
+        self.reader = GapReader(Some(ear));
+    }
+}

@@ -1,0 +1,115 @@
+//! What everybody may ask of the roster.
+
+use std::ops::Bound;
+
+use super::{Count, Entry, Roster};
+use crate::ids::{GroupName, SessionId, UserId};
+use crate::socket::{Attached, SocketHandle};
+
+impl Roster {
+    /// The sockets of a session.
+    pub fn sockets(&self, session: &SessionId) -> Vec<Attached> {
+        self.tables().sessions.get(session).map(|entry| entry.sockets.clone()).unwrap_or_default()
+    }
+
+    /// The groups of a session.
+    pub fn groups_of(&self, session: &SessionId) -> Vec<GroupName> {
+        let tables = self.tables();
+        tables.sessions.get(session).map(|entry| entry.groups.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Whether a session is in a group.
+    pub fn is_member(&self, session: &SessionId, group: &GroupName) -> bool {
+        self.tables().groups.get(group).is_some_and(|members| members.contains_key(session))
+    }
+
+    /// Whether the group has a member here beside this session.
+    pub(in crate::registry) fn has_others(&self, group: &GroupName, session: &SessionId) -> bool {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return false };
+        members.len() > usize::from(members.contains_key(session))
+    }
+
+    /// Whether the group has a member here.
+    pub fn has_members(&self, group: &GroupName) -> bool {
+        self.tables().groups.contains_key(group)
+    }
+
+    /// Open sockets in a group.
+    pub fn listeners(&self, group: &GroupName) -> usize {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return 0 };
+        members.keys().filter_map(|session| tables.sessions.get(session)).map(|entry| entry.sockets.len()).sum()
+    }
+
+    /// Calls `each` for every socket in a group, but for those of `except`.
+    pub fn for_each_socket(&self, group: &GroupName, except: Option<&SessionId>, mut each: impl FnMut(&SocketHandle)) {
+        let tables = self.tables();
+        let Some(members) = tables.groups.get(group) else { return };
+        for session in members.keys().filter(|session| Some(*session) != except) {
+            let sockets = tables.sessions.get(session).map_or(&[][..], |entry| &entry.sockets);
+            sockets.iter().for_each(|attached| each(&attached.handle));
+        }
+    }
+
+    /// Every socket of this node, with its session.
+    pub fn all_sockets(&self) -> Vec<(SessionId, SocketHandle)> {
+        let tables = self.tables();
+        let rows = tables.sessions.iter();
+        rows.flat_map(|(session, entry)| entry.sockets.iter().map(|socket| (session.clone(), socket.handle.clone())))
+            .collect()
+    }
+
+    /// Every session in a group, with or without a socket, its user, and the Unix milliseconds at which it came.
+    pub(in crate::registry) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId, u64)> {
+        let tables = self.tables();
+        let members = tables.groups.get(group).into_iter().flatten();
+        let entry = |(session, since): (&SessionId, &u64)| {
+            Some((session.clone(), tables.sessions.get(session)?.user.clone(), *since))
+        };
+        members.filter_map(entry).collect()
+    }
+
+    /// Members of a group that have a socket.
+    pub fn member_count(&self, group: &GroupName) -> usize {
+        self.rows_in(group, 0).1
+    }
+
+    /// Whether a session has an actor here, and its user.
+    pub fn user_of(&self, session: &SessionId) -> Option<UserId> {
+        self.tables().sessions.get(session).map(|entry| entry.user.clone())
+    }
+
+    /// At most `limit` sessions with a socket here, after `cursor`, whose names begin with `prefix`, by name.
+    pub fn live_sessions(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Vec<SessionId> {
+        let from = match cursor.filter(|cursor| *cursor >= prefix) {
+            Some(cursor) => Bound::Excluded(cursor),
+            None => Bound::Included(prefix),
+        };
+        let tables = self.tables();
+        let range = tables.sessions.range::<str, _>((from, Bound::Unbounded));
+        let matching = range.take_while(|(session, _)| session.as_str().starts_with(prefix));
+        matching
+            .filter(|(_, entry)| !entry.sockets.is_empty())
+            .map(|(session, _)| session.clone())
+            .take(limit)
+            .collect()
+    }
+
+    /// Every session with an actor here, with its groups.
+    pub fn memberships(&self) -> Vec<(SessionId, Vec<GroupName>)> {
+        let tables = self.tables();
+        let groups = |entry: &Entry| entry.groups.iter().cloned().collect();
+        tables.sessions.iter().map(|(session, entry)| (session.clone(), groups(entry))).collect()
+    }
+
+    /// Figures.
+    pub fn count(&self) -> Count {
+        let tables = self.tables();
+        Count {
+            sockets: tables.sessions.values().map(|entry| entry.sockets.len()).sum(),
+            sessions: tables.sessions.len(),
+            groups: tables.groups.len(),
+        }
+    }
+}
