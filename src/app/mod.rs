@@ -44,7 +44,7 @@ use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
 use routes::Serves;
 
-use crate::http::{ConnectionCaps, Desks, Gateway, Places, Running, Seen, State};
+use crate::http::{ConnectionCaps, Gateway, LongBodies, Places, Running, Seen, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 use listener::{Bound, Rules, raise_file_limit};
 use signals::Stops;
@@ -251,7 +251,7 @@ impl Application {
                 cache: settings.cache.options.clone(),
                 sharing: settings.cache.http,
                 headers_within: Duration::from_secs(settings.ai.headers_seconds),
-                desks: Desks::default(),
+                long_bodies: LongBodies::default(),
                 max_body_bytes: settings.server.max_body_bytes,
                 running: Running::default(),
             },

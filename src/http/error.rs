@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::StoreError;
@@ -39,6 +39,12 @@ impl ApiError {
     /// 401.
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+    }
+
+    /// 405: the address takes these methods alone.
+    pub fn only(methods: &'static str) -> Self {
+        let message = "this address does not take that method";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).with(header::ALLOW, methods)
     }
 
     /// 503, with when to come back in seconds.
@@ -80,21 +86,27 @@ impl ApiError {
     }
 }
 
+/// The head of an error, in whichever shape its body is: when to come back, in seconds, and how to say who one is.
+pub fn head(status: StatusCode, retry_after: Option<u64>) -> HttpResponseBuilder {
+    let mut response = HttpResponse::build(status);
+    if let Some(seconds) = retry_after {
+        response.insert_header((header::RETRY_AFTER, seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
+    }
+    response
+}
+
 impl ResponseError for ApiError {
     fn status_code(&self) -> StatusCode {
         self.status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        if let Some(seconds) = self.retry_after {
-            response.insert_header((header::RETRY_AFTER, seconds));
-        }
+        let mut response = head(self.status, self.retry_after);
         if let Some((name, value)) = &self.header {
             response.insert_header((name.clone(), *value));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         response.json(Self::body(self.code, &self.message))
     }

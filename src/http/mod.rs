@@ -22,8 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::web::{self, Data};
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use sophie_actors::node::Node;
@@ -31,7 +30,7 @@ use sophie_actors::redis::{DatabaseLook, RedisHealth};
 use sophie_actors::store::CacheSize;
 
 pub use error::ApiError;
-pub use gateway::{Desks, Gateway, Running};
+pub use gateway::{Gateway, LongBodies, Running};
 pub use places::{Place, Places};
 use recent::Recent;
 pub use redis::ConnectionCaps;
@@ -167,12 +166,12 @@ pub async fn no_route() -> HttpResponse {
 
 /// What answers the methods that a resource does not take.
 pub fn only(methods: &'static str) -> actix_web::Route {
-    web::to(move || async move {
-        let message = "this address does not take that method";
-        let mut refused = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message).error_response();
-        refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static(methods));
-        refused
-    })
+    only_or(methods, ApiError::only)
+}
+
+/// The same, with an error of another shape.
+fn only_or<E: ResponseError + 'static>(methods: &'static str, error: fn(&'static str) -> E) -> actix_web::Route {
+    web::to(move || async move { error(methods).error_response() })
 }
 
 /// Where a request comes from, behind trusted proxies too.

@@ -149,7 +149,7 @@ fn no_place(standing: Standing, path: &str) -> Option<ApiError> {
 
 fn refused(error: ApiError, for_openai: bool) -> HttpResponse {
     match for_openai {
-        true => gateway::Refused::from(error).error_response(),
+        true => gateway::GatewayError::from(error).error_response(),
         false => error.error_response(),
     }
 }

@@ -11,7 +11,7 @@ use super::Reuse;
 use crate::backend::BackendError;
 use crate::ledger::{Account, Asker};
 use crate::openai::{Chunk, Halves, estimate_tokens, halves};
-use crate::protocol::{ErrorCode, Usage};
+use crate::protocol::{CacheStatus, ErrorCode, Usage};
 
 /// Where a generation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,19 @@ pub enum Origin {
     OtherNode,
     /// The backend.
     Backend,
+}
+
+impl Origin {
+    /// How an answer from there came about: `coalesced`: others had asked for it before; `bypass`: it was not to come from the cache.
+    pub fn came_about(self, coalesced: bool, bypass: bool) -> CacheStatus {
+        match self {
+            Self::Cache { .. } => CacheStatus::Hit,
+            Self::OtherNode => CacheStatus::Coalesced,
+            Self::Backend if coalesced => CacheStatus::Coalesced,
+            Self::Backend if bypass => CacheStatus::Bypass,
+            Self::Backend => CacheStatus::Miss,
+        }
+    }
 }
 
 /// How a generation ended.

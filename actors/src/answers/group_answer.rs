@@ -216,13 +216,8 @@ impl GroupAnswer {
     }
 
     fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
-        match origin {
-            Origin::Cache { .. } => CacheStatus::Hit,
-            Origin::OtherNode => CacheStatus::Coalesced,
-            Origin::Backend if self.ask.past_cache || !self.parts.cache.enabled && !coalesced => CacheStatus::Bypass,
-            Origin::Backend if coalesced => CacheStatus::Coalesced,
-            Origin::Backend => CacheStatus::Miss,
-        }
+        // Who asks past the cache is never coalesced with others.
+        origin.came_about(coalesced, self.ask.past_cache || !self.parts.cache.enabled)
     }
 
     async fn started(&mut self) {

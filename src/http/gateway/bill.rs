@@ -7,7 +7,7 @@ use sophie_actors::openai::estimate_tokens;
 use sophie_actors::protocol::{CacheStatus, Usage};
 use tokio::time::Instant;
 
-use super::{Refused, State};
+use super::{GatewayError, State};
 
 /// One caller's bill. It is settled when it is dropped.
 pub struct Bill {
@@ -44,9 +44,10 @@ impl Bill {
     ///
     /// # Errors
     /// A limit is used up, or the service has as many answers under way as it may.
-    pub async fn open(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), Refused> {
+    pub async fn open(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), GatewayError> {
         let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
-        let (admitted, joined) = state.node.answers.admit_and_join(request).await.map_err(Refused::not_admitted)?;
+        let (admitted, joined) =
+            state.node.answers.admit_and_join(request).await.map_err(GatewayError::not_admitted)?;
         let mut bill = Self::new(state, admitted, prompt_tokens);
         bill.asked_at = asked_at;
         Ok((bill, joined))
@@ -56,8 +57,8 @@ impl Bill {
     ///
     /// # Errors
     /// A limit is used up.
-    pub async fn begin_long(state: Data<State>, admit: Admit) -> Result<Self, Refused> {
-        let mut admitted = state.node.limiter.admit(admit).await.map_err(Refused::not_admitted)?;
+    pub async fn begin_long(state: Data<State>, admit: Admit) -> Result<Self, GatewayError> {
+        let mut admitted = state.node.limiter.admit(admit).await.map_err(GatewayError::not_admitted)?;
         admitted.stand();
         Ok(Self::new(state, admitted, 0))
     }
@@ -66,9 +67,9 @@ impl Bill {
     ///
     /// # Errors
     /// A limit of tokens is used up, or the service has as many answers under way as it may.
-    pub async fn raise(mut self, prompt_tokens: u64) -> Result<Self, Refused> {
+    pub async fn raise(mut self, prompt_tokens: u64) -> Result<Self, GatewayError> {
         let admitted = self.admitted.take().unwrap_or_default();
-        let raised = admitted.raise(prompt_tokens, SlotOf::Service).await.map_err(Refused::not_admitted)?;
+        let raised = admitted.raise(prompt_tokens, SlotOf::Service).await.map_err(GatewayError::not_admitted)?;
         self.left = raised.left().clone();
         self.admitted = Some(raised);
         Ok(self)
@@ -78,9 +79,9 @@ impl Bill {
     ///
     /// # Errors
     /// The answers actor did not reply.
-    pub async fn join(mut self, join: Join) -> Result<(Self, Joined), Refused> {
+    pub async fn join(mut self, join: Join) -> Result<(Self, Joined), GatewayError> {
         (self.prompt_tokens, self.asked_at) = (join.prompt_tokens, Instant::now());
-        let joined = self.state.node.answers.join(join).await.map_err(|_| Refused::internal())?;
+        let joined = self.state.node.answers.join(join).await.map_err(|_| GatewayError::internal())?;
         Ok((self, joined))
     }
 

@@ -5,7 +5,7 @@ use sophie_actors::answers::Scope;
 use sophie_actors::ledger::Asker;
 use sophie_actors::options::CacheScope;
 
-use super::{Refused, State};
+use super::{GatewayError, State};
 use crate::auth::bearer::KeyHolder;
 use crate::http::Outsider;
 
@@ -13,17 +13,17 @@ use crate::http::Outsider;
 ///
 /// # Errors
 /// The node is going, or the request does not bear a good key.
-pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, Refused> {
+pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, GatewayError> {
     if state.is_draining() {
-        return Err(Refused::draining());
+        return Err(GatewayError::draining());
     }
     state.application(request).map_err(|outsider| match outsider {
-        Outsider::ForeignPage => Refused::foreign_page(),
-        Outsider::Shut(shut) => Refused::shut(shut),
-        Outsider::NoKey if state.api_keys.is_empty() => {
-            Refused::no_key("This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings.")
-        }
-        Outsider::NoKey => Refused::no_key(
+        Outsider::ForeignPage => GatewayError::foreign_page(),
+        Outsider::Shut(shut) => GatewayError::shut(shut),
+        Outsider::NoKey if state.api_keys.is_empty() => GatewayError::no_key(
+            "This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings.",
+        ),
+        Outsider::NoKey => GatewayError::no_key(
             "An API key is needed: `Authorization: Bearer KEY`, with a key of auth.api_keys or [[auth.key]].",
         ),
     })

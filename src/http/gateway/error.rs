@@ -1,4 +1,4 @@
-//! Errors as OpenAI writes them, since its SDKs read them: `{"error":{"message","type","param","code"}}`.
+//! What the gateway refuses with: a status, an error in OpenAI's shape, and what tells its SDKs whether and when to try again.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -11,6 +11,7 @@ use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::limits::Kind;
 
 use super::super::ApiError;
+use super::super::error::head;
 use super::headers;
 use crate::auth::doors::Shut;
 
@@ -23,7 +24,7 @@ const LONGEST_SECONDS: u64 = 120;
 /// One error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{status}: {error}")]
-pub struct Refused {
+pub struct GatewayError {
     status: StatusCode,
     error: ErrorObject,
     retry_after: Option<u64>,
@@ -35,7 +36,7 @@ pub struct Refused {
     left: Box<Left>,
 }
 
-impl Refused {
+impl GatewayError {
     fn new(status: StatusCode, kind: &str, code: Option<&str>, message: &str) -> Self {
         let error = ErrorObject::new(kind, code, message);
         let left = Box::default();
@@ -161,13 +162,13 @@ impl Refused {
 }
 
 /// A request that is not right.
-impl From<ErrorObject> for Refused {
+impl From<ErrorObject> for GatewayError {
     fn from(error: ErrorObject) -> Self {
         Self { error, ..Self::invalid("") }
     }
 }
 
-impl From<BackendError> for Refused {
+impl From<BackendError> for GatewayError {
     fn from(error: BackendError) -> Self {
         let wait = error.retry_after_ms.map(|ms| ms.div_ceil(1_000));
         let retried = error.retried;
@@ -201,16 +202,13 @@ impl From<BackendError> for Refused {
     }
 }
 
-impl ResponseError for Refused {
+impl ResponseError for GatewayError {
     fn status_code(&self) -> StatusCode {
         self.status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let mut response = HttpResponse::build(self.status);
-        if let Some(seconds) = self.retry_after {
-            response.insert_header((header::RETRY_AFTER, seconds));
-        }
+        let mut response = head(self.status, self.retry_after);
         if let Some(ms) = self.retry_after_ms {
             response.insert_header((RETRY_AFTER_MS, ms));
         }
@@ -219,9 +217,6 @@ impl ResponseError for Refused {
         }
         if let Some(methods) = self.allow {
             response.insert_header((header::ALLOW, methods));
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         if self.closes {
             response.force_close();
@@ -233,7 +228,7 @@ impl ResponseError for Refused {
 }
 
 /// What is refused before the gateway is reached.
-impl From<ApiError> for Refused {
+impl From<ApiError> for GatewayError {
     fn from(error: ApiError) -> Self {
         let (status, code, message, retry_after) = error.parts();
         let kind = if status.is_server_error() { SERVER } else { INVALID_REQUEST };
@@ -252,7 +247,7 @@ mod tests {
     fn failed(code: ErrorCode, retry_after_ms: Option<u64>, refusal: Option<BackendRefusal>) -> HttpResponse {
         let detail = "secret".into();
         let error = BackendError { code, retried: false, reason: "why".into(), retry_after_ms, detail, refusal };
-        let refused = Refused::from(error);
+        let refused = GatewayError::from(error);
         assert!(!refused.body().to_string().contains("secret"));
         refused.error_response()
     }
@@ -275,7 +270,7 @@ mod tests {
             detail: String::new(),
             refusal: None,
         };
-        assert_eq!(Refused::from(told).error_response().headers().get("x-should-retry").unwrap(), "false");
+        assert_eq!(GatewayError::from(told).error_response().headers().get("x-should-retry").unwrap(), "false");
     }
 
     #[test]
@@ -290,7 +285,7 @@ mod tests {
             detail: String::new(),
             refusal: Some(refusal),
         };
-        let refused = Refused::from(told);
+        let refused = GatewayError::from(told);
         assert_eq!((refused.status_code().as_u16(), refused.body()), (422, json!({"error": error})));
     }
 }

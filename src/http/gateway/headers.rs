@@ -5,7 +5,7 @@ use sophie_actors::admission::{Left, Quota};
 use sophie_actors::answers::{Origin, Reuse};
 use sophie_actors::protocol::CacheStatus;
 
-use super::Refused;
+use super::GatewayError;
 use super::sharing::Wishes;
 
 const TTL: HeaderName = HeaderName::from_static("x-sophie-cache-ttl");
@@ -28,7 +28,7 @@ const LONGEST_TTL: u64 = 31_536_000;
 ///
 /// # Errors
 /// The time is not one.
-pub fn wishes(headers: &HeaderMap) -> Result<Wishes, Refused> {
+pub fn wishes(headers: &HeaderMap) -> Result<Wishes, GatewayError> {
     let (mut reuse, mut asks) = (Reuse::FREE, false);
     let values = headers.get_all(header::CACHE_CONTROL).filter_map(|value| value.to_str().ok());
     for directive in values.flat_map(|value| value.split(',')).map(str::trim) {
@@ -48,22 +48,12 @@ pub fn wishes(headers: &HeaderMap) -> Result<Wishes, Refused> {
     if let Some(value) = headers.get(TTL) {
         let seconds = value.to_str().ok().and_then(|text| text.trim().parse().ok());
         let seconds = seconds.filter(|seconds| (1..=LONGEST_TTL).contains(seconds));
-        let wrong = || Refused::invalid(&format!("x-sophie-cache-ttl is a number of seconds from 1 to {LONGEST_TTL}."));
+        let wrong =
+            || GatewayError::invalid(&format!("x-sophie-cache-ttl is a number of seconds from 1 to {LONGEST_TTL}."));
         reuse.ttl_seconds = Some(seconds.ok_or_else(wrong)?);
         asks = true;
     }
     Ok(Wishes { reuse, asks })
-}
-
-/// How an answer came about.
-pub fn status(origin: Origin, coalesced: bool, reuse: Reuse, cache_enabled: bool) -> CacheStatus {
-    match origin {
-        Origin::Cache { .. } => CacheStatus::Hit,
-        Origin::OtherNode => CacheStatus::Coalesced,
-        Origin::Backend if coalesced => CacheStatus::Coalesced,
-        Origin::Backend if !reuse.read || !cache_enabled => CacheStatus::Bypass,
-        Origin::Backend => CacheStatus::Miss,
-    }
 }
 
 /// Tells how an answer came about, and its age if it was kept.
@@ -105,7 +95,7 @@ fn span(ms: u64) -> String {
 mod tests {
     use super::*;
 
-    fn asked(pairs: &[(&'static str, &'static str)]) -> Result<Wishes, Refused> {
+    fn asked(pairs: &[(&'static str, &'static str)]) -> Result<Wishes, GatewayError> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));

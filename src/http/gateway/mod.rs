@@ -27,9 +27,9 @@ use tokio::time::timeout;
 use super::{State, client_address};
 use crate::settings::HttpCache;
 use bill::Bill;
-pub use error::Refused;
-pub use prepared::Desks;
-use prepared::{Prepared, Told};
+pub use error::GatewayError;
+pub use prepared::LongBodies;
+use prepared::{Form, Prepared};
 use reading::{How, Reading};
 use receiving::Receiving;
 pub use running::Running;
@@ -45,7 +45,7 @@ pub struct Gateway {
     /// `server.max_body_bytes`
     pub max_body_bytes: usize,
     /// Long bodies that are being taken apart.
-    pub desks: Desks,
+    pub long_bodies: LongBodies,
     /// The answers under way.
     pub running: Running,
 }
@@ -65,15 +65,15 @@ pub fn scope() -> impl HttpServiceFactory {
 }
 
 async fn no_route(request: HttpRequest) -> HttpResponse {
-    Refused::no_route(request.method().as_str(), request.path()).error_response()
+    GatewayError::no_route(request.method().as_str(), request.path()).error_response()
 }
 
 fn only(methods: &'static str) -> actix_web::Route {
-    web::to(move || async move { Refused::only(methods).error_response() })
+    super::only_or(methods, GatewayError::only)
 }
 
 /// `POST /v1/chat/completions`
-async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, Refused> {
+async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, GatewayError> {
     let holder = caller::of(&request, &state)?;
     let wishes = headers::wishes(request.headers())?;
     let mut receiving = Receiving::begin(&request, payload, state.gateway.max_body_bytes)?;
@@ -84,12 +84,12 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
         prompt_tokens: Some(prompt_tokens),
         slot,
     };
-    let (visit, reuse, told, (bill, joined)) = match receiving.short().await? {
+    let (visit, reuse, form, (bill, joined)) = match receiving.short().await? {
         Some(bytes) => {
-            let Prepared { join, told } = Prepared::read(bytes, &state, holder, wishes)?;
+            let Prepared { join, form } = Prepared::read(bytes, &state, holder, wishes)?;
             let (visit, reuse, admit) =
                 (state.gateway.running.begin(), join.reuse, admit(join.prompt_tokens, Some(SlotOf::Service)));
-            (visit, reuse, told, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
+            (visit, reuse, form, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
         }
         None => {
             // Who is over a limit is told so before anything is read, and of a limit of tokens before anything is taken apart.
@@ -97,14 +97,14 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
             let (bytes, tokens) = receiving.long().await?;
             let bill = bill.raise(tokens).await?;
             let apart = Prepared::read_apart(bytes, state.clone(), holder.clone(), wishes).await;
-            let Prepared { join, told } = apart.map_err(|refused| refused.with_left(bill.left()))?;
-            (state.gateway.running.begin(), join.reuse, told, bill.join(join).await?)
+            let Prepared { join, form } = apart.map_err(|refused| refused.with_left(bill.left()))?;
+            (state.gateway.running.begin(), join.reuse, form, bill.join(join).await?)
         }
     };
     let Joined { follower, coalesced } = joined;
     let left = bill.left().clone();
     let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
-    match answer(Reading::new(follower, bill, visit, how), told, state.gateway.headers_within).await {
+    match answer(Reading::new(follower, bill, visit, how), form, state.gateway.headers_within).await {
         Ok(mut response) => {
             headers::tell_left(response.headers_mut(), &left);
             Ok(response)
@@ -115,27 +115,27 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
 
 /// Follows the answer to its first chunk, or to its end; a stream no longer than `within`, after which it begins without. The client's
 /// going drops it at any time, and with it the answer, if nobody else follows that.
-async fn answer(mut reading: Reading, told: Told, within: Duration) -> Result<HttpResponse, Refused> {
-    let first = match told {
-        Told::Whole => Some(reading.next().await),
+async fn answer(mut reading: Reading, form: Form, within: Duration) -> Result<HttpResponse, GatewayError> {
+    let first = match form {
+        Form::Body => Some(reading.next().await),
         // A line on which nothing comes is cut by whoever stands between. A whole answer has no other beginning than its status.
-        Told::Streamed { .. } => timeout(within, reading.next()).await.ok(),
+        Form::Stream { .. } => timeout(within, reading.next()).await.ok(),
     };
     // A failure before the first chunk is to be the response's status.
     if let Some(Next::End(End::Failed(error))) = first {
         return Err(error.into());
     }
     let (status, origin) = reading.origin();
-    let mut response = match (told, first) {
-        (Told::Streamed { wants_usage }, first) => stream::respond(reading, first, wants_usage),
-        (Told::Whole, Some(first)) => respond_whole(reading, first).await?,
-        (Told::Whole, None) => return Err(Refused::internal()),
+    let mut response = match (form, first) {
+        (Form::Stream { wants_usage }, first) => stream::respond(reading, first, wants_usage),
+        (Form::Body, Some(first)) => respond_whole(reading, first).await?,
+        (Form::Body, None) => return Err(GatewayError::internal()),
     };
     headers::tell_origin(response.headers_mut(), status, origin);
     Ok(response)
 }
 
-async fn respond_whole(mut reading: Reading, first: Next) -> Result<HttpResponse, Refused> {
+async fn respond_whole(mut reading: Reading, first: Next) -> Result<HttpResponse, GatewayError> {
     let (mut chunks, mut next) = (Vec::new(), first);
     loop {
         match next {

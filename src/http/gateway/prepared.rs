@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::sharing::{self, Wishes};
-use super::{Refused, State, caller, restriction};
+use super::{GatewayError, State, caller, restriction};
 use crate::auth::bearer::KeyHolder;
 
 /// How long a long body may wait for its turn.
@@ -19,40 +19,40 @@ const TURN_WITHIN: Duration = Duration::from_secs(30);
 /// How many long bodies are taken apart at once: as many as a small machine has cores.
 const AT_ONCE: usize = 2;
 
-/// Where long bodies are taken apart.
-pub struct Desks(Arc<Semaphore>);
+/// The long bodies that are being taken apart: so many at once, and others wait for their turn.
+pub struct LongBodies(Arc<Semaphore>);
 
-impl Default for Desks {
+impl Default for LongBodies {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(AT_ONCE)))
     }
 }
 
-impl Desks {
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, Refused> {
+impl LongBodies {
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, GatewayError> {
         let turn = timeout(TURN_WITHIN, self.0.clone().acquire_owned()).await;
-        turn.map_err(|_| Refused::overloaded())?.map_err(|_| Refused::internal())
+        turn.map_err(|_| GatewayError::overloaded())?.map_err(|_| GatewayError::internal())
     }
 }
 
-/// How the answer is to be told.
+/// The form in which an answer is wanted.
 #[derive(Debug, Clone, Copy)]
-pub enum Told {
-    /// As one body.
-    Whole,
-    /// As a stream.
-    Streamed {
+pub enum Form {
+    /// One body.
+    Body,
+    /// A stream.
+    Stream {
         /// Whether its last chunk is to count the tokens.
         wants_usage: bool,
     },
 }
 
-/// What is asked, and how the answer is to be told.
+/// What is asked, and the form in which the answer is wanted.
 pub struct Prepared {
     /// For the answers.
     pub join: Join,
     /// For the response.
-    pub told: Told,
+    pub form: Form,
 }
 
 impl Prepared {
@@ -60,12 +60,12 @@ impl Prepared {
     ///
     /// # Errors
     /// It is no request for a chat completion, or names a model that its sender may not ask.
-    pub fn read(bytes: Bytes, state: &State, holder: &KeyHolder, wishes: Wishes) -> Result<Self, Refused> {
+    pub fn read(bytes: Bytes, state: &State, holder: &KeyHolder, wishes: Wishes) -> Result<Self, GatewayError> {
         let Question { body, streams, wants_usage } = Question::read(bytes)?;
         if holder.is_restricted()
             && let Some((field, model)) = restriction::forbidden(&body, &|model| holder.may_use(model))
         {
-            return Err(Refused::no_model(&model).about(&field));
+            return Err(GatewayError::no_model(&model).about(&field));
         }
         let reuse = sharing::reuse(state.gateway.sharing, wishes, &body);
         let is_kept = reuse.read || reuse.write;
@@ -74,7 +74,7 @@ impl Prepared {
         let prompt_tokens = estimate_prompt_tokens(&body);
         let asker = caller::asker(holder);
         let join = Join { digest, request: ChatRequest { body }, reuse, asker, prompt_tokens };
-        Ok(Self { join, told: if streams { Told::Streamed { wants_usage } } else { Told::Whole } })
+        Ok(Self { join, form: if streams { Form::Stream { wants_usage } } else { Form::Body } })
     }
 
     /// The same with a long body: away from the worker, whose chats must not stand still, and only a few of them at once.
@@ -86,12 +86,12 @@ impl Prepared {
         state: Data<State>,
         holder: KeyHolder,
         wishes: Wishes,
-    ) -> Result<Self, Refused> {
-        let turn = state.gateway.desks.turn().await?;
+    ) -> Result<Self, GatewayError> {
+        let turn = state.gateway.long_bodies.turn().await?;
         let read = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             Self::read(bytes, &state, &holder, wishes)
         });
-        read.await.unwrap_or_else(|_| Err(Refused::internal()))
+        read.await.unwrap_or_else(|_| Err(GatewayError::internal()))
     }
 }

@@ -5,7 +5,6 @@ use sophie_actors::backend::BackendError;
 use sophie_actors::protocol::{CacheStatus, ErrorCode};
 
 use super::bill::Bill;
-use super::headers;
 use super::running::Visit;
 
 /// How the answer was asked for.
@@ -50,7 +49,7 @@ impl Reading {
     pub fn origin(&self) -> (CacheStatus, Origin) {
         let How { coalesced, reuse, cache_enabled } = self.how;
         let origin = self.follower.known_origin().unwrap_or(Origin::Backend);
-        (headers::status(origin, coalesced, reuse, cache_enabled), origin)
+        (origin.came_about(coalesced, !reuse.read || !cache_enabled), origin)
     }
 
     /// Tells the bill how the answer comes about, as soon as that is known: who goes before it pays nothing.

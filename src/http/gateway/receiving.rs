@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use sophie_actors::openai::Weight;
 use tokio::time::timeout;
 
-use super::Refused;
+use super::GatewayError;
 
 /// So long, in bytes, is a body that is read, and taken apart where it is read, before its sender is admitted: a long conversation, and
 /// a fraction of a millisecond's work.
@@ -32,11 +32,11 @@ impl Receiving {
     ///
     /// # Errors
     /// Its head says that it is longer.
-    pub fn begin(request: &HttpRequest, payload: Payload, most: usize) -> Result<Self, Refused> {
+    pub fn begin(request: &HttpRequest, payload: Payload, most: usize) -> Result<Self, GatewayError> {
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
         let declared = length.and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > most as u64) {
-            return Err(Refused::too_large(most));
+            return Err(GatewayError::too_large(most));
         }
         let declared = declared.and_then(|length| usize::try_from(length).ok());
         Ok(Self { payload, declared, most, come: BytesMut::new() })
@@ -46,7 +46,7 @@ impl Receiving {
     ///
     /// # Errors
     /// It does not come to its end.
-    pub async fn short(&mut self) -> Result<Option<Bytes>, Refused> {
+    pub async fn short(&mut self) -> Result<Option<Bytes>, GatewayError> {
         if self.declared.is_some_and(|length| length > SHORT) {
             return Ok(None);
         }
@@ -61,21 +61,21 @@ impl Receiving {
     ///
     /// # Errors
     /// It is too long, or does not come to its end.
-    pub async fn long(mut self) -> Result<(Bytes, u64), Refused> {
+    pub async fn long(mut self) -> Result<(Bytes, u64), GatewayError> {
         let mut weight = Weight::default();
         weight.add(&self.come);
         // At once, as growing would need it twice.
         self.come.reserve(self.declared.unwrap_or(SHORT).saturating_sub(self.come.len()));
         match self.read(self.most, |piece| weight.add(piece)).await? {
             true => Ok((self.come.freeze(), weight.tokens())),
-            false => Err(Refused::too_large(self.most)),
+            false => Err(GatewayError::too_large(self.most)),
         }
     }
 
     /// Reads to the end, or until more than `most` bytes have come: `false`.
-    async fn read(&mut self, most: usize, mut see: impl FnMut(&[u8])) -> Result<bool, Refused> {
+    async fn read(&mut self, most: usize, mut see: impl FnMut(&[u8])) -> Result<bool, GatewayError> {
         while let Some(piece) = self.payload.next().await {
-            let piece = piece.map_err(|_| Refused::invalid("The request could not be read to its end."))?;
+            let piece = piece.map_err(|_| GatewayError::invalid("The request could not be read to its end."))?;
             see(&piece);
             self.come.extend_from_slice(&piece);
             if self.come.len() > most {

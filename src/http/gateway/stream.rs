@@ -14,7 +14,7 @@ use sophie_actors::answers::{End, Next};
 use sophie_actors::openai::{DONE, stream_options};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Refused;
+use super::GatewayError;
 use super::reading::Reading;
 
 /// Events that are ready are written together, up to about so many bytes.
@@ -27,15 +27,15 @@ const QUIET: Duration = Duration::from_secs(15);
 /// What comes then: no event, to whoever reads events.
 const SIGN_OF_LIFE: &[u8] = b": the answer is being written\n\n";
 
-/// What is still to be told.
-struct Telling {
+/// What is still to be sent.
+struct EventStream {
     /// Dropped with the end of the answer, or when the client goes.
     reading: Option<Reading>,
     ready: VecDeque<ByteString>,
     wants_usage: bool,
-    /// Something of the answer was told.
+    /// Something of the answer was sent.
     begun: bool,
-    told_at: Instant,
+    sent_at: Instant,
     alarm: Pin<Box<Sleep>>,
 }
 
@@ -43,21 +43,21 @@ struct Telling {
 /// the answer's own list, which all its readers share.
 pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool) -> HttpResponse {
     let now = Instant::now();
-    let mut telling = Telling {
+    let mut sending = EventStream {
         reading: Some(reading),
         ready: VecDeque::new(),
         wants_usage,
         begun: false,
         // Nothing has come: the line has been quiet for long enough.
-        told_at: if first.is_some() { now } else { now.checked_sub(QUIET).unwrap_or(now) },
+        sent_at: if first.is_some() { now } else { now.checked_sub(QUIET).unwrap_or(now) },
         alarm: Box::pin(sleep_until(if first.is_some() { now + QUIET } else { now })),
     };
     if let Some(first) = first {
-        telling.take(first);
+        sending.take(first);
     }
-    let events = stream::unfold(telling, |mut telling| async move {
-        let piece = telling.piece().await?;
-        Some((Ok::<_, Infallible>(piece), telling))
+    let events = stream::unfold(sending, |mut sending| async move {
+        let piece = sending.piece().await?;
+        Some((Ok::<_, Infallible>(piece), sending))
     });
     HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -68,7 +68,7 @@ pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool) -> Http
         .streaming(events)
 }
 
-impl Telling {
+impl EventStream {
     async fn piece(&mut self) -> Option<Bytes> {
         while self.ready.is_empty() {
             let reading = self.reading.as_mut()?;
@@ -76,19 +76,19 @@ impl Telling {
                 biased;
                 next = reading.next() => self.take(next),
                 () = self.alarm.as_mut() => {
-                    // Set once for many pieces: it may be that something was told since.
-                    let quiet = self.told_at.elapsed() >= QUIET;
+                    // Set once for many pieces: it may be that something was sent since.
+                    let quiet = self.sent_at.elapsed() >= QUIET;
                     if quiet {
-                        self.told_at = Instant::now();
+                        self.sent_at = Instant::now();
                     }
-                    self.alarm.as_mut().reset(self.told_at + QUIET);
+                    self.alarm.as_mut().reset(self.sent_at + QUIET);
                     if quiet {
                         return Some(Bytes::from_static(SIGN_OF_LIFE));
                     }
                 }
             }
         }
-        self.told_at = Instant::now();
+        self.sent_at = Instant::now();
         let mut piece = BytesMut::new();
         while let Some(data) = self.ready.front() {
             if !piece.is_empty() && piece.len() + data.len() > PIECE {
@@ -114,7 +114,7 @@ impl Telling {
                 self.ready.push_back(match end {
                     End::Complete { .. } => ByteString::from_static(DONE),
                     // Without `[DONE]`: an answer that was cut off must not look like a whole one.
-                    End::Failed(error) => Refused::from(error).body().to_string().into(),
+                    End::Failed(error) => GatewayError::from(error).body().to_string().into(),
                 });
             }
         }
