@@ -187,5 +187,4 @@ impl Jwks {
 }
 
 #[cfg(test)]
-#[path = "jwks_tests.rs"]
 mod tests;

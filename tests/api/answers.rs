@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sophie_kit::ai_server::{AiServer, Script};
+use sophie_kit::ai_server::{AiServer, Gate, Script};
 
 use crate::support::{Answer, Mode, SOON, TestApp, TestSocket, start_with_ai};
 
@@ -252,14 +252,20 @@ async fn a_session_may_have_two_answers_under_way(mode: Mode) {
     assert_eq!(ai.calls(), 4);
 }
 
-async fn a_client_that_leaves_does_not_stop_its_answer(mode: Mode) {
-    let (ai, app) = start_with_ai(mode, &[("SOPHIE__SESSION__IDLE_SECONDS", "0")]).await;
+/// Somebody has asked, and the backend has written the first word of the answer.
+async fn half_answered(mode: Mode, setting: (&str, &str)) -> (AiServer, TestApp, TestSocket, Gate) {
+    let (ai, app) = start_with_ai(mode, &[setting]).await;
     let (script, gate) = Script::gated();
     ai.push(script);
     let mut socket = app.open("s1").await;
-    let epoch = socket.ready["epoch"].as_str().expect("an epoch").to_owned();
     start(&mut socket, "1", "?").await;
     gate.word("half ");
+    (ai, app, socket, gate)
+}
+
+async fn a_client_that_leaves_does_not_stop_its_answer(mode: Mode) {
+    let (ai, app, socket, gate) = half_answered(mode, ("SOPHIE__SESSION__IDLE_SECONDS", "0")).await;
+    let epoch = socket.ready["epoch"].as_str().expect("an epoch").to_owned();
     drop(socket);
     gate.word("whole");
     gate.finish();
@@ -270,13 +276,8 @@ async fn a_client_that_leaves_does_not_stop_its_answer(mode: Mode) {
 }
 
 async fn an_answer_that_nobody_listens_to_is_dropped(mode: Mode) {
-    let (ai, app) = start_with_ai(mode, &[("SOPHIE__AI__ABANDON_SECONDS", "1")]).await;
-    let (script, gate) = Script::gated();
-    ai.push(script);
-    let mut socket = app.open("s1").await;
+    let (ai, app, mut socket, _gate) = half_answered(mode, ("SOPHIE__AI__ABANDON_SECONDS", "1")).await;
     let epoch = socket.ready["epoch"].as_str().expect("an epoch").to_owned();
-    start(&mut socket, "1", "?").await;
-    gate.word("half ");
     socket.event_of("answer.delta").await;
     drop(socket);
     ai.wait_cancelled(0, LATER).await;

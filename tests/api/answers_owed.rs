@@ -20,16 +20,7 @@ async fn node(redis: &TestServer, ai: &AiServer, name: &str) -> Broker {
 
 /// A node that uses the Redis at this URL.
 pub(crate) async fn node_at(url: &str, ai: &AiServer, name: &str) -> Broker {
-    let base = ai.base_url();
-    let environment = [
-        ("USE_REDIS", "true"),
-        ("REDIS_URL", url),
-        ("SOPHIE__SERVER__NODE", name),
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", base.as_str()),
-        ("OPENAI_API_KEY", "x"),
-    ];
-    Broker::start(0, &environment).await
+    Broker::node(url, ai, name, &[]).await
 }
 
 /// What lies in the log of a session's home group.

@@ -83,8 +83,7 @@ async fn every_socket_is_told_to_come_back_spread_over_the_drain_time() {
 async fn in_mid_answer(ai: &AiServer, so_far: &str) -> (Broker, TestSocket, Gate) {
     let (script, gate) = Script::gated();
     ai.push(script);
-    let base = ai.base_url();
-    let broker = start(&[("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "x")]).await;
+    let broker = start(&ai.environment()).await;
     let mut socket = TestSocket::open(broker.address, "s1", "").await;
     socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;
     gate.word(so_far);
@@ -124,8 +123,7 @@ async fn an_answer_that_does_not_end_in_time_ends_as_interrupted_before_its_sock
 async fn clients_that_do_nothing_do_not_delay_the_exit() {
     let ai = AiServer::start().await;
     ai.set_default(|| Script::silent_after("never to be finished"));
-    let base = ai.base_url();
-    let broker = start(&[("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "x")]).await;
+    let broker = start(&ai.environment()).await;
     // One that never reads, one that reads and never closes, one whose answer hangs, a request that never ends, and a
     // connection that never asks.
     let deaf = RawClient::open(broker.address, "deaf").await;

@@ -172,8 +172,7 @@ async fn a_slow_reader_holds_up_nobody() {
 
 /// A broker with a drain time of 3 s that has begun to answer.
 async fn draining(ai: &AiServer) -> Broker {
-    let base = ai.base_url();
-    let environment = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &base), ("OPENAI_API_KEY", "x")];
+    let environment = ai.environment();
     Broker::start(0, &[&environment[..], &[("SOPHIE__SERVER__DRAIN_SECONDS", "3")]].concat()).await
 }
 

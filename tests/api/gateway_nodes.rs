@@ -10,16 +10,16 @@ use crate::support::{Answer, Reply, SOON, TestApp, TestServer, of_chats, questio
 
 async fn two_nodes() -> (TestServer, AiServer, [TestApp; 2]) {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
-    let base = ai.base_url();
     let environment = [
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", base.as_str()),
-        ("OPENAI_API_KEY", "x"),
-        ("SOPHIE__AI__RETRIES", "0"),
-        ("SOPHIE__AI__SYSTEM_PROMPT", ""),
-        ("SOPHIE__AI__MODEL", "test-model"),
-        ("SOPHIE__CACHE__HTTP", "always"),
-    ];
+        &ai.environment()[..],
+        &[
+            ("SOPHIE__AI__RETRIES", "0"),
+            ("SOPHIE__AI__SYSTEM_PROMPT", ""),
+            ("SOPHIE__AI__MODEL", "test-model"),
+            ("SOPHIE__CACHE__HTTP", "always"),
+        ],
+    ]
+    .concat();
     let nodes = [TestApp::one_of(&redis, "n0", &environment).await, TestApp::one_of(&redis, "n1", &environment).await];
     (redis, ai, nodes)
 }

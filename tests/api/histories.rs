@@ -43,17 +43,18 @@ async fn play(seed: u64) {
     let mut redis = TestServer::start();
     let ai = AiServer::start().await;
     ai.set_default(|| Script::slow_answer("This takes a while to be said.", Duration::from_millis(150)));
-    let (url, base) = (redis.url(0), ai.base_url());
+    let url = redis.url(0);
     let environment = [
-        ("USE_REDIS", "true"),
-        ("REDIS_URL", &*url),
-        ("SOPHIE__SERVER__DRAIN_SECONDS", "0"),
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", &*base),
-        ("OPENAI_API_KEY", "x"),
-        ("SOPHIE__LIMITS__ENABLED", "false"),
-        ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "100"),
-    ];
+        &ai.environment()[..],
+        &[
+            ("USE_REDIS", "true"),
+            ("REDIS_URL", &*url),
+            ("SOPHIE__SERVER__DRAIN_SECONDS", "0"),
+            ("SOPHIE__LIMITS__ENABLED", "false"),
+            ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "100"),
+        ],
+    ]
+    .concat();
     let mut nodes = [Broker::start(0, &environment).await, Broker::start(0, &environment).await];
     let shared = Arc::new(Shared::new(nodes.each_ref().map(|node| node.address)));
     let mut clients = Clients::start(&shared);

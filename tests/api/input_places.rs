@@ -1,5 +1,6 @@
 //! Connections: how many there are, what each takes, and who still gets one when there are too many.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -18,6 +19,11 @@ fn said(broker: &Broker) -> usize {
         log.lines().filter_map(|line| line.split_once("event=places connections=")).map(|(_, it)| it).collect();
     assert_eq!(said.len(), 1, "once: {log}");
     said[0].split(' ').next().expect("a number").parse().expect("a number")
+}
+
+/// Waits until somebody who comes is served.
+async fn served(since: &str, address: SocketAddr) {
+    eventually(since, SOON, async || (RawHttp::to(address).await.ask(PAGE).await.status == 200).then_some(())).await;
 }
 
 #[tokio::test]
@@ -71,10 +77,7 @@ async fn beyond_the_bound_probes_are_answered_and_others_told_to_come_back() {
     assert_eq!((v1.status, v1.json()["error"]["type"].as_str()), (503, Some("server_error")));
     assert_eq!(broker.log().matches("event=all_places_taken").count(), 1);
     hanging.truncate(bound / 2);
-    let until = Instant::now() + SOON;
-    while RawHttp::to(broker.address).await.ask(PAGE).await.status != 200 {
-        assert!(Instant::now() < until, "no place although half of them are free");
-    }
+    served("half of the places are free", broker.address).await;
 }
 
 #[cfg(target_os = "linux")]
@@ -102,11 +105,7 @@ async fn an_address_may_be_given_a_bound_of_its_own() {
     assert_eq!((refused.status, refused.header("retry-after").is_some()), (429, true));
     assert_eq!(RawHttp::to(app.address()).await.ask(LIVE).await.status, 200, "probes are not counted out");
     drop((one, two));
-    let until = Instant::now() + SOON;
-    while RawHttp::to(app.address()).await.ask(PAGE).await.status != 200 {
-        assert!(Instant::now() < until, "never given back");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    served("both places are given back", app.address()).await;
 
     // Behind a proxy clients count, not the proxy.
     let proxied =

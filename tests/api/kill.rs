@@ -124,14 +124,8 @@ async fn an_answer_under_way_ends_as_interrupted_and_can_be_asked_for_again() {
     let (script, gate) = Script::gated();
     ai.push(script);
     ai.set_default(|| Script::answer("The whole answer."));
-    let (redis, base) = (server.url(0), ai.base_url());
-    let environment = [
-        ("USE_REDIS", "true"),
-        ("REDIS_URL", redis.as_str()),
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", base.as_str()),
-        ("OPENAI_API_KEY", "x"),
-    ];
+    let redis = server.url(0);
+    let environment = [&ai.environment()[..], &[("USE_REDIS", "true"), ("REDIS_URL", redis.as_str())]].concat();
     let mut broker = Broker::start(0, &environment).await;
     let mut socket = TestSocket::open(broker.address, "s1", "").await;
     let ack = socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;

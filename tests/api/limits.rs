@@ -326,15 +326,7 @@ async fn what_an_application_said_is_acknowledged_again_whatever_the_limits_say(
 async fn while_redis_is_frozen_this_nodes_own_limits_apply_and_the_shared_ones_come_back() {
     let ai = AiServer::start().await;
     ai.set_default(Script::silent);
-    let url = ai.base_url();
-    let environment = [
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", url.as_str()),
-        ("OPENAI_API_KEY", "x"),
-        ON,
-        SLOW,
-        ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "1"),
-    ];
+    let environment = [&ai.environment()[..], &[ON, SLOW, ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "1")]].concat();
     let app = TestApp::start(Mode::Redis, &environment).await;
     let mut socket = app.open("s1").await;
     let question = |text: &str| json!({"type": "message.send", "text": text});

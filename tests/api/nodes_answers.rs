@@ -11,13 +11,7 @@ use crate::support::{Answer, SOON, TestApp, TestServer, TestSocket, eventually};
 
 async fn cluster(environment: &[(&str, &str)]) -> (TestServer, AiServer, [TestApp; 2]) {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
-    let url = ai.base_url();
-    let backend = [
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", url.as_str()),
-        ("OPENAI_API_KEY", "x"),
-        ("SOPHIE__AI__RETRIES", "0"),
-    ];
+    let backend = [&ai.environment()[..], &[("SOPHIE__AI__RETRIES", "0")]].concat();
     let environment = [&backend[..], environment].concat();
     let nodes = [TestApp::one_of(&redis, "n0", &environment).await, TestApp::one_of(&redis, "n1", &environment).await];
     (redis, ai, nodes)

@@ -224,8 +224,7 @@ async fn an_answer_under_way_when_redis_goes_back_ends_once_and_whole() {
     let (mut redis, ai) = (TestServer::start(), AiServer::start().await);
     let (script, gate) = Script::gated();
     ai.push(script);
-    let base = ai.base_url();
-    let backend = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "x")];
+    let backend = ai.environment();
     let (n0, n1) = (TestApp::one_of(&redis, "n0", &backend).await, TestApp::one_of(&redis, "n1", &backend).await);
     let (mut asker, mut other) = (member(&n0, "asker").await, member(&n1, "other").await);
     say(&mut asker, "kept").await;

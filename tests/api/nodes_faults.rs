@@ -48,8 +48,7 @@ async fn a_node_that_dies_takes_its_members_and_answers_with_it_and_its_clients_
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     let (script, gate) = Script::gated();
     ai.push(script);
-    let base = ai.base_url();
-    let backend = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "x")];
+    let backend = ai.environment();
     let [mut dying, living] = brokers::<2>(&redis, &backend).await;
     let mut asker = member(&dying, "asker").await;
     let _silent = member(&dying, "silent").await;

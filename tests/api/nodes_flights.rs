@@ -8,20 +8,11 @@ use sophie_kit::ai_server::{AiServer, Script};
 
 use crate::support::{Answer, Broker, SOON, TestApp, TestServer, TestSocket};
 
-fn backend(ai: &AiServer) -> [(&'static str, String); 4] {
-    [
-        ("SOPHIE__AI__BACKEND", "openai".into()),
-        ("OPENAI_BASE_URL", ai.base_url()),
-        ("OPENAI_API_KEY", "x".into()),
-        ("SOPHIE__AI__RETRIES", "0".into()),
-    ]
-}
+const NO_RETRIES: (&str, &str) = ("SOPHIE__AI__RETRIES", "0");
 
 async fn cluster<const N: usize>(environment: &[(&str, &str)]) -> (TestServer, AiServer, [TestApp; N]) {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
-    let backend = backend(&ai);
-    let mut all: Vec<(&str, &str)> = backend.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    all.extend(environment);
+    let all = [&ai.environment()[..], &[NO_RETRIES], environment].concat();
     let nodes: Vec<_> = join_all((0..N).map(async |n| TestApp::one_of(&redis, &format!("n{n}"), &all).await)).await;
     let Ok(nodes) = nodes.try_into() else { unreachable!("as many as were asked for") };
     (redis, ai, nodes)
@@ -149,9 +140,8 @@ async fn a_failure_is_everybodys_and_the_next_question_gets_a_try_of_its_own() {
 /// Three nodes as processes; the first leads, five sessions each on the others follow.
 async fn ten_followers(ai: &AiServer, redis: &TestServer) -> ([Broker; 3], TestSocket, Vec<TestSocket>) {
     let url = redis.url(0);
-    let backend = backend(ai);
-    let mut environment: Vec<(&str, &str)> = backend.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    environment.extend([("USE_REDIS", "true"), ("REDIS_URL", url.as_str())]);
+    let own = [NO_RETRIES, ("USE_REDIS", "true"), ("REDIS_URL", url.as_str())];
+    let environment = [&ai.environment()[..], &own].concat();
     let nodes = [
         Broker::start(0, &environment).await,
         Broker::start(0, &environment).await,

@@ -15,10 +15,6 @@ async fn three(redis: &TestServer, environment: &[(&str, &str)]) -> Vec<TestApp>
     join_all((0..3).map(async |n| TestApp::one_of(redis, &format!("n{n}"), environment).await)).await
 }
 
-fn backend(url: &str) -> [(&str, &str); 3] {
-    [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", url), ("OPENAI_API_KEY", "x")]
-}
-
 /// Sends to all sockets at once, so many each; the replies.
 async fn all_at_once(sockets: &mut [TestSocket], each: usize, assistant: bool) -> Vec<Value> {
     let replies = join_all(sockets.iter_mut().enumerate().map(async |(at, socket)| {
@@ -81,8 +77,7 @@ async fn a_limit_of_messages_admits_exactly_so_many_of_a_hundred_on_three_nodes(
 async fn a_session_has_so_many_answers_at_once_whichever_nodes_its_sockets_are_at() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     ai.set_default(Script::silent);
-    let url = ai.base_url();
-    let environment = [&backend(&url)[..], &[("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "4")]].concat();
+    let environment = [&ai.environment()[..], &[("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "4")]].concat();
     let nodes = three(&redis, &environment).await;
     let mut sockets = Vec::new();
     for node in &nodes {
@@ -113,8 +108,7 @@ async fn a_session_has_so_many_answers_at_once_whichever_nodes_its_sockets_are_a
 async fn the_service_has_so_many_answers_at_once_on_three_nodes() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     ai.set_default(Script::silent);
-    let url = ai.base_url();
-    let environment = [&backend(&url)[..], &[("SOPHIE__LIMITS__ANSWERS_AT_ONCE", "10")]].concat();
+    let environment = [&ai.environment()[..], &[("SOPHIE__LIMITS__ANSWERS_AT_ONCE", "10")]].concat();
     let nodes = three(&redis, &environment).await;
     let mut sockets = Vec::new();
     for n in 0..50 {
@@ -133,9 +127,9 @@ async fn the_service_has_so_many_answers_at_once_on_three_nodes() {
 async fn a_node_that_dies_loses_its_slots() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     ai.set_default(Script::silent);
-    let (ai_url, url) = (ai.base_url(), redis.url(0));
+    let url = redis.url(0);
     let own = [("USE_REDIS", "true"), ("REDIS_URL", url.as_str()), ("SOPHIE__LIMITS__ANSWERS_PER_SESSION", "1")];
-    let environment = [&backend(&ai_url)[..], &own].concat();
+    let environment = [&ai.environment()[..], &own].concat();
     let (mut dies, lives) = (Broker::start(0, &environment).await, Broker::start(0, &environment).await);
     let mut there = TestSocket::open(dies.address, "s1", "").await;
     let mut here = TestSocket::open(lives.address, "s1", "").await;

@@ -36,6 +36,17 @@ async fn known(redis: &TestServer, session: &str, nodes: usize) {
     .await;
 }
 
+/// The same, and a session with a socket at each of them, in `team`; then the second node hears nothing any more.
+async fn split() -> ((TestServer, Feeds, TestApp, TestApp), [TestSocket; 2]) {
+    let (redis, feeds, one, other) = nodes(&[]).await;
+    let (mut here, mut there) = (one.open("s1").await, other.open("s1").await);
+    join(&mut here, "team").await;
+    there.event_of("group.joined").await;
+    known(&redis, "s1", 2).await;
+    feeds.set(Hearing::Cut).await;
+    ((redis, feeds, one, other), [here, there])
+}
+
 #[tokio::test]
 async fn a_session_is_disconnected_at_a_node_that_hears_nothing() {
     let (redis, feeds, one, other) = nodes(&[]).await;
@@ -78,12 +89,7 @@ async fn who_came_back_after_the_order_stays() {
 
 #[tokio::test]
 async fn a_session_leaves_and_enters_at_a_node_that_hears_nothing() {
-    let (redis, feeds, one, other) = nodes(&[]).await;
-    let (mut here, mut there) = (one.open("s1").await, other.open("s1").await);
-    join(&mut here, "team").await;
-    there.event_of("group.joined").await;
-    known(&redis, "s1", 2).await;
-    feeds.set(Hearing::Cut).await;
+    let ((_redis, _feeds, _one, other), [mut here, mut there]) = split().await;
     let left = here.ask("leave", json!({"type": "group.leave", "group": "team"})).await;
     assert_eq!(left, json!({"type": "ack", "id": "leave"}), "and nothing is pending");
     let refused = there.ask("m", json!({"type": "message.send", "group": "team", "text": "x"})).await;
@@ -100,12 +106,7 @@ async fn a_session_leaves_and_enters_at_a_node_that_hears_nothing() {
 
 #[tokio::test]
 async fn orders_that_were_overtaken_change_nothing() {
-    let (redis, feeds, one, other) = nodes(&[]).await;
-    let (mut here, mut there) = (one.open("s1").await, other.open("s1").await);
-    join(&mut here, "team").await;
-    there.event_of("group.joined").await;
-    known(&redis, "s1", 2).await;
-    feeds.set(Hearing::Cut).await;
+    let ((_redis, feeds, _one, _other), [mut here, mut there]) = split().await;
     // Left and joined again before the other node looks.
     let leave = json!({"type": "group.leave", "group": "team", "id": "leave"});
     here.send(leave).await;
@@ -121,8 +122,7 @@ async fn an_answer_of_a_node_that_hears_nothing_is_cancelled() {
     let ai = AiServer::start().await;
     let (script, gate) = Script::gated();
     ai.push(script);
-    let base = ai.base_url();
-    let backend = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", base.as_str()), ("OPENAI_API_KEY", "x")];
+    let backend = ai.environment();
     let (_redis, feeds, one, other) = nodes(&backend).await;
     let (mut asker, mut watcher) = (other.open("asker").await, one.open("watcher").await);
     join(&mut asker, "team").await;

@@ -88,15 +88,8 @@ impl<'a> Outage<'a> {
 }
 
 async fn start(ai: &AiServer, main: &str, cache: &str, more: &[(&str, &str)]) -> Broker {
-    let url = ai.base_url();
-    let mut environment = vec![
-        ("USE_REDIS", "true"),
-        ("REDIS_URL", main),
-        ("SOPHIE__CACHE__URL", cache),
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", url.as_str()),
-        ("OPENAI_API_KEY", "x"),
-    ];
+    let mut environment =
+        [&ai.environment()[..], &[("USE_REDIS", "true"), ("REDIS_URL", main), ("SOPHIE__CACHE__URL", cache)]].concat();
     environment.extend(more);
     Broker::start(0, &environment).await
 }

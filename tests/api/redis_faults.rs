@@ -204,8 +204,7 @@ async fn a_message_whose_acknowledgement_was_lost_reaches_everybody_though_nobod
 
 /// The gated AI server and a program that asks it.
 async fn with_gated_ai(ai: &AiServer) -> TestApp {
-    let url = ai.base_url();
-    let environment = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", "x")];
+    let environment = ai.environment();
     TestApp::start(Mode::Redis, &environment).await
 }
 

@@ -55,14 +55,8 @@ async fn share(nodes: &[Broker; 2], ai: &AiServer) -> Shared {
 
 async fn an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each(fault: Fault) {
     let (redis, ai) = (FaultyRedis::start(), AiServer::start().await);
-    let (url, base) = (redis.url(0), ai.base_url());
-    let environment = [
-        ("USE_REDIS", "true"),
-        ("REDIS_URL", url.as_str()),
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", base.as_str()),
-        ("OPENAI_API_KEY", "x"),
-    ];
+    let url = redis.url(0);
+    let environment = [&ai.environment()[..], &[("USE_REDIS", "true"), ("REDIS_URL", url.as_str())]].concat();
     let nodes = [Broker::start(0, &environment).await, Broker::start(0, &environment).await];
     let Shared { gate, call, mut sockets, starts } = share(&nodes, &ai).await;
     gate.word("one ");

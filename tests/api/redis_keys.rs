@@ -34,17 +34,8 @@ fn eternal(redis: &TestServer) -> (Vec<String>, usize) {
 async fn every_key_has_a_time_to_live_also_while_an_answer_is_under_way() {
     let ai = AiServer::start().await;
     ai.set_default(|| Script::answer("An answer to be kept."));
-    let base = ai.base_url();
-    let mut app = TestApp::start(
-        Mode::Redis,
-        &[
-            ("SOPHIE__AI__BACKEND", "openai"),
-            ("OPENAI_BASE_URL", &base),
-            ("OPENAI_API_KEY", "x"),
-            ("SOPHIE__LIMITS__ENABLED", "true"),
-        ],
-    )
-    .await;
+    let mut app =
+        TestApp::start(Mode::Redis, &[&ai.environment()[..], &[("SOPHIE__LIMITS__ENABLED", "true")]].concat()).await;
     let mut sockets = Vec::new();
     for n in 0..5 {
         let mut socket = app.open(&format!("s{n}")).await;

@@ -40,19 +40,6 @@ async fn let_it_save(redis: &TestServer, may: bool) {
     .await;
 }
 
-async fn node(url: &str, ai: &AiServer, name: &str, more: &[(&str, &str)]) -> Broker {
-    let base = ai.base_url();
-    let environment = [
-        ("USE_REDIS", "true"),
-        ("REDIS_URL", url),
-        ("SOPHIE__SERVER__NODE", name),
-        ("SOPHIE__AI__BACKEND", "openai"),
-        ("OPENAI_BASE_URL", base.as_str()),
-        ("OPENAI_API_KEY", "x"),
-    ];
-    Broker::start(0, &[&environment[..], more].concat()).await
-}
-
 /// A session of each node in one group, on nodes that are ready.
 async fn in_team(nodes: &[Broker; 2]) -> [TestSocket; 2] {
     let join = async |broker: &Broker, session: &str| {
@@ -79,8 +66,8 @@ async fn what_was_shown_while_writes_were_refused_is_what_is_logged() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     let (script, gate) = Script::gated();
     ai.push(script);
-    let writer = node(&redis.url(0), &ai, "writer", &[]).await;
-    let other = node(&redis.url(0), &ai, "other", &[]).await;
+    let writer = Broker::node(&redis.url(0), &ai, "writer", &[]).await;
+    let other = Broker::node(&redis.url(0), &ai, "other", &[]).await;
     let mut viewer = TestSocket::open(writer.address, "s1", "").await;
     viewer.insist_on("q", json!({"type": "message.send", "text": "Tell me."})).await;
     gate.word("0 ");
@@ -127,7 +114,7 @@ async fn what_was_shown_while_writes_were_refused_is_what_is_logged() {
 #[tokio::test]
 async fn a_redis_without_its_replicas_takes_no_writes_and_is_well_when_it_does() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
-    let broker = node(&redis.url(0), &ai, "n", &[]).await;
+    let broker = Broker::node(&redis.url(0), &ai, "n", &[]).await;
     for _ in 0..2 {
         until_status(&broker, 200).await;
         set(&redis, "min-replicas-to-write", "1");
@@ -143,7 +130,8 @@ async fn a_redis_without_its_replicas_takes_no_writes_and_is_well_when_it_does()
 async fn a_redis_that_cannot_save_takes_no_writes_and_all_else_goes_on() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     let pubsub = [("SOPHIE__CHANNEL__LAYER", "pubsub")];
-    let nodes = [node(&redis.url(0), &ai, "a", &[]).await, node(&redis.url(0), &ai, "b", &pubsub).await];
+    let nodes =
+        [Broker::node(&redis.url(0), &ai, "a", &[]).await, Broker::node(&redis.url(0), &ai, "b", &pubsub).await];
     let [mut one, mut two] = in_team(&nodes).await;
     let say = |text: &str| json!({"type": "message.send", "group": "team", "text": text, "assistant": false});
     assert_eq!(one.insist_on("m0", say("before")).await["type"], "ack");
@@ -223,8 +211,10 @@ async fn the_rights_that_the_documents_give_suffice_for_everything() {
             ("SOPHIE__CHANNEL__NOTIFY_WORKER", if layer == "core" { "sophie-events" } else { "" }),
             ("SOPHIE__LIMITS__ENABLED", "true"),
         ];
-        let nodes =
-            [node(&url, &ai, &format!("{name}1"), &more).await, node(&url, &ai, &format!("{name}2"), &more).await];
+        let nodes = [
+            Broker::node(&url, &ai, &format!("{name}1"), &more).await,
+            Broker::node(&url, &ai, &format!("{name}2"), &more).await,
+        ];
         let mut sockets = Vec::new();
         for (n, broker) in nodes.iter().enumerate() {
             until_status(broker, 200).await;
@@ -329,7 +319,7 @@ async fn a_node_without_a_right_says_which_and_is_ready_when_it_has_it() {
     let everything: Vec<String> = ["on", ">PASSWORD", "~*", "+@all"].map(str::to_owned).to_vec();
     allow(&redis, &everything);
     let url = redis.url(0).replace("//", "//sophie:PASSWORD@");
-    let broker = node(&url, &ai, "n", &[]).await;
+    let broker = Broker::node(&url, &ai, "n", &[]).await;
     let reason = "Redis does not give this node the rights &sophie:0:events (database main)";
     eventually("it says which", SOON, async || {
         let (status, body) = broker.readiness().await;
@@ -349,7 +339,7 @@ async fn a_right_that_is_taken_in_mid_run_is_named_and_no_message_is_lost_or_dou
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     allow(&redis, &rules());
     let url = redis.url(0).replace("//", "//sophie:PASSWORD@");
-    let nodes = [node(&url, &ai, "a", &[]).await, node(&url, &ai, "b", &[]).await];
+    let nodes = [Broker::node(&url, &ai, "a", &[]).await, Broker::node(&url, &ai, "b", &[]).await];
     let [mut one, mut two] = in_team(&nodes).await;
     let change = |rule: &str| {
         let mut acl = redis::cmd("ACL");

@@ -21,17 +21,8 @@ async fn a_second_signal_ends_a_drain_at_once_but_not_one_that_comes_with_the_fi
     let ai = AiServer::start().await;
     let (script, gate) = Script::gated();
     ai.push(script);
-    let base = ai.base_url();
-    let mut broker = Broker::start(
-        0,
-        &[
-            ("SOPHIE__SERVER__DRAIN_SECONDS", LONG_DRAIN),
-            ("SOPHIE__AI__BACKEND", "openai"),
-            ("OPENAI_BASE_URL", &base),
-            ("OPENAI_API_KEY", "x"),
-        ],
-    )
-    .await;
+    let mut broker =
+        Broker::start(0, &[&ai.environment()[..], &[("SOPHIE__SERVER__DRAIN_SECONDS", LONG_DRAIN)]].concat()).await;
     let mut socket = TestSocket::open(broker.address, "s1", "").await;
     socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;
     gate.word("half");

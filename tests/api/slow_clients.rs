@@ -74,16 +74,13 @@ async fn a_slow_reader_gets_fewer_and_larger_deltas_and_never_a_hole() {
     const PIECES: usize = 300;
     let ai = AiServer::start().await;
     ai.push(Script::flood(2_000, PIECES));
-    let base = ai.base_url();
     let app = TestApp::start(
         Mode::Memory,
         &[
-            ("SOPHIE__AI__BACKEND", "openai"),
-            ("OPENAI_BASE_URL", &base),
-            ("OPENAI_API_KEY", "x"),
-            ("SOPHIE__SESSION__OUTBOX_BYTES", "8388608"),
-            ("SOPHIE__SESSION__OUTBOX_SECONDS", "60"),
-        ],
+            &ai.environment()[..],
+            &[("SOPHIE__SESSION__OUTBOX_BYTES", "8388608"), ("SOPHIE__SESSION__OUTBOX_SECONDS", "60")],
+        ]
+        .concat(),
     )
     .await;
     let mut reader = app.open("s1").await;

@@ -29,23 +29,12 @@ impl Limited {
     fn start(change: impl FnOnce(&mut LimitOptions)) -> Self {
         tokio::time::pause();
         let mut options = LimitOptions {
-            enabled: true,
             user_messages_per_minute: 1,
             user_burst: 2,
             user_tokens_per_hour: 1_000,
             address_messages_per_minute: 1_000,
-            address_tokens_per_hour: 0,
-            group_messages_per_minute: 0,
-            group_tokens_per_hour: 0,
-            service_messages_per_minute: 0,
-            service_tokens_per_hour: 0,
-            answers_per_session: 4,
-            answers_at_once: 0,
             connects_per_minute: 2,
-            reads_per_minute: 1_200,
-            joins_per_minute: 60,
-            key_requests_per_minute: 600,
-            key_burst: 60,
+            ..Options::default().limits
         };
         change(&mut options);
         let (stores, faults) = faults::stores(memory_options());

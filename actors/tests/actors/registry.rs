@@ -311,10 +311,8 @@ async fn a_registry_without_a_factory_opens_nothing() {
 async fn the_fourth_failure_within_a_minute_ends_the_session_until_the_minute_is_over() {
     let world = World::start().await;
     let client = world.connect("s").await;
-    world.faults.set("append", Fault::Panic("boom"));
     for life in 2..=4 {
-        assert_eq!(client.say(&life.to_string(), "boom").await["code"], "internal");
-        until("the session is rebuilt", || world.lives() == life).await;
+        world.fail(&client, &life.to_string()).await;
     }
     assert_eq!(client.handle.closing(), None);
     assert_eq!(client.say("last", "boom").await["code"], "internal");
@@ -331,10 +329,8 @@ async fn the_fourth_failure_within_a_minute_ends_the_session_until_the_minute_is
 async fn failures_that_are_a_minute_apart_do_not_add_up() {
     let world = World::start().await;
     let client = world.connect("s").await;
-    world.faults.set("append", Fault::Panic("boom"));
     for life in 2..=8 {
-        assert_eq!(client.say(&life.to_string(), "boom").await["code"], "internal");
-        until("the session is rebuilt", || world.lives() == life).await;
+        world.fail(&client, &life.to_string()).await;
         sleep(Duration::from_secs(25)).await;
     }
     assert_eq!(client.handle.closing(), None);
@@ -358,9 +354,7 @@ async fn a_connect_in_the_moment_of_a_failure_does_not_hide_it() {
 
 #[actix::test]
 async fn a_stop_is_no_failure() {
-    let mut options = Options::default();
-    options.session.idle_seconds = 1;
-    let world = World::start_with(options).await;
+    let world = World::start_where(|options| options.session.idle_seconds = 1).await;
     for life in 1..=6 {
         let client = world.connect("s").await;
         assert_eq!(world.lives(), life);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use sophie_actors::protocol::CloseCode;
+use sophie_actors::socket::AttachSocket;
+use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
 use crate::support::*;
-use sophie_actors::socket::AttachSocket;
-use sophie_kit::faults::Fault;
 
 #[actix::test]
 async fn commands_of_one_socket_are_answered_in_their_order_though_the_store_is_slow() {
@@ -42,8 +42,7 @@ async fn commands_of_one_socket_are_answered_in_their_order_though_the_store_is_
 async fn another_socket_of_the_session_is_not_held_up_by_a_slow_command() {
     let world = World::start().await;
     let (slow, quick) = (world.connect("s").await, world.connect("s").await);
-    world.faults.set("append", Fault::Hang);
-    slow.send(json!({"type": "message.send", "id": "1", "text": "one", "assistant": false}));
+    world.hold_up(&slow, "1");
     assert_eq!(quick.ask("2", json!({"type": "ping"})).await["type"], "pong");
     world.faults.lift("append");
     assert_eq!(slow.reply("1").await["type"], "ack");
@@ -51,12 +50,9 @@ async fn another_socket_of_the_session_is_not_held_up_by_a_slow_command() {
 
 #[actix::test]
 async fn a_thousand_bad_commands_that_waited_are_refused_one_by_one() {
-    let mut options = Options::default();
-    options.session.commands_burst = 2_000;
-    let world = World::start_with(options).await;
+    let world = World::start_where(|options| options.session.commands_burst = 2_000).await;
     let client = world.connect("s").await;
-    world.faults.set("append", Fault::Hang);
-    client.send(json!({"type": "message.send", "id": "first", "text": "one", "assistant": false}));
+    world.hold_up(&client, "first");
     for id in 0..900 {
         client.send(json!({"type": "no.such", "id": id.to_string()}));
     }
@@ -68,9 +64,7 @@ async fn a_thousand_bad_commands_that_waited_are_refused_one_by_one() {
 
 #[actix::test]
 async fn a_client_whose_commands_the_store_cannot_follow_is_asked_to_come_back() {
-    let mut options = Options::default();
-    options.session.commands_burst = 3;
-    let world = World::start_with(options).await;
+    let world = World::start_where(|options| options.session.commands_burst = 3).await;
     let client = world.connect("s").await;
     world.faults.set("append", Fault::Hang);
     for id in 0..5 {
@@ -96,12 +90,8 @@ async fn a_session_without_sockets_ends_after_its_idle_time_and_not_before() {
 
 #[actix::test]
 async fn a_session_with_an_answer_under_way_does_not_end() {
-    let mut options = Options::default();
-    options.session.idle_seconds = 2;
-    let world = World::start_with(options).await;
-    let client = world.connect("s").await;
-    client.question("1", "hello").await;
-    let feed = world.ai.asked().await;
+    let world = World::start_where(|options| options.session.idle_seconds = 2).await;
+    let (client, feed) = world.asked("s").await;
     client.leave();
     sleep(Duration::from_secs(20)).await;
     assert_eq!(world.node.roster.count().sessions, 1);
@@ -127,9 +117,7 @@ async fn a_refreshed_token_stands_after_the_session_was_rebuilt() {
     let world = World::start().await;
     let client = world.connect_as("s", Guest::until("u", Duration::from_secs(30))).await;
     assert_eq!(client.ask("1", json!({"type": "auth.refresh", "token": "good"})).await["type"], "ack");
-    world.faults.set("append", Fault::Panic("boom"));
-    assert_eq!(client.say("2", "boom").await["code"], "internal");
-    until("the session is rebuilt", || world.lives() == 2).await;
+    world.fail(&client, "2").await;
     sleep(Duration::from_secs(60)).await;
     assert_eq!(client.ask("3", json!({"type": "ping"})).await["type"], "pong");
 }
@@ -147,9 +135,7 @@ async fn a_session_whose_record_cannot_be_read_is_not_opened() {
 
 #[actix::test]
 async fn a_session_comes_back_to_its_groups() {
-    let mut options = Options::default();
-    options.session.idle_seconds = 2;
-    let world = World::start_with(options).await;
+    let world = World::start_where(|options| options.session.idle_seconds = 2).await;
     let client = world.connect("s").await;
     client.ask("1", json!({"type": "group.join", "group": "team"})).await;
     client.leave();
@@ -190,9 +176,7 @@ async fn a_socket_whose_attachment_is_lost_in_a_fault_is_closed_to_come_back() {
 
 #[actix::test]
 async fn a_socket_that_reaches_a_session_as_it_ends_is_closed_to_come_back() {
-    let mut options = Options::default();
-    options.session.idle_seconds = 1;
-    let world = World::start_with(options).await;
+    let world = World::start_where(|options| options.session.idle_seconds = 1).await;
     let actor = world.open("s").await.expect("open");
     assert!(actor.is_loaded().await);
     until("the session ends", || !actor.is_alive()).await;

@@ -175,9 +175,7 @@ async fn one_call_renews_what_a_node_holds_and_nothing_is_called_when_it_holds_n
 
 #[actix::test]
 async fn who_has_seen_the_end_may_ask_again_at_once() {
-    let mut options = Options::default();
-    options.limits.answers_per_session = 1;
-    let world = World::start_with(options).await;
+    let world = World::start_where(|options| options.limits.answers_per_session = 1).await;
     let client = world.connect("s").await;
     for n in 0..5 {
         let ack = client.question(&n.to_string(), &format!("question {n}")).await;

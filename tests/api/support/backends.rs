@@ -38,23 +38,28 @@ impl Told {
     }
 }
 
+/// How a server of the test is asked: once, and it must begin within a second.
+pub fn once(base_url: String) -> OpenAiOptions {
+    OpenAiOptions {
+        base_url,
+        api_key: BackendKey::new("test-key-123"),
+        connect_seconds: 2,
+        first_chunk_seconds: 1,
+        idle_seconds: 1,
+        total_seconds: 30,
+        max_answer_bytes: 32 * 1024 * 1024,
+        max_event_bytes: 16 * 1024 * 1024,
+        ..OpenAiOptions::default()
+    }
+}
+
 /// A backend at a server of the test, for every model, that is asked once and must begin within a second.
 pub fn member(name: &str, ai: &AiServer) -> MemberOptions {
     MemberOptions {
         name: name.to_owned(),
         models: vec!["*".to_owned()],
         url: ai.base_url(),
-        reach: OpenAiOptions {
-            base_url: ai.base_url(),
-            api_key: BackendKey::new("test-key-123"),
-            connect_seconds: 2,
-            first_chunk_seconds: 1,
-            idle_seconds: 1,
-            total_seconds: 30,
-            max_answer_bytes: 32 * 1024 * 1024,
-            max_event_bytes: 16 * 1024 * 1024,
-            ..OpenAiOptions::default()
-        },
+        reach: once(ai.base_url()),
     }
 }
 

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use sophie_kit::ai_server::AiServer;
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
@@ -25,6 +26,12 @@ impl Broker {
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_sophie")]);
         Self::start_by(command, port, environment).await
+    }
+
+    /// A node of this name that uses this Redis and this AI server.
+    pub async fn node(url: &str, ai: &AiServer, name: &str, more: &[(&str, &str)]) -> Self {
+        let own = [("USE_REDIS", "true"), ("REDIS_URL", url), ("SOPHIE__SERVER__NODE", name)];
+        Self::start(0, &[&ai.environment()[..], &own, more].concat()).await
     }
 
     /// [`Self::start`], with no more than so many open files.

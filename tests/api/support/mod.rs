@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, start_with_ai};
 pub use app::{ADMIN_TOKEN, Mode, TestApp};
-pub use backends::{Backends, Told, member};
+pub use backends::{Backends, Told, member, once};
 pub use broker::Broker;
 pub use faulty::{Fault, FaultyRedis};
 pub use feeds::{Feeds, Hearing};

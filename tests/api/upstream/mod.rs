@@ -10,29 +10,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use sophie::upstream::{BackendKey, OpenAi, OpenAiOptions};
+use sophie::upstream::{OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::openai::{ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::timeout;
 
+use crate::support::once;
+
 /// How long anything may take that should happen at once.
 const SOON: Duration = Duration::from_secs(5);
 
 fn options(base_url: String) -> OpenAiOptions {
-    OpenAiOptions {
-        base_url,
-        api_key: BackendKey::new("test-key-123"),
-        connect_seconds: 2,
-        first_chunk_seconds: 10,
-        idle_seconds: 10,
-        total_seconds: 30,
-        retries: 2,
-        max_answer_bytes: 32 * 1024 * 1024,
-        max_event_bytes: 16 * 1024 * 1024,
-        ..OpenAiOptions::default()
-    }
+    OpenAiOptions { first_chunk_seconds: 10, idle_seconds: 10, retries: 2, ..once(base_url) }
 }
 
 fn client(options: OpenAiOptions) -> OpenAi {

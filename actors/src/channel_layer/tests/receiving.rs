@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use sophie_kit::until;
 use tokio::time::{Instant, timeout};
 
 use super::super::codec::{Codec, now_seconds};
@@ -170,16 +171,12 @@ async fn a_dropped_layer_leaves_no_connection() {
         site.layer.join(&groups(&["chat_1"])).await.expect("joined");
         let Site { servers, layer, .. } = site;
         drop(layer);
-        let deadline = Instant::now() + DEADLINE;
-        loop {
+        until("the only client is who asks", DEADLINE, || {
             let clients: String =
                 redis::cmd("CLIENT").arg("LIST").query(&mut servers[0].connection(0)).expect("listed");
-            if clients.lines().count() == 1 {
-                break;
-            }
-            assert!(Instant::now() < deadline, "{clients}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            clients.lines().count() == 1
+        })
+        .await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use sophie_kit::eventually;
 
 use super::*;
 use crate::ids::random_text;
@@ -52,9 +52,8 @@ pub(in crate::store) async fn a_general_entry_is_kept_for_its_time(stores: Store
     assert_eq!(stores.general.get(&name).await.expect("read"), None);
     stores.general.set(&name, &value, 1).await.expect("kept");
     assert_eq!(stores.general.get(&name).await.expect("read"), Some(value));
-    let until = Instant::now() + Duration::from_secs(10);
-    while stores.general.get(&name).await.expect("read").is_some() {
-        assert!(Instant::now() < until, "it has outlived its second");
-        sleep(Duration::from_millis(50)).await;
-    }
+    eventually("its second is over", Duration::from_secs(10), async || {
+        stores.general.get(&name).await.expect("read").is_none().then_some(())
+    })
+    .await;
 }

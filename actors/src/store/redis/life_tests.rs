@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Commands;
-use sophie_kit::TestServer;
+use sophie_kit::{TestServer, eventually};
 use tokio::time::Instant;
 
 use super::keys::Keys;
@@ -64,15 +64,8 @@ impl Deaf {
     }
 
     /// What works at last: the connection is made anew meanwhile.
-    async fn again<T>(&self, call: impl AsyncFn() -> Option<T>) -> T {
-        let until = Instant::now() + Duration::from_secs(10);
-        loop {
-            if let Some(done) = call().await {
-                return done;
-            }
-            assert!(Instant::now() < until, "never");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+    async fn again<T, F: Future<Output = Option<T>>>(&self, call: impl Fn() -> F) -> T {
+        eventually("it works", Duration::from_secs(10), call).await
     }
 
     async fn append(&self, group: &GroupName) -> (Epoch, u64) {

@@ -59,6 +59,7 @@ struct State {
 /// The server. It ends when it is dropped.
 pub struct AiServer {
     address: SocketAddr,
+    base_url: String,
     state: State,
     listening: Mutex<Option<JoinHandle<()>>>,
 }
@@ -76,12 +77,17 @@ impl AiServer {
         };
         let address = listener.local_addr().expect("an address");
         let listening = Mutex::new(Some(tokio::spawn(listen(listener, state.clone()))));
-        Self { address, state, listening }
+        Self { address, base_url: format!("http://{address}/v1"), state, listening }
     }
 
     /// What goes into `ai.base_url`.
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        self.base_url.clone()
+    }
+
+    /// The environment of a program that asks it.
+    pub fn environment(&self) -> [(&'static str, &str); 3] {
+        [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", &self.base_url), ("OPENAI_API_KEY", "x")]
     }
 
     /// Which models it lists.

@@ -151,11 +151,9 @@ async fn a_server_that_is_frozen_from_the_start_costs_no_call_a_wait() {
     assert!(start.elapsed() < Duration::from_millis(90), "all of it within one budget: {:?}", start.elapsed());
     server.thaw();
     until_available(&health, true).await;
-    let deadline = Instant::now() + DEADLINE;
-    while metrics.dependencies.store.is_degraded() || metrics.dependencies.cache.is_degraded() {
-        assert!(Instant::now() < deadline, "never well again");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let dependencies = &metrics.dependencies;
+    until("both are well again", DEADLINE, || !dependencies.store.is_degraded() && !dependencies.cache.is_degraded())
+        .await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sophie_kit::{eventually, until};
 use tokio::time::Instant;
 
 use super::*;
@@ -15,11 +16,10 @@ async fn one_node_at_a_time_has_a_turn() {
     assert!(redis.stores.leases.hold("t", 1).await.expect("asked"));
     assert!(!other.leases.hold("t", 1).await.expect("asked"));
     assert!(redis.stores.leases.hold("t", 1).await.expect("renewed"));
-    let until = Instant::now() + DEADLINE;
-    while !other.leases.hold("t", 1).await.expect("asked") {
-        assert!(Instant::now() < until, "a turn that is not renewed ends");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually("a turn that is not renewed ends", DEADLINE, async || {
+        other.leases.hold("t", 1).await.expect("asked").then_some(())
+    })
+    .await;
     redis.finish();
 }
 
@@ -47,12 +47,11 @@ async fn equal_ones_have_the_same_numbers_at_every_node_that_hears_them() {
     assert_ne!(before, new);
     assert_eq!(heard(&one, "a5", 0, 60_000).await, new);
     // Much later an equal one is another one.
-    let until = Instant::now() + DEADLINE;
     let key = format!("{}:heard:team d", redis.options.prefix);
-    while redis::cmd("EXISTS").arg(&key).query::<bool>(&mut redis.server.connection(0)).expect("asked") {
-        assert!(Instant::now() < until, "never forgotten");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until("it is forgotten", DEADLINE, || {
+        !redis::cmd("EXISTS").arg(&key).query::<bool>(&mut redis.server.connection(0)).expect("asked")
+    })
+    .await;
     let third = number(&one, "a6").await;
     assert!(third != first && third != second);
     redis.finish();

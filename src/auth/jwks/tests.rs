@@ -15,10 +15,10 @@ use crate::auth::unix_now;
 use crate::settings::Settings;
 use crate::settings::tests::load;
 
-const RSA: &str = include_str!("test_keys/rsa.pem");
-const P256: &str = include_str!("test_keys/p256.pem");
-const P384: &str = include_str!("test_keys/p384.pem");
-const ED25519: &str = include_str!("test_keys/ed25519.pem");
+const RSA: &str = include_str!("../test_keys/rsa.pem");
+const P256: &str = include_str!("../test_keys/p256.pem");
+const P384: &str = include_str!("../test_keys/p384.pem");
+const ED25519: &str = include_str!("../test_keys/ed25519.pem");
 
 const PATIENT: Pace = Pace { between: Duration::from_secs(3600), ..PACE };
 const EAGER: Pace = Pace { between: Duration::ZERO, before_first: Duration::ZERO, fresh: Duration::from_secs(3600) };
