@@ -289,7 +289,7 @@ fn nobody_but_the_answers_calls_the_backend() {
 fn the_registry_waits_for_nobody() {
     // Those who wait for it lie in its folder too: its handle, the look before an entry, and the tasks that pay what sockets are owed.
     let its_own = |path: &str| {
-        let others = ["handle.rs", "payment.rs", "standing.rs"];
+        let others = ["handle.rs", "payment.rs", "states.rs"];
         path.starts_with("actors/src/registry/") && !others.iter().any(|other| path.ends_with(other))
     };
     // The one wait beside them is the mirror's, for a change of the table.

@@ -17,10 +17,12 @@ use crate::ledger::Asker;
 use crate::openai::estimate_tokens;
 use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Logged, Usage};
 use crate::registry::{AnswerGrew, AnswerOver, AnswerStarted};
-use crate::store::{AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, PageSize, Renewed, StoredEvent};
+use crate::store::{
+    AnswerRecord, AnswerStart, ENDED_SECONDS, Ended, Page, PageSize, Renewed, StoredEvent, TakenUp, Wanted,
+};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
-const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
+pub(crate) const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 1024 };
 /// A log that cannot be read is tried again after this, so often in all: a connection that was lost is there again by then, and
 /// a store that is away does not hold the answer up for longer than a call and that.
 const HISTORY_RETRY: Duration = Duration::from_millis(120);
@@ -92,8 +94,12 @@ pub(super) async fn run(
         prompt_tokens: 0,
         cache,
     };
-    if work.ask.begun || work.begin().await {
-        let outcome = work.follow(&cancel, closing).await;
+    let conversation = match work.ask.begun.take() {
+        Some(page) => Some(Some(page)),
+        None => work.begin().await,
+    };
+    if let Some(conversation) = conversation {
+        let outcome = work.follow(conversation, &cancel, closing).await;
         // Who has seen the end must not be told that they cancelled it.
         drop(cancel);
         work.end(outcome).await;
@@ -113,25 +119,32 @@ impl GroupAnswer {
         }
     }
 
-    /// Notes the answer in the store. `false`: the message has been answered before.
-    async fn begin(&mut self) -> bool {
+    /// Notes the answer in the store, and reads the conversation before the question if that comes along. `None`: the message has
+    /// been answered before.
+    async fn begin(&mut self) -> Option<Option<Page>> {
         if self.held_at.elapsed() > FORGOTTEN {
             // Somebody else may have ended it, and that may be forgotten.
-            return self.restore().await;
+            return self.restore().await.then_some(None);
         }
-        match self.parts.stores.answers.begin(&self.record(), self.ask.once.as_ref()).await {
-            Ok(begun) => begun,
+        let wanted = Wanted { before: self.ask.seq, size: CONVERSATION, even_if_off: true };
+        match self.parts.stores.answers.take_up(&self.record(), self.ask.once.as_ref(), Some(&wanted)).await {
+            Ok(TakenUp::Begun(page)) => Some(Some(page)),
+            Ok(TakenUp::Before | TakenUp::Off) => None,
             Err(error) => {
                 // Nobody else can answer it either; it is noted when the store is back.
                 log::debug!("answer not noted answer={} error={error}", self.answer);
                 self.parts.metrics.store_failed("answer_begin");
-                true
+                Some(None)
             }
         }
     }
 
     /// The log before the question. One late call is no reason to answer without it.
-    async fn history(&mut self) -> Vec<StoredEvent> {
+    async fn history(&mut self, conversation: Option<Page>) -> Vec<StoredEvent> {
+        if let Some(page) = conversation {
+            self.epoch = page.epoch;
+            return page.events;
+        }
         for tried in 1..=HISTORY_TRIES {
             match self.parts.stores.logs.read_before(&self.ask.group, Some(self.ask.seq), CONVERSATION).await {
                 Ok(page) => {
@@ -148,8 +161,8 @@ impl GroupAnswer {
         Vec::new()
     }
 
-    async fn join(&mut self) -> Option<Joined> {
-        let log = self.history().await;
+    async fn join(&mut self, conversation: Option<Page>) -> Option<Joined> {
+        let log = self.history(conversation).await;
         let options = &self.parts.options;
         let conversation = conversation::build(options, &log, &self.ask.question, self.ask.context.as_deref());
         self.prompt_tokens = conversation.prompt_tokens;
@@ -163,8 +176,13 @@ impl GroupAnswer {
         self.answers.join(join).await.ok()
     }
 
-    async fn follow(&mut self, cancel: &Notify, mut closing: watch::Receiver<bool>) -> Outcome {
-        let Some(Joined { mut follower, coalesced }) = self.join().await else {
+    async fn follow(
+        &mut self,
+        conversation: Option<Page>,
+        cancel: &Notify,
+        mut closing: watch::Receiver<bool>,
+    ) -> Outcome {
+        let Some(Joined { mut follower, coalesced }) = self.join(conversation).await else {
             self.started().await;
             let reason = "something went wrong on the server; try again";
             let error = BackendError::new(ErrorCode::Internal, reason, "the answers actor did not reply");

@@ -12,15 +12,15 @@ use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
 use crate::openai::ChatRequest;
-use crate::store::Once;
+use crate::store::{Once, Page};
 
 /// Asks for an answer to a logged message.
 #[derive(Debug)]
 pub struct Ask {
     /// Its id: of a message that is owed one, [`AnswerId::owed_to`].
     pub answer: AnswerId,
-    /// Whether the store knows already that it is under way.
-    pub begun: bool,
+    /// The conversation before it, if the store knows already that it is under way.
+    pub begun: Option<Page>,
     /// Who asks.
     pub user: UserId,
     /// The group that gets the answer.

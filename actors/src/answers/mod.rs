@@ -39,6 +39,7 @@ use crate::store::Stores;
 pub use digest::{Scope, digest};
 use generation::Generation;
 pub use generation::{End, Follower, Next, Origin};
+pub(crate) use group_answer::CONVERSATION;
 pub use handle::AnswersHandle;
 pub use messages::{AdmitAndJoin, Ask, Join, Joined, Reuse};
 use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels, TakeOver};

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::node::Node;
 use crate::protocol::{CloseCode, unix_ms};
-use crate::registry::{Enter, Standing};
+use crate::registry::{Enter, GroupStates};
 use crate::store::{Given, Order, StoreError, StoreResult, Told};
 
 /// How often a node looks for orders that it did not hear of.
@@ -231,7 +231,7 @@ async fn entered(node: &Node, group: GroupName, session: SessionId, user: UserId
 
 async fn enter(node: &Node, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
     let names = [group];
-    let Standing { logs: groups, answers } = node.registry.look_at(&node.stores, &names).await?;
+    let GroupStates { logs: groups, answers } = node.registry.look_at(&node.stores, &names).await?;
     let enter = Enter { session, user, groups, answers, announce: false, joining: None };
     _ = node.registry.enter(enter).await;
     Ok(())

@@ -23,7 +23,7 @@ mod roster;
 mod sequence;
 mod sessions;
 mod shown;
-mod standing;
+mod states;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub use messages::{
 };
 pub use restarts::{MAX_RESTARTS, WINDOW};
 pub use roster::{Count, Roster};
-pub use standing::Standing;
+pub use states::GroupStates;
 
 use crate::actor::ExitGuard;
 use crate::ids::{GroupName, SessionId};

@@ -173,7 +173,7 @@ impl Saying<'_> {
         };
         let ask = Ask {
             answer: AnswerId::owed_to(&message),
-            begun: false,
+            begun: None,
             user,
             group: self.group,
             message,

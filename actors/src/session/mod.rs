@@ -213,9 +213,9 @@ async fn load(node: Arc<Node>, session: SessionId) -> bool {
     groups.extend(record.groups);
     let (mut opened, mut answers) = (Vec::new(), Vec::new());
     let look = async |part: &[GroupName]| {
-        let standing = node.registry.look_at(&node.stores, part).await?;
-        opened.extend(standing.logs);
-        answers.extend(standing.answers);
+        let states = node.registry.look_at(&node.stores, part).await?;
+        opened.extend(states.logs);
+        answers.extend(states.answers);
         Ok(())
     };
     // A group whose log cannot be read is left out; the others are entered.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytestring::ByteString;
 
-use super::{Once, StoreResult};
+use super::{Once, Page, PageSize, StoreResult};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId};
 use crate::protocol::CacheStatus;
 
@@ -43,6 +43,28 @@ pub struct AnswerRecord {
     pub start: Option<AnswerStart>,
 }
 
+/// What is to be known of the group in which a question was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// The question's place: the events before it are read.
+    pub before: u64,
+    /// How much of them, the newest first.
+    pub size: PageSize,
+    /// It is answered though the group's assistant is off: that was asked when it was logged.
+    pub even_if_off: bool,
+}
+
+/// Whether an answer is begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenUp {
+    /// It is, with the conversation before it if that was wanted.
+    Begun(Page),
+    /// It has ended, or was begun before, by another node or under another id.
+    Before,
+    /// A person answers in this group.
+    Off,
+}
+
 /// How ending an answer went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
@@ -76,9 +98,18 @@ pub enum Renewed {
 /// The leases of answers under way. An end exists only by one atomic step: running to ended, plus the append.
 #[async_trait]
 pub trait AnswerRecords: Send + Sync {
-    /// Notes that an answer is under way, with its text so far. `once` names the message's once-only key (scope, id): `false`
-    /// means that the answer has ended, or was begun before, by another node or under another id.
-    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool>;
+    /// Notes that an answer is under way, with its text so far, and reads the conversation that it belongs to, in one step. `once`
+    /// names the message's once-only key (scope, id).
+    async fn take_up(
+        &self,
+        record: &AnswerRecord,
+        once: Option<&Once>,
+        wanted: Option<&Wanted>,
+    ) -> StoreResult<TakenUp>;
+    /// [`Self::take_up`] without a conversation. `false`: [`TakenUp::Before`].
+    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
+        Ok(matches!(self.take_up(record, once, None).await?, TakenUp::Begun(_)))
+    }
     /// Notes that the answer is being written, as its `start` says, and tells the other nodes, unless somebody has ended it.
     async fn start(&self, record: &AnswerRecord) -> StoreResult<()>;
     /// Renews the lease, saves more text and tells it to the other nodes, in one step: what is saved is what was told. After an

@@ -25,7 +25,9 @@ mod usage;
 use std::sync::Arc;
 
 pub(crate) use answers::ENDED_SECONDS;
-pub use answers::{ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, Ended, Renewed};
+pub use answers::{
+    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, Ended, Renewed, TakenUp, Wanted,
+};
 pub use append::{Append, Appended, ONCE_SECONDS, Once};
 pub use cache::{AnswerCache, CacheSize, CachedAnswer};
 pub use feed::{Feed, Heard, Told};

@@ -73,6 +73,11 @@ impl Faults {
         self.state().calls.iter().filter(|(name, _)| *name == call).map(|(_, about)| about.clone()).collect()
     }
 
+    /// Every call so far, in order.
+    pub fn all_calls(&self) -> Vec<&'static str> {
+        self.state().calls.iter().map(|(name, _)| *name).collect()
+    }
+
     async fn on<T>(
         &self,
         call: &'static str,
@@ -185,8 +190,13 @@ impl SessionRecords for Faulty {
 
 #[async_trait]
 impl AnswerRecords for Faulty {
-    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
-        self.faults.on("begin", &record.answer, self.inner.answers.begin(record, once)).await
+    async fn take_up(
+        &self,
+        record: &AnswerRecord,
+        once: Option<&Once>,
+        wanted: Option<&Wanted>,
+    ) -> StoreResult<TakenUp> {
+        self.faults.on("begin", &record.answer, self.inner.answers.take_up(record, once, wanted)).await
     }
     async fn start(&self, record: &AnswerRecord) -> StoreResult<()> {
         self.faults.on("start", &record.answer, self.inner.answers.start(record)).await

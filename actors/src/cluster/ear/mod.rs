@@ -22,7 +22,7 @@ use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
 use crate::notifier::Courier;
 use crate::protocol::Kind;
-use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, RegistryHandle, Standing};
+use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, GroupStates, RegistryHandle};
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 
 /// Gaps that may wait; a group has at most one at a time, and an answer.
@@ -200,7 +200,7 @@ fn look_again(node: Arc<Node>) {
 /// The store is away: some of them may have been looked at.
 pub async fn resync(stores: &Stores, registry: &RegistryHandle, groups: &[GroupName]) -> StoreResult<()> {
     let look = async |batch: &[GroupName]| {
-        let Standing { logs, answers } = Standing::read(stores, batch).await?;
+        let GroupStates { logs, answers } = GroupStates::read(stores, batch).await?;
         _ = registry.resynced(logs, answers).await;
         Ok(())
     };

@@ -5,12 +5,12 @@ use tokio::time::Instant;
 use super::Work;
 use crate::actor::Unanswered;
 use crate::admission::Admitted;
-use crate::answers::Ask;
+use crate::answers::{Ask, CONVERSATION};
 use crate::cluster::{Outcome, confirmed};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::protocol::{ErrorCode, Logged, Refusal};
 use crate::socket::Reply;
-use crate::store::{AnswerRecord, Concerned, PageSize, Told};
+use crate::store::{AnswerRecord, Concerned, PageSize, TakenUp, Told, Wanted};
 
 /// The message of an `answer.retry`, and no more.
 const ONE: PageSize = PageSize { events: 1, bytes: 1 };
@@ -55,10 +55,6 @@ impl Work {
         let Some((group, seq, question)) = self.find(&message).await? else {
             return Err(Refusal::new(ErrorCode::NotFound, "no such message in your groups"));
         };
-        let info = self.node.stores.groups.info(&group).await;
-        if info.map_err(|error| self.store_failed("read", &error))?.is_some_and(|group| !group.assistant) {
-            return Err(Refusal::new(ErrorCode::NotAllowed, "a person answers in this group; the assistant is off"));
-        }
         let mut admitted = self.speaker().admit(&self.node, &group, Some(&question)).await?;
         let record = AnswerRecord {
             answer: AnswerId::random(),
@@ -69,14 +65,23 @@ impl Work {
             start: None,
         };
         // Before the acknowledgement: what was acknowledged ends, whatever becomes of this node.
-        if let Err(error) = self.node.stores.answers.begin(&record, None).await {
-            return Err(self.store_failed("answer_begin", &error));
-        }
+        let wanted = Wanted { before: seq, size: CONVERSATION, even_if_off: false };
+        let begun = match self.node.stores.answers.take_up(&record, None, Some(&wanted)).await {
+            Ok(TakenUp::Begun(page)) => page,
+            Ok(TakenUp::Before) => return Err(Refusal::internal()),
+            Ok(TakenUp::Off) => {
+                return Err(Refusal::new(
+                    ErrorCode::NotAllowed,
+                    "a person answers in this group; the assistant is off",
+                ));
+            }
+            Err(error) => return Err(self.store_failed("answer_begin", &error)),
+        };
         admitted.stand();
         let AnswerRecord { answer, group, message, .. } = record;
         let ask = Ask {
             answer,
-            begun: true,
+            begun: Some(begun),
             user: self.socket.access.user().clone(),
             group,
             message,

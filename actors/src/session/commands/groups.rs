@@ -6,7 +6,7 @@ use crate::admission::Spending;
 use crate::cluster::{Outcome, confirmed, leave_lost, whereabouts};
 use crate::ids::GroupName;
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
-use crate::registry::{Enter, Fanout, Joining, Standing};
+use crate::registry::{Enter, Fanout, GroupStates, Joining};
 use crate::session::Effect;
 use crate::socket::{Promise, Reply};
 use crate::store::{Concerned, Told};
@@ -18,7 +18,7 @@ const MEMBERS_PER_READ: usize = 100;
 
 /// What a join needs to know.
 struct Prepared {
-    standing: Standing,
+    states: GroupStates,
     /// The session is in the group already.
     is_member: bool,
 }
@@ -26,7 +26,7 @@ struct Prepared {
 impl Work {
     pub(super) async fn join(&self, join: JoinGroup, reply: Reply) -> Effect {
         let JoinGroup { group, since, epoch } = join;
-        let Prepared { standing, is_member } = match self.prepare_join(&group).await {
+        let Prepared { states, is_member } = match self.prepare_join(&group).await {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 reply.refuse(&refusal);
@@ -48,8 +48,8 @@ impl Work {
         let enter = Enter {
             session: self.session.clone(),
             user: self.socket.access.user().clone(),
-            groups: standing.logs,
-            answers: standing.answers,
+            groups: states.logs,
+            answers: states.answers,
             announce: true,
             joining: Some(joining),
         };
@@ -80,12 +80,12 @@ impl Work {
         }
         let stores = &self.node.stores;
         let looked = self.node.registry.look_at(stores, std::slice::from_ref(group)).await;
-        let standing = looked.map_err(|error| self.store_failed("open", &error))?;
+        let states = looked.map_err(|error| self.store_failed("open", &error))?;
         if !is_member {
             let added = stores.sessions.add_group(&self.session, group).await;
             added.map_err(|error| self.store_failed("add_group", &error))?;
         }
-        Ok(Prepared { standing, is_member })
+        Ok(Prepared { states, is_member })
     }
 
     /// Whether the session may join a group: by the newest that any of its sockets has shown, wherever that is.

@@ -5,11 +5,12 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use tokio::time::Instant;
 
+use super::logs::page_before;
 use super::state::{Answer, MemoryStore};
 use crate::ids::{AnswerId, GroupName};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
-    Renewed, StoreResult,
+    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once, Page, RECORD_SECONDS,
+    Renewed, StoreResult, TakenUp, Wanted,
 };
 
 const LEASE: Duration = Duration::from_secs(ANSWER_LEASE_SECONDS);
@@ -19,23 +20,34 @@ const ENDED: Duration = Duration::from_secs(ENDED_SECONDS);
 
 #[async_trait]
 impl AnswerRecords for MemoryStore {
-    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
+    async fn take_up(
+        &self,
+        record: &AnswerRecord,
+        once: Option<&Once>,
+        wanted: Option<&Wanted>,
+    ) -> StoreResult<TakenUp> {
         let mut state = self.lock();
         let now = Instant::now();
         match state.answers.get(&record.answer, now) {
-            Some(Answer::Ended { .. }) => return Ok(false),
-            Some(Answer::Running { record: other, .. }) if other.node != record.node => return Ok(false),
+            Some(Answer::Ended { .. }) => return Ok(TakenUp::Before),
+            Some(Answer::Running { record: other, .. }) if other.node != record.node => return Ok(TakenUp::Before),
             _ => {}
         }
+        let known = once.and_then(|once| state.known(once, now)).and_then(|known| known.answered.as_ref());
+        if known.is_some_and(|answer| *answer != record.answer) {
+            return Ok(TakenUp::Before);
+        }
+        let page = match (wanted, wanted.and_then(|_| state.seen(&record.group, now))) {
+            (Some(wanted), Some(group)) if !group.assistant && !wanted.even_if_off => return Ok(TakenUp::Off),
+            (Some(wanted), Some(group)) => page_before(group, Some(wanted.before), wanted.size),
+            _ => Page::none(),
+        };
         if let Some(known) = once.and_then(|once| state.known(once, now)) {
-            if known.answered.as_ref().is_some_and(|answer| *answer != record.answer) {
-                return Ok(false);
-            }
             known.answered = Some(record.answer.clone());
         }
         let running = Answer::Running { record: record.clone(), lease: now + LEASE };
         state.answers.put(record.answer.clone(), running, now + RUNNING, now);
-        Ok(true)
+        Ok(TakenUp::Begun(page))
     }
 
     async fn start(&self, record: &AnswerRecord) -> StoreResult<()> {

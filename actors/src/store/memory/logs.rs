@@ -72,12 +72,16 @@ impl Logs for MemoryStore {
 
     async fn read_before(&self, group: &GroupName, before: Option<u64>, size: PageSize) -> StoreResult<Page> {
         let mut state = self.lock();
-        let Some(group) = state.seen(group, Instant::now()) else { return Ok(Page::none()) };
-        let older = group.events().rev().filter(|event| before.is_none_or(|before| event.seq < before));
-        let (mut events, more) = take(older, size);
-        events.reverse();
-        Ok(Page { epoch: Some(group.epoch.clone()), events, more })
+        Ok(state.seen(group, Instant::now()).map_or(Page::none(), |group| page_before(group, before, size)))
     }
+}
+
+/// The newest events before one.
+pub(super) fn page_before(group: &Group, before: Option<u64>, size: PageSize) -> Page {
+    let older = group.events().rev().filter(|event| before.is_none_or(|before| event.seq < before));
+    let (mut events, more) = take(older, size);
+    events.reverse();
+    Page { epoch: Some(group.epoch.clone()), events, more }
 }
 
 fn again(known: &Known, once: &Once) -> Appended {

@@ -8,14 +8,14 @@ use redis::{Script, ScriptInvocation};
 
 use super::RedisOptions;
 use super::feed;
-use super::logs::LogScripts;
+use super::logs::{LogScripts, page, start_before};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId};
 use crate::protocol::{CacheStatus, Kind};
 use crate::redis::Database;
 use crate::redis::{Reply, wrong};
 use crate::store::{
     ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once,
-    RECORD_SECONDS, Renewed, StoreResult, Told,
+    RECORD_SECONDS, Renewed, StoreResult, TakenUp, Told, Wanted,
 };
 
 /// After Redis took writes again, its writers need a moment to renew their leases before anybody may call them dead. Together
@@ -35,7 +35,6 @@ const GONE: usize = 1_000;
 pub struct RedisAnswers {
     database: Database,
     scripts: Arc<LogScripts>,
-    begin: Script,
     /// What the worker is told of.
     worker: Vec<Kind>,
     start: Script,
@@ -76,7 +75,6 @@ impl RedisAnswers {
         Self {
             database,
             scripts,
-            begin: Script::new(include_str!("scripts/begin.lua")),
             worker: options.worker.clone(),
             start: Script::new(include_str!("scripts/start.lua")),
             renew: Script::new(include_str!("scripts/renew.lua")),
@@ -178,19 +176,35 @@ fn describe(call: &mut ScriptInvocation<'_>, record: &AnswerRecord) {
 
 #[async_trait]
 impl AnswerRecords for RedisAnswers {
-    async fn begin(&self, record: &AnswerRecord, once: Option<&Once>) -> StoreResult<bool> {
+    async fn take_up(
+        &self,
+        record: &AnswerRecord,
+        once: Option<&Once>,
+        wanted: Option<&Wanted>,
+    ) -> StoreResult<TakenUp> {
         let keys = &self.scripts.keys;
-        let mut call = self.begin.prepare_invoke();
+        let mut call = self.scripts.call(&self.scripts.begin);
         call.key(keys.answer(&record.answer)).key(keys.answer_text(&record.answer)).key(keys.answers());
         if let Some(once) = once {
             call.key(keys.once(once));
         }
         describe(&mut call, record);
-        let begun: bool = self.database.script(&call).await?;
-        if begun {
-            self.own.insert(record.answer.clone(), Arc::new(Own::new(record)));
+        if let Some(Wanted { before, size, even_if_off }) = wanted {
+            call.arg(start_before(*before)).arg(size.events).arg(size.bytes).arg(i32::from(*even_if_off));
         }
-        Ok(begun)
+        let reply = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
+        let mut reply = Reply::read(reply)?;
+        Ok(match reply.word.as_str() {
+            "begun" => {
+                self.own.insert(record.answer.clone(), Arc::new(Own::new(record)));
+                let mut page = page(reply.take()?)?;
+                page.events.reverse();
+                TakenUp::Begun(page)
+            }
+            "before" => TakenUp::Before,
+            "off" => TakenUp::Off,
+            other => return Err(wrong(other)),
+        })
     }
 
     async fn start(&self, record: &AnswerRecord) -> StoreResult<()> {

@@ -45,6 +45,16 @@ macro_rules! log_script {
     };
 }
 
+/// A script that reads a log.
+macro_rules! page_script {
+    ($name:literal) => {
+        life_script!(
+            concat!("local outbox = false\n", include_str!("scripts/log.lua"), include_str!("scripts/page.lua")),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 /// A script that appends: with an outbox, if somebody empties it.
 macro_rules! append_script {
     ($options:expr, $name:literal) => {
@@ -70,6 +80,7 @@ pub(super) struct LogScripts {
     life: Arc<Life>,
     pub(super) describe: Script,
     pub(super) assistant: Script,
+    pub(super) begin: Script,
     pub(super) end: Script,
 }
 
@@ -86,12 +97,13 @@ impl LogScripts {
             recall: log_script!("false", "recall.lua"),
             open: log_script!("false", "open.lua"),
             confirm: log_script!("false", "confirm.lua"),
-            read: log_script!("false", "read.lua"),
+            read: page_script!("read.lua"),
             claim: life_script!("", include_str!("scripts/claim.lua")),
             doubt: life_script!("", include_str!("scripts/doubt.lua")),
             life,
             describe: log_script!("false", "describe.lua"),
             assistant: log_script!("false", "assistant.lua"),
+            begin: page_script!("begin.lua"),
             end: append_script!(options, "end.lua"),
         }
     }
@@ -174,17 +186,26 @@ impl RedisLogs {
     async fn read(&self, group: &GroupName, way: &str, start: String, size: PageSize) -> StoreResult<Page> {
         let mut call = self.scripts.call(&self.scripts.read);
         call.arg(group.as_str()).arg(way).arg(start).arg(size.events).arg(size.bytes);
-        let reply: Option<(String, u8, Vec<redis::Value>)> =
-            match self.scripts.run(&self.database, self.database.budgets().other, call).await? {
-                redis::Value::Array(empty) if empty.is_empty() => None,
-                reply => Some(redis::from_redis_value(reply).map_err(|error| wrong(&error.to_string()))?),
-            };
-        let Some((epoch, more, flat)) = reply else { return Ok(Page::none()) };
-        let flat: Vec<(u64, String)> =
-            redis::from_redis_value(redis::Value::Array(flat)).map_err(|error| wrong(&error.to_string()))?;
-        let events = flat.into_iter().map(|(seq, body)| StoredEvent { seq, body: body.into() }).collect();
-        Ok(Page { epoch: Some(Epoch::from(epoch.as_str())), events, more: more == 1 })
+        page(self.scripts.run(&self.database, self.database.budgets().other, call).await?)
     }
+}
+
+/// What page.lua tells, in the order of reading.
+pub(super) fn page(reply: redis::Value) -> StoreResult<Page> {
+    let reply: Option<(String, u8, Vec<redis::Value>)> = match reply {
+        redis::Value::Array(empty) if empty.is_empty() => None,
+        reply => Some(redis::from_redis_value(reply).map_err(|error| wrong(&error.to_string()))?),
+    };
+    let Some((epoch, more, flat)) = reply else { return Ok(Page::none()) };
+    let flat: Vec<(u64, String)> =
+        redis::from_redis_value(redis::Value::Array(flat)).map_err(|error| wrong(&error.to_string()))?;
+    let events = flat.into_iter().map(|(seq, body)| StoredEvent { seq, body: body.into() }).collect();
+    Ok(Page { epoch: Some(Epoch::from(epoch.as_str())), events, more: more == 1 })
+}
+
+/// Where reading backwards begins that is to come before this one.
+pub(super) fn start_before(before: u64) -> String {
+    before.min(LAST_SEQ).saturating_sub(1).to_string()
 }
 
 fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
@@ -273,7 +294,7 @@ impl Logs for RedisLogs {
     }
 
     async fn read_before(&self, group: &GroupName, before: Option<u64>, size: PageSize) -> StoreResult<Page> {
-        let start = before.map_or("+".to_owned(), |before| before.min(LAST_SEQ).saturating_sub(1).to_string());
+        let start = before.map_or("+".to_owned(), start_before);
         let mut page = self.read(group, "before", start, size).await?;
         page.events.reverse();
         Ok(page)

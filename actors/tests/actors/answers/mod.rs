@@ -1,6 +1,7 @@
 //! Answers: one request for equal questions, one end for each answer, and a cache that needs proof.
 
 mod caching;
+mod calls;
 mod ending;
 mod lasting;
 mod owed;

@@ -6,14 +6,14 @@ use crate::store::{AnswerRecord, LogState, StoreResult, Stores};
 
 /// Where the logs of some groups stand, and which answers are being written there.
 #[derive(Debug, Clone, Default)]
-pub struct Standing {
+pub struct GroupStates {
     /// Each group's log.
     pub logs: Vec<(GroupName, LogState)>,
     /// The answers.
     pub answers: Vec<AnswerRecord>,
 }
 
-impl Standing {
+impl GroupStates {
     /// Reads it. The logs' lives are renewed, and missing ones made.
     ///
     /// # Errors
@@ -31,10 +31,10 @@ impl RegistryHandle {
     /// that nothing is missing in between.
     ///
     /// # Errors
-    /// As for [`Standing::read`].
-    pub async fn look_at(&self, stores: &Stores, groups: &[GroupName]) -> StoreResult<Standing> {
+    /// As for [`GroupStates::read`].
+    pub async fn look_at(&self, stores: &Stores, groups: &[GroupName]) -> StoreResult<GroupStates> {
         // Whoever does not hear of it does not take the entry either.
         _ = self.prepare(groups.to_vec()).await;
-        Standing::read(stores, groups).await
+        GroupStates::read(stores, groups).await
     }
 }
