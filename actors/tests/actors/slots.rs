@@ -187,18 +187,21 @@ async fn who_has_seen_the_end_may_ask_again_at_once() {
     }
 }
 
-/// Answers that take nothing, as long as what comes with them is there.
-fn stuck(node: &Node) -> (Node, (std::sync::mpsc::Sender<()>, Arbiter)) {
-    let Node { roster, delivery, limiter, stores, metrics, ledger, .. } = node.clone();
+/// From now on sessions ask answers that take nothing, until what comes back is dropped.
+pub(crate) async fn with_stuck_answers(world: &World) -> impl Sized + use<> {
+    let Node { roster, delivery, limiter, stores, metrics, ledger, .. } = world.node.clone();
     let Options { answers: options, cache, .. } = Options::default();
     let backend = Ai::new().1;
     let log_content = false;
     let parts = Parts { roster, stores, backend, delivery, limiter, options, cache, log_content, ledger, metrics };
-    let (held, wait) = std::sync::mpsc::channel();
+    let (held, wait) = std::sync::mpsc::channel::<()>();
     let arbiter = Arbiter::new();
     arbiter.spawn_fn(move || _ = wait.recv());
     let answers = Answers::start_in_arbiter(&arbiter.handle(), |_| Answers::new(parts, unwatched()));
-    (Node { answers: answers.into(), ..node.clone() }, (held, arbiter))
+    let node = Arc::new(Node { answers: answers.into(), ..world.node.clone() });
+    let sessions: SessionFactory = Arc::new(move |seed| SessionHandle::of(&Session::new(seed, node.clone()).start()));
+    world.node.registry.install(sessions).await.expect("installed");
+    held
 }
 
 const TOKENS: u64 = 10_000;
@@ -219,10 +222,7 @@ async fn reserved(world: &World) -> (u64, usize) {
 #[actix::test]
 async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
     let world = with_limited_tokens().await;
-    let (node, (held, arbiter)) = stuck(&world.node);
-    let node = Arc::new(node);
-    let sessions: SessionFactory = Arc::new(move |seed| SessionHandle::of(&Session::new(seed, node.clone()).start()));
-    world.node.registry.install(sessions).await.expect("installed");
+    let _held = with_stuck_answers(&world).await;
     let client = world.connect("s").await;
     assert_eq!(client.question("1", "hello").await["type"], "ack");
     let (tokens, slots) = reserved(&world).await;
@@ -230,8 +230,6 @@ async fn a_question_that_is_not_taken_costs_no_tokens_and_holds_no_slot() {
     sleep(PATIENCE + Duration::from_secs(1)).await;
     // By themselves a few come back in that time.
     assert_eq!(reserved(&world).await, (TOKENS, 0));
-    drop(held);
-    arbiter.stop();
 }
 
 #[actix::test]

@@ -35,13 +35,10 @@ async fn a_question_that_nobody_took_up_ends_once_after_its_start() {
 #[actix::test]
 async fn a_retry_that_was_acknowledged_ends_though_nobody_takes_it_up() {
     let world = World::start().await;
+    let _held = with_stuck_answers(&world).await;
     let client = world.connect("s").await;
-    let ack = client.question("1", "hello").await;
-    world.ai.asked().await.answer("fine");
-    client.event_of("answer.end").await;
-    // The answer's task fails before it has told anybody.
-    world.faults.set("read_before", Fault::Panic("chat_s"));
-    let retry = client.ask("r", json!({"type": "answer.retry", "message": ack["message"]})).await;
+    let note = client.ask("1", json!({"type": "message.send", "text": "hello", "assistant": false})).await;
+    let retry = client.ask("r", json!({"type": "answer.retry", "message": note["message"]})).await;
     assert_eq!(retry["type"], "ack", "{retry}");
     let start = client.event_of("answer.start").await;
     assert_eq!(client.event_of("answer.error").await["answer"], start["answer"]);
