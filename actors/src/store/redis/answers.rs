@@ -8,7 +8,8 @@ use redis::{Script, ScriptInvocation};
 
 use super::RedisOptions;
 use super::feed;
-use super::logs::{LogScripts, page, start_before};
+use super::logs::LogScripts;
+use super::page::{page, start_before};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId};
 use crate::protocol::{CacheStatus, Kind};
 use crate::redis::Database;

@@ -8,19 +8,17 @@ use tokio::time::Instant;
 use super::RedisOptions;
 use super::keys::Keys;
 use super::life::Life;
+use super::page::{LAST_SEQ, page, start_before};
 use crate::ids::{Epoch, GroupName, MessageId, NodeId, NodeKey};
 use crate::protocol::LogHead;
 use crate::redis::{Database, Link};
 use crate::redis::{Replicas, Reply, wrong};
 use crate::store::{
     ANSWER_LEASE_SECONDS, Append, Appended, LogState, Logs, Once, Page, PageSize, RECORD_SECONDS, StoreResult,
-    StoredEvent,
 };
 
 /// Groups in one script run: a few milliseconds of the server's time.
 const BATCH: usize = 500;
-/// The largest number that Lua's doubles count to without a hole. No log gets there.
-const LAST_SEQ: u64 = 1 << 53;
 
 /// A script behind `life.lua`. Its reply comes with the store's life and the number of appends: who has seen a log knows what
 /// the store must have.
@@ -188,24 +186,6 @@ impl RedisLogs {
         call.arg(group.as_str()).arg(way).arg(start).arg(size.events).arg(size.bytes);
         page(self.scripts.run(&self.database, self.database.budgets().other, call).await?)
     }
-}
-
-/// What page.lua tells, in the order of reading.
-pub(super) fn page(reply: redis::Value) -> StoreResult<Page> {
-    let reply: Option<(String, u8, Vec<redis::Value>)> = match reply {
-        redis::Value::Array(empty) if empty.is_empty() => None,
-        reply => Some(redis::from_redis_value(reply).map_err(|error| wrong(&error.to_string()))?),
-    };
-    let Some((epoch, more, flat)) = reply else { return Ok(Page::none()) };
-    let flat: Vec<(u64, String)> =
-        redis::from_redis_value(redis::Value::Array(flat)).map_err(|error| wrong(&error.to_string()))?;
-    let events = flat.into_iter().map(|(seq, body)| StoredEvent { seq, body: body.into() }).collect();
-    Ok(Page { epoch: Some(Epoch::from(epoch.as_str())), events, more: more == 1 })
-}
-
-/// Where reading backwards begins that is to come before this one.
-pub(super) fn start_before(before: u64) -> String {
-    before.min(LAST_SEQ).saturating_sub(1).to_string()
 }
 
 fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {

@@ -17,6 +17,7 @@ mod logs;
 mod membership;
 mod orders;
 mod outbox;
+mod page;
 mod presence;
 mod sessions;
 mod slots;

@@ -7,6 +7,7 @@ use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
 use super::*;
+use crate::slots::with_stuck_answers;
 
 #[actix::test]
 async fn a_question_that_nobody_took_up_ends_once_after_its_start() {
