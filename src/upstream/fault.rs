@@ -44,10 +44,8 @@ impl Fault {
     /// Whether it is a field of the request that the backend does not take.
     pub fn refuses(&self, field: &str) -> bool {
         let Self::Status(400.., error) = self else { return false };
-        let param = error.object.get("param").and_then(|param| param.as_str()).unwrap_or_default();
         // Some fall over it.
-        let refuses = matches!(self.meaning(), Meaning::Rejected | Meaning::Down);
-        refuses && (error.message.contains(field) || param.contains(field))
+        matches!(self.meaning(), Meaning::Rejected | Meaning::Down) && error.names(field)
     }
 
     /// Whether the account itself is the trouble, which no repetition mends.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use sophie_actors::backend::BackendRefusal;
-use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, Meaning, RATE_LIMIT, ReportedError};
+use sophie_actors::openai::error::{ErrorObject, FIELDS, INVALID_REQUEST, Meaning, RATE_LIMIT, ReportedError};
 
 use super::secrets::Secrets;
 use super::words::words;
@@ -33,7 +33,7 @@ pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets:
         _ => Map::new(),
     };
     if json!(object).to_string().len() > MOST_BYTES {
-        object.retain(|key, value| matches!(key.as_str(), "message" | "type" | "param" | "code") && !value.is_object());
+        object.retain(|name, value| FIELDS.contains(&name.as_str()) && !value.is_object());
     }
     let message = match error.message.as_str() {
         "" => words(meaning).1.to_owned(),

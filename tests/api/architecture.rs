@@ -274,6 +274,18 @@ fn one_file_names_the_deprecated_crate() {
 }
 
 #[test]
+fn openais_words_stand_in_one_room() {
+    let elsewhere = |path: &str| !path.starts_with("actors/src/openai/");
+    for field in ["choices", "delta", "finish_reason", "tool_calls", "logprobs", "stream_options", "owned_by", "param"]
+    {
+        nowhere(&format!("\"{field}\""), elsewhere);
+    }
+    for word in ["\"chat.completion", "\"[DONE]\"", "invalid_request_error"] {
+        nowhere(word, elsewhere);
+    }
+}
+
+#[test]
 fn nobody_but_the_answers_calls_the_backend() {
     let mut callers = places("backend.stream(", |_| true);
     callers.dedup();

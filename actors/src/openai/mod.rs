@@ -10,6 +10,7 @@ pub mod error;
 pub mod halves;
 mod json;
 pub mod models;
+pub mod named_models;
 mod question;
 pub mod request;
 pub mod stream_options;

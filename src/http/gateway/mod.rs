@@ -8,7 +8,6 @@ mod models;
 mod prepared;
 mod reading;
 mod receiving;
-mod restriction;
 mod running;
 mod sharing;
 mod stream;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
 use sophie_actors::answers::{Join, digest};
-use sophie_actors::openai::{ChatRequest, Question, estimate_prompt_tokens};
+use sophie_actors::openai::{ChatRequest, Question, estimate_prompt_tokens, named_models};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::sharing::{self, Wishes};
-use super::{GatewayError, State, caller, restriction};
+use super::{GatewayError, State, caller};
 use crate::auth::bearer::KeyHolder;
 
 /// How long a long body may wait for its turn.
@@ -63,7 +63,7 @@ impl Prepared {
     pub fn read(bytes: Bytes, state: &State, holder: &KeyHolder, wishes: Wishes) -> Result<Self, GatewayError> {
         let Question { body, streams, wants_usage } = Question::read(bytes)?;
         if holder.is_restricted()
-            && let Some((field, model)) = restriction::forbidden(&body, &|model| holder.may_use(model))
+            && let Some((field, model)) = named_models::forbidden(&body, &|model| holder.may_use(model))
         {
             return Err(GatewayError::no_model(&model).about(&field));
         }

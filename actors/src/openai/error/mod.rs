@@ -6,6 +6,6 @@ mod reported;
 mod response;
 
 pub use meaning::Meaning;
-pub use object::{ErrorObject, INVALID_REQUEST, RATE_LIMIT, SERVER};
+pub use object::{ErrorObject, FIELDS, INVALID_REQUEST, RATE_LIMIT, SERVER};
 pub use reported::ReportedError;
 pub use response::{beginning, is_page};

@@ -13,6 +13,9 @@ pub const SERVER: &str = "server_error";
 /// Too many requests.
 pub const RATE_LIMIT: &str = "rate_limit_error";
 
+/// The fields that every error has.
+pub const FIELDS: [&str; 4] = ["message", "type", "param", "code"];
+
 /// An error object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -77,6 +77,12 @@ impl ReportedError {
         bare.or(found)
     }
 
+    /// Whether it names this field of the request as the one that it is about.
+    pub fn names(&self, field: &str) -> bool {
+        let param = self.object.get("param").and_then(Value::as_str).unwrap_or_default();
+        self.message.contains(field) || param.contains(field)
+    }
+
     fn of(error: &Value, depth: usize) -> Option<Self> {
         match error {
             Value::String(text) => (!text.is_empty()).then(|| Self { message: text.clone(), ..Self::default() }),

@@ -1,11 +1,12 @@
-//! Which models a request names beside its own: routers behind us take lists of them, and ask another one when the first fails. A key
-//! that may ask some models alone may name no others anywhere. Pure.
+//! Which models a request names beside its own: many a server behind us is a router that takes lists of them, and asks another one when
+//! the first fails. So a caller who may ask some models alone may name no others anywhere. Pure.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use sophie_actors::openai::Body;
+
+use super::Body;
 
 /// Fields of what is said, not of who is to answer: any word may be in them.
 const CONTENT: [&str; 10] = [
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
 
     fn found(body: Value) -> Option<(String, String)> {
-        let body = Body::parse(&body.to_string().into()).unwrap();
+        let body = Body::parse(&body.to_string().into()).expect("a body");
         forbidden(&body, &|model| model.starts_with("gpt-4o"))
     }
 
@@ -224,7 +225,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_not_passed_by() {
         for unreadable in [r#"["o3",1e999]"#, r#"["o3","\ud800"]"#] {
-            let body = Body::parse(&format!(r#"{{"fallbacks":{unreadable}}}"#).into()).unwrap();
+            let body = Body::parse(&format!(r#"{{"fallbacks":{unreadable}}}"#).into()).expect("a body");
             assert!(forbidden(&body, &|_| true).is_some(), "{unreadable}");
         }
     }
@@ -232,7 +233,7 @@ mod tests {
     #[test]
     fn of_a_name_that_comes_twice_both_count_inside_a_field() {
         let text = r#"{"model":"gpt-4o","fallbacks":[{"model":"o3","model":"gpt-4o"}]}"#;
-        let body = Body::parse(&text.into()).unwrap();
+        let body = Body::parse(&text.into()).expect("a body");
         assert!(forbidden(&body, &|model| model == "gpt-4o").is_some());
     }
 }
