@@ -110,7 +110,7 @@ const CORE: &Floors = &[
     ("socket", &["actor", "ids", "metrics", "protocol", "rights"]),
     ("redis", &["actor", "dependencies", "failure"]),
     ("store", &["actor", "dependencies", "failure", "ids", "protocol", "redis", "rights"]),
-    ("admission", &["actor", "ids", "metrics", "options", "protocol", "store"]),
+    ("admission", &["actor", "dependencies", "ids", "metrics", "options", "protocol", "store"]),
     ("ledger", &["ids", "metrics", "protocol", "store"]),
     ("channel_layer", &["actor", "aside", "dependencies", "ids", "metrics", "redis", "store"]),
     ("registry", &["actor", "ids", "metrics", "protocol", "socket", "store"]),

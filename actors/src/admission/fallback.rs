@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::{Quota, Slots};
+use crate::dependencies::Dependencies;
 use crate::metrics::Metrics;
 use crate::store::limits::{Bucket, Correction, Limits, Verdict};
 use crate::store::{SlotRequest, StoreResult};
@@ -47,17 +46,13 @@ impl Fallback {
 
     /// Asks for both in one step, and notes for each that was asked for whether it is there.
     async fn hear_both(&self, slot: Option<&SlotRequest>, buckets: &[Bucket]) -> StoreResult<Verdict> {
-        let (started, all) = (Instant::now(), &self.metrics.dependencies);
-        let asked = [(!buckets.is_empty(), &all.limits), (slot.is_some(), &all.slots)];
-        let asked = asked.iter().filter(|(is_asked, _)| *is_asked).map(|(_, dependency)| dependency);
-        let said = self.shared.admit(slot, buckets).await;
-        for dependency in asked {
-            match &said {
-                Ok(_) => dependency.worked(),
-                Err(error) => dependency.failed(started, &error.to_string()),
-            }
+        let Dependencies { limits, slots, .. } = &self.metrics.dependencies;
+        let admitted = self.shared.admit(slot, buckets);
+        match (buckets.is_empty(), slot) {
+            (false, Some(_)) => limits.watch(slots.watch(admitted)).await,
+            (false, None) => limits.watch(admitted).await,
+            (true, _) => slots.watch(admitted).await,
         }
-        said
     }
 
     /// Corrects what was admitted, where it was admitted.
@@ -87,7 +82,6 @@ impl Fallback {
 
     /// Asks the shared limits, and notes whether they are there.
     async fn hear<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let (started, limits) = (Instant::now(), &self.metrics.dependencies.limits);
-        call.await.inspect(|_| limits.worked()).inspect_err(|error| limits.failed(started, &error.to_string()))
+        self.metrics.dependencies.limits.watch(call).await
     }
 }

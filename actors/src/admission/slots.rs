@@ -177,8 +177,7 @@ impl Books {
 
     /// Asks for the shared leases, and notes whether they are there.
     async fn hear<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let (started, slots) = (Instant::now(), &self.metrics.dependencies.slots);
-        call.await.inspect(|_| slots.worked()).inspect_err(|error| slots.failed(started, &error.to_string()))
+        self.metrics.dependencies.slots.watch(call).await
     }
 
     /// Gives back what was returned. Whether nothing is left to do.

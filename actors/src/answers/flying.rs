@@ -10,7 +10,6 @@ use super::generation::{End, Follower, Generation, Origin};
 use super::{Join, Parts};
 use crate::backend::BackendError;
 use crate::openai::{ChatRequest, Chunk, Parsed, is_plausible};
-use crate::protocol::ErrorCode;
 use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
 
 /// How often chunks are added while other nodes follow, and how often those look.
@@ -45,13 +44,8 @@ pub(super) async fn board(
 ) -> Boarded {
     let mut anew = false;
     loop {
-        let started = Instant::now();
-        let boarding = parts.stores.flights.board(&join.digest, anew).await;
-        match &boarding {
-            Ok(_) => parts.metrics.dependencies.flights.worked(),
-            Err(error) => parts.metrics.dependencies.flights.failed(started, &error.to_string()),
-        }
-        match boarding {
+        let boarding = parts.stores.flights.board(&join.digest, anew);
+        match parts.metrics.dependencies.flights.watch(boarding).await {
             Ok(Boarding::Lead(flight)) => return Boarded::Leads(Some(flight)),
             Ok(Boarding::Landed) if look().await => return Boarded::Ended,
             // It failed, or is not kept: another try.
@@ -93,7 +87,7 @@ async fn follow(parts: &Parts, generation: &Generation, request: &ChatRequest, f
                     generation.push(chunk);
                 }
                 _ => {
-                    generation.finish(End::Failed(interrupted("a chunk of another node cannot be read")));
+                    generation.finish(End::Failed(BackendError::cut_off("a chunk of another node cannot be read")));
                     return true;
                 }
             }
@@ -102,13 +96,14 @@ async fn follow(parts: &Parts, generation: &Generation, request: &ChatRequest, f
             Course::Flying => (lost_at, lost_for) = (None, LOST_FOR),
             Course::Landed(end) => {
                 let end = serde_json::from_str(&end);
-                generation.finish(end.unwrap_or_else(|_| End::Failed(interrupted("an end that cannot be read"))));
+                generation
+                    .finish(end.unwrap_or_else(|_| End::Failed(BackendError::cut_off("an end that cannot be read"))));
                 return true;
             }
             Course::Lost => {
                 if lost_at.get_or_insert_with(Instant::now).elapsed() >= lost_for {
                     if seen > 0 {
-                        generation.finish(End::Failed(interrupted("the node that generated it is gone")));
+                        generation.finish(End::Failed(BackendError::cut_off("the node that generated it is gone")));
                     }
                     return seen > 0;
                 }
@@ -134,12 +129,6 @@ impl Drop for Following {
             }
         });
     }
-}
-
-/// What another generation would continue differently.
-fn interrupted(detail: &str) -> BackendError {
-    let reason = "the answer was cut off; what was written is kept, try again";
-    BackendError::new(ErrorCode::Interrupted, reason, detail)
 }
 
 /// This node's lead of a flight. Given up when it is dropped before it has landed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytestring::ByteString;
 use futures_util::StreamExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, Origin};
@@ -46,11 +46,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
             Ok(Boarded::Ended) => return,
             Err(_) => {
                 let detail = "another node's answer did not end within ai.total_seconds";
-                return generation.finish(End::Failed(BackendError::new(
-                    ErrorCode::AiTimeout,
-                    "the AI took too long",
-                    detail,
-                )));
+                return generation.finish(End::Failed(BackendError::too_long(detail)));
             }
         };
         lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
@@ -73,7 +69,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         Ok(Err(error)) => (End::Failed(error), false),
         Err(_) => {
             let detail = "no end within ai.total_seconds";
-            (End::Failed(BackendError::new(ErrorCode::AiTimeout, "the AI took too long", detail)), false)
+            (End::Failed(BackendError::too_long(detail)), false)
         }
     };
     if let End::Failed(error) = &end {
@@ -101,15 +97,11 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
 /// Whether the cache had the answer.
 async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool {
     let Join { digest, request, reuse, .. } = join;
-    let started = Instant::now();
-    let entry = match parts.stores.cache.get(digest).await {
-        Ok(entry) => {
-            parts.metrics.dependencies.cache.worked();
-            entry
-        }
+    let looked = parts.metrics.dependencies.cache.watch(parts.stores.cache.get(digest)).await;
+    let entry = match looked {
+        Ok(entry) => entry,
         Err(error) => {
             // Fails open: the backend is asked.
-            parts.metrics.dependencies.cache.failed(started, &error.to_string());
             log::debug!("cache not read error={error}");
             parts.metrics.store_failed("cache_get");
             None

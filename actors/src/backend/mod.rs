@@ -50,6 +50,27 @@ impl BackendError {
         let (reason, detail) = (reason.to_owned(), detail.to_owned());
         Self { code, retried: false, reason, retry_after_ms: None, detail, refusal: None }
     }
+
+    /// A fault of this service's own.
+    pub fn internal(detail: &str) -> Self {
+        Self::new(ErrorCode::Internal, "something went wrong on the server; try again", detail)
+    }
+
+    /// The rest of it cannot be had any more: another generation would go on differently.
+    pub fn cut_off(detail: &str) -> Self {
+        Self::new(ErrorCode::Interrupted, "the answer was cut off; what was written is kept, try again", detail)
+    }
+
+    /// The node goes before the answer is through.
+    pub fn drained() -> Self {
+        let reason = "the server was stopped before the answer was through; what was written is kept, try again";
+        Self::new(ErrorCode::Interrupted, reason, "the drain time was over")
+    }
+
+    /// It took longer than it may.
+    pub fn too_long(detail: &str) -> Self {
+        Self::new(ErrorCode::AiTimeout, "the AI took too long", detail)
+    }
 }
 
 /// A backend's own words about a request that it refused.

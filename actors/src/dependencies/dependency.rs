@@ -1,5 +1,6 @@
 //! One thing that a node depends on.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -126,6 +127,12 @@ impl Dependency {
             state.call_failed = true;
             self.0.trouble(&mut state, why);
         }
+    }
+
+    /// Makes a call, and notes how it went.
+    pub async fn watch<T, E: Display>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let started = Instant::now();
+        call.await.inspect(|_| self.worked()).inspect_err(|error| self.failed(started, &error.to_string()))
     }
 
     /// A call went well.

@@ -6,6 +6,7 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
+mod loading;
 mod replay;
 mod typing;
 
@@ -18,17 +19,16 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::actor::{ExitGuard, Unanswered};
-use crate::aside::{in_parts, set_aside};
-use crate::cluster::{hold_to, leave_lost};
-use crate::ids::{GroupName, SessionId, SocketId, UserId};
+use crate::cluster::hold_to;
+use crate::ids::{SessionId, SocketId};
 use crate::node::Node;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
-use crate::registry::{Attach, Enter, Seed, SessionEnded};
+use crate::registry::{Attach, Seed, SessionEnded};
 use crate::repeated::Repeated;
 use crate::socket::{
     Access, AttachSocket, Attached, AwaitLoaded, Commanded, Replay, Reply, SessionHandle, SocketClosed,
 };
-use crate::store::StoreError;
+use loading::{load, lost_meanwhile};
 use typing::Typing;
 
 /// Messages that may wait for a session.
@@ -204,43 +204,6 @@ impl Actor for Session {
         // Nobody is left in a session without an actor: a socket that came in the last moment reconnects.
         self.sockets.values().for_each(|socket| socket.attached.handle.close(CloseCode::Restarted));
     }
-}
-
-/// Reads the record and enters the groups. Whether that worked.
-async fn load(node: Arc<Node>, session: SessionId) -> bool {
-    let Ok(record) = node.stores.sessions.load(&session).await else { return false };
-    let mut groups = vec![session.home()];
-    groups.extend(record.groups);
-    let (mut opened, mut answers) = (Vec::new(), Vec::new());
-    let look = async |part: &[GroupName]| {
-        let states = node.registry.look_at(&node.stores, part).await?;
-        opened.extend(states.logs);
-        answers.extend(states.answers);
-        Ok(())
-    };
-    // A group whose log cannot be read is left out; the others are entered.
-    let read = in_parts(&groups, groups.len(), look, |group, error| set_aside("group", group, error)).await;
-    if read.is_err() || opened.iter().all(|(group, _)| *group != session.home()) {
-        return false;
-    }
-    let enter = Enter {
-        user: record.owner.unwrap_or_else(|| UserId::guest(&session)),
-        session,
-        groups: opened,
-        answers,
-        announce: false,
-        joining: None,
-    };
-    node.registry.enter(enter).await.is_ok()
-}
-
-/// Groups that were loaded, or joined by another socket, while this one was on its way with fewer rights.
-async fn lost_meanwhile(node: &Node, session: &SessionId, socket: &Attached) -> Result<Vec<GroupName>, StoreError> {
-    if socket.access.rights().is_none() {
-        return Ok(Vec::new());
-    }
-    let record = node.stores.sessions.load(session).await?;
-    leave_lost(node, session, socket.access.user(), &record).await
 }
 
 impl Handler<AwaitLoaded> for Session {

@@ -1,3 +1,8 @@
+//! Leases of answers in Redis.
+
+mod own;
+mod rows;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -6,17 +11,19 @@ use bytestring::ByteString;
 use moka::sync::Cache;
 use redis::{Script, ScriptInvocation};
 
+use self::own::Own;
+use self::rows::{PIECE, Row};
 use super::RedisOptions;
 use super::feed;
 use super::logs::LogScripts;
 use super::page::{page, start_before};
-use crate::ids::{AnswerId, Epoch, GroupName, MessageId, NodeId};
-use crate::protocol::{CacheStatus, Kind};
+use crate::ids::{AnswerId, Epoch, GroupName};
+use crate::protocol::Kind;
 use crate::redis::Database;
 use crate::redis::{Reply, wrong};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once,
-    RECORD_SECONDS, Renewed, StoreResult, TakenUp, Told, Wanted,
+    ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
+    Renewed, StoreResult, TakenUp, Told, Wanted,
 };
 
 /// After Redis took writes again, its writers need a moment to renew their leases before anybody may call them dead. Together
@@ -27,8 +34,6 @@ const GRACE: Duration = Duration::from_secs(5);
 const GROUPS: usize = 500;
 const OF_A_GROUP: usize = 500;
 const ENOUGH: usize = 500;
-/// Bytes of text in one reply: far less than a call's budget carries, on a busy machine too.
-const PIECE: usize = 384 * 1024;
 /// Leases of answers that are no more, passed over in one run.
 const GONE: usize = 1_000;
 
@@ -49,40 +54,18 @@ pub struct RedisAnswers {
     own: Cache<AnswerId, Arc<Own>>,
 }
 
-#[derive(Clone)]
-struct Own {
-    /// Without its text.
-    record: AnswerRecord,
-    /// Bytes of its text that are saved, and Unicode scalar values of them.
-    saved: usize,
-    chars: usize,
-    /// The store, and so the other nodes, know of its start.
-    started: bool,
-}
-
-impl Own {
-    fn new(record: &AnswerRecord) -> Self {
-        let (saved, chars) = (record.text.len(), record.text.chars().count());
-        Self { record: AnswerRecord { text: String::new(), ..record.clone() }, saved, chars, started: false }
-    }
-}
-
-/// What the scripts tell of an answer: id, group, message, node, model, how it came about, bytes of its text, and those of
-/// them that came along.
-type Row = (String, String, String, String, String, String, usize, Vec<u8>);
-
 impl RedisAnswers {
     pub(super) fn new(database: Database, scripts: Arc<LogScripts>, options: &RedisOptions) -> Self {
         Self {
             database,
             scripts,
             worker: options.worker.clone(),
-            start: Script::new(include_str!("scripts/start.lua")),
-            renew: Script::new(include_str!("scripts/renew.lua")),
-            running: Script::new(include_str!("scripts/running.lua")),
-            find: Script::new(include_str!("scripts/find.lua")),
-            owe: Script::new(include_str!("scripts/owe.lua")),
-            orphan: Script::new(include_str!("scripts/orphan.lua")),
+            start: Script::new(include_str!("../scripts/start.lua")),
+            renew: Script::new(include_str!("../scripts/renew.lua")),
+            running: Script::new(include_str!("../scripts/running.lua")),
+            find: Script::new(include_str!("../scripts/find.lua")),
+            owe: Script::new(include_str!("../scripts/owe.lua")),
+            orphan: Script::new(include_str!("../scripts/orphan.lua")),
             own: Cache::builder().time_to_idle(Duration::from_secs(ENDED_SECONDS)).build(),
         }
     }
@@ -121,47 +104,6 @@ impl RedisAnswers {
             false => call.arg("").arg(""),
         };
     }
-
-    /// An answer that is being written, with a piece of its text.
-    async fn piece(&self, answer: &AnswerId, from: usize) -> StoreResult<Option<Row>> {
-        let keys = &self.scripts.keys;
-        let mut call = self.find.key(keys.answer(answer));
-        call.key(keys.answer_text(answer)).arg(answer.as_str()).arg(from).arg(PIECE);
-        self.database.script::<Option<Row>>(&call).await
-    }
-
-    /// The record that a row begins, with the rest of its text, one piece after the other. `None`: it has ended meanwhile, or
-    /// is no answer.
-    async fn whole(&self, row: Row) -> StoreResult<Option<AnswerRecord>> {
-        let (answer, group, message, node, model, cache, length, mut text) = row;
-        let answer = AnswerId::from(answer.as_str());
-        while text.len() < length {
-            let Some((.., more)) = self.piece(&answer, text.len()).await? else { return Ok(None) };
-            if more.is_empty() {
-                break;
-            }
-            text.extend(more);
-        }
-        let Ok(group) = GroupName::parse(&group) else { return Ok(None) };
-        Ok(Some(AnswerRecord {
-            answer,
-            group,
-            message: MessageId::from(message.as_str()),
-            node: NodeId::from(node.as_str()),
-            text: as_far_as_whole(text),
-            start: CacheStatus::parse(&cache).map(|cache| AnswerStart { model, cache }),
-        }))
-    }
-}
-
-/// A text that may have been read while it grew, and so end within a character.
-fn as_far_as_whole(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| {
-        let whole = error.utf8_error().valid_up_to();
-        let mut bytes = error.into_bytes();
-        bytes.truncate(whole);
-        String::from_utf8(bytes).unwrap_or_default()
-    })
 }
 
 /// What begin.lua and owe.lua are told of an answer.

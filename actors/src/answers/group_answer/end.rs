@@ -1,0 +1,107 @@
+//! The end of a group's answer: logged once, however long that takes, and paid for.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{GroupAnswer, Outcome};
+use crate::answers::End;
+use crate::openai::estimate_tokens;
+use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, Logged, Usage};
+use crate::registry::AnswerOver;
+use crate::store::{Ended, StoredEvent};
+
+/// An end that could not be logged is tried again after this, doubling up to [`MAX_END_RETRY`].
+const END_RETRY: Duration = Duration::from_millis(250);
+const MAX_END_RETRY: Duration = Duration::from_secs(2);
+
+impl GroupAnswer {
+    pub(super) async fn end(mut self, outcome: Outcome) {
+        if self.saved < self.text.len() {
+            // The other nodes show all of it before its end.
+            self.renew().await;
+        }
+        if self.parts.log_content {
+            log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
+        }
+        let latency = self.ask.asked_at.elapsed();
+        let completion_tokens = estimate_tokens(&self.text);
+        let estimate = Usage {
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens,
+            total_tokens: self.prompt_tokens + completion_tokens,
+        };
+        let finished = |finish_reason: String, usage: Usage| {
+            let end = AnswerFinished {
+                answer: self.answer.clone(),
+                message: self.ask.message.clone(),
+                text: self.text.clone(),
+                finish_reason,
+                usage: Some(usage),
+                latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
+            };
+            Logged::AnswerEnd { group: self.ask.group.clone(), end }
+        };
+        let (label, logged, usage) = match outcome {
+            Outcome::Generated(End::Complete { finish_reason, usage }) => {
+                let usage = usage.unwrap_or(estimate);
+                ("complete", finished(finish_reason, usage), usage)
+            }
+            Outcome::Cancelled | Outcome::Taken => ("cancelled", finished("cancelled".into(), estimate), estimate),
+            Outcome::Generated(End::Failed(error)) => {
+                let failure = AnswerFailed {
+                    answer: self.answer.clone(),
+                    message: self.ask.message.clone(),
+                    text: self.text.clone(),
+                    code: error.code,
+                    reason: error.reason,
+                    retry_after_ms: error.retry_after_ms,
+                };
+                ("failed", Logged::AnswerError { group: self.ask.group.clone(), failure }, estimate)
+            }
+        };
+        // Who has seen the end may ask the next question.
+        let mut admitted = (&mut self.admitted).await.unwrap_or_default();
+        admitted.free_slot().await;
+        self.log_end(logged).await;
+        self.parts.metrics.answers.with_label_values(&[label]).inc();
+        self.parts.metrics.answer_seconds.observe(latency.as_secs_f64());
+        // Only who asked the backend pays; a failure that brought no text costs nothing.
+        let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass)
+            && (label != "failed" || !self.text.is_empty());
+        admitted.settle(if paid { usage.total_tokens } else { 0 });
+    }
+
+    /// Puts the end into the log, however long that takes: an answer that was started always ends.
+    async fn log_end(&mut self, logged: Logged) {
+        let body = logged.encode();
+        let group = self.ask.group.clone();
+        let mut pause = END_RETRY;
+        loop {
+            match self.parts.stores.answers.end(&self.answer, &group, body.clone()).await {
+                Ok(Ended::Now { epoch, seq }) => {
+                    return self.parts.delivery.logged(group, epoch, StoredEvent { seq, body }).await;
+                }
+                // Ended by another call (perhaps by one of these whose reply was lost): that end stands.
+                Ok(Ended::Before { seq }) => return self.over(seq).await,
+                Ok(Ended::Unknown) => {
+                    if !self.restore().await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    log::debug!("end not logged yet answer={} error={error}", self.answer);
+                    self.parts.metrics.store_failed("answer_end");
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(MAX_END_RETRY);
+        }
+    }
+
+    /// Its end is in the log at this place.
+    pub(super) async fn over(&self, seq: u64) {
+        let over = AnswerOver { group: self.ask.group.clone(), answer: self.answer.clone(), seq };
+        _ = self.parts.delivery.registry.answer_over(over).await;
+    }
+}

@@ -1,0 +1,95 @@
+//! The lease of a group's answer: renewed with the text that it saves, and noted anew where the store has lost it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::GroupAnswer;
+use crate::answers::ending::{self, Ending, Question};
+use crate::store::{AnswerRecord, ENDED_SECONDS, Renewed};
+
+/// Pieces that come within this time after others were saved are saved, and told to the other nodes, together.
+const BATCH: Duration = Duration::from_millis(30);
+/// Longer ago the end of an answer may have been forgotten by the store, which knows it for twice as long.
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(ENDED_SECONDS / 2);
+
+impl GroupAnswer {
+    pub(super) fn record(&self) -> AnswerRecord {
+        AnswerRecord {
+            answer: self.answer.clone(),
+            group: self.ask.group.clone(),
+            message: self.ask.message.clone(),
+            node: self.parts.roster.node(),
+            text: self.text.clone(),
+            start: self.start.clone(),
+        }
+    }
+
+    /// Renews the lease. `false`: somebody else has ended the answer.
+    pub(super) async fn renew(&mut self) -> bool {
+        self.save_at = Instant::now() + BATCH;
+        let more = self.text[self.saved..].to_owned();
+        match self.parts.stores.answers.renew(&self.answer, &more).await {
+            Ok(Renewed::Held) => {
+                self.saved(&more);
+                true
+            }
+            Ok(Renewed::Ended) => false,
+            Ok(Renewed::Unknown) => self.restore().await,
+            // The lease may run out, but nobody can end the answer without the store.
+            Err(_) => true,
+        }
+    }
+
+    /// All of the text is saved now.
+    fn saved(&mut self, more: &str) {
+        if !more.is_empty() {
+            let offset = self.text[..self.saved].chars().count();
+            self.parts.delivery.notifier.grew(&self.ask.group, &self.answer, offset, more);
+        }
+        self.saved = self.text.len();
+        self.held_at = Instant::now();
+    }
+
+    /// The store does not know the answer: either it lost it, and is told anew, or it has forgotten its end, which the log then
+    /// shows. `false`: it has ended.
+    pub(super) async fn restore(&mut self) -> bool {
+        let parts = self.parts.clone();
+        let question = Question {
+            answer: &self.answer,
+            group: &self.ask.group,
+            message: &self.ask.message,
+            seq: self.ask.seq,
+            epoch: self.epoch.as_ref(),
+        };
+        match ending::look(&parts.stores, &question).await {
+            Ok(Ending::At(seq)) => {
+                self.over(seq).await;
+                return false;
+            }
+            Ok(Ending::Trimmed) if self.held_at.elapsed() > FORGOTTEN => {
+                log::warn!("answer given up, its end was logged and is gone answer={}", self.answer);
+                self.over(0).await;
+                return false;
+            }
+            Ok(Ending::Trimmed | Ending::None) => {}
+            // The store is away (again): the next renewal sees.
+            Err(_) => return true,
+        }
+        let record = self.record();
+        match parts.stores.answers.begin(&record, None).await {
+            Ok(false) => return false,
+            Ok(true) => {
+                let more = self.text[self.saved..].to_owned();
+                self.saved(&more);
+            }
+            Err(_) => return true,
+        }
+        if record.start.is_some()
+            && let Err(error) = parts.stores.answers.start(&record).await
+        {
+            log::debug!("start not noted answer={} error={error}", self.answer);
+        }
+        true
+    }
+}

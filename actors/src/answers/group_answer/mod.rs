@@ -1,0 +1,198 @@
+//! One group's answer: follows a generation, tells the group, and ends exactly once in the group's log.
+
+mod beginning;
+mod end;
+mod lease;
+
+pub(crate) use beginning::CONVERSATION;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+
+use super::generation::{End, Next, Origin};
+use super::heard::Watch;
+use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts};
+use crate::admission::Admitted;
+use crate::backend::BackendError;
+use crate::ids::{AnswerId, Epoch};
+use crate::protocol::CacheStatus;
+use crate::registry::{AnswerGrew, AnswerStarted};
+use crate::store::{AnswerRecord, AnswerStart, Page};
+
+/// How often the lease is renewed at least, and listeners are counted.
+const RENEW: Duration = Duration::from_millis(300);
+
+enum Outcome {
+    Generated(End),
+    Cancelled,
+    /// Somebody else has ended this answer.
+    Taken,
+}
+
+struct GroupAnswer {
+    parts: Arc<Parts>,
+    answers: AnswersHandle,
+    answer: AnswerId,
+    ask: Ask,
+    /// What was reserved for it: held here until the end, whichever way that comes.
+    admitted: oneshot::Receiver<Admitted>,
+    text: String,
+    /// Unicode scalar values of the text.
+    chars: usize,
+    /// Bytes of the text that are saved, and so told to the other nodes, already.
+    saved: usize,
+    /// When the rest is to be.
+    save_at: Instant,
+    /// When the store last knew that it is this writer's.
+    held_at: Instant,
+    /// The log that the question is in, once it was read.
+    epoch: Option<Epoch>,
+    /// How it comes about, once clients know.
+    start: Option<AnswerStart>,
+    prompt_tokens: u64,
+    cache: CacheStatus,
+}
+
+/// Runs an answer from the question to its logged end.
+pub(super) async fn run(
+    parts: Arc<Parts>,
+    answers: AnswersHandle,
+    (ask, admitted): (Ask, oneshot::Receiver<Admitted>),
+    cancel: Arc<Notify>,
+    closing: watch::Receiver<bool>,
+    ended: EndedOnDrop,
+) {
+    let cache = CacheStatus::Miss;
+    let mut work = GroupAnswer {
+        parts,
+        answers,
+        answer: ask.answer.clone(),
+        held_at: ask.asked_at,
+        ask,
+        admitted,
+        text: String::new(),
+        chars: 0,
+        saved: 0,
+        save_at: Instant::now(),
+        epoch: None,
+        start: None,
+        prompt_tokens: 0,
+        cache,
+    };
+    let conversation = match work.ask.begun.take() {
+        Some(page) => Some(Some(page)),
+        None => work.begin().await,
+    };
+    if let Some(conversation) = conversation {
+        let outcome = work.follow(conversation, &cancel, closing).await;
+        // Who has seen the end must not be told that they cancelled it.
+        drop(cancel);
+        work.end(outcome).await;
+    }
+    drop(ended);
+}
+
+impl GroupAnswer {
+    async fn follow(
+        &mut self,
+        conversation: Option<Page>,
+        cancel: &Notify,
+        mut closing: watch::Receiver<bool>,
+    ) -> Outcome {
+        let Some(Joined { mut follower, coalesced }) = self.join(conversation).await else {
+            self.started().await;
+            let error = BackendError::internal("the answers actor did not reply");
+            return Outcome::Generated(End::Failed(error));
+        };
+        let mut watch = Watch::new(Duration::from_secs(self.parts.options.abandon_seconds));
+        // Not at once: the lease is new, and the first piece is to go out when it comes.
+        let mut tick = interval_at(Instant::now() + RENEW, RENEW);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.cache = loop {
+            tokio::select! {
+                origin = follower.origin() => break self.status(origin, coalesced),
+                _ = tick.tick() => { self.renew().await; }
+            }
+        };
+        self.started().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = cancel.notified() => return Outcome::Cancelled,
+                _ = closing.wait_for(|closing| *closing) => return Outcome::Generated(End::Failed(BackendError::drained())),
+                _ = tick.tick() => {
+                    if !self.renew().await {
+                        return Outcome::Taken;
+                    }
+                    if watch.nobody_listens(self.is_heard().await) {
+                        log::info!("answer abandoned, nobody listens answer={} group={}", self.answer, self.ask.group);
+                        return Outcome::Cancelled;
+                    }
+                }
+                () = sleep_until(self.save_at), if self.saved < self.text.len() => {
+                    if !self.renew().await {
+                        return Outcome::Taken;
+                    }
+                }
+                next = follower.next() => {
+                    if let Some(end) = self.take(next).await {
+                        return Outcome::Generated(end);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether somebody listens, at whichever node.
+    async fn is_heard(&self) -> bool {
+        let (parts, group) = (&self.parts, &self.ask.group);
+        parts.roster.listeners(group) > 0 || parts.stores.presence.is_heard_elsewhere(group).await
+    }
+
+    fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
+        // Who asks past the cache is never coalesced with others.
+        origin.came_about(coalesced, self.ask.past_cache || !self.parts.cache.enabled)
+    }
+
+    async fn started(&mut self) {
+        self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
+        let start = AnswerStart { model: self.parts.options.model.clone(), cache: self.cache };
+        let started = AnswerStarted {
+            group: self.ask.group.clone(),
+            answer: self.answer.clone(),
+            message: self.ask.message.clone(),
+            start: start.clone(),
+        };
+        self.parts.delivery.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
+        _ = self.parts.delivery.registry.answer_started(started).await;
+        self.start = Some(start);
+        let record = AnswerRecord { text: String::new(), ..self.record() };
+        if let Err(error) = self.parts.stores.answers.start(&record).await {
+            log::debug!("start not noted answer={} error={error}", self.answer);
+            self.parts.metrics.store_failed("answer_start");
+        }
+    }
+
+    /// Passes on what came; returns the end.
+    async fn take(&mut self, next: Next) -> Option<End> {
+        let chunks = match next {
+            Next::Chunks(chunks) => chunks,
+            Next::End(end) => return Some(end.for_people()),
+        };
+        let text: String = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
+        if !text.is_empty() {
+            if self.text.is_empty() {
+                self.parts.metrics.first_chunk_seconds.observe(self.ask.asked_at.elapsed().as_secs_f64());
+            }
+            self.text.push_str(&text);
+            let offset = self.chars;
+            self.chars += text.chars().count();
+            let (group, answer) = (self.ask.group.clone(), self.answer.clone());
+            _ = self.parts.delivery.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
+        }
+        None
+    }
+}
