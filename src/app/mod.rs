@@ -1,63 +1,36 @@
 //! The application: the only place where actors are started and joined.
 
 mod announce;
+mod backend;
+mod build;
+mod drain;
+mod kept;
 mod listener;
-mod parts;
 mod routes;
 mod signals;
 
-use std::collections::hash_map::DefaultHasher;
 use std::future::Future;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
-use sophie_actors::actor::{Exit, ExitGuard};
-use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
-use sophie_actors::answers::{Answers, AnswersHandle, Parts};
-use sophie_actors::backend::{Backend, DEMO_MODEL};
-use sophie_actors::cluster::mirror::{Mirror, MirrorHandle};
-use sophie_actors::cluster::{Ear, EarHandle, Listen};
-use sophie_actors::delivery::Delivery;
-use sophie_actors::ids::NodeId;
-use sophie_actors::ledger::Ledger;
-use sophie_actors::metrics::Metrics;
+use sophie_actors::cluster::mirror::MirrorHandle;
 use sophie_actors::node::Node;
-use sophie_actors::notifier::Notifier;
-use sophie_actors::redis::Budgets;
-use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, Seed};
-use sophie_actors::session::Session;
-use sophie_actors::store::Stores;
-use sophie_actors::store::memory::MemoryLimits;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
-use crate::auth::Authenticator;
-use crate::auth::bearer::{AdminToken, ApiKeys};
-use crate::auth::doors::{Doors, is_loopback};
-use crate::auth::origin::OriginRule;
-use routes::Serves;
+pub use build::Replacements;
 
-use crate::http::{ConnectionCaps, Gateway, LongBodies, Places, Running, Seen, State};
-use crate::settings::{AiBackend, AuthMode, Settings};
-use listener::{Bound, Rules, raise_file_limit};
+use crate::http::State;
+use crate::settings::Settings;
 use signals::Stops;
-use sophie_actors::channel_layer::NoLayer;
-use sophie_actors::socket::SessionHandle;
 
-/// How often a drain looks whether everybody has left.
-const DRAIN_POLL: Duration = Duration::from_millis(50);
-/// How long before the end of the drain time answers that are still under way are ended, so that their ends are told.
-const LAST_WORDS: Duration = Duration::from_millis(500);
-/// What stopping may take after the drain time. With [`STOP_SERVER`] this stays within the 2 s that are promised.
-const RESIGN: Duration = Duration::from_millis(900);
+/// What stopping the listeners may take after the drain.
 const STOP_SERVER: Duration = Duration::from_millis(900);
+
 /// Why the application could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -91,192 +64,7 @@ pub struct Application {
     drain: Duration,
 }
 
-/// What a test may put in the place of what the settings ask for.
-#[derive(Default)]
-pub struct Replacements {
-    /// Instead of the memory or Redis stores.
-    pub stores: Option<Stores>,
-    /// Instead of the demo or the OpenAI-compatible backend.
-    pub backend: Option<Arc<dyn Backend>>,
-    /// Instead of the product's own time budgets for calls to Redis, which a busy machine breaks.
-    pub budgets: Option<Budgets>,
-}
-
 impl Application {
-    /// Starts everything but the serving.
-    ///
-    /// # Errors
-    /// A listener cannot be bound, or the settings cannot be carried out.
-    pub async fn build(settings: Settings) -> Result<Self, AppError> {
-        Self::build_with(settings, Replacements::default()).await
-    }
-
-    /// [`Self::build`] with some parts replaced.
-    ///
-    /// # Errors
-    /// As for [`Self::build`].
-    pub async fn build_with(mut settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
-        let files = raise_file_limit();
-        // First of all, so that a port in use is told before anything else is tried.
-        let public = Bound::to(settings.server.bind)?;
-        let operators = settings.admin.bind.map(Bound::to).transpose()?;
-        let name = match settings.server.node.as_str() {
-            "" => NodeId::random(),
-            named => NodeId::from(named),
-        };
-        if settings.ai_backend() == AiBackend::Demo {
-            // Clients are told who really answers.
-            settings.ai.answers.model = DEMO_MODEL.into();
-        }
-        let metrics = Metrics::new();
-        let (backend, router) = match replacements.backend {
-            Some(backend) => (backend, None),
-            None => parts::backend(&settings, &metrics)?,
-        };
-        let parts::Kept { stores, layer, redis } = match replacements.stores {
-            Some(stores) => parts::Kept { stores, layer: Arc::new(NoLayer), redis: None },
-            None => parts::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
-        };
-        let authenticator = Authenticator::from(&settings, stores.general.clone(), metrics.clone())
-            .map_err(|error| AppError::Settings(error.to_string()))?;
-        let (report, ended) = mpsc::channel(8);
-        let essential = |name: &'static str| {
-            let report = report.clone();
-            ExitGuard::new(move |exit| {
-                if exit == Exit::Panicked {
-                    log::error!("actor panicked actor={name:?}");
-                }
-                // Full means that another end has been reported already.
-                let _ = report.try_send(name);
-            })
-        };
-
-        let roster = Arc::new(Roster::new(name.clone(), layer.channels().cloned()));
-        let kinds = settings.channel.notify_django.clone();
-        let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
-        let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
-        let core = Arbiter::new();
-        let registry = {
-            let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
-            let ping = Duration::from_secs(settings.session.ping_seconds);
-            let named = settings.session.presence_members;
-            RegistryHandle::from(GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
-                GroupRegistry::new(roster, metrics, ping, named, exit)
-            }))
-        };
-        let ear = {
-            let (stores, registry, exit) = (stores.clone(), registry.clone(), essential("ear"));
-            EarHandle::from(Ear::start_in_arbiter(&core.handle(), |_| Ear::new(stores, registry, exit)))
-        };
-        let slots = Slots::new(stores.slots.clone(), &settings.limits, metrics.clone());
-        // Limiter and answers: a request asks the one and then the other.
-        let desk = Arbiter::new();
-        let limiter = {
-            let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
-            let (slots, options) = (slots.clone(), settings.limits.clone());
-            LimiterHandle::from(RateLimiter::start_in_arbiter(&desk.handle(), move |_| {
-                RateLimiter::new(shared, Arc::new(MemoryLimits::new()), slots, options, metrics, exit)
-            }))
-        };
-        let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
-        let ledger = Arc::new(Ledger::new(parts::prices(&settings), &stores, metrics.clone()));
-        let answers = {
-            let parts = Parts {
-                roster: roster.clone(),
-                stores: stores.clone(),
-                backend: backend.clone(),
-                delivery: delivery.clone(),
-                limiter: limiter.clone(),
-                options: settings.ai.answers.clone(),
-                cache: settings.cache.options.clone(),
-                log_content: settings.log.content,
-                ledger: ledger.clone(),
-                metrics: metrics.clone(),
-            };
-            let exit = essential("answers");
-            AnswersHandle::from(Answers::start_in_arbiter(&desk.handle(), move |_| Answers::new(parts, exit)))
-        };
-        let mirror = {
-            let (roster, stores, registry, metrics) =
-                (roster.clone(), stores.clone(), registry.clone(), metrics.clone());
-            let layer = layer.clone();
-            let (expiry, exit) = (Duration::from_secs(settings.channel.group_expiry_seconds), essential("mirror"));
-            MirrorHandle::from(Mirror::start_in_arbiter(&core.handle(), move |_| {
-                Mirror::new(roster, stores, layer, registry, metrics, expiry, exit)
-            }))
-        };
-        let node = Node {
-            roster,
-            registry: registry.clone(),
-            limiter,
-            answers,
-            slots,
-            stores,
-            layer,
-            options: settings.session.clone(),
-            metrics,
-            delivery,
-            ledger,
-        };
-        let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
-        let gone = |_| AppError::ActorEnded("group registry");
-        registry.read_by(ear.reader()).await.map_err(gone)?;
-        registry.install(factory(Arc::new(node.clone()), handles)).await.map_err(gone)?;
-
-        let worker = settings.channel.notify_worker.clone();
-        let worker = (!worker.is_empty()).then_some((worker, kinds));
-        let listen = Listen { node: Arc::new(node.clone()), worker, courier };
-        ear.listen(listen).await.map_err(|_| AppError::ActorEnded("ear"))?;
-
-        let admin = AdminToken::from(&settings);
-        let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
-        announce::announce(&settings, &addresses, &name, backend.name(), &admin);
-        let rules = Rules::of(&settings, files, workers(&settings));
-        let state = Data::new(State {
-            node,
-            authenticator: Arc::new(authenticator),
-            origins: OriginRule::from(&settings.server.allowed_origins),
-            doors: Doors::from(&settings),
-            warned: Mutex::default(),
-            admin,
-            api_keys: ApiKeys::from(&settings),
-            open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
-            trusted_proxies: settings.server.trusted_proxies.clone(),
-            connections: Places::new(settings.server.max_connections),
-            lines: rules.places.clone(),
-            body_within: Duration::from_secs(settings.server.body_seconds),
-            most_bytes: rules.most_bytes,
-            commands_limited: settings.limits.enabled,
-            gateway: Gateway {
-                cache: settings.cache.options.clone(),
-                sharing: settings.cache.http,
-                headers_within: Duration::from_secs(settings.ai.headers_seconds),
-                long_bodies: LongBodies::default(),
-                max_body_bytes: settings.server.max_body_bytes,
-                running: Running::default(),
-            },
-            currency: settings.ai.currency.clone(),
-            router,
-            redis,
-            connection_caps: ConnectionCaps {
-                main: settings.channel.max_connections,
-                cache: settings.cache.max_connections,
-                general: settings.general_cache.max_connections,
-            },
-            seen: Seen::default(),
-            draining: Arc::new(AtomicBool::new(false)),
-        });
-        let workers = workers(&settings);
-        let both = Serves { public: true, admin: operators.is_none() };
-        let mut servers = vec![public.serve(state.clone(), both, workers, rules.clone())?];
-        if let Some(operators) = operators {
-            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1, rules)?);
-        }
-        let arbiters = arbiters.into_iter().chain([core, desk]).collect();
-        let drain = Duration::from_secs(settings.server.drain_seconds);
-        Ok(Self { addresses, servers, state, mirror, arbiters, ended, drain })
-    }
-
     /// Where the public listener is.
     pub fn address(&self) -> SocketAddr {
         self.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
@@ -287,19 +75,9 @@ impl Application {
         self.address().port()
     }
 
-    /// Where the operators' listener is, if it has one of its own.
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.addresses.get(1).copied()
-    }
-
     /// The actors and stores, for probes.
     pub fn node(&self) -> &Node {
         &self.state.node
-    }
-
-    /// The operators' token, if one was made up.
-    pub fn generated_admin_token(&self) -> Option<&str> {
-        self.state.admin.generated()
     }
 
     /// Serves until `shutdown`, then drains.
@@ -338,65 +116,6 @@ impl Application {
         self.arbiters.iter().for_each(|arbiter| _ = arbiter.stop());
         outcome
     }
-
-    /// Lets sockets and answers come to their end, and gives memberships up.
-    async fn drain(&self, hurry: impl Future<Output = ()>) {
-        self.state.draining.store(true, Ordering::Relaxed);
-        tokio::select! {
-            () = self.let_go() => {}
-            () = hurry => {
-                log::info!("drain cut short by a second signal");
-                // Ends that are told now need not be found out by others later.
-                self.interrupt().await;
-                _ = timeout(LAST_WORDS, self.until_nothing_runs()).await;
-            }
-        }
-        let node = &self.state.node;
-        if timeout(LAST_WORDS, node.ledger.flush()).await.is_err() {
-            log::warn!("what answers cost in the last second is not written");
-        }
-        if timeout(RESIGN, self.mirror.resign()).await.is_err() {
-            log::warn!("mirror did not resign in time");
-        }
-        log::info!("drained");
-    }
-
-    /// Waits until sockets and answers have ended, within the drain time.
-    async fn let_go(&self) {
-        let until = Instant::now() + self.drain;
-        let node = &self.state.node;
-        _ = timeout(self.drain, node.registry.drain(self.drain)).await;
-        let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
-        let mut interrupted = false;
-        while Instant::now() < until {
-            if !interrupted && Instant::now() >= interrupt_at {
-                interrupted = true;
-                self.interrupt().await;
-            }
-            if self.running().await == 0 && node.roster.count().sockets == 0 {
-                break;
-            }
-            sleep(DRAIN_POLL.min(until - Instant::now())).await;
-        }
-    }
-
-    /// Answers under way, of groups and over HTTP.
-    async fn running(&self) -> usize {
-        let of_groups =
-            timeout(DRAIN_POLL, self.state.node.answers.running()).await.map_or(0, Result::unwrap_or_default);
-        of_groups + self.state.gateway.running.count()
-    }
-
-    async fn until_nothing_runs(&self) {
-        while self.running().await > 0 {
-            sleep(DRAIN_POLL).await;
-        }
-    }
-
-    async fn interrupt(&self) {
-        _ = timeout(DRAIN_POLL, self.state.node.answers.interrupt_all()).await;
-        self.state.gateway.running.interrupt();
-    }
 }
 
 /// Serves until SIGTERM or SIGINT, or until its terminal is gone. A second such signal, a second or more later, ends the drain.
@@ -416,22 +135,4 @@ pub async fn run(settings: Settings) -> Result<(), AppError> {
     });
     let application = Application::build(settings).await?;
     application.run_until(async { _ = begun.await }, async { _ = hastened.await }).await
-}
-
-fn workers(settings: &Settings) -> usize {
-    match settings.server.workers {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        some => some,
-    }
-}
-
-/// Sessions live on arbiters of their own, each always on the same one.
-fn factory(node: Arc<Node>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::SessionFactory {
-    Arc::new(move |seed: Seed| {
-        let mut hasher = DefaultHasher::new();
-        seed.session.hash(&mut hasher);
-        let arbiter = &arbiters[(hasher.finish() % arbiters.len() as u64) as usize];
-        let node = node.clone();
-        SessionHandle::of(&Session::start_in_arbiter(arbiter, move |_| Session::new(seed, node)))
-    })
 }

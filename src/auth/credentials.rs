@@ -9,7 +9,7 @@ const BEARER_OFFER: &str = "bearer.";
 /// None of the subprotocols that were offered is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("none of the offered subprotocols is known: offer {PROTOCOL}")]
-pub struct Refused;
+pub struct UnknownProtocol;
 
 /// The token of a request, the first one found: `Authorization: Bearer T`, the offered subprotocol `bearer.T`, the query `token=T`.
 /// `offers` is the value of `Sec-WebSocket-Protocol`, several joined by commas.
@@ -31,12 +31,12 @@ pub fn bearer(authorization: &str) -> Option<&str> {
 }
 
 /// The subprotocol to answer with. No offer, or an offer of tokens alone, gets none.
-pub fn negotiate(offers: &str) -> Result<Option<&'static str>, Refused> {
+pub fn negotiate(offers: &str) -> Result<Option<&'static str>, UnknownProtocol> {
     let mut protocols = split(offers).filter(|offer| !offer.starts_with(BEARER_OFFER)).peekable();
     if protocols.peek().is_none() {
         return Ok(None);
     }
-    if protocols.any(|offer| offer == PROTOCOL) { Ok(Some(PROTOCOL)) } else { Err(Refused) }
+    if protocols.any(|offer| offer == PROTOCOL) { Ok(Some(PROTOCOL)) } else { Err(UnknownProtocol) }
 }
 
 fn split(offers: &str) -> impl Iterator<Item = &str> {
@@ -66,7 +66,7 @@ mod tests {
         assert_eq!(negotiate("other, sophie.v1"), Ok(Some("sophie.v1")));
         assert_eq!(negotiate("bearer.abc, sophie.v1"), Ok(Some("sophie.v1")));
         assert_eq!(negotiate("bearer.abc"), Ok(None));
-        assert_eq!(negotiate("graphql-ws"), Err(Refused));
-        assert_eq!(negotiate("bearer.abc,graphql-ws"), Err(Refused));
+        assert_eq!(negotiate("graphql-ws"), Err(UnknownProtocol));
+        assert_eq!(negotiate("bearer.abc,graphql-ws"), Err(UnknownProtocol));
     }
 }

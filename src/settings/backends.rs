@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use reqwest::header::HeaderName;
 use serde::Deserialize;
 
-use super::rules::{HTTP, RETRIES, Rule, SECONDS, TOKEN, is_name};
+use super::ai::AiSettings;
+use super::forms::{MODELS, every_model, is_model, is_name};
+use super::rule::Rule;
+use super::rules::{HTTP, RETRIES, SECONDS, TOKEN};
 use super::secret::{Secret, ServiceUrl};
-use super::sections::AiSettings;
 use super::tables::Tables;
 
 /// Headers that belong to the request as it is made.
@@ -27,13 +29,7 @@ const OWN_HEADERS: &[&str] = &[
 pub const BACKENDS: Tables = Tables {
     keys: &[
         ("name", Rule::Text("1 to 64 of A-Z a-z 0-9 _ - .", |t| is_name(t, "_-."))),
-        (
-            "models",
-            Rule::List(&Rule::Text(
-                "a model's name or a pattern, visible ASCII; * is any run of characters and ? any one",
-                |t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic()),
-            )),
-        ),
+        ("models", Rule::List(&Rule::Text(MODELS, is_model))),
         ("model", Rule::Text("empty, or the name of a model without spaces at its ends", |t| t == t.trim())),
         ("base_url", HTTP),
         ("api_key", TOKEN),
@@ -109,8 +105,4 @@ impl AiSettings {
         };
         self.backends.iter().map(filled).collect()
     }
-}
-
-fn every_model() -> Vec<String> {
-    vec!["*".to_owned()]
 }

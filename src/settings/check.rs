@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 
 use super::SettingsError;
+use super::ai::{AiChoice, AiSettings};
 use super::backends::BackendSettings;
 use super::connections;
 use super::databases::database;
 use super::keys::KeySettings;
 use super::layers::Layers;
 use super::listed_key::ListedKey;
-use super::sections::{AiChoice, AiSettings, AuthMode, AuthSettings, ChannelLayer, Settings};
+use super::sections::{AuthMode, AuthSettings, ChannelLayer, Settings};
 
 /// Refuses what cannot be meant; the message names the settings and where the first of them came from.
 pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> {

@@ -2,8 +2,10 @@
 
 use serde::Deserialize;
 
+use super::forms::{MODELS, every_model, is_model, is_name};
 use super::listed_key::is_key;
-use super::rules::{COUNT, Rule, is_name};
+use super::rule::Rule;
+use super::rules::COUNT;
 use super::secret::Secret;
 use super::tables::Tables;
 
@@ -12,13 +14,7 @@ pub const KEYS: Tables = Tables {
     keys: &[
         ("name", Rule::Text("1 to 64 of A-Z a-z 0-9 _ - .", |t| is_name(t, "_-."))),
         ("key", Rule::Secret("visible ASCII characters without spaces, at least one", is_key)),
-        (
-            "models",
-            Rule::List(&Rule::Text(
-                "a model's name or a pattern, visible ASCII; * is any run of characters and ? any one",
-                |t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic()),
-            )),
-        ),
+        ("models", Rule::List(&Rule::Text(MODELS, is_model))),
         ("requests_per_minute", COUNT),
         ("tokens_per_hour", COUNT),
     ],
@@ -35,10 +31,6 @@ pub struct KeySettings {
     pub models: Vec<String>,
     pub requests_per_minute: Option<u64>,
     pub tokens_per_hour: Option<u64>,
-}
-
-fn every_model() -> Vec<String> {
-    vec!["*".to_owned()]
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use sophie_actors::options::{AnswerOptions, CacheOptions, LimitOptions, SessionOptions};
+use sophie_actors::options::{CacheOptions, LimitOptions, SessionOptions};
 use sophie_actors::protocol::Kind;
 
-use super::backends::BackendSettings;
+use super::ai::AiSettings;
+use super::forms;
 use super::keys::KeySettings;
-use super::rules;
 use super::secret::{Secret, ServiceUrl};
 
 /// Everything that can be set.
@@ -190,56 +190,6 @@ pub struct GeneralCacheSettings {
     pub ttl_seconds: u64,
 }
 
-/// `[ai]`: how the backend is reached, and the core's options about answers.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs, reason = "each is described in settings.toml")]
-pub struct AiSettings {
-    pub backend: AiChoice,
-    pub base_url: ServiceUrl,
-    pub api_key: Secret,
-    pub connect_seconds: u64,
-    pub first_chunk_seconds: u64,
-    pub headers_seconds: u64,
-    pub idle_seconds: u64,
-    pub max_event_bytes: usize,
-    pub retries: u32,
-    pub backends: Vec<BackendSettings>,
-    pub currency: String,
-    pub prices: Vec<PriceSettings>,
-    #[serde(flatten)]
-    pub answers: AnswerOptions,
-}
-
-/// One table of `[[ai.prices]]`, for the models that its name matches.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs, reason = "each is described in docs/settings.md")]
-pub struct PriceSettings {
-    pub name: String,
-    pub prompt_per_million: f64,
-    pub completion_per_million: f64,
-}
-
-/// `ai.backend` as it is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AiChoice {
-    /// OpenAI if a key, an address or a table of backends is set.
-    Auto,
-    /// An OpenAI-compatible API.
-    Openai,
-    /// The built-in one.
-    Demo,
-}
-
-/// Which backend answers, with `auto` decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AiBackend {
-    /// The built-in one.
-    Demo,
-    /// An OpenAI-compatible API.
-    OpenAi,
-}
-
 /// `[log]`
 #[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs, reason = "each is described in settings.toml")]
@@ -260,27 +210,8 @@ pub enum LogFormat {
     Json,
 }
 
-impl Settings {
-    /// Which backend answers.
-    pub fn ai_backend(&self) -> AiBackend {
-        match self.ai.backend {
-            AiChoice::Demo => AiBackend::Demo,
-            AiChoice::Openai => AiBackend::OpenAi,
-            AiChoice::Auto if self.ai.names_a_backend() => AiBackend::OpenAi,
-            AiChoice::Auto => AiBackend::Demo,
-        }
-    }
-}
-
-impl AiSettings {
-    /// Whether anything says where answers come from.
-    pub fn names_a_backend(&self) -> bool {
-        !(self.api_key.is_empty() && self.base_url.is_empty() && self.backends.is_empty())
-    }
-}
-
 fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
-    rules::address(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("not an address and port"))
+    forms::address(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("not an address and port"))
 }
 
 fn address_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
@@ -288,12 +219,12 @@ fn address_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAd
     if text.is_empty() {
         return Ok(None);
     }
-    rules::address(&text).map(Some).ok_or_else(|| D::Error::custom("not an address and port"))
+    forms::address(&text).map(Some).ok_or_else(|| D::Error::custom("not an address and port"))
 }
 
 fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
-    texts.iter().map(|text| rules::network(text).ok_or_else(|| D::Error::custom("not a network"))).collect()
+    texts.iter().map(|text| forms::network(text).ok_or_else(|| D::Error::custom("not a network"))).collect()
 }
 
 fn level<'de, D: Deserializer<'de>>(from: D) -> Result<log::LevelFilter, D::Error> {

@@ -3,7 +3,8 @@
 use config::{Value, ValueKind};
 
 use super::layers::Layers;
-use super::rules::{RULES, Rule};
+use super::rule::Rule;
+use super::rules::RULES;
 
 impl Layers {
     /// The settings in force as TOML, each with a comment that names its origin; secrets are masked.

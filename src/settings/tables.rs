@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use config::{Map, Value, ValueKind};
 
-use super::rules::Rule;
+use super::rule::Rule;
 
 /// What the tables of a list may hold.
 pub struct Tables {

@@ -3,11 +3,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{join, join_all};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connection::{Database, ping};
+use super::connection::Database;
 use super::facts::Facts;
+use super::guard::ping;
 use super::latency::Quantiles;
 use crate::failure::StoreResult;
 
@@ -16,7 +16,6 @@ use crate::failure::StoreResult;
 pub struct RedisHealth {
     /// The first is the main one.
     databases: Arc<[Database]>,
-    available: watch::Receiver<bool>,
     /// Whether the feed has its connection to the main one.
     is_heard: Arc<AtomicBool>,
 }
@@ -38,18 +37,18 @@ pub struct DatabaseLook {
 
 impl RedisHealth {
     pub(crate) fn new(databases: Vec<Database>, is_heard: Arc<AtomicBool>) -> Self {
-        let available = databases[0].available();
-        Self { databases: databases.into(), available, is_heard }
+        Self { databases: databases.into(), is_heard }
     }
 
     /// Whether the main database answers. The cache does not count: without it the backend is asked.
     pub fn available(&self) -> bool {
-        *self.available.borrow()
+        *self.databases[0].available().borrow()
     }
 
     /// `available`, to be watched.
-    pub fn subscribe(&self) -> watch::Receiver<bool> {
-        self.available.clone()
+    #[cfg(test)]
+    pub(crate) fn subscribe(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.databases[0].available()
     }
 
     /// Asks every database, within the budget of a call.

@@ -4,7 +4,9 @@
 mod bound;
 mod connection;
 mod facts;
+mod guard;
 mod health;
+mod keeping;
 mod latency;
 mod refused;
 mod reminder;
@@ -16,8 +18,9 @@ mod source;
 
 pub use self::bound::{Bound, Bounds};
 pub use self::connection::Budgets;
-pub(crate) use self::connection::{Database, Link};
+pub(crate) use self::connection::Database;
 pub use self::facts::Facts;
+pub(crate) use self::guard::Link;
 pub use self::health::{DatabaseLook, RedisHealth};
 pub use self::latency::Quantiles;
 pub(crate) use self::replicas::Replicas;

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use super::bound::{Bound, Counted};
-use super::connection::ping;
+use super::guard::ping;
 use super::sentinels::{Council, SENTINEL, Sentinels, moved};
 use crate::actor::OwnedTask;
 use crate::failure::{StoreError, StoreResult};

@@ -1,9 +1,15 @@
 //! The queue and the replays of one socket.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
+use bytestring::ByteString;
+
+use super::closing::CLOSE_GRACE;
+use super::outgoing::BATCH_BYTES;
 use super::*;
 use crate::ids::Epoch;
+use crate::protocol::CloseCode;
 
 const LIMITS: OutboxLimits = OutboxLimits { bytes: 1_000, frames: 5, age: Duration::from_secs(10) };
 

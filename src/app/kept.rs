@@ -1,84 +1,16 @@
-//! What the settings ask for: a backend and stores.
+//! Where things are kept, as the settings ask for, and the way to Django.
 
 use std::sync::Arc;
 
-use sophie_actors::backend::{Backend, Demo};
 use sophie_actors::channel_layer::{self, LayerOptions, NoLayer};
-use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
-use sophie_actors::options::DATA_PER_TEXT;
 use sophie_actors::redis::{Bound, Bounds, Budgets, RedisHealth};
 use sophie_actors::store::memory::{self, MemoryOptions};
 use sophie_actors::store::redis::RedisOptions;
 use sophie_actors::store::{Stores, redis};
 
 use super::AppError;
-use crate::auth::patterns::Pattern;
-use crate::settings::{AiBackend, AiSettings, BackendSettings, ChannelLayer, PriceSettings, Secret, Settings};
-use crate::upstream::{BackendKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
-
-/// Whoever answers, and the same as a router if it is one.
-type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
-
-/// Whoever answers.
-pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answering, AppError> {
-    let ai = &settings.ai;
-    if settings.ai_backend() == AiBackend::Demo {
-        return Ok((Arc::new(Demo::default()), None));
-    }
-    let options = RouterOptions {
-        members: ai.backends().iter().map(|of| member(of, ai)).collect(),
-        model: ai.answers.model.clone(),
-        total_seconds: ai.answers.total_seconds,
-        patience: Patience::default(),
-    };
-    let wrong = |(name, bad)| AppError::Settings(format!("the AI backend {name:?} cannot be used: {bad}"));
-    let router = Arc::new(Router::new(options, metrics).map_err(wrong)?);
-    if !router.serves(&ai.answers.model) {
-        log::warn!("event=model_without_backend setting=ai.model model={:?}", ai.answers.model);
-    }
-    if !ai.backends.is_empty() && !ai.backends.iter().any(BackendSettings::is_that_of_ai) {
-        for (setting, is_set) in [("ai.api_key", !ai.api_key.is_empty()), ("ai.base_url", !ai.base_url.is_empty())] {
-            if is_set {
-                log::warn!("event=setting_without_effect setting={setting} because=ai.backends");
-            }
-        }
-    }
-    Ok((router.clone(), Some(router)))
-}
-
-fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
-    let url = match of.base_url.as_str() {
-        "" => DEFAULT_BASE_URL.to_owned(),
-        _ => of.base_url.to_string(),
-    };
-    let header = |(name, value): (&String, &Secret)| Some((name.clone(), BackendKey::new(value.expose())?));
-    let reach = OpenAiOptions {
-        name: of.name.clone(),
-        base_url: of.base_url.as_str().to_owned(),
-        api_key: BackendKey::new(of.api_key.expose()),
-        headers: of.headers.iter().filter_map(header).collect(),
-        model: of.model.clone(),
-        connect_seconds: of.connect_seconds.unwrap_or(ai.connect_seconds),
-        first_chunk_seconds: of.first_chunk_seconds.unwrap_or(ai.first_chunk_seconds),
-        idle_seconds: of.idle_seconds.unwrap_or(ai.idle_seconds),
-        total_seconds: ai.answers.total_seconds,
-        retries: of.retries.unwrap_or(ai.retries),
-        max_answer_bytes: ai.answers.max_answer_bytes.saturating_mul(DATA_PER_TEXT),
-        max_event_bytes: ai.max_event_bytes,
-    };
-    MemberOptions { name: of.name.clone(), models: of.models.clone(), url, reach }
-}
-
-/// What models cost: the first table that matches counts.
-pub(super) fn prices(settings: &Settings) -> Prices {
-    let of = |table: &PriceSettings| {
-        let PriceSettings { prompt_per_million, completion_per_million, .. } = *table;
-        (Pattern::from(table.name.as_str()), Price { prompt_per_million, completion_per_million })
-    };
-    let prices: Vec<_> = settings.ai.prices.iter().map(of).collect();
-    Arc::new(move |model| prices.iter().find(|(pattern, _)| pattern.matches(model)).map(|(_, price)| *price))
-}
+use crate::settings::{ChannelLayer, Settings};
 
 /// Where things are kept, and the way to Django.
 pub(super) struct Kept {

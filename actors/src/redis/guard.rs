@@ -1,0 +1,162 @@
+//! The guard of a connection: what calls through it may take, and what their failures say of it.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{RedisError, RedisResult, ServerErrorKind};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout_at};
+
+use super::Budgets;
+use super::bound::Counted;
+use super::latency::Latency;
+use super::refused::Refused;
+use super::rights::{Needs, is_refusal, said};
+use super::source::Source;
+use crate::dependencies::Dependency;
+use crate::failure::{StoreError, StoreResult};
+
+pub(super) struct Guard {
+    pub(super) name: &'static str,
+    pub(super) budgets: Budgets,
+    /// What is degraded while there is no link.
+    pub(super) dependencies: Vec<Dependency>,
+    pub(super) latency: Latency,
+    pub(super) needs: Needs,
+    /// What the server refuses though it answers.
+    pub(super) refused: Refused,
+    /// The link in use. Dropping the sender beside it tells all who wait on its `lost`.
+    pub(super) link: Mutex<Option<(Link, watch::Sender<()>)>>,
+    pub(super) available: watch::Sender<bool>,
+    /// Wakes the keeper when the link was lost.
+    pub(super) lost: Notify,
+    /// The link was lost because its connection broke, not because something came too late or was refused.
+    pub(super) is_broken: AtomicBool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Link {
+    pub(crate) connection: MultiplexedConnection,
+    /// The run id of its server; empty if that is not known.
+    pub(crate) run: Arc<str>,
+    pub(super) made: Instant,
+    pub(super) counted: Counted,
+    /// Closed when the link is given up.
+    pub(super) lost: watch::Receiver<()>,
+}
+
+impl Guard {
+    pub(super) fn link(&self) -> Option<Link> {
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        link.as_ref().map(|(link, _)| link.clone())
+    }
+
+    pub(super) async fn call<T, F>(&self, budget: Duration, call: impl FnOnce(Link) -> F + Send) -> StoreResult<T>
+    where
+        F: Future<Output = RedisResult<T>> + Send,
+    {
+        let started = Instant::now();
+        let deadline = started + budget;
+        let Some(link) = self.link() else {
+            return Err(self.unavailable("refused at once, since it is away"));
+        };
+        let (made, mut lost) = (link.made, link.lost.clone());
+        // The call has the connection, as long as it is not done.
+        let _counted = link.counted.clone();
+        let answer = tokio::select! {
+            biased;
+            answer = timeout_at(deadline, call(link)) => answer,
+            _ = lost.changed() => return Err(self.unavailable("lost while waiting for an answer")),
+        };
+        self.latency.record(started.elapsed());
+        match answer {
+            // What came with the link's last breath is not taken: by now another server may have been told what this node knows.
+            Ok(Ok(_)) if lost.has_changed().is_err() => Err(self.unavailable("lost while waiting for an answer")),
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.judge(made, &error)),
+            Err(_) => {
+                self.open_breaker(made, "no answer in time");
+                Err(self.unavailable("no answer in time"))
+            }
+        }
+    }
+
+    /// What an error says of the connection and to the caller.
+    fn judge(&self, made: Instant, error: &RedisError) -> StoreError {
+        let (code, detail) = (error.code().unwrap_or_default(), error.detail().unwrap_or_default());
+        // Before version 7 what a script's command met is told behind a general error.
+        let says = |word: &&str| code == *word || (code == "ERR" && detail.contains(&format!("-{word} ")));
+        // The server is there, but another one should be asked, or this one later.
+        let elsewhere = ["LOADING", "MASTERDOWN", "READONLY", "BUSY"].iter().any(says);
+        let broken = error.is_io_error() || error.is_unrecoverable_error();
+        if broken || elsewhere {
+            self.is_broken.store(broken, Ordering::Relaxed);
+            if elsewhere {
+                self.refused.forget();
+            }
+            self.open_breaker(made, &error.to_string());
+            return self.unavailable(&error.to_string());
+        }
+        if is_refusal(error) {
+            self.refused.note(&said(error));
+            return self.unavailable(&error.to_string());
+        }
+        if code == "NOAUTH" || error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
+            return self.unavailable(&error.to_string());
+        }
+        StoreError::Corrupt(error.to_string())
+    }
+
+    fn unavailable(&self, reason: &str) -> StoreError {
+        StoreError::Unavailable(format!("redis database {}: {reason}", self.name))
+    }
+
+    /// Uses every right that is needed, and notes what is refused.
+    pub(super) async fn try_rights(&self, connection: &MultiplexedConnection, source: &Source) -> Result<(), String> {
+        self.refused.tried(self.needs.try_all(connection, source).await?);
+        Ok(())
+    }
+
+    /// Gives a link up, if it is still the one in use.
+    pub(super) fn open_breaker(&self, made: Instant, reason: &str) {
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if link.as_ref().is_some_and(|(link, _)| link.made == made) {
+            *link = None;
+            self.available.send_replace(false);
+            self.lost.notify_one();
+            log::debug!("redis=lost database={} reason={reason:?}", self.name);
+            self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
+        }
+    }
+
+    /// Says so if there is no link.
+    pub(super) fn tell_if_away(&self, reason: &str) {
+        // Under the lock: what is told last is how it is.
+        let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if link.is_none() {
+            self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
+        }
+    }
+
+    pub(super) fn close_breaker(&self, connection: MultiplexedConnection, run: Arc<str>, counted: Counted) -> Instant {
+        let (alive, lost) = watch::channel(());
+        let made = Instant::now();
+        let new = (Link { connection, run, made, counted, lost }, alive);
+        // Under the lock, so that what watchers see follows the link.
+        let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        *link = Some(new);
+        self.available.send_replace(true);
+        log::debug!("redis=available database={}", self.name);
+        self.dependencies.iter().for_each(|dependency| dependency.found(self.name));
+        made
+    }
+}
+
+/// The least that shows a server to be alive. One that cannot save refuses it with all writes, and has answered.
+pub(crate) async fn ping(mut connection: MultiplexedConnection) -> RedisResult<()> {
+    let answer: RedisResult<()> = redis::cmd("PING").query_async(&mut connection).await;
+    answer.or_else(|error| if error.code() == Some("MISCONF") { Ok(()) } else { Err(error) })
+}

@@ -1,0 +1,79 @@
+//! How the program goes: sockets and answers come to their end, what is known is written, memberships are given up.
+
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Application;
+
+/// How often a drain looks whether everybody has left.
+const DRAIN_POLL: Duration = Duration::from_millis(50);
+
+/// How long before the end of the drain time answers that are still under way are ended, so that their ends are told.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What giving up memberships may take after the drain time. With what stopping the listeners takes this stays within the 2 s that are promised.
+const RESIGN: Duration = Duration::from_millis(900);
+
+impl Application {
+    /// Lets sockets and answers come to their end, and gives memberships up.
+    pub(super) async fn drain(&self, hurry: impl Future<Output = ()>) {
+        self.state.draining.store(true, Ordering::Relaxed);
+        tokio::select! {
+            () = self.let_go() => {}
+            () = hurry => {
+                log::info!("drain cut short by a second signal");
+                // Ends that are told now need not be found out by others later.
+                self.interrupt().await;
+                _ = timeout(LAST_WORDS, self.until_nothing_runs()).await;
+            }
+        }
+        let node = &self.state.node;
+        if timeout(LAST_WORDS, node.ledger.flush()).await.is_err() {
+            log::warn!("what answers cost in the last second is not written");
+        }
+        if timeout(RESIGN, self.mirror.resign()).await.is_err() {
+            log::warn!("mirror did not resign in time");
+        }
+        log::info!("drained");
+    }
+
+    /// Waits until sockets and answers have ended, within the drain time.
+    async fn let_go(&self) {
+        let until = Instant::now() + self.drain;
+        let node = &self.state.node;
+        _ = timeout(self.drain, node.registry.drain(self.drain)).await;
+        let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
+        let mut interrupted = false;
+        while Instant::now() < until {
+            if !interrupted && Instant::now() >= interrupt_at {
+                interrupted = true;
+                self.interrupt().await;
+            }
+            if self.running().await == 0 && node.roster.count().sockets == 0 {
+                break;
+            }
+            sleep(DRAIN_POLL.min(until - Instant::now())).await;
+        }
+    }
+
+    /// Answers under way, of groups and over HTTP.
+    async fn running(&self) -> usize {
+        let of_groups =
+            timeout(DRAIN_POLL, self.state.node.answers.running()).await.map_or(0, Result::unwrap_or_default);
+        of_groups + self.state.gateway.running.count()
+    }
+
+    async fn until_nothing_runs(&self) {
+        while self.running().await > 0 {
+            sleep(DRAIN_POLL).await;
+        }
+    }
+
+    async fn interrupt(&self) {
+        _ = timeout(DRAIN_POLL, self.state.node.answers.interrupt_all()).await;
+        self.state.gateway.running.interrupt();
+    }
+}

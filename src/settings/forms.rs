@@ -1,0 +1,67 @@
+//! The forms that texts of settings may have.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+
+/// An address to listen on: `IP:port`, or `localhost:port` for the IPv4 loopback address.
+pub fn address(text: &str) -> Option<SocketAddr> {
+    match text.strip_prefix("localhost:") {
+        Some(port) => port.parse().ok().map(|port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)),
+        None => text.parse().ok(),
+    }
+}
+
+/// A network in CIDR notation; an address alone is the network of this one.
+pub fn network(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+pub(super) fn is_name(text: &str, marks: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || marks.as_bytes().contains(&b))
+}
+
+pub(super) fn is_host(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:[]".contains(&b))
+}
+
+pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
+    let Ok(url) = reqwest::Url::parse(text) else { return false };
+    let socket = url.scheme().ends_with("unix");
+    schemes.contains(&url.scheme()) && (socket || url.host_str().is_some_and(|host| !host.is_empty()))
+}
+
+/// The name of a model, or a pattern of names: what is allowed, in words.
+pub(super) const MODELS: &str = "a model's name or a pattern, visible ASCII; * is any run of characters and ? any one";
+
+/// Whether a text may be a model's name or a pattern.
+pub(super) fn is_model(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+/// What stands for every model where none is named.
+pub(super) fn every_model() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_urls_and_networks_are_told_from_other_texts() {
+        for good in ["0.0.0.0:80", "[::1]:8080", "localhost:0"] {
+            assert!(address(good).is_some(), "{good}");
+        }
+        for bad in ["8080", "localhost", "example.com:80", "127.0.0.1:99999", ""] {
+            assert!(address(bad).is_none(), "{bad}");
+        }
+        assert!(is_url("rediss://u:p@h:6380/1", &["redis", "rediss"]));
+        assert!(is_url("unix:///run/redis.sock", &["unix"]));
+        for bad in ["http://h", "redis://", "h:6379", "redis:///0"] {
+            assert!(!is_url(bad, &["redis"]), "{bad}");
+        }
+        assert!(network("10.0.0.0/33").is_none());
+        assert_eq!(network("::1").map(|net| net.prefix_len()), Some(128));
+    }
+}
