@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::aside::set_aside;
 use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
-use crate::ids::{GroupName, SESSION_CHANNEL, SessionId, hex, local_name, random_text};
+use crate::ids::{GroupName, SESSION_CHANNEL, SessionId, hex, random_text};
 use crate::node::Node;
 use crate::protocol::{Close, CloseCode, Event, METADATA_DEPTH, Role, is_map_deeper};
 use crate::registry::Fanout;
@@ -53,10 +53,10 @@ fn targets(node: &Node, to: Recipient) -> Vec<Target> {
     match to {
         Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
         Recipient::Channel(local) => {
-            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| session_here(node, name)) {
+            let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| node.roster.session_called(name)) {
                 Some(session) => Some(Target::Session(session)),
                 // Only of groups that somebody here is in: what was for a session that has gone makes no group.
-                None => node.roster.groups().into_iter().find(|group| local_name(group) == local).map(Target::Group),
+                None => node.roster.group_called(&local).map(Target::Group),
             };
             if target.is_none() {
                 node.metrics.from_django.with_label_values(&["nobody"]).inc();
@@ -64,18 +64,6 @@ fn targets(node: &Node, to: Recipient) -> Vec<Target> {
             target.into_iter().collect()
         }
     }
-}
-
-/// The session that a channel's name means, by its own name or a digest of it.
-fn session_here(node: &Node, name: &str) -> Option<SessionId> {
-    let roster = &node.roster;
-    let named = SessionId::parse(name).ok().filter(|session| roster.user_of(session).is_some());
-    named.or_else(|| {
-        let channels = node.layer.channels()?;
-        let channel = format!("{}{SESSION_CHANNEL}{name}", channels.as_str());
-        let sessions = roster.live_sessions("", None, usize::MAX);
-        sessions.into_iter().find(|session| channels.session_channel(session) == channel)
-    })
 }
 
 async fn take(node: &Node, target: Target, sent: Sent<'_>, fields: &Fields) {

@@ -4,12 +4,14 @@
 mod changes;
 mod looks;
 mod rows;
+mod short_names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use self::short_names::ShortNames;
 use crate::ids::{GroupName, NodeId, NodeKey, SessionId, SocketId, UserId};
 use crate::protocol::{timestamp, unix_ms};
 use crate::socket::{Access, Attached};
@@ -26,6 +28,8 @@ struct Tables {
     sessions: BTreeMap<SessionId, Entry>,
     /// Members with the Unix milliseconds at which they came.
     groups: BTreeMap<GroupName, BTreeMap<SessionId, u64>>,
+    /// What stands for them in Django's layer where that is not their name.
+    short: ShortNames,
     /// Groups that this node has entered or left since the mirror looked.
     changed: BTreeSet<GroupName>,
     /// Sessions of which something has changed since then.
@@ -85,6 +89,9 @@ impl Roster {
 
     pub(super) fn enter(&self, session: &SessionId, user: &UserId, group: &GroupName) -> bool {
         let mut tables = self.tables();
+        if let Some(channels) = self.channels.as_ref().filter(|_| !tables.sessions.contains_key(session)) {
+            tables.short.session_came(channels, session);
+        }
         let entry = tables.sessions.entry(session.clone()).or_insert_with(|| Entry {
             user: user.clone(),
             groups: BTreeSet::new(),
@@ -97,6 +104,7 @@ impl Roster {
         let first = members.is_empty();
         members.insert(session.clone(), unix_ms());
         if first {
+            tables.short.group_came(group);
             tables.changed.insert(group.clone());
         }
         tables.changed_sessions.insert(session.clone());
@@ -149,6 +157,9 @@ impl Roster {
         for group in &entry.groups {
             remove_member(&mut tables, group, session);
         }
+        if let Some(channels) = &self.channels {
+            tables.short.session_went(channels, session);
+        }
         tables.changed_sessions.insert(session.clone());
         self.changed.notify_one();
         (entry.sockets, entry.groups.into_iter().collect())
@@ -160,6 +171,7 @@ fn remove_member(tables: &mut Tables, group: &GroupName, session: &SessionId) {
         members.remove(session);
         if members.is_empty() {
             tables.groups.remove(group);
+            tables.short.group_went(group);
             tables.changed.insert(group.clone());
         }
     }
