@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::channel_layer::{ChannelLayer, Fields};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::metrics::Metrics;
-use crate::protocol::{Kind, Logged};
+use crate::protocol::{DjangoEvent, Logged};
 use crate::store::{AnswerStart, StoredEvent, Told};
 
 /// Messages that may wait. Beyond, they are dropped and counted, as the channel layer does at its capacity.
@@ -22,14 +22,14 @@ const COMPLAIN: Duration = Duration::from_secs(60);
 /// Tells the members of groups that are not Sophie nodes.
 #[derive(Clone)]
 pub struct Notifier {
-    kinds: Vec<Kind>,
+    kinds: Vec<DjangoEvent>,
     queue: mpsc::Sender<(GroupName, Fields)>,
     metrics: Metrics,
 }
 
 impl Notifier {
     /// Tells of `kinds`, as soon as its courier ([`Courier::run`]) runs.
-    pub fn new(kinds: Vec<Kind>, metrics: Metrics) -> (Self, Courier) {
+    pub fn new(kinds: Vec<DjangoEvent>, metrics: Metrics) -> (Self, Courier) {
         let (queue, waiting) = mpsc::channel(QUEUE);
         (Self { kinds, queue, metrics: metrics.clone() }, Courier { waiting, metrics })
     }
@@ -46,7 +46,7 @@ impl Notifier {
 
     /// An answer of this node is being written.
     pub fn started(&self, group: &GroupName, answer: &AnswerId, message: &MessageId, start: &AnswerStart) {
-        if self.kinds.contains(&Kind::AnswerStart) {
+        if self.kinds.contains(&DjangoEvent::AnswerStart) {
             let (group, answer, message, start) = (group.clone(), answer.clone(), message.clone(), start.clone());
             self.told(&Told::Started { group, answer, message, start });
         }
@@ -54,7 +54,7 @@ impl Notifier {
 
     /// An answer of this node grew.
     pub fn grew(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: &str) {
-        if self.kinds.contains(&Kind::AnswerDelta) {
+        if self.kinds.contains(&DjangoEvent::AnswerDelta) {
             self.told(&Told::Grew { group: group.clone(), answer: answer.clone(), offset, text: text.into() });
         }
     }
@@ -65,7 +65,7 @@ impl Notifier {
         }
     }
 
-    fn push(&self, kind: Kind, group: GroupName, fields: Fields) {
+    fn push(&self, kind: DjangoEvent, group: GroupName, fields: Fields) {
         if self.kinds.contains(&kind) && self.queue.try_send((group, fields)).is_err() {
             self.metrics.to_django.with_label_values(&["dropped"]).inc();
         }
@@ -101,15 +101,15 @@ impl Courier {
 }
 
 /// What Django sees of a logged event.
-pub(crate) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)> {
+pub(crate) fn of_logged(event: &StoredEvent) -> Option<(DjangoEvent, GroupName, Fields)> {
     let logged: Logged = serde_json::from_str(&event.body).ok()?;
     let (kind, group, flat) = match logged {
-        Logged::Message { group, message } => (Kind::Message, group, serde_json::to_value(message)),
-        Logged::AnswerEnd { group, end } => (Kind::AnswerEnd, group, serde_json::to_value(end)),
-        Logged::AnswerError { group, failure } => (Kind::AnswerError, group, serde_json::to_value(failure)),
+        Logged::Message { group, message } => (DjangoEvent::Message, group, serde_json::to_value(message)),
+        Logged::AnswerEnd { group, end } => (DjangoEvent::AnswerEnd, group, serde_json::to_value(end)),
+        Logged::AnswerError { group, failure } => (DjangoEvent::AnswerError, group, serde_json::to_value(failure)),
     };
     let mut fields = object(flat)?;
-    if kind == Kind::Message {
+    if kind == DjangoEvent::Message {
         // A consumer that reads a field which is not there dies: all of them are, always.
         fields.entry("metadata").or_insert_with(|| Map::new().into());
     }
@@ -120,10 +120,10 @@ pub(crate) fn of_logged(event: &StoredEvent) -> Option<(Kind, GroupName, Fields)
 }
 
 /// What Django sees of what nodes tell each other.
-pub(crate) fn of_told(told: &Told) -> Option<(Kind, GroupName, Fields)> {
+pub(crate) fn of_told(told: &Told) -> Option<(DjangoEvent, GroupName, Fields)> {
     let (kind, group) = match told {
-        Told::Started { group, .. } => (Kind::AnswerStart, group.clone()),
-        Told::Grew { group, .. } => (Kind::AnswerDelta, group.clone()),
+        Told::Started { group, .. } => (DjangoEvent::AnswerStart, group.clone()),
+        Told::Grew { group, .. } => (DjangoEvent::AnswerDelta, group.clone()),
         _ => return None,
     };
     let mut fields = object(serde_json::to_value(told))?;

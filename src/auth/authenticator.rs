@@ -62,7 +62,7 @@ struct TokenKeys {
 
 /// Whether the application's last answers count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
+pub enum Freshness {
     /// Yes, as long as they are kept.
     Kept,
     /// No: the caller has come to be asked about anew.
@@ -97,7 +97,7 @@ impl Authenticator {
 
     /// Who the caller is. Also for a caller who is already in and shows something new: whether its user is still the same is for
     /// the session to compare.
-    pub async fn authenticate(&self, credentials: Credentials, ask: Ask) -> Result<Identity, AuthError> {
+    pub async fn authenticate(&self, credentials: Credentials, ask: Freshness) -> Result<Identity, AuthError> {
         let identity = self.identify(&credentials, ask).await;
         if let Err(error) = &identity {
             let Credentials { session, address, .. } = &credentials;
@@ -113,7 +113,7 @@ impl Authenticator {
         identity
     }
 
-    async fn identify(&self, credentials: &Credentials, ask: Ask) -> Result<Identity, AuthError> {
+    async fn identify(&self, credentials: &Credentials, ask: Freshness) -> Result<Identity, AuthError> {
         match &self.0 {
             By::Nothing => Ok(Identity::guest(&credentials.session)),
             By::Tokens(keys, hook) => {
@@ -139,11 +139,11 @@ impl Authenticator {
     }
 }
 
-async fn ask_application(hook: &Hook, credentials: &Credentials, ask: Ask) -> Verdict {
+async fn ask_application(hook: &Hook, credentials: &Credentials, ask: Freshness) -> Verdict {
     let headers = credentials.for_the_application();
     match ask {
-        Ask::Kept => hook.ask(&credentials.session, credentials.address, &headers).await,
-        Ask::Anew => hook.ask_anew(&credentials.session, credentials.address, &headers).await,
+        Freshness::Kept => hook.ask(&credentials.session, credentials.address, &headers).await,
+        Freshness::Anew => hook.ask_anew(&credentials.session, credentials.address, &headers).await,
     }
 }
 

@@ -16,7 +16,7 @@ mod refusal;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use authenticator::{Ask, Authenticator, Credentials};
+pub use authenticator::{Authenticator, Credentials, Freshness};
 pub use identity::{Identity, SessionRule};
 pub use refusal::AuthError;
 pub use sophie_actors::patterns;

@@ -28,7 +28,7 @@ async fn ask(environment: &[(&str, &str)], token: Option<&str>) -> Result<Identi
     let authenticator = authenticator(&load(environment).unwrap().settings);
     let (token, address) = (token.map(str::to_owned), "127.0.0.1".parse().unwrap());
     let headers = CallerHeaders::default();
-    authenticator.authenticate(Credentials { token, session: session("s1"), address, headers }, Ask::Kept).await
+    authenticator.authenticate(Credentials { token, session: session("s1"), address, headers }, Freshness::Kept).await
 }
 
 const JWT: &[(&str, &str)] = &[("SOPHIE__AUTH__MODE", "jwt"), ("SOPHIE__AUTH__JWT_SECRET", "a secret of tests")];

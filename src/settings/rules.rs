@@ -1,6 +1,6 @@
 //! The rule of each setting, one row for each key of `settings.toml`.
 
-use sophie_actors::protocol::Kind;
+use sophie_actors::protocol::DjangoEvent;
 
 use super::backends::BACKENDS;
 use super::forms::{MODELS, address, is_host, is_model, is_name, network};
@@ -101,7 +101,7 @@ pub const RULES: &[(&str, Rule)] = &[
         "channel.notify_django",
         Rule::List(&Rule::Text(
             "chat.message, chat.answer.start, chat.answer.delta, chat.answer.end and chat.answer.error",
-            |t| Kind::parse(t).is_some(),
+            |t| DjangoEvent::parse(t).is_some(),
         )),
     ),
     (

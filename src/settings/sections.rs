@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use sophie_actors::options::{CacheOptions, LimitOptions, SessionOptions};
-use sophie_actors::protocol::Kind;
+use sophie_actors::protocol::DjangoEvent;
 
 use super::ai::AiSettings;
 use super::forms;
@@ -118,13 +118,13 @@ pub struct ChannelSettings {
     pub serializer: Serializer,
     pub hosts: Vec<ServiceUrl>,
     pub max_connections: usize,
-    pub notify_django: Vec<Kind>,
+    pub notify_django: Vec<DjangoEvent>,
     pub notify_worker: String,
 }
 
 impl ChannelSettings {
     /// What the worker is told of; nothing without a worker.
-    pub fn worker_kinds(&self) -> Vec<Kind> {
+    pub fn worker_kinds(&self) -> Vec<DjangoEvent> {
         if self.notify_worker.is_empty() { Vec::new() } else { self.notify_django.clone() }
     }
 }

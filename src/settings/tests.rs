@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sophie_actors::protocol::Kind;
+use sophie_actors::protocol::DjangoEvent;
 
 use super::*;
 
@@ -136,7 +136,7 @@ fn lists_are_comma_separated_in_the_environment() {
     .unwrap()
     .settings;
     assert_eq!(settings.server.trusted_proxies.len(), 2);
-    assert_eq!(settings.channel.notify_django, [Kind::Message, Kind::AnswerEnd]);
+    assert_eq!(settings.channel.notify_django, [DjangoEvent::Message, DjangoEvent::AnswerEnd]);
     assert!(settings.server.allowed_origins.is_empty());
 }
 

@@ -10,7 +10,7 @@ use sophie_actors::rights::Shown;
 use sophie_actors::socket::Access;
 use sophie_actors::store::{SessionRecords, StoreResult};
 
-use crate::auth::{Ask, AuthError, Authenticator, Credentials, Identity, SessionRule};
+use crate::auth::{AuthError, Authenticator, Credentials, Freshness, Identity, SessionRule};
 
 /// How a caller has a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Access for CallerAccess {
         let token = Some(token.to_owned()).filter(|token| !token.is_empty()).or_else(|| self.shown.token.clone());
         let shown = Credentials { token, ..self.shown.clone() };
         let identity =
-            self.authenticator.authenticate(shown.clone(), Ask::Anew).await.map_err(|error| match error {
+            self.authenticator.authenticate(shown.clone(), Freshness::Anew).await.map_err(|error| match error {
                 AuthError::Unavailable => Refusal {
                     retry_after_ms: Some(2_000),
                     ..Refusal::new(ErrorCode::StoreUnavailable, error.to_string())

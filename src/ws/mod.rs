@@ -20,7 +20,7 @@ use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
 use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
 
 use crate::auth::hook::CallerHeaders;
-use crate::auth::{Ask, AuthError, Credentials, Identity, credentials};
+use crate::auth::{AuthError, Credentials, Freshness, Identity, credentials};
 use crate::http::{ApiError, State, client_address};
 use crate::line::Wire;
 use access::{CallerAccess, Claim};
@@ -84,7 +84,7 @@ async fn upgrade(
         origin: sent(header::ORIGIN),
     };
     let shown = Credentials { token, session: session.clone(), address, headers };
-    let identity = state.authenticator.authenticate(shown.clone(), Ask::Kept).await.map_err(refused)?;
+    let identity = state.authenticator.authenticate(shown.clone(), Freshness::Kept).await.map_err(refused)?;
     // A guest is named by the session alone: a limit would let strangers lock it.
     if !identity.guest {
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;

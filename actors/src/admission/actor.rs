@@ -14,7 +14,7 @@ use super::fallback::Fallback;
 use super::guard::{Admitted, Reserved};
 use super::messages::{Admit, AdmitConnect, Correct, NotAdmitted, Raise, SlotOf, Spend};
 use super::tightest::tightest;
-use super::{Left, LimiterHandle, Quota, Slots};
+use super::{LimiterHandle, Quota, Remaining, Slots};
 use crate::actor::ExitGuard;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
@@ -74,7 +74,7 @@ async fn admit(
     let (slot, request) = slot.map(|of| fallback.slots.wanted(&of)).unzip();
     let request = request.filter(|request| !request.rooms.is_empty());
     if taken.is_empty() && request.is_none() {
-        return Ok(Admitted::new(None, slot, Left::default()));
+        return Ok(Admitted::new(None, slot, Remaining::default()));
     }
     match fallback.admit(request.as_ref(), &taken).await {
         (Verdict::Admitted { left }, local) => {

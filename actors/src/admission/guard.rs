@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::messages::{Correct, NotAdmitted, SlotOf};
 use super::slots::Slot;
-use super::{Left, LimiterHandle};
+use super::{LimiterHandle, Remaining};
 use crate::store::limits::Bucket;
 
 /// What was taken of buckets, and where.
@@ -34,7 +34,7 @@ impl Reserved {
 pub struct Admitted {
     reserved: Option<Reserved>,
     slot: Option<Slot>,
-    left: Left,
+    left: Remaining,
     stands: bool,
 }
 
@@ -44,12 +44,12 @@ impl Admitted {
         Self::default()
     }
 
-    pub(super) fn new(reserved: Option<Reserved>, slot: Option<Slot>, left: Left) -> Self {
+    pub(super) fn new(reserved: Option<Reserved>, slot: Option<Slot>, left: Remaining) -> Self {
         Self { reserved, slot, left, stands: false }
     }
 
     /// What is left of the limits after it.
-    pub fn left(&self) -> &Left {
+    pub fn left(&self) -> &Remaining {
         &self.left
     }
 

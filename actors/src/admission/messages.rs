@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use actix::prelude::*;
 
-use super::Left;
+use super::Remaining;
 use super::buckets::Subject;
 use super::guard::Admitted;
 use super::slots::busy;
@@ -115,14 +115,14 @@ pub struct NotAdmitted {
     /// Why.
     pub because: Because,
     /// What is left.
-    pub left: Left,
+    pub left: Remaining,
     /// Whether it comes back only after longer than any client is told to wait (120 s): trying again soon is of no use.
     pub hard: bool,
 }
 
 impl NotAdmitted {
     /// By a limit that has enough in so many milliseconds.
-    pub(super) fn by(limit: Limit, wait_ms: u64, left: Left) -> Self {
+    pub(super) fn by(limit: Limit, wait_ms: u64, left: Remaining) -> Self {
         let hard = wait_ms > MAX_RETRY_AFTER_MS;
         let retry_after_ms = wait_ms.min(MAX_RETRY_AFTER_MS);
         let when = match hard {
@@ -139,13 +139,13 @@ impl NotAdmitted {
 
     /// No slot is free in this room.
     pub(super) fn full(room: &Room) -> Self {
-        Self { refusal: busy(room), because: Because::Busy, left: Left::default(), hard: false }
+        Self { refusal: busy(room), because: Because::Busy, left: Remaining::default(), hard: false }
     }
 }
 
 impl From<Unanswered> for NotAdmitted {
     fn from(_: Unanswered) -> Self {
-        Self { refusal: Refusal::internal(), because: Because::Unanswered, left: Left::default(), hard: false }
+        Self { refusal: Refusal::internal(), because: Because::Unanswered, left: Remaining::default(), hard: false }
     }
 }
 

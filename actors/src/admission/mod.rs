@@ -12,7 +12,7 @@ mod messages;
 mod slots;
 mod tightest;
 
-pub use crate::protocol::{Left, Quota};
+pub use crate::protocol::{Quota, Remaining};
 pub use actor::RateLimiter;
 pub use buckets::Subject;
 pub use guard::Admitted;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::codec::{Codec, PREFIX, Unreadable};
-use super::{Fields, Heard, Inbound, Recipient};
+use super::{Addressee, Fields, HeardAt, Inbound};
 use crate::ids::GroupName;
 use crate::ids::{NodeKey, local_name};
 use crate::metrics::Metrics;
@@ -77,13 +77,13 @@ impl Intake {
         let mut fields = self.readable(opened.and_then(|body| self.codec.open(body, Some(self.ttl))))?;
         let to = match fields.remove(CHANNEL) {
             Some(Value::String(name)) => {
-                name.strip_prefix(self.node_key.as_str()).map(|local| Recipient::Channel(local.into()))
+                name.strip_prefix(self.node_key.as_str()).map(|local| Addressee::Channel(local.into()))
             }
             Some(Value::Array(names)) => {
                 let joined = self.joined();
                 let local = |name: &Value| joined.get(name.as_str()?.strip_prefix(self.node_key.as_str())?).cloned();
                 let groups: Vec<_> = names.iter().filter_map(local).collect();
-                (!groups.is_empty()).then_some(Recipient::Groups(groups))
+                (!groups.is_empty()).then_some(Addressee::Groups(groups))
             }
             _ => None,
         };
@@ -91,7 +91,7 @@ impl Intake {
     }
 
     /// What was published in the pubsub layer, for somebody.
-    pub(super) fn published(&self, to: Option<Recipient>, heard: Heard, payload: &[u8]) -> Option<Inbound> {
+    pub(super) fn published(&self, to: Option<Addressee>, heard: HeardAt, payload: &[u8]) -> Option<Inbound> {
         let fields = self.readable(self.codec.open(payload, None))?;
         if fields.contains_key(NODE) {
             self.count("own", 1);
@@ -102,9 +102,9 @@ impl Intake {
 
     fn addressed(
         &self,
-        to: Option<Recipient>,
+        to: Option<Addressee>,
         sent_at: Option<String>,
-        heard: Option<Heard>,
+        heard: Option<HeardAt>,
         fields: Fields,
     ) -> Option<Inbound> {
         self.count(if to.is_some() { "received" } else { "foreign" }, 1);

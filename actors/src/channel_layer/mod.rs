@@ -38,7 +38,7 @@ pub type Fields = Map<String, Value>;
 
 /// To whom a message was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Recipient {
+pub enum Addressee {
     /// By `group_send`, to these groups that this node is a member of.
     Groups(Vec<GroupName>),
     /// By `send`, to one channel of this node: the part of its name behind the node's key.
@@ -47,14 +47,14 @@ pub enum Recipient {
 
 /// When a node heard what others may have heard as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct HeardAt {
     /// When.
     pub at: Instant,
     /// Since when it has heard everything of this kind, at the latest.
     pub since: Instant,
 }
 
-impl Heard {
+impl HeardAt {
     /// Of something that nobody else has heard.
     pub fn now() -> Self {
         let now = Instant::now();
@@ -66,19 +66,19 @@ impl Heard {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inbound {
     /// To whom.
-    pub to: Recipient,
+    pub to: Addressee,
     /// What tells this sending from another of equal content: the score that its sender gave it. `None` where the layer
     /// has no such thing (pubsub): there every node gets the same bytes, and one of them must be chosen to log them.
     pub sent_at: Option<String>,
     /// Where it has no such thing: when this node heard it.
-    pub heard: Option<Heard>,
+    pub heard: Option<HeardAt>,
     /// The message.
     pub fields: Fields,
 }
 
 /// How a message to Django went.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct Delivered {
     /// Queues (processes of Django) that got it.
     pub reached: usize,
     /// Queues that were full: for them it is lost, as it would be with channels_redis.
@@ -115,7 +115,7 @@ pub trait ChannelLayer: Send + Sync {
     /// Django. What cannot be read is counted and passed over; a Redis that is away is waited for.
     async fn receive(&self) -> Vec<Inbound>;
     /// Sends to the members of a group that are not Sophie nodes.
-    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Told>;
+    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Delivered>;
     /// Sends to a plain channel, as of a worker. `token` names this sending: repeated, it is not doubled while it waits.
     /// `false`: the channel is full.
     async fn tell_channel(&self, channel: &str, fields: &Fields, token: &str) -> StoreResult<bool>;
@@ -153,8 +153,8 @@ impl ChannelLayer for NoLayer {
         std::future::pending().await
     }
 
-    async fn tell_group(&self, _: &GroupName, _: &Fields) -> StoreResult<Told> {
-        Ok(Told::default())
+    async fn tell_group(&self, _: &GroupName, _: &Fields) -> StoreResult<Delivered> {
+        Ok(Delivered::default())
     }
 
     async fn tell_channel(&self, _: &str, _: &Fields, _: &str) -> StoreResult<bool> {

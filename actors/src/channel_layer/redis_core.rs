@@ -16,7 +16,7 @@ use super::intake::{CHANNEL, Intake};
 use super::moving::Moving;
 use super::names::queue;
 use super::plain::{KEPT_SECONDS, PlainChannels};
-use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, ring};
+use super::{ChannelLayer, Delivered, DjangoMember, Fields, Inbound, LayerOptions, ring};
 use crate::actor::OwnedTask;
 use crate::aside::set_aside;
 use crate::ids::{GroupName, NodeKey, local_name};
@@ -211,7 +211,7 @@ impl ChannelLayer for CoreLayer {
         }
     }
 
-    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Told> {
+    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Delivered> {
         let mut queues = BTreeMap::<String, Vec<Value>>::new();
         for (channel, _) in self.django(group, 0).await? {
             queues.entry(queue(&channel).to_owned()).or_default().push(channel.into());
@@ -224,7 +224,7 @@ impl ChannelLayer for CoreLayer {
             of_host.entry(self.host(&name)).or_default().push((format!("{}{name}", self.options.prefix), stored));
         }
         let (score, text) = self.score();
-        let (mut told, mut outcome) = (Told::default(), Ok(()));
+        let (mut told, mut outcome) = (Delivered::default(), Ok(()));
         for (host, queues) in &of_host {
             for queues in queues.chunks(CHUNK) {
                 let mut call = self.scripts.tell.prepare_invoke();

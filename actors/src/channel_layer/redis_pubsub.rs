@@ -9,7 +9,7 @@ use super::codec::Codec;
 use super::hosts;
 use super::intake::{Intake, NODE};
 use super::subscriptions::{Wanted, Wish, subscribe};
-use super::{ChannelLayer, DjangoMember, Fields, Inbound, LayerOptions, Told, ring};
+use super::{ChannelLayer, Delivered, DjangoMember, Fields, Inbound, LayerOptions, ring};
 use crate::actor::OwnedTask;
 use crate::ids::{GroupName, NodeKey};
 use crate::metrics::Metrics;
@@ -108,13 +108,13 @@ impl ChannelLayer for PubsubLayer {
     }
 
     /// Redis counts subscribers alone: other nodes in the group are among those who were reached.
-    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Told> {
+    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Delivered> {
         let mut fields = fields.clone();
         fields.insert(NODE.into(), self.options.node_key.hex().into());
         let reached = self.publish(&self.channel(group), &fields).await?;
         let reached = reached.saturating_sub(usize::from(self.intake.has(group)));
         self.intake.count("told", reached);
-        Ok(Told { reached, full: 0 })
+        Ok(Delivered { reached, full: 0 })
     }
 
     async fn tell_channel(&self, channel: &str, fields: &Fields, _: &str) -> StoreResult<bool> {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::hosts::Backoff;
 use super::intake::Intake;
-use super::{Heard, Inbound, Recipient};
+use super::{Addressee, HeardAt, Inbound};
 use crate::dependencies::Dependency;
 use crate::ids::GroupName;
 use crate::redis::{Source, Subscriber};
@@ -164,13 +164,13 @@ fn hear(message: &Msg, wanted: &Wanted, intake: &Intake, out: &mpsc::Sender<Inbo
     let channel = message.get_channel_name();
     let at = Instant::now();
     let (to, since) = match channel.strip_prefix(intake.node_key.as_str()) {
-        Some(local) => (Some(Recipient::Channel(local.into())), at),
+        Some(local) => (Some(Addressee::Channel(local.into())), at),
         None => match wanted.channels().get(channel) {
-            Some((group, since)) => (Some(Recipient::Groups(vec![group.clone()])), *since),
+            Some((group, since)) => (Some(Addressee::Groups(vec![group.clone()])), *since),
             None => (None, at),
         },
     };
-    if let Some(inbound) = intake.published(to, Heard { at, since }, message.get_payload_bytes())
+    if let Some(inbound) = intake.published(to, HeardAt { at, since }, message.get_payload_bytes())
         && out.try_send(inbound).is_err()
     {
         intake.count("dropped", 1);

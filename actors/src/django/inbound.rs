@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep};
 
 use crate::aside::set_aside;
-use crate::channel_layer::{Fields, Heard, Inbound, Recipient};
+use crate::channel_layer::{Addressee, Fields, HeardAt, Inbound};
 use crate::ids::{GroupName, SESSION_CHANNEL, SessionId, hex, random_text};
 use crate::node::Node;
 use crate::protocol::{Close, CloseCode, Event, METADATA_DEPTH, Role, is_map_deeper};
@@ -30,7 +30,7 @@ const GIVE_UP: Duration = Duration::from_secs(60);
 const NORMAL: u16 = 1000;
 
 /// What tells a message from an equal one: the score that its sender gave it, or when it was heard.
-type Sent<'a> = (Option<&'a str>, Option<Heard>);
+type Sent<'a> = (Option<&'a str>, Option<HeardAt>);
 
 enum Target {
     Group(GroupName),
@@ -49,10 +49,10 @@ pub(crate) async fn listen(node: &Node) {
     }
 }
 
-fn targets(node: &Node, to: Recipient) -> Vec<Target> {
+fn targets(node: &Node, to: Addressee) -> Vec<Target> {
     match to {
-        Recipient::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
-        Recipient::Channel(local) => {
+        Addressee::Groups(groups) => groups.into_iter().map(Target::Group).collect(),
+        Addressee::Channel(local) => {
             let target = match local.strip_prefix(SESSION_CHANNEL).and_then(|name| node.roster.session_called(name)) {
                 Some(session) => Some(Target::Session(session)),
                 // Only of groups that somebody here is in: what was for a session that has gone makes no group.
@@ -119,7 +119,7 @@ async fn log_message(node: &Node, target: Target, (sent_at, heard): Sent<'_>, te
     speech.key = sent_at.map(|sent_at| copy_of(&group, sent_at, fields));
     // Where nothing tells a message from an equal one, its number among those that came with it does.
     let equal = format!("{group}:{}", copy_of(&group, "", fields).id);
-    let Heard { at, since } = heard.unwrap_or_else(Heard::now);
+    let HeardAt { at, since } = heard.unwrap_or_else(HeardAt::now);
     let hearing = Hearing { what: &equal, name: &random_text(16), at, since };
     let began = Instant::now();
     loop {

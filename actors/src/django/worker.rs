@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::node::Node;
 use crate::notifier::{of_logged, of_told};
-use crate::protocol::Kind;
+use crate::protocol::DjangoEvent;
 use crate::store::{Happened, StoreResult};
 
 /// How long a node supplies the worker alone, unless it renews that, in seconds: so long a dead one is waited for.
@@ -27,7 +27,7 @@ const PATIENT: Duration = Duration::from_secs(5);
 const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// Supplies `channel` with what of `kinds` happens in the whole cluster, for ever.
-pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[Kind]) {
+pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[DjangoEvent]) {
     let mut complained: Option<Instant> = None;
     let mut freshened = Instant::now();
     let mut full_since: Option<Instant> = None;
@@ -76,7 +76,7 @@ enum Supplied {
     NotOurTurn,
 }
 
-async fn empty_outbox(node: &Node, channel: &str, kinds: &[Kind]) -> StoreResult<Supplied> {
+async fn empty_outbox(node: &Node, channel: &str, kinds: &[DjangoEvent]) -> StoreResult<Supplied> {
     let stores = &node.stores;
     loop {
         if !stores.leases.hold("worker", TURN_SECONDS).await? {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, Left, Refusal};
+use super::{ErrorCode, Refusal, Remaining};
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 
 /// How an answer came about.
@@ -127,7 +127,7 @@ pub enum Event<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
         #[serde(skip_serializing_if = "Option::is_none")]
-        limits: Option<&'a Left>,
+        limits: Option<&'a Remaining>,
     },
     #[serde(rename = "error")]
     Error {

@@ -3,9 +3,9 @@
 mod close;
 mod command;
 mod depth;
+mod django_event;
 mod error;
 mod event;
-mod kind;
 mod logged;
 mod parsing;
 mod quota;
@@ -13,11 +13,11 @@ mod quota;
 pub use close::{Close, CloseCode};
 pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
 pub use depth::{EVENT_DEPTH, METADATA_DEPTH, is_deeper, is_map_deeper};
+pub use django_event::DjangoEvent;
 pub use error::{ErrorCode, Refusal};
 pub use event::{CacheStatus, Event, LogHead, Member, RunningAnswer, Who};
-pub use kind::Kind;
 pub use logged::{AnswerFailed, AnswerFinished, Logged, Message, Role, Usage};
-pub use quota::{Left, Quota};
+pub use quota::{Quota, Remaining};
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sophie.v1";

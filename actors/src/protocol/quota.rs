@@ -28,7 +28,7 @@ impl Quota {
 
 /// The tightest limits that applied to a request, of each kind; none where none applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Left {
+pub struct Remaining {
     /// Of requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<Quota>,
@@ -37,7 +37,7 @@ pub struct Left {
     pub tokens: Option<Quota>,
 }
 
-impl Left {
+impl Remaining {
     /// Those that near their end, if any does.
     pub fn near_their_end(&self) -> Option<Self> {
         let near = |quota: Option<Quota>| quota.filter(Quota::is_near_its_end);
@@ -69,8 +69,8 @@ mod tests {
         ] {
             assert_eq!(quota(limit, remaining).is_near_its_end(), near, "{remaining} of {limit}");
         }
-        let left = Left { requests: Some(quota(60, 50)), tokens: Some(quota(100, 3)) };
-        assert_eq!(left.near_their_end(), Some(Left { requests: None, tokens: Some(quota(100, 3)) }));
-        assert_eq!(Left { requests: Some(quota(60, 50)), tokens: None }.near_their_end(), None);
+        let left = Remaining { requests: Some(quota(60, 50)), tokens: Some(quota(100, 3)) };
+        assert_eq!(left.near_their_end(), Some(Remaining { requests: None, tokens: Some(quota(100, 3)) }));
+        assert_eq!(Remaining { requests: Some(quota(60, 50)), tokens: None }.near_their_end(), None);
     }
 }

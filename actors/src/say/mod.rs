@@ -13,7 +13,7 @@ pub use speech::{Key, Speech};
 
 use tokio::time::Instant;
 
-use crate::admission::{Admitted, Left};
+use crate::admission::{Admitted, Remaining};
 use crate::answers::Ask;
 use crate::ids::{AnswerId, GroupName, MessageId, UserId};
 use crate::node::Node;
@@ -29,7 +29,7 @@ pub struct Said {
     /// Its id. None: it is logged by another node, of a version that did not note it.
     pub message: Option<MessageId>,
     /// The limits that near their end.
-    pub limits: Option<Left>,
+    pub limits: Option<Remaining>,
 }
 
 /// Why something was not said.

@@ -5,7 +5,7 @@ use bytestring::ByteString;
 use super::{SocketHandle, Taken};
 use crate::ids::{CommandId, Epoch, MessageId};
 use crate::metrics::Metrics;
-use crate::protocol::{Event, Left, Refusal};
+use crate::protocol::{Event, Refusal, Remaining};
 
 /// Where a command's one reply goes. Dropped unanswered (its session failed), it tells the client `internal`.
 pub struct Reply {
@@ -57,7 +57,7 @@ impl Reply {
     }
 
     /// Logged at `seq`; `limits` are those that near their end.
-    pub fn logged(mut self, seq: u64, message: Option<&MessageId>, limits: Option<&Left>) {
+    pub fn logged(mut self, seq: u64, message: Option<&MessageId>, limits: Option<&Remaining>) {
         self.answered = true;
         if let Some(id) = &self.id {
             let ack = Event::Ack { id, epoch: None, seq: Some(seq), message, recovered: None, limits };

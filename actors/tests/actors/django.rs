@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use serde_json::json;
-use sophie_actors::channel_layer::{ChannelLayer, DjangoMember, Fields, Inbound, Recipient, Told};
+use sophie_actors::channel_layer::{Addressee, ChannelLayer, Delivered, DjangoMember, Fields, Inbound};
 use sophie_actors::ids::GroupName;
-use sophie_actors::protocol::Kind;
+use sophie_actors::protocol::DjangoEvent;
 use sophie_actors::store::StoreResult;
 use sophie_kit::faults::Fault;
 use tokio::sync::mpsc;
@@ -41,9 +41,9 @@ impl ChannelLayer for Layer {
             None => std::future::pending().await,
         }
     }
-    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Told> {
+    async fn tell_group(&self, group: &GroupName, fields: &Fields) -> StoreResult<Delivered> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).push((group.to_string(), fields.clone()));
-        Ok(Told { reached: 1, full: 0 })
+        Ok(Delivered { reached: 1, full: 0 })
     }
     async fn tell_channel(&self, _: &str, _: &Fields, _: &str) -> StoreResult<bool> {
         Ok(true)
@@ -54,7 +54,7 @@ impl ChannelLayer for Layer {
 }
 
 impl Django {
-    async fn beside(notify: &[Kind]) -> (World, Self) {
+    async fn beside(notify: &[DjangoEvent]) -> (World, Self) {
         let (to_sophie, inbox) = mpsc::unbounded_channel();
         let from_sophie = Arc::new(Mutex::new(Vec::new()));
         let layer = Layer { inbox: tokio::sync::Mutex::new(inbox), told: from_sophie.clone() };
@@ -62,14 +62,14 @@ impl Django {
         (World::start_with(options).await, Self { to_sophie, from_sophie })
     }
 
-    fn send(&self, to: Recipient, sent_at: Option<&str>, fields: serde_json::Value) {
+    fn send(&self, to: Addressee, sent_at: Option<&str>, fields: serde_json::Value) {
         let fields = fields.as_object().expect("an object").clone();
         let sent_at = sent_at.map(str::to_owned);
         self.to_sophie.send(Inbound { to, sent_at, heard: None, fields }).expect("listened to");
     }
 
     fn group_send(&self, name: &str, sent_at: &str, fields: serde_json::Value) {
-        self.send(Recipient::Groups(vec![group(name)]), Some(sent_at), fields);
+        self.send(Addressee::Groups(vec![group(name)]), Some(sent_at), fields);
     }
 
     fn told(&self) -> Vec<(String, Fields)> {
@@ -134,14 +134,14 @@ async fn a_session_is_reached_by_a_channel_of_its_own() {
     until("both are in", || world.node.roster.member_count(&group("team")) == 2).await;
     other.waiting();
     django.send(
-        Recipient::Channel("session.s".into()),
+        Addressee::Channel("session.s".into()),
         Some("1"),
         json!({"type": "websocket.send", "text": "{\"type\":\"x\"}"}),
     );
     client.event_of("x").await;
-    django.send(Recipient::Channel("session.s".into()), Some("2"), json!({"type": "chat.message", "text": "hi"}));
+    django.send(Addressee::Channel("session.s".into()), Some("2"), json!({"type": "chat.message", "text": "hi"}));
     assert_eq!(client.event_of("message").await["group"], "chat_s");
-    django.send(Recipient::Channel("session.s".into()), Some("3"), json!({"type": "websocket.close"}));
+    django.send(Addressee::Channel("session.s".into()), Some("3"), json!({"type": "websocket.close"}));
     until("it is closed", || client.handle.closing().is_some_and(|code| code.code() == 1000)).await;
     assert!(other.waiting().iter().all(|event| event["type"] != "x") && other.handle.closing().is_none());
 }
@@ -154,11 +154,11 @@ async fn what_comes_for_a_session_that_has_gone_makes_no_group() {
     client.ask("j", json!({"type": "group.join", "group": long})).await;
     let sent = json!({"type": "chat.message", "text": "hi"});
     for local in ["session.gone", "nobody", "chat_other"] {
-        django.send(Recipient::Channel(local.into()), Some("1"), sent.clone());
+        django.send(Addressee::Channel(local.into()), Some("1"), sent.clone());
     }
     // A member's own name stands for its group.
     let member = sophie_actors::ids::local_name(&group(&long));
-    django.send(Recipient::Channel(member), Some("2"), sent);
+    django.send(Addressee::Channel(member), Some("2"), sent);
     assert_eq!(client.event_of("message").await["group"], long);
     assert_eq!(world.node.metrics.from_django.with_label_values(&["nobody"]).get(), 3);
     for name in ["session.gone", "nobody", "chat_other"] {
@@ -168,7 +168,7 @@ async fn what_comes_for_a_session_that_has_gone_makes_no_group() {
 
 #[actix::test]
 async fn django_is_told_what_it_asked_for_and_nothing_else() {
-    let (world, django) = Django::beside(&[Kind::Message, Kind::AnswerEnd]).await;
+    let (world, django) = Django::beside(&[DjangoEvent::Message, DjangoEvent::AnswerEnd]).await;
     let client = world.connect("s").await;
     let ack = client.question("1", "websocket.disconnect").await;
     client.event_of("answer.start").await;

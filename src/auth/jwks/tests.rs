@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::super::tests::authenticator;
-use super::super::{Ask, Authenticator, Credentials, Identity};
+use super::super::{Authenticator, Credentials, Freshness, Identity};
 use super::*;
 use crate::auth::jwt::{self, Claims};
 use crate::auth::unix_now;
@@ -99,7 +99,9 @@ async fn ask(authenticator: &Authenticator, token: String) -> Result<Identity, A
     let session = sophie_actors::ids::SessionId::parse("s1").unwrap();
     let (address, headers) = ("127.0.0.1".parse().unwrap(), Default::default());
     let credentials = Credentials { token: Some(token), session, address, headers };
-    tokio::time::timeout(Duration::from_secs(10), authenticator.authenticate(credentials, Ask::Kept)).await.unwrap()
+    tokio::time::timeout(Duration::from_secs(10), authenticator.authenticate(credentials, Freshness::Kept))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What a caller pays: reserved before, settled once, whatever becomes of the answer and of the caller.
 
 use actix_web::web::Data;
-use sophie_actors::admission::{Admit, Admitted, Left, SlotOf};
+use sophie_actors::admission::{Admit, Admitted, Remaining, SlotOf};
 use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next};
 use sophie_actors::openai::estimate_tokens;
 use sophie_actors::protocol::{CacheStatus, Usage};
@@ -14,7 +14,7 @@ pub struct Bill {
     state: Data<State>,
     /// What was reserved, with one of the answers at once of the whole service.
     admitted: Option<Admitted>,
-    left: Left,
+    left: Remaining,
     prompt_tokens: u64,
     asked_at: Instant,
     status: Option<CacheStatus>,
@@ -86,7 +86,7 @@ impl Bill {
     }
 
     /// What is left of the limits.
-    pub fn left(&self) -> &Left {
+    pub fn left(&self) -> &Remaining {
         &self.left
     }
 

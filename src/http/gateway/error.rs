@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::Value;
-use sophie_actors::admission::{Because, Left, NotAdmitted};
+use sophie_actors::admission::{Because, NotAdmitted, Remaining};
 use sophie_actors::backend::BackendError;
 use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, SERVER};
 use sophie_actors::protocol::{ErrorCode, Refusal};
@@ -33,7 +33,7 @@ pub struct GatewayError {
     hopeless: bool,
     allow: Option<&'static str>,
     closes: bool,
-    left: Box<Left>,
+    left: Box<Remaining>,
 }
 
 impl GatewayError {
@@ -145,7 +145,7 @@ impl GatewayError {
     }
 
     /// What is left of the limits.
-    pub fn with_left(mut self, left: &Left) -> Self {
+    pub fn with_left(mut self, left: &Remaining) -> Self {
         self.left = Box::new(left.clone());
         self
     }

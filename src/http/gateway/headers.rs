@@ -1,7 +1,7 @@
 //! The headers of the gateway: what a caller wishes of the cache, and what is told of cache and limits.
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use sophie_actors::admission::{Left, Quota};
+use sophie_actors::admission::{Quota, Remaining};
 use sophie_actors::answers::{Origin, Reuse};
 use sophie_actors::protocol::CacheStatus;
 
@@ -65,7 +65,7 @@ pub fn tell_origin(headers: &mut HeaderMap, status: CacheStatus, origin: Origin)
 }
 
 /// Tells what is left of the limits, in OpenAI's words.
-pub fn tell_left(headers: &mut HeaderMap, left: &Left) {
+pub fn tell_left(headers: &mut HeaderMap, left: &Remaining) {
     for (names, quota) in [(REQUESTS, &left.requests), (TOKENS, &left.tokens)] {
         let Some(Quota { limit, remaining, reset_ms }) = quota else { continue };
         let [limit_name, remaining_name, reset_name] = names;
@@ -132,7 +132,7 @@ mod tests {
     fn what_is_not_limited_is_not_told() {
         let mut headers = HeaderMap::new();
         let requests = Some(Quota { limit: 5, remaining: 4, reset_ms: 3_000 });
-        tell_left(&mut headers, &Left { requests, tokens: None });
+        tell_left(&mut headers, &Remaining { requests, tokens: None });
         assert_eq!(headers.len(), 3);
         assert_eq!(headers.get(&REQUESTS[2]).unwrap(), "3s");
     }

@@ -21,7 +21,7 @@ async fn a_message_to_a_group_comes_to_its_members_alone() {
             site.group_send(group, fields(json!({"type": "chat.message", "n": at})), 1.5 + at as f64);
             let got = site.next(1).await;
             assert_eq!(got.len(), 1);
-            assert_eq!(got[0].to, Recipient::Groups(vec![group.clone()]), "{:?}", site.twin);
+            assert_eq!(got[0].to, Addressee::Groups(vec![group.clone()]), "{:?}", site.twin);
             assert_eq!(Value::Object(got[0].fields.clone()), json!({"type": "chat.message", "n": at}));
             let score = (site.twin == Twin::Core).then(|| format!("{}.5", 1 + at));
             assert_eq!(got[0].sent_at, score);
@@ -41,7 +41,7 @@ async fn a_message_to_a_channel_of_this_node_comes_from_any_host() {
         for at in 0..8 {
             let local = format!("session-{at}");
             site.send(&local, fields(json!({"type": "hello"})), 2.0 + f64::from(at));
-            assert_eq!(site.next(1).await[0].to, Recipient::Channel(local));
+            assert_eq!(site.next(1).await[0].to, Addressee::Channel(local));
         }
     }
 }

@@ -12,7 +12,7 @@ async fn core_writes_to_djangos_queues_and_to_no_node() {
         let group = &groups(&["chat_42"])[0];
         site.layer.join(std::slice::from_ref(group)).await.expect("joined");
         let message = fields(json!({"type": "chat.message", "text": "hi"}));
-        assert_eq!(site.layer.tell_group(group, &message).await.expect("told"), Told::default());
+        assert_eq!(site.layer.tell_group(group, &message).await.expect("told"), Delivered::default());
         let hex = "0123456789abcdef0123456789abcdef";
         let members =
             [format!("specific.{hex}!a"), format!("specific.{hex}!b"), "plain".to_owned(), "specific.ff!c".into()];
@@ -29,9 +29,9 @@ async fn core_writes_to_djangos_queues_and_to_no_node() {
         );
         for _ in 0..3 {
             let told = site.layer.tell_group(group, &message).await.expect("told");
-            assert_eq!(told, Told { reached: 3, full: 0 });
+            assert_eq!(told, Delivered { reached: 3, full: 0 });
         }
-        assert_eq!(site.layer.tell_group(group, &message).await.expect("told"), Told { reached: 0, full: 3 });
+        assert_eq!(site.layer.tell_group(group, &message).await.expect("told"), Delivered { reached: 0, full: 3 });
         let mut shared = site.redis(site.shard(&format!("specific.{hex}!")));
         let key = format!("asgispecific.{hex}!");
         let waiting: Vec<(Vec<u8>, f64)> =

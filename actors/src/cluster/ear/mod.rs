@@ -21,7 +21,7 @@ use crate::django;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
 use crate::notifier::Courier;
-use crate::protocol::Kind;
+use crate::protocol::DjangoEvent;
 use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, GroupStates, RegistryHandle};
 use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
 
@@ -41,7 +41,7 @@ pub struct Listen {
     /// Whom to tell.
     pub node: Arc<Node>,
     /// The worker's channel and what it is told of.
-    pub worker: Option<(String, Vec<Kind>)>,
+    pub worker: Option<(String, Vec<DjangoEvent>)>,
     /// Carries out what Django is told.
     pub courier: Courier,
 }

@@ -50,7 +50,7 @@ use self::usage::RedisUsage;
 use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
 use crate::ids::NodeKey;
-use crate::protocol::Kind;
+use crate::protocol::DjangoEvent;
 use crate::redis::{Bounds, Budgets, Database, Needs, RedisHealth, Replicas, Source, are_on_one_server};
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
@@ -79,7 +79,7 @@ pub struct RedisOptions {
     /// Cached answers over this many bytes are not kept.
     pub cache_max_entry_bytes: usize,
     /// What the worker is told of, and so put into the outbox for it; empty without a worker.
-    pub worker: Vec<Kind>,
+    pub worker: Vec<DjangoEvent>,
     /// Replicas that must have an append before it is acknowledged, within its budget.
     pub wait_replicas: u32,
     /// How long a call may take.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sophie_actors::channel_layer::ChannelLayer;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
-use sophie_actors::protocol::Kind;
+use sophie_actors::protocol::DjangoEvent;
 
 /// What a test may choose.
 pub struct Options {
@@ -13,7 +13,7 @@ pub struct Options {
     pub answers: AnswerOptions,
     pub cache: CacheOptions,
     /// What Django is told.
-    pub notify: Vec<Kind>,
+    pub notify: Vec<DjangoEvent>,
     /// In the place of no Django.
     pub layer: Option<Arc<dyn ChannelLayer>>,
     pub flights: Option<Arc<dyn sophie_actors::store::Flights>>,

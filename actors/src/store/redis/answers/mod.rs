@@ -18,7 +18,7 @@ use super::feed;
 use super::logs::LogScripts;
 use super::page::{page, start_before};
 use crate::ids::{AnswerId, Epoch, GroupName};
-use crate::protocol::Kind;
+use crate::protocol::DjangoEvent;
 use crate::redis::Database;
 use crate::redis::{Reply, wrong};
 use crate::store::{
@@ -42,7 +42,7 @@ pub struct RedisAnswers {
     database: Database,
     scripts: Arc<LogScripts>,
     /// What the worker is told of.
-    worker: Vec<Kind>,
+    worker: Vec<DjangoEvent>,
     start: Script,
     renew: Script,
     running: Script,
@@ -91,8 +91,8 @@ impl RedisAnswers {
     /// What the other nodes are told, the outbox, and what goes there.
     fn add_told(&self, call: &mut ScriptInvocation<'_>, told: Option<&Told>) {
         let kind = match told {
-            Some(Told::Started { .. }) => Kind::AnswerStart,
-            _ => Kind::AnswerDelta,
+            Some(Told::Started { .. }) => DjangoEvent::AnswerStart,
+            _ => DjangoEvent::AnswerDelta,
         };
         let Some(told) = told else {
             call.arg("").arg("").arg("");

@@ -46,7 +46,7 @@ fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
         group_expiry_seconds: GROUP_EXPIRY_SECONDS,
         cache_ttl_seconds: 60,
         cache_max_entry_bytes: CACHE_MAX_ENTRY_BYTES,
-        worker: Kind::ALL.to_vec(),
+        worker: DjangoEvent::ALL.to_vec(),
         wait_replicas: 0,
         budgets,
         bounds: Default::default(),

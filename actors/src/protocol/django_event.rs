@@ -2,7 +2,7 @@
 
 /// A type of message that Django may be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
-pub enum Kind {
+pub enum DjangoEvent {
     /// Somebody said something.
     #[serde(rename = "chat.message")]
     Message,
@@ -20,7 +20,7 @@ pub enum Kind {
     AnswerError,
 }
 
-impl Kind {
+impl DjangoEvent {
     /// Every type.
     pub const ALL: [Self; 5] =
         [Self::Message, Self::AnswerStart, Self::AnswerDelta, Self::AnswerEnd, Self::AnswerError];
