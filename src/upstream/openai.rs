@@ -53,7 +53,7 @@ pub struct OpenAi {
 
 /// Why a backend does not answer, after all that was tried.
 #[derive(Debug)]
-pub struct Unanswered {
+pub struct NoAnswer {
     /// What was at fault last.
     pub fault: Fault,
     /// The backend's own word on when to come back.
@@ -104,7 +104,7 @@ impl OpenAi {
     }
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
-    pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, Unanswered> {
+    pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, NoAnswer> {
         let (mut body, streams) = for_backend(asked, &self.options.model);
         if self.refuses_stream_options.load(Ordering::Relaxed) {
             body.remove(STREAM_OPTIONS);
@@ -127,7 +127,7 @@ impl OpenAi {
             let pause = failed.advice.pause(attempt);
             let worthwhile = pause <= LONGEST_OBEYED && Instant::now() + pause < deadline;
             if attempt >= self.options.retries || !failed.passing || !worthwhile {
-                return Err(Unanswered { fault: failed.fault, wait: failed.advice.wait, retried: attempt > 0 });
+                return Err(NoAnswer { fault: failed.fault, wait: failed.advice.wait, retried: attempt > 0 });
             }
             attempt += 1;
             log::warn!(

@@ -20,7 +20,7 @@ use super::breaker::Patience;
 use super::fault::Fault;
 use super::member::{BackendView, Call, Fleet, Member, MemberOptions};
 use super::models::ModelList;
-use super::openai::Unanswered;
+use super::openai::NoAnswer;
 use super::options::{BadOptions, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
@@ -152,7 +152,7 @@ async fn begin(
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {
     let asked = call.member().client.ask(body, deadline).await;
-    let items = asked.map_err(|Unanswered { fault, wait, retried }| {
+    let items = asked.map_err(|NoAnswer { fault, wait, retried }| {
         (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
     })?;
     call.began();

@@ -19,7 +19,7 @@ use crate::actor::ExitGuard;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::store::StoreResult;
-use crate::store::limits::{Bucket, Correction, Kind, Limit, Limits, Verdict};
+use crate::store::limits::{Bucket, Correction, Limit, Limits, Unit, Verdict};
 
 /// Requests that may wait.
 const MAILBOX: usize = 16_384;
@@ -165,7 +165,7 @@ impl Handler<Correct> for RateLimiter {
         let fallback = self.fallback.clone();
         Box::pin(async move {
             let units = |bucket: &Bucket| match used {
-                Some(used) if bucket.limit.kind() == Kind::Tokens => signed(used).saturating_sub(signed(bucket.cost)),
+                Some(used) if bucket.limit.unit() == Unit::Tokens => signed(used).saturating_sub(signed(bucket.cost)),
                 // The message took place: only its tokens were a guess.
                 Some(_) => 0,
                 None => -signed(bucket.cost),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::messages::{Admit, AdmitConnect, Application, Caller, Spending};
 use crate::ids::{GroupName, UserId};
 use crate::options::LimitOptions;
-use crate::store::limits::{Bucket, Kind, Limit};
+use crate::store::limits::{Bucket, Limit, Unit};
 
 /// Tokens that are reserved for an answer of unknown length, in addition to the question.
 const RESERVED_FOR_ANSWER: u64 = 500;
@@ -59,13 +59,13 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
     let bucket = |limit: Limit, each: u64, per: u64, burst: u64| Bucket {
         key: format!(
             "{subject}:{}",
-            match limit.kind() {
-                Kind::Requests => "messages",
-                Kind::Tokens => "tokens",
-                Kind::Connects => "connects",
-                Kind::Commands => "commands",
-                Kind::Reads => "reads",
-                Kind::Joins => "joins",
+            match limit.unit() {
+                Unit::Requests => "messages",
+                Unit::Tokens => "tokens",
+                Unit::Connects => "connects",
+                Unit::Commands => "commands",
+                Unit::Reads => "reads",
+                Unit::Joins => "joins",
             }
         ),
         limit,
@@ -74,7 +74,7 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
         cost: 0,
     };
     let some = |limit: Limit, each: u64| {
-        let per = if limit.kind() == Kind::Tokens { HOUR_US } else { MINUTE_US };
+        let per = if limit.unit() == Unit::Tokens { HOUR_US } else { MINUTE_US };
         (each > 0).then(|| bucket(limit, each, per, each))
     };
     let with_burst = |limit: Limit, each: u64, burst: u64| (each > 0).then(|| bucket(limit, each, MINUTE_US, burst));
@@ -128,10 +128,10 @@ pub(super) fn of_request(options: &LimitOptions, admit: &Admit) -> Vec<Bucket> {
     let subjects = subjects.into_iter().flatten().chain([Subject::Service]);
     let all = subjects.flat_map(|subject| of_subject(options, &subject)).filter(|bucket| !spared(bucket.limit));
     let priced = all.filter_map(|bucket| {
-        let cost = match bucket.limit.kind() {
-            Kind::Requests => 1,
-            Kind::Tokens => admit.prompt_tokens?.saturating_add(RESERVED_FOR_ANSWER).min(bucket.burst),
-            Kind::Connects | Kind::Commands | Kind::Reads | Kind::Joins => return None,
+        let cost = match bucket.limit.unit() {
+            Unit::Requests => 1,
+            Unit::Tokens => admit.prompt_tokens?.saturating_add(RESERVED_FOR_ANSWER).min(bucket.burst),
+            Unit::Connects | Unit::Commands | Unit::Reads | Unit::Joins => return None,
         };
         Some(Bucket { cost, ..bucket })
     });
@@ -140,7 +140,7 @@ pub(super) fn of_request(options: &LimitOptions, admit: &Admit) -> Vec<Bucket> {
 
 /// What has to be added to what was taken for a request of so many tokens.
 pub(super) fn raised(taken: &[Bucket], prompt_tokens: u64) -> Vec<Bucket> {
-    let of_tokens = taken.iter().filter(|bucket| bucket.limit.kind() == Kind::Tokens);
+    let of_tokens = taken.iter().filter(|bucket| bucket.limit.unit() == Unit::Tokens);
     let more = of_tokens.map(|bucket| {
         let cost = prompt_tokens.saturating_add(RESERVED_FOR_ANSWER).min(bucket.burst);
         Bucket { cost: cost.saturating_sub(bucket.cost), ..bucket.clone() }
@@ -150,11 +150,11 @@ pub(super) fn raised(taken: &[Bucket], prompt_tokens: u64) -> Vec<Bucket> {
 
 /// The bucket that is spent from.
 pub(super) fn of_spending(options: &LimitOptions, whose: &Subject, on: Spending) -> Option<Bucket> {
-    let kind = match on {
-        Spending::Reads => Kind::Reads,
-        Spending::Joins => Kind::Joins,
+    let unit = match on {
+        Spending::Reads => Unit::Reads,
+        Spending::Joins => Unit::Joins,
     };
-    of_subject(options, whose).into_iter().find(|bucket| bucket.limit.kind() == kind)
+    of_subject(options, whose).into_iter().find(|bucket| bucket.limit.unit() == unit)
 }
 
 /// What a connect takes.
@@ -163,7 +163,7 @@ pub(super) fn of_connect(options: &LimitOptions, connect: AdmitConnect) -> Optio
         AdmitConnect::From(address) => Subject::Address(address),
         AdmitConnect::Of(user) => Subject::User(user),
     };
-    let bucket = of_subject(options, &subject).into_iter().find(|bucket| bucket.limit.kind() == Kind::Connects)?;
+    let bucket = of_subject(options, &subject).into_iter().find(|bucket| bucket.limit.unit() == Unit::Connects)?;
     Some(Bucket { cost: 1, ..bucket })
 }
 

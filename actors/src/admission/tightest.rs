@@ -1,15 +1,15 @@
 //! Which of many limits is worth telling.
 
 use super::{Quota, Remaining};
-use crate::store::limits::{Bucket, Kind};
+use crate::store::limits::{Bucket, Unit};
 
 /// The tightest of each kind: of which the least share is left; among equals the one asked first.
 pub(super) fn tightest(buckets: &[Bucket], quotas: &[Quota]) -> Remaining {
-    let of = |kind: Kind| {
-        let of_kind = buckets.iter().zip(quotas).filter(|(bucket, _)| bucket.limit.kind() == kind);
+    let of = |unit: Unit| {
+        let of_kind = buckets.iter().zip(quotas).filter(|(bucket, _)| bucket.limit.unit() == unit);
         of_kind.map(|(_, quota)| *quota).reduce(|best, next| if next.is_tighter_than(&best) { next } else { best })
     };
-    Remaining { requests: of(Kind::Requests), tokens: of(Kind::Tokens) }
+    Remaining { requests: of(Unit::Requests), tokens: of(Unit::Tokens) }
 }
 
 #[cfg(test)]

@@ -25,6 +25,11 @@ pub enum CacheStatus {
 }
 
 impl CacheStatus {
+    /// Whether the backend was asked for it. Who had it asked pays the tokens; who shares the answer pays none.
+    pub const fn asked_the_backend(self) -> bool {
+        matches!(self, Self::Miss | Self::Bypass)
+    }
+
     /// Reads the word on the wire.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Hit, Self::Miss, Self::Coalesced, Self::Bypass].into_iter().find(|status| status.as_str() == word)

@@ -121,7 +121,7 @@ impl Drop for Bill {
     fn drop(&mut self) {
         // Where nothing was looked up for it, it did not take place: then what was admitted gives itself back.
         let (Some(admitted), Some(status)) = (self.admitted.take(), self.status) else { return };
-        let paid = matches!(status, CacheStatus::Miss | CacheStatus::Bypass) && !self.void;
+        let paid = status.asked_the_backend() && !self.void;
         admitted.settle(if paid { self.used() } else { 0 });
     }
 }

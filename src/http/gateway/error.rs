@@ -8,7 +8,7 @@ use sophie_actors::admission::{Because, NotAdmitted, Remaining};
 use sophie_actors::backend::BackendError;
 use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, SERVER};
 use sophie_actors::protocol::{ErrorCode, Refusal};
-use sophie_actors::store::limits::Kind;
+use sophie_actors::store::limits::Unit;
 
 use super::super::ApiError;
 use super::super::error::head;
@@ -101,7 +101,7 @@ impl GatewayError {
     /// 429: a limit is used up; 503: as many answers are under way as may be.
     pub fn not_admitted(NotAdmitted { refusal, because, left, hard }: NotAdmitted) -> Self {
         let kind = match because {
-            Because::Limit(limit) if limit.kind() == Kind::Tokens => "tokens",
+            Because::Limit(limit) if limit.unit() == Unit::Tokens => "tokens",
             Because::Limit(_) => "requests",
             Because::Busy => return Self::busy(&refusal),
             Because::Unanswered => return Self::internal(),

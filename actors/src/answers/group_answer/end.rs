@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::{GroupAnswer, Outcome};
 use crate::answers::End;
 use crate::openai::estimate_tokens;
-use crate::protocol::{AnswerFailed, AnswerFinished, CacheStatus, Logged, Usage};
+use crate::protocol::{AnswerFailed, AnswerFinished, Logged, Usage};
 use crate::registry::AnswerOver;
 use crate::store::{Ended, StoredEvent};
 
@@ -67,8 +67,7 @@ impl GroupAnswer {
         self.parts.metrics.answers.with_label_values(&[label]).inc();
         self.parts.metrics.answer_seconds.observe(latency.as_secs_f64());
         // Only who asked the backend pays; a failure that brought no text costs nothing.
-        let paid = matches!(self.cache, CacheStatus::Miss | CacheStatus::Bypass)
-            && (label != "failed" || !self.text.is_empty());
+        let paid = self.cache.asked_the_backend() && (label != "failed" || !self.text.is_empty());
         admitted.settle(if paid { usage.total_tokens } else { 0 });
     }
 

@@ -2,7 +2,7 @@
 //! number, the theoretical arrival time (TAT): the moment at which it will be full again. `store/redis/scripts/admit.lua`
 //! says the same in Lua; every number stays under 2^53, so that its doubles are exact.
 
-use super::{Bucket, Kind, Quota, Verdict};
+use super::{Bucket, Quota, Unit, Verdict};
 
 /// The longest time that a bucket's units, or a correction, may stand for: 2^50 µs, about 35 years. With the Unix time
 /// in microseconds (2^51) added, and a debt of the same size, it stays below 2^53.
@@ -34,7 +34,7 @@ impl Terms {
         let interval = bucket.interval_us.min(LONGEST_US);
         let span = interval.saturating_mul(burst).min(LONGEST_US);
         let cost = interval.saturating_mul(bucket.cost.min(burst)).min(span);
-        let deepest = if bucket.limit.kind() == Kind::Tokens { (2 * span).min(LONGEST_US) } else { span };
+        let deepest = if bucket.limit.unit() == Unit::Tokens { (2 * span).min(LONGEST_US) } else { span };
         Self { interval, cost, span, deepest }
     }
 

@@ -2,7 +2,7 @@
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum Unit {
     /// Messages of chats and requests of applications.
     Requests,
     /// Tokens of the AI.
@@ -73,20 +73,20 @@ impl Limit {
     }
 
     /// What it counts.
-    pub const fn kind(self) -> Kind {
+    pub const fn unit(self) -> Unit {
         match self {
             Self::UserMessages
             | Self::KeyRequests
             | Self::AddressMessages
             | Self::GroupMessages
-            | Self::ServiceMessages => Kind::Requests,
+            | Self::ServiceMessages => Unit::Requests,
             Self::UserTokens | Self::KeyTokens | Self::AddressTokens | Self::GroupTokens | Self::ServiceTokens => {
-                Kind::Tokens
+                Unit::Tokens
             }
-            Self::UserConnects | Self::AddressConnects => Kind::Connects,
-            Self::ConnectionCommands => Kind::Commands,
-            Self::UserReads | Self::KeyReads => Kind::Reads,
-            Self::UserJoins => Kind::Joins,
+            Self::UserConnects | Self::AddressConnects => Unit::Connects,
+            Self::ConnectionCommands => Unit::Commands,
+            Self::UserReads | Self::KeyReads => Unit::Reads,
+            Self::UserJoins => Unit::Joins,
         }
     }
 

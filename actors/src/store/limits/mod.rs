@@ -5,7 +5,7 @@ mod limit;
 
 use async_trait::async_trait;
 
-pub use limit::{Kind, Limit};
+pub use limit::{Limit, Unit};
 
 use super::{SlotRequest, StoreResult};
 use crate::protocol::Quota;
