@@ -178,7 +178,7 @@ impl Actor for Socket {
     type Context = WebsocketContext<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.add_stream(Outbox(self.handle.clone()));
+        ctx.add_stream(OutgoingStream(self.handle.clone()));
         ctx.run_interval(self.ping, |socket, ctx| {
             let asked_at = Instant::now();
             ctx.ping(b"");
@@ -268,10 +268,10 @@ impl StreamHandler<Outgoing> for Socket {
     }
 }
 
-/// The outbox as a stream.
-struct Outbox(SocketHandle);
+/// What comes out of the outbox, as a stream.
+struct OutgoingStream(SocketHandle);
 
-impl futures_util::Stream for Outbox {
+impl futures_util::Stream for OutgoingStream {
     type Item = Outgoing;
 
     fn poll_next(

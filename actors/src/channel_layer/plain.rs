@@ -10,9 +10,9 @@ use super::codec::{Codec, PREFIX};
 use crate::redis::Database;
 use crate::store::StoreResult;
 
-/// How long a channel is kept that nobody reads and nobody keeps fresh, in seconds: as long as its messages' outbox.
+/// How long a channel is kept that nobody reads and nobody keeps fresh, in seconds: as long as the worker's queue.
 pub(super) const KEPT_SECONDS: u64 = 86_400;
-/// Encrypted messages that wait in a channel at most; the others wait in the outbox. Each is made anew again and again.
+/// Encrypted messages that wait in a channel at most; the others wait in the worker's queue. Each is made anew again and again.
 const SEALED: u64 = 100;
 /// Tokens that are remembered of each channel and host, so that nothing is told twice.
 const TOKENS: u64 = 4_096;

@@ -1,5 +1,5 @@
-//! Supplies Django's worker: what the outbox holds goes to one plain channel, in order, sent by one node at a time. An
-//! entry leaves the outbox when it is in the channel, so a full channel, a Redis that is away or the death of a node
+//! Supplies Django's worker: what waits in its queue goes to one plain channel, in order, sent by one node at a time. An
+//! entry leaves the queue when it is in the channel, so a full channel, a Redis that is away or the death of a node
 //! costs time, not an entry.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::store::{Happened, StoreResult};
 
 /// How long a node supplies the worker alone, unless it renews that, in seconds: so long a dead one is waited for.
 const TURN_SECONDS: u64 = 5;
-/// How often the outbox is looked at.
+/// How often the queue is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often a node that does not supply looks whether it should.
 const LOOK_FOR_TURN: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[DjangoEvent]) {
     let mut freshened = Instant::now();
     let mut full_since: Option<Instant> = None;
     loop {
-        let supplied = empty_outbox(node, channel, kinds).await;
+        let supplied = empty_queue(node, channel, kinds).await;
         if !matches!(supplied, Ok(Supplied::NotOurTurn))
             && let Err(error) = node.layer.spread(channel).await
         {
@@ -76,13 +76,13 @@ enum Supplied {
     NotOurTurn,
 }
 
-async fn empty_outbox(node: &Node, channel: &str, kinds: &[DjangoEvent]) -> StoreResult<Supplied> {
+async fn empty_queue(node: &Node, channel: &str, kinds: &[DjangoEvent]) -> StoreResult<Supplied> {
     let stores = &node.stores;
     loop {
         if !stores.leases.hold("worker", TURN_SECONDS).await? {
             return Ok(Supplied::NotOurTurn);
         }
-        let waiting = stores.outbox.waiting().await?;
+        let waiting = stores.worker_queue.waiting().await?;
         if waiting.is_empty() {
             return Ok(Supplied::All);
         }
@@ -97,7 +97,7 @@ async fn empty_outbox(node: &Node, channel: &str, kinds: &[DjangoEvent]) -> Stor
                 }
                 node.metrics.to_worker.with_label_values(&["sent"]).inc();
             }
-            stores.outbox.done(&entry.id).await?;
+            stores.worker_queue.done(&entry.id).await?;
         }
     }
 }

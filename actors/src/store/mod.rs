@@ -10,17 +10,18 @@ mod feed;
 mod flights;
 mod general;
 mod groups;
+mod leases;
 pub mod limits;
 mod logs;
 mod membership;
 pub mod memory;
 mod orders;
-mod outbox;
 mod presence;
 pub mod redis;
 mod sessions;
 mod slots;
 mod usage;
+mod worker_queue;
 
 use std::sync::Arc;
 
@@ -34,15 +35,16 @@ pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
 pub use general::GeneralCache;
 pub use groups::{GroupIndex, GroupInfo};
+pub use leases::{Hearing, Leases};
 pub(crate) use logs::{BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS};
 pub use logs::{LogState, Logs, Page, PageSize, StoredEvent};
 pub use membership::{Beat, Membership, Namesake};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
-pub use outbox::{Happened, Hearing, Leases, Outbox, OutboxEntry};
 pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use sessions::{SessionRecord, SessionRecords};
 pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases, SlotRequest};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
+pub use worker_queue::{Happened, WorkerQueue, WorkerQueueEntry};
 
 pub use crate::failure::{StoreError, StoreResult};
 
@@ -79,7 +81,7 @@ pub struct Stores {
     /// Who is at the other nodes.
     pub presence: Arc<dyn Presence>,
     /// What waits for Django's worker.
-    pub outbox: Arc<dyn Outbox>,
+    pub worker_queue: Arc<dyn WorkerQueue>,
     /// What one node does at a time.
     pub leases: Arc<dyn Leases>,
     /// What answers cost.

@@ -125,7 +125,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         cache: faulty.clone(),
         general: faulty.inner.general.clone(),
         presence: faulty.inner.presence.clone(),
-        outbox: faulty.inner.outbox.clone(),
+        worker_queue: faulty.inner.worker_queue.clone(),
         leases: faulty.inner.leases.clone(),
         flights: faulty.inner.flights.clone(),
         usage: faulty.inner.usage.clone(),

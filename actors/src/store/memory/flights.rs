@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use bytestring::ByteString;
 
-use super::outbox::Alone;
+use super::alone::Alone;
 use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
 
 #[async_trait]

@@ -1,6 +1,7 @@
 //! The twin that keeps everything in this process: for a single node, and for tests. Nothing in it grows without bound:
 //! every entry has an end, and writes sweep out what has ended.
 
+mod alone;
 mod answers;
 mod cache;
 mod expiring;
@@ -10,7 +11,6 @@ mod general;
 mod limits;
 mod logs;
 mod membership;
-mod outbox;
 mod presence;
 mod sessions;
 mod slots;
@@ -22,12 +22,12 @@ use std::time::Duration;
 
 pub(crate) use expiring::Expiring;
 
+use self::alone::Alone;
 use self::cache::MemoryCache;
 use self::feed::MemoryFeed;
 use self::general::MemoryGeneralCache;
 pub use self::limits::MemoryLimits;
 use self::membership::MemoryMembership;
-use self::outbox::Alone;
 use self::slots::MemorySlots;
 use self::state::MemoryStore;
 use self::usage::MemoryUsage;
@@ -86,7 +86,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         feed: Arc::new(MemoryFeed),
         orders: Arc::new(Alone),
         presence: Arc::new(Alone),
-        outbox: Arc::new(Alone),
+        worker_queue: Arc::new(Alone),
         leases: Arc::new(Alone),
         flights: Arc::new(Alone),
         usage: Arc::new(MemoryUsage::new()),

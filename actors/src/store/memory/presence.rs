@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::outbox::Alone;
+use super::alone::Alone;
 use crate::ids::{GroupName, SessionId};
 use crate::store::{Listing, NodeInfo, Presence, Row, Rows, Spread, StoreResult};
 

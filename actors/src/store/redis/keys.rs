@@ -92,7 +92,7 @@ impl Keys {
     }
 
     /// What waits for the worker.
-    pub(super) fn outbox(&self) -> String {
+    pub(super) fn worker_queue(&self) -> String {
         format!("{}:outbox", self.prefix)
     }
 

@@ -35,9 +35,9 @@ macro_rules! life_script {
 }
 
 macro_rules! log_script {
-    ($outbox:literal, $name:literal) => {
+    ($for_worker:literal, $name:literal) => {
         life_script!(
-            concat!("local outbox = ", $outbox, "\n", include_str!("scripts/log.lua")),
+            concat!("local for_worker = ", $for_worker, "\n", include_str!("scripts/log.lua")),
             include_str!(concat!("scripts/", $name))
         )
     };
@@ -47,13 +47,13 @@ macro_rules! log_script {
 macro_rules! page_script {
     ($name:literal) => {
         life_script!(
-            concat!("local outbox = false\n", include_str!("scripts/log.lua"), include_str!("scripts/page.lua")),
+            concat!("local for_worker = false\n", include_str!("scripts/log.lua"), include_str!("scripts/page.lua")),
             include_str!(concat!("scripts/", $name))
         )
     };
 }
 
-/// A script that appends: with an outbox, if somebody empties it.
+/// A script that appends: for the worker too, if there is one.
 macro_rules! append_script {
     ($options:expr, $name:literal) => {
         if $options.worker.is_empty() { log_script!("false", $name) } else { log_script!("true", $name) }

@@ -9,6 +9,7 @@ mod flights;
 mod general;
 mod groups;
 mod keys;
+mod leases;
 mod life;
 #[cfg(test)]
 mod life_tests;
@@ -16,7 +17,6 @@ mod limits;
 mod logs;
 mod membership;
 mod orders;
-mod outbox;
 mod page;
 mod presence;
 mod sessions;
@@ -24,6 +24,7 @@ mod slots;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod worker_queue;
 mod written;
 
 use std::fmt;
@@ -37,16 +38,17 @@ use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
 pub(crate) use self::keys::Keys;
+use self::leases::RedisLeases;
 use self::life::Life;
 use self::limits::RedisLimits;
 use self::logs::{LogScripts, RedisLogs};
 use self::membership::RedisMembership;
 use self::orders::RedisOrders;
-use self::outbox::{RedisLeases, RedisOutbox};
 use self::presence::RedisPresence;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
 use self::usage::RedisUsage;
+use self::worker_queue::RedisWorkerQueue;
 use super::{StoreError, Stores};
 use crate::dependencies::Dependencies;
 use crate::ids::NodeKey;
@@ -78,7 +80,7 @@ pub struct RedisOptions {
     pub cache_ttl_seconds: u64,
     /// Cached answers over this many bytes are not kept.
     pub cache_max_entry_bytes: usize,
-    /// What the worker is told of, and so put into the outbox for it; empty without a worker.
+    /// What the worker is told of, and so put into its queue; empty without a worker.
     pub worker: Vec<DjangoEvent>,
     /// Replicas that must have an append before it is acknowledged, within its budget.
     pub wait_replicas: u32,
@@ -171,7 +173,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
-        outbox: Arc::new(RedisOutbox::new(main.clone(), keys.clone())),
+        worker_queue: Arc::new(RedisWorkerQueue::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
         orders: Arc::new(RedisOrders::new(main.clone(), keys, channel.clone(), options.node_key.clone())),
         feed: Arc::new(RedisFeed::new(main, channel, options.node_key, ear)),

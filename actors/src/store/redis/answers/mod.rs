@@ -88,7 +88,7 @@ impl RedisAnswers {
         Ok(state > 0)
     }
 
-    /// What the other nodes are told, the outbox, and what goes there.
+    /// What the other nodes are told, the worker's queue, and what goes there.
     fn add_told(&self, call: &mut ScriptInvocation<'_>, told: Option<&Told>) {
         let kind = match told {
             Some(Told::Started { .. }) => DjangoEvent::AnswerStart,
@@ -100,7 +100,7 @@ impl RedisAnswers {
         };
         call.arg(feed::encode(&self.scripts.node_key, told));
         match self.worker.contains(&kind) {
-            true => call.arg(self.scripts.keys.outbox()).arg(feed::json(told)),
+            true => call.arg(self.scripts.keys.worker_queue()).arg(feed::json(told)),
             false => call.arg("").arg(""),
         };
     }

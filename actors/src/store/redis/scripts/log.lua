@@ -1,5 +1,5 @@
 -- What every script about logs begins with, behind life.lua. Names of keys are computed: all of it lives on one server, not on a cluster.
--- `outbox`, set before this, says whether the worker is told of what is appended.
+-- `for_worker`, set before this, says whether the worker is told of what is appended.
 -- ARGV[1..5] of each: prefix, events kept, age in ms at which an event is gone, life of a group in s, candidate epoch.
 local prefix, log_events, log_ms, group_life, fresh_epoch = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local index = prefix .. ':groups'
@@ -150,7 +150,7 @@ local function append(name, body, rest, channel, node, note)
     -- Its last event may come just before the next upkeep.
     redis.call('PEXPIRE', key, int(log_ms + upkeep_ms + moment - now))
   end
-  if outbox then
+  if for_worker then
     redis.call('XADD', prefix .. ':outbox', 'MAXLEN', '~', 1000000, '*', 's', seq, 'b', body)
     redis.call('EXPIRE', prefix .. ':outbox', group_life)
   end

@@ -1,5 +1,5 @@
 -- KEYS: the answer, its text, the leases. ARGV: answer, lease in s, life in s, offset in bytes, text from there
--- on, channel, what the other nodes are told (empty: nothing), the outbox (empty: nobody empties it), what is put there.
+-- on, channel, what the other nodes are told (empty: nothing), the worker's queue (empty: it is not told of this), what is put there.
 -- Returns 1, 0 when it has ended, -1 when it is not known to be written, or not as far as the offset. Writing at an offset may be repeated.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'ended' then return 0 end

@@ -1,5 +1,5 @@
 -- KEYS: the answer, the answers being written for its group. ARGV: answer, life in s, model, how it came about, channel,
--- what the other nodes are told, the outbox (empty: nobody empties it), what is put there. Returns 1, 0 when it has ended, -1 when it is not known.
+-- what the other nodes are told, the worker's queue (empty: it is not told of this), what is put there. Returns 1, 0 when it has ended, -1 when it is not known.
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'ended' then return 0 end
 if not state then return -1 end

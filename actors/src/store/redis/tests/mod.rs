@@ -9,8 +9,8 @@ mod leases;
 mod logs;
 mod membership;
 mod options;
-mod outbox;
 mod presence;
+mod worker_queue;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;

@@ -1,70 +1,21 @@
+//! Turns and numbers in Redis, by the server's clock.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use redis::Script;
-use redis::streams::{StreamId, StreamRangeReply};
 use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::keys::Keys;
 use crate::ids::NodeKey;
 use crate::redis::Database;
-use crate::store::{Happened, Hearing, Leases, Outbox, OutboxEntry, StoreResult, StoredEvent};
+use crate::store::{Hearing, Leases, StoreResult};
 
 /// Equal ones whose times are remembered.
 const EQUAL: usize = 1_000;
 /// How often the server's clock is asked for before it is relied on.
 const LOOKS: usize = 3;
-/// Entries that are read at once.
-const BATCH: usize = 100;
-
-/// The outbox: one stream for the cluster.
-pub struct RedisOutbox {
-    database: Database,
-    keys: Keys,
-}
-
-impl RedisOutbox {
-    pub(super) fn new(database: Database, keys: Keys) -> Self {
-        Self { database, keys }
-    }
-}
-
-#[async_trait]
-impl Outbox for RedisOutbox {
-    async fn waiting(&self) -> StoreResult<Vec<OutboxEntry>> {
-        let mut range = redis::cmd("XRANGE");
-        range.arg(self.keys.outbox()).arg("-").arg("+").arg("COUNT").arg(BATCH);
-        let call = async |mut connection| range.query_async::<StreamRangeReply>(&mut connection).await;
-        let reply = self.database.call(call).await?;
-        let mut waiting = Vec::new();
-        for entry in reply.ids {
-            match happened(&entry) {
-                Some(happened) => waiting.push(OutboxEntry { id: entry.id, happened }),
-                None => {
-                    // It would stand before all others for ever.
-                    log::error!("entry of the outbox not readable, passed over id={}", entry.id);
-                    self.done(&entry.id).await?;
-                }
-            }
-        }
-        Ok(waiting)
-    }
-
-    async fn done(&self, id: &str) -> StoreResult<()> {
-        let mut delete = redis::cmd("XDEL");
-        delete.arg(self.keys.outbox()).arg(id);
-        self.database.call(async |mut connection| delete.query_async(&mut connection).await).await
-    }
-}
-
-fn happened(entry: &StreamId) -> Option<Happened> {
-    match (entry.get::<u64>("s"), entry.get::<String>("b"), entry.get::<String>("t")) {
-        (Some(seq), Some(body), _) => Some(Happened::Logged(StoredEvent { seq, body: body.into() })),
-        (.., Some(told)) => serde_json::from_str(&told).ok().map(Happened::Told),
-        _ => None,
-    }
-}
 
 /// Turns: a key each, with the node that has it and how long.
 pub struct RedisLeases {

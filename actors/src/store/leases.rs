@@ -1,37 +1,9 @@
-//! What waits for Django's worker, and the turns that nodes take.
+//! Turns that nodes take, and the numbers of what several of them hear at once.
 
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::{StoreResult, StoredEvent, Told};
-
-/// Something that the worker is told.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Happened {
-    /// An event was logged.
-    Logged(StoredEvent),
-    /// An answer began or grew.
-    Told(Told),
-}
-
-/// One entry of the outbox.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OutboxEntry {
-    /// Its name, unique and in order.
-    pub id: String,
-    /// What it is about.
-    pub happened: Happened,
-}
-
-/// What happened and has not been passed on to the worker. It is put in by the very step that logs or tells it, so that
-/// nothing is missed; only where [`super::redis::RedisOptions::worker`] asks for it.
-#[async_trait]
-pub trait Outbox: Send + Sync {
-    /// The oldest entries, in order.
-    async fn waiting(&self) -> StoreResult<Vec<OutboxEntry>>;
-    /// An entry has been passed on.
-    async fn done(&self, id: &str) -> StoreResult<()>;
-}
+use super::StoreResult;
 
 /// One node's hearing of something.
 #[derive(Debug, Clone, Copy)]

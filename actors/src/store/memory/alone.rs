@@ -1,16 +1,20 @@
+//! A node that has no others beside it: what only a cluster or Django needs is empty, or its own.
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;
 
 use crate::ids::NodeId;
-use crate::store::{Concerned, Given, Hearing, Leases, OrderBook, Orders, Outbox, OutboxEntry, StoreResult, Told};
+use crate::store::{
+    Concerned, Given, Hearing, Leases, OrderBook, Orders, StoreResult, Told, WorkerQueue, WorkerQueueEntry,
+};
 
 /// A single node without Django: it has no worker, and every turn is its own.
 pub struct Alone;
 
 #[async_trait]
-impl Outbox for Alone {
-    async fn waiting(&self) -> StoreResult<Vec<OutboxEntry>> {
+impl WorkerQueue for Alone {
+    async fn waiting(&self) -> StoreResult<Vec<WorkerQueueEntry>> {
         Ok(Vec::new())
     }
 
