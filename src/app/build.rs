@@ -31,12 +31,12 @@ use tokio::sync::mpsc;
 
 use super::listener::{Bound, Rules, raise_file_limit};
 use super::routes::Serves;
-use super::{AppError, Application, announce, backend, kept};
+use super::{AppError, Program, announce, backend, storage};
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
-use crate::http::{ConnectionCaps, Gateway, LongBodies, Places, Running, Seen, State};
+use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 
 /// What a test may put in the place of what the settings ask for.
@@ -50,7 +50,7 @@ pub struct Replacements {
     pub budgets: Option<Budgets>,
 }
 
-impl Application {
+impl Program {
     /// Starts everything but the serving.
     ///
     /// # Errors
@@ -81,9 +81,9 @@ impl Application {
             Some(backend) => (backend, None),
             None => backend::backend(&settings, &metrics)?,
         };
-        let kept::Kept { stores, layer, redis } = match replacements.stores {
-            Some(stores) => kept::Kept { stores, layer: Arc::new(NoLayer), redis: None },
-            None => kept::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
+        let storage::Storage { stores, layer, redis } = match replacements.stores {
+            Some(stores) => storage::Storage { stores, layer: Arc::new(NoLayer), redis: None },
+            None => storage::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
         };
         let authenticator = Authenticator::from(&settings, stores.general.clone(), metrics.clone())
             .map_err(|error| AppError::Settings(error.to_string()))?;
@@ -190,7 +190,7 @@ impl Application {
             api_keys: ApiKeys::from(&settings),
             open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
             trusted_proxies: settings.server.trusted_proxies.clone(),
-            connections: Places::new(settings.server.max_connections),
+            connections: SocketPlaces::new(settings.server.max_connections),
             lines: rules.places.clone(),
             body_within: Duration::from_secs(settings.server.body_seconds),
             most_bytes: rules.most_bytes,
@@ -211,7 +211,7 @@ impl Application {
                 cache: settings.cache.max_connections,
                 general: settings.general_cache.max_connections,
             },
-            seen: Seen::default(),
+            seen: RecentlySeen::default(),
             draining: Arc::new(AtomicBool::new(false)),
         });
         let workers = workers(&settings);

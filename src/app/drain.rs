@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Application;
+use super::Program;
 
 /// How often a drain looks whether everybody has left.
 const DRAIN_POLL: Duration = Duration::from_millis(50);
@@ -17,7 +17,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What giving up memberships may take after the drain time. With what stopping the listeners takes this stays within the 2 s that are promised.
 const RESIGN: Duration = Duration::from_millis(900);
 
-impl Application {
+impl Program {
     /// Lets sockets and answers come to their end, and gives memberships up.
     pub(super) async fn drain(&self, hurry: impl Future<Output = ()>) {
         self.state.draining.store(true, Ordering::Relaxed);

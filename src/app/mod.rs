@@ -1,13 +1,13 @@
-//! The application: the only place where actors are started and joined.
+//! The program: the only place where actors are started and joined.
 
 mod announce;
 mod backend;
 mod build;
 mod drain;
-mod kept;
 mod listener;
 mod routes;
 mod signals;
+mod storage;
 
 use std::future::Future;
 use std::io;
@@ -31,7 +31,7 @@ use signals::Stops;
 /// What stopping the listeners may take after the drain.
 const STOP_SERVER: Duration = Duration::from_millis(900);
 
-/// Why the application could not start or did not end well.
+/// Why the program could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The address cannot be listened on.
@@ -53,8 +53,8 @@ pub enum AppError {
     Server(String),
 }
 
-/// A built application: its listeners are bound, its actors run.
-pub struct Application {
+/// The built program: its listeners are bound, its actors run.
+pub struct Program {
     addresses: Vec<SocketAddr>,
     servers: Vec<Server>,
     state: Data<State>,
@@ -64,7 +64,7 @@ pub struct Application {
     drain: Duration,
 }
 
-impl Application {
+impl Program {
     /// Where the public listener is.
     pub fn address(&self) -> SocketAddr {
         self.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
@@ -121,7 +121,7 @@ impl Application {
 /// Serves until SIGTERM or SIGINT, or until its terminal is gone. A second such signal, a second or more later, ends the drain.
 ///
 /// # Errors
-/// As for [`Application::build`] and [`Application::run`].
+/// As for [`Program::build`] and [`Program::run`].
 pub async fn run(settings: Settings) -> Result<(), AppError> {
     // Before everything else, so that a signal during a slow start is heard too.
     let mut stops = Stops::listen();
@@ -133,6 +133,6 @@ pub async fn run(settings: Settings) -> Result<(), AppError> {
         stops.again(first).await;
         _ = hasten.send(());
     });
-    let application = Application::build(settings).await?;
-    application.run_until(async { _ = begun.await }, async { _ = hastened.await }).await
+    let program = Program::build(settings).await?;
+    program.run_until(async { _ = begun.await }, async { _ = hastened.await }).await
 }

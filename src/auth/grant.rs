@@ -107,14 +107,14 @@ impl Grant {
 /// the others by the session that each was asked for, and counts for alone. What stands there as it is and names none was put there by
 /// the application itself, which means all of its caller's sessions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct GrantEntry {
     #[serde(flatten)]
     naming: Option<Grant>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     asked: BTreeMap<String, Grant>,
 }
 
-impl Kept {
+impl GrantEntry {
     /// Reads an entry. The application may have written it itself: what is no answer is none.
     pub fn read(entry: serde_json::Value) -> Self {
         let mut kept: Self = serde_json::from_value(entry).unwrap_or_default();
@@ -205,13 +205,13 @@ mod tests {
     fn an_answer_counts_for_the_session_it_was_asked_for_or_those_that_it_names() {
         let plain = Grant::read(br#"{"user":"a","expires_in":60}"#).unwrap();
         let naming = Grant::read(br#"{"user":"b","sessions":["own*"]}"#).unwrap();
-        let mut kept = Kept::default();
+        let mut kept = GrantEntry::default();
         kept.take_in(&session("s1"), &plain, 300);
         kept.take_in(&session("own1"), &naming, 300);
         let entry = json!(kept);
         assert!(entry["asked"]["s1"].get("expires_in").is_none() && entry["asked"]["s1"]["expires_at"].is_u64());
-        let kept = Kept::read(entry);
-        let user = |kept: &Kept, name: &str| kept.grant_of(&session(name)).map(|grant| grant.user.clone());
+        let kept = GrantEntry::read(entry);
+        let user = |kept: &GrantEntry, name: &str| kept.grant_of(&session(name)).map(|grant| grant.user.clone());
         assert_eq!(user(&kept, "s1").as_deref(), Some("a"));
         assert_eq!(user(&kept, "own7").as_deref(), Some("b"));
         assert_eq!(user(&kept, "s2"), None, "nobody was asked about it");
@@ -222,9 +222,9 @@ mod tests {
         left.forget(&session("s9"), true);
         assert_eq!((user(&left, "s1"), left.seconds_left()), (None, 0));
         // What the application has put there itself.
-        let written = Kept::read(json!({"user": "a", "groups": ["*"]}));
+        let written = GrantEntry::read(json!({"user": "a", "groups": ["*"]}));
         assert_eq!(user(&written, "s1").as_deref(), Some("a"));
-        let written = Kept::read(json!({"user": "a", "sessions": ["s1"]}));
+        let written = GrantEntry::read(json!({"user": "a", "sessions": ["s1"]}));
         assert_eq!(user(&written, "s1").as_deref(), Some("a"));
         assert!(matches!(written.grant_of(&session("s1")).map(Grant::issued), Some(Issued::Now(_))));
     }
@@ -233,10 +233,10 @@ mod tests {
     fn what_is_over_or_no_answer_is_not_kept_and_there_is_a_bound() {
         for junk in [json!(5), json!([]), json!({"user": ""}), json!({"user": "a", "sessions": ["*"], "expires_at": 1})]
         {
-            assert_eq!(Kept::read(junk.clone()), Kept::default(), "{junk}");
+            assert_eq!(GrantEntry::read(junk.clone()), GrantEntry::default(), "{junk}");
         }
         let grant = Grant::read(br#"{"user":"a"}"#).unwrap();
-        let mut kept = Kept::default();
+        let mut kept = GrantEntry::default();
         for n in 0..100 {
             kept.take_in(&session(&format!("s{n}")), &grant, 300 + n);
         }

@@ -16,7 +16,7 @@ use sophie_actors::metrics::Metrics;
 use sophie_actors::store::GeneralCache;
 use tokio::time::{Instant, timeout};
 
-use super::grant::{Grant, Kept};
+use super::grant::{Grant, GrantEntry};
 use crate::settings::{ServiceUrl, Settings, SettingsError};
 
 /// How long the application has for its whole answer, a second try on a connection that it had closed included.
@@ -150,7 +150,7 @@ impl Hook {
         verdict
     }
 
-    async fn keep(&self, entry: &str, kept: &Kept) {
+    async fn keep(&self, entry: &str, kept: &GrantEntry) {
         // An entry that is over at once takes the place of the one before.
         if let Err(error) = self.cache.set(entry, &json!(kept), kept.seconds_left().max(1)).await {
             log::debug!("hook answer not kept error={error}");
@@ -164,17 +164,17 @@ impl Hook {
     }
 
     /// What is kept of a caller.
-    async fn kept(&self, entry: &str) -> Kept {
+    async fn kept(&self, entry: &str) -> GrantEntry {
         let (started, general) = (Instant::now(), &self.metrics.dependencies.general);
         match self.cache.get(entry).await {
             Ok(value) => {
                 general.worked();
-                value.map(Kept::read).unwrap_or_default()
+                value.map(GrantEntry::read).unwrap_or_default()
             }
             Err(error) => {
                 log::debug!("general cache not read error={error}");
                 general.failed(started, &error.to_string());
-                Kept::default()
+                GrantEntry::default()
             }
         }
     }

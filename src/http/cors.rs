@@ -22,7 +22,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 );
 
 /// A page of an allowed origin that asks.
-pub struct Page {
+pub struct AllowedPage {
     origin: HeaderValue,
     is_named: bool,
     preflight: Option<Preflight>,
@@ -32,7 +32,7 @@ struct Preflight {
     headers: Option<HeaderValue>,
 }
 
-impl Page {
+impl AllowedPage {
     /// The page behind a request, if it may be told anything.
     pub fn behind(request: &ServiceRequest, state: &State) -> Option<Self> {
         let path = request.path();

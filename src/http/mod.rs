@@ -8,10 +8,10 @@ pub mod health;
 mod incoming;
 mod json;
 pub mod pages;
-mod places;
 pub mod publish;
 mod recent;
 mod redis;
+mod socket_places;
 mod tidy;
 mod wrap;
 
@@ -31,9 +31,9 @@ use sophie_actors::store::CacheSize;
 
 pub use error::ApiError;
 pub use gateway::{Gateway, LongBodies, Running};
-pub use places::{Place, Places};
 use recent::Recent;
 pub use redis::ConnectionCaps;
+pub use socket_places::{SocketPlace, SocketPlaces};
 pub use wrap::{keep_small_plain, wrap};
 
 use crate::auth::Authenticator;
@@ -65,7 +65,7 @@ pub struct State {
     /// Peers of which it was said that what they forward is not believed.
     pub warned: Mutex<HashSet<IpAddr>>,
     /// Places for connections.
-    pub connections: Places,
+    pub connections: SocketPlaces,
     /// Places for connections of all kinds.
     pub lines: line::Places,
     /// How long nothing of a body may come, and how long it has before it must keep a pace.
@@ -85,14 +85,14 @@ pub struct State {
     /// How many connections to it there may be.
     pub connection_caps: ConnectionCaps,
     /// What operators and probes ask for again and again.
-    pub seen: Seen,
+    pub seen: RecentlySeen,
     /// Set when the node is going.
     pub draining: Arc<AtomicBool>,
 }
 
 /// What was seen of late of what costs the databases something to tell.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct RecentlySeen {
     databases: Recent<Vec<DatabaseLook>>,
     cache: Recent<CacheSize>,
 }

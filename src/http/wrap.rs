@@ -16,7 +16,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpResponse, ResponseError};
 use sophie_actors::ids::random_text;
 
-use super::cors::Page;
+use super::cors::AllowedPage;
 use super::incoming::Incoming;
 use super::tidy::tidy;
 use super::{ApiError, State, gateway};
@@ -32,11 +32,11 @@ const COME_BACK_SECONDS: u64 = 2;
 pub async fn wrap<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<Held<EitherBody<B, BoxBody>>>, Error> {
+) -> Result<ServiceResponse<HeldBody<EitherBody<B, BoxBody>>>, Error> {
     tidy(&mut request);
     let id = request_id(&request);
     let state = request.app_data::<Data<State>>().cloned();
-    let page = state.as_ref().and_then(|state| Page::behind(&request, state));
+    let page = state.as_ref().and_then(|state| AllowedPage::behind(&request, state));
     if let (Some(state), Some(peer)) = (&state, request.peer_addr()) {
         warn_of_forgotten_proxy(request.headers(), peer.ip(), state);
     }
@@ -101,7 +101,7 @@ pub async fn wrap<B: MessageBody + 'static>(
         };
         state.node.metrics.http_requests.with_label_values(&[class]).inc();
     }
-    Ok(response.map_body(|_, body| Held { body, until: Until { incoming, under_way, wire } }))
+    Ok(response.map_body(|_, body| HeldBody { body, until: Until { incoming, under_way, wire } }))
 }
 
 /// Keeps the compressor away from what it cannot make smaller by much. To stand within it.
@@ -155,7 +155,7 @@ fn refused(error: ApiError, for_openai: bool) -> HttpResponse {
 }
 
 /// A body that is being sent. What its request holds is held as long.
-pub struct Held<B> {
+pub struct HeldBody<B> {
     body: B,
     #[allow(dead_code, reason = "held for its drop")]
     until: Until,
@@ -176,7 +176,7 @@ impl Drop for Until {
     }
 }
 
-impl<B: MessageBody + Unpin> MessageBody for Held<B> {
+impl<B: MessageBody + Unpin> MessageBody for HeldBody<B> {
     type Error = B::Error;
 
     fn size(&self) -> BodySize {

@@ -15,7 +15,7 @@ const FIELDS: [&[u8]; 5] = [b":", b"data:", b"event:", b"id:", b"retry:"];
 
 /// The form of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum BodyForm {
     /// Server-sent events.
     Events,
     /// JSON.
@@ -27,7 +27,7 @@ pub enum Form {
 }
 
 /// Reads as much as it takes to know the form of a body; the body that is returned has all of it. `declared` is its content type.
-pub async fn of(mut pieces: Pieces, declared: &str, clock: &mut Clock) -> Result<(Form, Pieces), Fault> {
+pub async fn of(mut pieces: Pieces, declared: &str, clock: &mut Clock) -> Result<(BodyForm, Pieces), Fault> {
     let (mut read, mut bytes) = (Vec::new(), Vec::new());
     loop {
         let piece = clock.wait(pieces.next()).await?;
@@ -48,19 +48,19 @@ pub async fn of(mut pieces: Pieces, declared: &str, clock: &mut Clock) -> Result
 }
 
 /// The form, if that much says it.
-fn form(bytes: &[u8], declared: &str, is_end: bool) -> Option<Form> {
+fn form(bytes: &[u8], declared: &str, is_end: bool) -> Option<BodyForm> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     let is_declared = declared == "text/event-stream";
     match text.first() {
-        Some(b'{' | b'[') => Some(Form::Json),
-        Some(b'<') => Some(Form::Page),
+        Some(b'{' | b'[') => Some(BodyForm::Json),
+        Some(b'<') => Some(BodyForm::Page),
         // The first bytes of a BOM.
         Some(0xef) if !is_end && bytes.len() < 3 => None,
-        Some(_) if is_declared || FIELDS.iter().any(|field| text.starts_with(field)) => Some(Form::Events),
+        Some(_) if is_declared || FIELDS.iter().any(|field| text.starts_with(field)) => Some(BodyForm::Events),
         Some(_) if !is_end && FIELDS.iter().any(|field| field.starts_with(text)) => None,
         None if !is_end && bytes.len() < BLANKS => None,
-        None if is_declared => Some(Form::Events),
-        _ => Some(Form::Other),
+        None if is_declared => Some(BodyForm::Events),
+        _ => Some(BodyForm::Other),
     }
 }
 
@@ -72,27 +72,27 @@ mod tests {
     fn a_body_is_what_it_looks_like_whatever_it_is_called() {
         for declared in ["text/event-stream", "text/plain", "", "application/json", "text/html"] {
             for (body, expected) in [
-                ("data: {}\n\n", Form::Events),
-                (": hello", Form::Events),
-                ("\u{feff}\n event: x", Form::Events),
-                (" \n{\"a\":1}", Form::Json),
-                ("[{\"error\":{}}]", Form::Json),
-                ("\r\n<!doctype html>", Form::Page),
+                ("data: {}\n\n", BodyForm::Events),
+                (": hello", BodyForm::Events),
+                ("\u{feff}\n event: x", BodyForm::Events),
+                (" \n{\"a\":1}", BodyForm::Json),
+                ("[{\"error\":{}}]", BodyForm::Json),
+                ("\r\n<!doctype html>", BodyForm::Page),
             ] {
                 assert_eq!(form(body.as_bytes(), declared, false), Some(expected), "{declared} {body}");
             }
         }
-        assert_eq!(form(b"Hello", "text/plain", false), Some(Form::Other));
-        assert_eq!(form(b"Hello", "text/event-stream", false), Some(Form::Events));
+        assert_eq!(form(b"Hello", "text/plain", false), Some(BodyForm::Other));
+        assert_eq!(form(b"Hello", "text/event-stream", false), Some(BodyForm::Events));
     }
 
     #[test]
     fn what_is_not_clear_yet_is_waited_for() {
         for body in [&b""[..], b" \n", b"d", b"data", b"\xef\xbb", b"\xef\xbb\xbf"] {
             assert_eq!(form(body, "", false), None, "{body:?}");
-            assert_eq!(form(body, "", true), Some(Form::Other), "{body:?}");
+            assert_eq!(form(body, "", true), Some(BodyForm::Other), "{body:?}");
         }
-        assert_eq!(form(&[b' '; BLANKS], "", false), Some(Form::Other));
-        assert_eq!(form(b"", "text/event-stream", true), Some(Form::Events));
+        assert_eq!(form(&[b' '; BLANKS], "", false), Some(BodyForm::Other));
+        assert_eq!(form(b"", "text/event-stream", true), Some(BodyForm::Events));
     }
 }

@@ -20,7 +20,7 @@ use super::answer::{Answer, Bounds, Items};
 use super::body::{self, pieces};
 use super::clock::Clock;
 use super::fault::{Fault, Stage, chain};
-use super::form::{self, Form};
+use super::form::{self, BodyForm};
 use super::options::{BadOptions, LONGEST_SECONDS, OpenAiOptions, span};
 use super::pooled;
 use super::request;
@@ -166,22 +166,22 @@ impl OpenAi {
         let declared = declared(&response);
         let (form, pieces) = form::of(pieces(response)?, &declared, &mut clock).await?;
         match form {
-            Form::Events => {
+            BodyForm::Events => {
                 let idle = span(self.options.idle_seconds);
                 let bounds = Bounds { idle, deadline, bytes: self.options.max_answer_bytes };
                 let events = SseEvents::new(pieces, self.options.max_event_bytes);
                 Ok(Answer::begin(events, bounds, &mut clock).await?.into_stream())
             }
-            Form::Json => {
+            BodyForm::Json => {
                 let bytes = body::read(pieces, self.options.max_answer_bytes, &mut clock).await?;
                 let chunk = to_chunk(&bytes).map_err(Fault::from)?;
                 Ok(stream::iter([Ok(StreamItem::Chunk(chunk)), Ok(StreamItem::Done)]).boxed())
             }
-            Form::Page => {
+            BodyForm::Page => {
                 let page = body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await;
                 Err(Fault::Status(200, ReportedError::in_response(&page)).into())
             }
-            Form::Other => Err(Fault::Unreadable(format!("content type {declared:?}")).into()),
+            BodyForm::Other => Err(Fault::Unreadable(format!("content type {declared:?}")).into()),
         }
     }
 

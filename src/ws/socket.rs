@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::flood::Flood;
 use super::inflow::Inflow;
 use super::{Resume, handshake};
-use crate::http::Place;
+use crate::http::SocketPlace;
 use crate::line::{Share, Wire};
 
 /// How long a client may take to answer our close frame, and the transport to end after that.
@@ -59,7 +59,7 @@ pub(super) struct Socket {
 /// What a socket takes up while it lives.
 pub(super) struct Seat {
     /// Of the sockets of this node.
-    pub(super) _place: Place,
+    pub(super) _place: SocketPlace,
     /// Of the connections of its address, if it came through a proxy.
     pub(super) _share: Option<Share>,
     /// The connection below it.

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sophie::app::{Application, Replacements};
+use sophie::app::{Program, Replacements};
 use sophie::cli::{self, Invocation};
 use sophie_kit::faults::{self, Fault, Faults};
 use sophie_kit::stores::memory_options;
@@ -52,7 +52,7 @@ fn such_an_end_is_a_failure_of_the_process() {
         dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
     };
     let code = cli::run(invocation, |settings| async move {
-        Ok(Application::build_with(settings, replacements).await?.run(pending()).await?)
+        Ok(Program::build_with(settings, replacements).await?.run(pending()).await?)
     });
     // Exit codes can be compared by what they show only.
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));

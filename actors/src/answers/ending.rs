@@ -8,7 +8,7 @@ use crate::store::{PageSize, StoreResult, Stores};
 const PAGE: PageSize = PageSize { events: 500, bytes: 1024 * 1024 };
 
 /// What is known of an answer by whoever writes it.
-pub(super) struct Question<'a> {
+pub(super) struct AnswerInDoubt<'a> {
     pub(super) answer: &'a AnswerId,
     pub(super) group: &'a GroupName,
     /// What it answers, and its place.
@@ -25,13 +25,13 @@ pub(super) enum Ending {
     At(u64),
     /// It has not, or not in this life of the log.
     None,
-    /// What followed the question is no longer all there.
+    /// What followed the doubted is no longer all there.
     Trimmed,
 }
 
-/// Looks through all that followed the question.
-pub(super) async fn look(stores: &Stores, question: &Question<'_>) -> StoreResult<Ending> {
-    let Question { answer, group, message, seq, epoch } = question;
+/// Looks through all that followed the doubted.
+pub(super) async fn look(stores: &Stores, doubted: &AnswerInDoubt<'_>) -> StoreResult<Ending> {
+    let AnswerInDoubt { answer, group, message, seq, epoch } = doubted;
     let mut after = seq.saturating_sub(1);
     let mut is_whole = false;
     loop {

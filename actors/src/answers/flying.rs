@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::generation::{End, Follower, Generation, Origin};
+use super::generation::{End, Follower, Generation, GenerationOrigin};
 use super::{Join, Parts};
 use crate::backend::BackendError;
 use crate::openai::{ChatRequest, Chunk, Parsed, is_plausible};
-use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
+use crate::store::{Boarding, Course, Flight, FlightStanding, Flights, StoreResult};
 
 /// How often chunks are added while other nodes follow, and how often those look.
 const BATCH: Duration = Duration::from_millis(30);
@@ -51,7 +51,7 @@ pub(super) async fn board(
             // It failed, or is not kept: another try.
             Ok(Boarding::Landed) => anew = true,
             Ok(Boarding::Follow(flight)) => {
-                generation.begin(Origin::OtherNode);
+                generation.begin(GenerationOrigin::OtherNode);
                 if follow(parts, generation, &join.request, &flight).await {
                     return Boarded::Ended;
                 }
@@ -164,16 +164,16 @@ impl Lead {
     async fn renew(&mut self, flight: &Flight) {
         let chunks = if self.followed.is_some() { self.generation.raw_after(self.added) } else { Vec::new() };
         match self.flights.add(flight, self.added, &chunks).await {
-            Ok(standing @ (Standing::Followed | Standing::Alone)) => {
+            Ok(standing @ (FlightStanding::Followed | FlightStanding::Alone)) => {
                 self.added += chunks.len();
-                if standing == Standing::Alone {
+                if standing == FlightStanding::Alone {
                     self.followed = None;
                 } else if self.followed.is_none() {
                     self.followed = self.generation.follow();
                 }
             }
             // Another node has begun anew: this one goes on for its own followers.
-            Ok(Standing::Lost) => self.go_alone(),
+            Ok(FlightStanding::Lost) => self.go_alone(),
             Err(error) => log::debug!("flight not renewed error={error}"),
         }
     }
@@ -215,8 +215,8 @@ impl Lead {
         let mut is_over = self.flights.land(flight, rest.is_empty(), &json).await?;
         if !is_over {
             match self.flights.add(flight, self.added, &rest).await? {
-                Standing::Lost => is_over = true,
-                Standing::Followed | Standing::Alone => self.added += rest.len(),
+                FlightStanding::Lost => is_over = true,
+                FlightStanding::Followed | FlightStanding::Alone => self.added += rest.len(),
             }
         }
         if is_over {

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::flying::{Boarded, Lead, board};
-use super::generation::{End, Generation, Origin};
+use super::generation::{End, Generation, GenerationOrigin};
 use super::{AnswersHandle, Generated, Join, Parts};
 use crate::backend::{BackendError, StreamItem};
 use crate::openai::{ChatRequest, Choices, Chunk, Parsed, is_plausible};
@@ -51,7 +51,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
         };
         lead = flight.map(|flight| Lead::new(parts.stores.flights.clone(), flight, generation.clone()));
     }
-    generation.begin(Origin::Backend);
+    generation.begin(GenerationOrigin::Backend);
     generation.pay();
     // What is for nobody's log may be as long as the backend's data may.
     let is_logged = join.asker.group.is_some();
@@ -127,7 +127,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
     if !reuse.admits(age_seconds) {
         return false;
     }
-    generation.begin(Origin::Cache { age_seconds });
+    generation.begin(GenerationOrigin::Cache { age_seconds });
     chunks.into_iter().for_each(|chunk| generation.push(chunk));
     generation.finish(End::Complete { finish_reason: entry.finish_reason, usage: entry.usage });
     true

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::ending::{self, Ending, Question};
+use super::ending::{self, AnswerInDoubt, Ending};
 use crate::registry::AnswerOver;
 use crate::store::{AnswerRecord, StoreResult, Stores};
 
@@ -27,7 +27,7 @@ pub(crate) async fn settle(stores: &Stores, record: AnswerRecord) -> Option<Answ
 
 async fn try_to_settle(stores: &Stores, record: &AnswerRecord) -> StoreResult<Option<AnswerOver>> {
     let AnswerRecord { answer, group, message, .. } = record;
-    let question = Question { answer, group, message, seq: message.seq().unwrap_or(1), epoch: None };
+    let question = AnswerInDoubt { answer, group, message, seq: message.seq().unwrap_or(1), epoch: None };
     let over = |seq| AnswerOver { group: group.clone(), answer: answer.clone(), seq };
     Ok(match ending::look(stores, &question).await? {
         Ending::At(seq) => Some(over(seq)),

@@ -38,7 +38,7 @@ use crate::registry::Roster;
 use crate::store::Stores;
 pub use digest::{Scope, digest};
 use generation::Generation;
-pub use generation::{End, Follower, Next, Origin};
+pub use generation::{End, Follower, GenerationOrigin, Next};
 pub(crate) use group_answer::CONVERSATION;
 pub use handle::AnswersHandle;
 pub use messages::{AdmitAndJoin, Ask, Join, Joined, Reuse};

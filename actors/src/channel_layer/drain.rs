@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::Inbound;
 use super::codec::now_seconds;
 use super::hosts::Backoff;
-use super::intake::Intake;
+use super::reader::MessageReader;
 use crate::dependencies::Dependency;
 use crate::redis::{Connected, Source};
 
@@ -34,7 +34,7 @@ type Popped = Vec<(Vec<u8>, String)>;
 pub(super) async fn drain(
     source: Source,
     key: String,
-    intake: Arc<Intake>,
+    reader: Arc<MessageReader>,
     host: Dependency,
     out: Sender<Vec<Inbound>>,
 ) {
@@ -44,7 +44,7 @@ pub(super) async fn drain(
         let connected = source.connect(PING).await;
         let why = connected.as_ref().err().cloned();
         if let Ok(Connected { mut connection, mut seen, counted: _counted, .. }) = connected {
-            if intake.codec.encrypts() && !told {
+            if reader.codec.encrypts() && !told {
                 told = warn_of_skew(&mut connection).await;
             }
             host.found(QUEUE);
@@ -59,7 +59,7 @@ pub(super) async fn drain(
                 match popped {
                     Ok(Ok(popped)) => {
                         backoff = Backoff::new();
-                        let read = |(member, score): (Vec<u8>, String)| intake.stored(&member, score);
+                        let read = |(member, score): (Vec<u8>, String)| reader.stored(&member, score);
                         let batch: Vec<_> = popped.into_iter().filter_map(read).collect();
                         if !batch.is_empty() {
                             place.send(batch);

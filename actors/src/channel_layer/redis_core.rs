@@ -12,10 +12,10 @@ use tokio::sync::{Mutex, mpsc};
 use super::codec::{Codec, PREFIX, now_micros};
 use super::drain::drain;
 use super::hosts;
-use super::intake::{CHANNEL, Intake};
 use super::moving::Moving;
 use super::names::queue;
 use super::plain::{KEPT_SECONDS, PlainChannels};
+use super::reader::{CHANNEL, MessageReader};
 use super::{ChannelLayer, Delivered, DjangoMember, Fields, Inbound, LayerOptions, ring};
 use crate::actor::OwnedTask;
 use crate::aside::set_aside;
@@ -32,7 +32,7 @@ const BATCHES: usize = 4;
 struct CoreLayer {
     hosts: Vec<Database>,
     options: LayerOptions,
-    intake: Arc<Intake>,
+    reader: Arc<MessageReader>,
     inbox: Mutex<mpsc::Receiver<Vec<Inbound>>>,
     /// The last score given, in microseconds: one sender's scores rise, or its messages would come in any order.
     last_score: AtomicU64,
@@ -59,16 +59,16 @@ fn seconds(micros: u64) -> String {
 /// be called within the tokio runtime that is to carry the connections.
 pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dyn ChannelLayer>> {
     let (node_key, codec) = (options.node_key.clone(), Codec::new(&options));
-    let intake = Arc::new(Intake::new(node_key.clone(), codec, metrics, options.expiry_seconds));
+    let reader = Arc::new(MessageReader::new(node_key.clone(), codec, metrics, options.expiry_seconds));
     let (out, inbox) = mpsc::channel(options.hosts.len() + BATCHES);
     let key = format!("{}{}", options.prefix, node_key.as_str());
     let start = |(at, source)| {
-        let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
-        OwnedTask::spawn(drain(source, key.clone(), intake.clone(), host, out.clone()))
+        let host = reader.metrics.dependencies.layer(at, options.hosts.len()).clone();
+        OwnedTask::spawn(drain(source, key.clone(), reader.clone(), host, out.clone()))
     };
     let sources = hosts::sources(&options)?;
     let drains = sources.iter().cloned().enumerate().map(start).collect();
-    let hosts = hosts::open(sources, &options, false, &intake.metrics.dependencies).await;
+    let hosts = hosts::open(sources, &options, false, &reader.metrics.dependencies).await;
     let scripts = Scripts {
         join: Script::new(include_str!("scripts/join.lua")),
         missing: Script::new(include_str!("scripts/missing.lua")),
@@ -78,7 +78,7 @@ pub async fn core(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dy
     };
     let (inbox, last_score) = (Mutex::new(inbox), AtomicU64::new(0));
     let (plain, moving) = (PlainChannels::new(), Moving::new());
-    Ok(Arc::new(CoreLayer { hosts, options, intake, inbox, last_score, scripts, plain, moving, _drains: drains }))
+    Ok(Arc::new(CoreLayer { hosts, options, reader, inbox, last_score, scripts, plain, moving, _drains: drains }))
 }
 
 impl CoreLayer {
@@ -103,7 +103,7 @@ impl CoreLayer {
     /// so it need not be touched again. A token of Fernet's has its own time, and is made anew anyway.
     fn plain_score(&self) -> String {
         let (now, text) = self.score();
-        if self.intake.codec.encrypts() { text } else { seconds(now + KEPT_SECONDS * 1_000_000) }
+        if self.reader.codec.encrypts() { text } else { seconds(now + KEPT_SECONDS * 1_000_000) }
     }
 
     /// Groups by the host that has them, in portions.
@@ -143,7 +143,7 @@ impl CoreLayer {
     /// Prefix and body of a message, as a queue holds it.
     fn stored(&self, prefix: [u8; PREFIX], fields: &Fields) -> Vec<u8> {
         let mut stored = prefix.to_vec();
-        stored.extend(self.intake.codec.seal(fields));
+        stored.extend(self.reader.codec.seal(fields));
         stored
     }
 
@@ -159,7 +159,7 @@ impl ChannelLayer for CoreLayer {
     }
 
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
-        self.intake.add(groups);
+        self.reader.add(groups);
         let mut outcome = Ok(());
         for (host, groups) in self.portions(groups) {
             let mut call = self.scripts.join.prepare_invoke();
@@ -195,7 +195,7 @@ impl ChannelLayer for CoreLayer {
 
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
         let outcome = self.remove(self.options.node_key.as_str(), groups).await;
-        self.intake.remove(groups);
+        self.reader.remove(groups);
         outcome
     }
 
@@ -241,8 +241,8 @@ impl ChannelLayer for CoreLayer {
                 }
             }
         }
-        self.intake.count("told", told.reached);
-        self.intake.count("full", told.full);
+        self.reader.count("told", told.reached);
+        self.reader.count("full", told.full);
         // What was written is written: said again it would be doubled, so only a failure on all counts is one.
         if told.reached == 0 { outcome.map(|()| told) } else { Ok(told) }
     }
@@ -251,8 +251,8 @@ impl ChannelLayer for CoreLayer {
         let key = format!("{}{channel}", self.options.prefix);
         let score = self.plain_score();
         let message = (score.as_str(), fields, token);
-        let written = self.plain.tell(&self.hosts, &key, message, &self.intake.codec, self.options.capacity).await?;
-        self.intake.count(if written { "told" } else { "full" }, 1);
+        let written = self.plain.tell(&self.hosts, &key, message, &self.reader.codec, self.options.capacity).await?;
+        self.reader.count(if written { "told" } else { "full" }, 1);
         Ok(written)
     }
 
@@ -262,7 +262,7 @@ impl ChannelLayer for CoreLayer {
         let stale = (now_micros() / 1_000_000).saturating_sub(self.options.expiry_seconds.div_ceil(2)) as f64;
         let mut outcome = Ok(());
         for host in &self.hosts {
-            let fresh = self.plain.refresh(host, &key, stale, &self.intake.codec, || self.plain_score()).await;
+            let fresh = self.plain.refresh(host, &key, stale, &self.reader.codec, || self.plain_score()).await;
             outcome = outcome.and(fresh);
         }
         outcome

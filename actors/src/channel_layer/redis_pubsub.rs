@@ -7,8 +7,8 @@ use tokio::sync::{Mutex, mpsc};
 
 use super::codec::Codec;
 use super::hosts;
-use super::intake::{Intake, NODE};
-use super::subscriptions::{Wanted, Wish, subscribe};
+use super::reader::{MessageReader, NODE};
+use super::subscriptions::{WantedChannels, Wish, subscribe};
 use super::{ChannelLayer, Delivered, DjangoMember, Fields, Inbound, LayerOptions, ring};
 use crate::actor::OwnedTask;
 use crate::ids::{GroupName, NodeKey};
@@ -22,29 +22,29 @@ const INBOX: usize = 4096;
 struct PubsubLayer {
     hosts: Vec<Database>,
     options: LayerOptions,
-    intake: Arc<Intake>,
+    reader: Arc<MessageReader>,
     inbox: Mutex<mpsc::Receiver<Inbound>>,
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedChannels>,
     _subscriptions: Vec<OwnedTask>,
 }
 
 /// Joins the pubsub layer, as [`super::core`] does the other one.
 pub async fn pubsub(options: LayerOptions, metrics: Metrics) -> StoreResult<Arc<dyn ChannelLayer>> {
-    let intake = Intake::new(options.node_key.clone(), Codec::new(&options), metrics, options.expiry_seconds);
-    let intake = Arc::new(intake);
+    let reader = MessageReader::new(options.node_key.clone(), Codec::new(&options), metrics, options.expiry_seconds);
+    let reader = Arc::new(reader);
     let (out, inbox) = mpsc::channel(INBOX);
     let (mut wanted, mut subscriptions) = (Vec::new(), Vec::new());
     let sources = hosts::sources(&options)?;
     for (at, source) in sources.iter().cloned().enumerate() {
-        let (asked, wishes) = Wanted::new();
-        let host = intake.metrics.dependencies.layer(at, options.hosts.len()).clone();
-        let task = subscribe(source, asked.clone(), wishes, intake.clone(), host, out.clone());
+        let (asked, wishes) = WantedChannels::new();
+        let host = reader.metrics.dependencies.layer(at, options.hosts.len()).clone();
+        let task = subscribe(source, asked.clone(), wishes, reader.clone(), host, out.clone());
         subscriptions.push(OwnedTask::spawn(task));
         wanted.push(asked);
     }
-    let hosts = hosts::open(sources, &options, true, &intake.metrics.dependencies).await;
+    let hosts = hosts::open(sources, &options, true, &reader.metrics.dependencies).await;
     let inbox = Mutex::new(inbox);
-    Ok(Arc::new(PubsubLayer { hosts, options, intake, inbox, wanted, _subscriptions: subscriptions }))
+    Ok(Arc::new(PubsubLayer { hosts, options, reader, inbox, wanted, _subscriptions: subscriptions }))
 }
 
 impl PubsubLayer {
@@ -53,7 +53,7 @@ impl PubsubLayer {
     }
 
     async fn publish(&self, channel: &str, fields: &Fields) -> StoreResult<usize> {
-        let payload = self.intake.codec.seal(fields);
+        let payload = self.reader.codec.seal(fields);
         let mut call = redis::cmd("PUBLISH");
         call.arg(channel).arg(payload);
         let host = &self.hosts[ring::index(channel, self.hosts.len())];
@@ -83,12 +83,12 @@ impl ChannelLayer for PubsubLayer {
     }
 
     async fn join(&self, groups: &[GroupName]) -> StoreResult<()> {
-        self.intake.add(groups);
+        self.reader.add(groups);
         self.wish(Wish::Subscribe, groups).await
     }
 
     async fn leave(&self, groups: &[GroupName]) -> StoreResult<()> {
-        self.intake.remove(groups);
+        self.reader.remove(groups);
         self.wish(Wish::Unsubscribe, groups).await
     }
 
@@ -112,14 +112,14 @@ impl ChannelLayer for PubsubLayer {
         let mut fields = fields.clone();
         fields.insert(NODE.into(), self.options.node_key.hex().into());
         let reached = self.publish(&self.channel(group), &fields).await?;
-        let reached = reached.saturating_sub(usize::from(self.intake.has(group)));
-        self.intake.count("told", reached);
+        let reached = reached.saturating_sub(usize::from(self.reader.has(group)));
+        self.reader.count("told", reached);
         Ok(Delivered { reached, full: 0 })
     }
 
     async fn tell_channel(&self, channel: &str, fields: &Fields, _: &str) -> StoreResult<bool> {
         let reached = self.publish(channel, fields).await?;
-        self.intake.count("told", reached);
+        self.reader.count("told", reached);
         Ok(reached > 0)
     }
 

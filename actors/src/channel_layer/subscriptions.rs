@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::hosts::Backoff;
-use super::intake::Intake;
+use super::reader::MessageReader;
 use super::{Addressee, HeardAt, Inbound};
 use crate::dependencies::Dependency;
 use crate::ids::GroupName;
@@ -43,12 +43,12 @@ type Channels = HashMap<String, (GroupName, Instant)>;
 
 /// The group channels that are to be heard on one host.
 #[derive(Clone)]
-pub(super) struct Wanted {
+pub(super) struct WantedChannels {
     channels: Arc<Mutex<Channels>>,
     changes: mpsc::Sender<Change>,
 }
 
-impl Wanted {
+impl WantedChannels {
     pub(super) fn new() -> (Self, mpsc::Receiver<Change>) {
         let (changes, wishes) = mpsc::channel(CHANGES);
         (Self { channels: Arc::default(), changes }, wishes)
@@ -87,9 +87,9 @@ impl Wanted {
 /// Keeps the subscriptions of one host for ever.
 pub(super) async fn subscribe(
     source: Source,
-    wanted: Wanted,
+    wanted: WantedChannels,
     mut wishes: mpsc::Receiver<Change>,
-    intake: Arc<Intake>,
+    reader: Arc<MessageReader>,
     host: Dependency,
     out: mpsc::Sender<Inbound>,
 ) {
@@ -97,13 +97,13 @@ pub(super) async fn subscribe(
     loop {
         if let Ok(Subscriber { pubsub, mut seen, counted: _counted }) = source.pubsub().await {
             let (mut sink, mut stream) = pubsub.split();
-            if begin(&mut sink, &wanted, &intake).await {
+            if begin(&mut sink, &wanted, &reader).await {
                 backoff = Backoff::new();
                 host.found(SUBSCRIPTIONS);
                 loop {
                     tokio::select! {
                         message = stream.next() => match message {
-                            Some(message) => hear(&message, &wanted, &intake, &out),
+                            Some(message) => hear(&message, &wanted, &reader, &out),
                             None => break,
                         },
                         change = wishes.recv() => {
@@ -131,9 +131,9 @@ pub(super) async fn subscribe(
     }
 }
 
-async fn begin(sink: &mut PubSubSink, wanted: &Wanted, intake: &Intake) -> bool {
+async fn begin(sink: &mut PubSubSink, wanted: &WantedChannels, reader: &MessageReader) -> bool {
     // A channel of this node may be on any host: its full name decides.
-    let own = format!("{}*", intake.node_key.as_str());
+    let own = format!("{}*", reader.node_key.as_str());
     let channels: Vec<String> = {
         let mut wanted = wanted.channels();
         // What was published meanwhile was not heard.
@@ -160,19 +160,19 @@ async fn in_time(call: impl Future<Output = RedisResult<()>>) -> bool {
     matches!(timeout(BUDGET, call).await, Ok(Ok(())))
 }
 
-fn hear(message: &Msg, wanted: &Wanted, intake: &Intake, out: &mpsc::Sender<Inbound>) {
+fn hear(message: &Msg, wanted: &WantedChannels, reader: &MessageReader, out: &mpsc::Sender<Inbound>) {
     let channel = message.get_channel_name();
     let at = Instant::now();
-    let (to, since) = match channel.strip_prefix(intake.node_key.as_str()) {
+    let (to, since) = match channel.strip_prefix(reader.node_key.as_str()) {
         Some(local) => (Some(Addressee::Channel(local.into())), at),
         None => match wanted.channels().get(channel) {
             Some((group, since)) => (Some(Addressee::Groups(vec![group.clone()])), *since),
             None => (None, at),
         },
     };
-    if let Some(inbound) = intake.published(to, HeardAt { at, since }, message.get_payload_bytes())
+    if let Some(inbound) = reader.published(to, HeardAt { at, since }, message.get_payload_bytes())
         && out.try_send(inbound).is_err()
     {
-        intake.count("dropped", 1);
+        reader.count("dropped", 1);
     }
 }

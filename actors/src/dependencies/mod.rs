@@ -10,7 +10,7 @@ mod refusals;
 use prometheus::IntGaugeVec;
 
 pub use self::dependency::{Dependency, Doing};
-pub use self::refusals::{Refusal, Refusals};
+pub use self::refusals::{ServerRefusal, ServerRefusals};
 
 /// Hosts of the channel layer that are told apart; those behind the last share its name.
 const HOSTS: usize = 8;
@@ -37,7 +37,7 @@ pub struct Dependencies {
     /// The AI backends: all of them together.
     pub ai: Dependency,
     /// What servers refuse that answer.
-    pub refusals: Refusals,
+    pub refusals: ServerRefusals,
     layer: Dependency,
     hosts: [Dependency; HOSTS],
 }
@@ -59,7 +59,7 @@ impl Dependencies {
             feed: one("feed", "what other nodes log comes late, or is read from the logs afterwards"),
             hook: one("hook", "who was let in a short while ago comes in, others come again later"),
             ai: Dependency::judged("ai", "questions fail until a backend answers one", gauge.clone()),
-            refusals: Refusals::default(),
+            refusals: ServerRefusals::default(),
             layer: host("layer"),
             hosts: [a, b, c, d, e, f, g, h],
         }

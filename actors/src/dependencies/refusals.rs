@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a server that answers refuses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ServerRefusal {
     /// Every write, for this reason: it has no memory, no disk, or no replicas.
     Writes(String),
     /// What its access list does not let this node do, as the rules that would: `+hset`, `~sophie:*`, `&sophie:0:events`.
@@ -14,11 +14,11 @@ pub enum Refusal {
 
 /// What the servers refuse at present, by database. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Refusals(Arc<Mutex<BTreeMap<&'static str, Refusal>>>);
+pub struct ServerRefusals(Arc<Mutex<BTreeMap<&'static str, ServerRefusal>>>);
 
-impl Refusals {
+impl ServerRefusals {
     /// How it is now; `None`: nothing is refused.
-    pub(crate) fn set(&self, database: &'static str, refusal: Option<Refusal>) {
+    pub(crate) fn set(&self, database: &'static str, refusal: Option<ServerRefusal>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match refusal {
             Some(refusal) => _ = all.insert(database, refusal),
@@ -29,13 +29,13 @@ impl Refusals {
     /// A sentence for each reason to send nobody here. A cache that takes nothing is none.
     pub fn reasons(&self) -> Vec<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let reason = |(database, refusal): (&&'static str, &Refusal)| match refusal {
-            Refusal::Writes(_) if *database != "main" => None,
-            Refusal::Writes(why) => {
+        let reason = |(database, refusal): (&&'static str, &ServerRefusal)| match refusal {
+            ServerRefusal::Writes(_) if *database != "main" => None,
+            ServerRefusal::Writes(why) => {
                 let word = ["OOM", "MISCONF", "NOREPLICAS"].into_iter().find(|word| why.contains(word));
                 Some(format!("Redis takes no writes ({})", word.unwrap_or("refused")))
             }
-            Refusal::Rights(missing) => {
+            ServerRefusal::Rights(missing) => {
                 Some(format!("Redis does not give this node the rights {} (database {database})", missing.join(" ")))
             }
         };

@@ -15,7 +15,7 @@ pub struct Bound {
 }
 
 /// One connection, as long as it or a clone of it is there.
-pub(crate) type Counted = Arc<OwnedSemaphorePermit>;
+pub(crate) type ConnectionPermit = Arc<OwnedSemaphorePermit>;
 
 impl Bound {
     /// At most so many, as a setting of this name says.
@@ -32,7 +32,7 @@ impl Bound {
     ///
     /// # Errors
     /// As many as may be are there; the reason names the setting.
-    pub(crate) fn count_one(&self) -> Result<Counted, String> {
+    pub(crate) fn count_one(&self) -> Result<ConnectionPermit, String> {
         let place = self.free.clone().try_acquire_owned();
         place.map(Arc::new).map_err(|_| format!("{} connections are open, as {} allows", self.most, self.setting))
     }

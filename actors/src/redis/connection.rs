@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::guard::{Guard, Link};
 use super::keeping::keep;
 use super::latency::Latency;
-use super::refused::Refused;
+use super::refusal::RefusalWatch;
 use super::rights::Needs;
 use super::source::Source;
 use crate::actor::OwnedTask;
@@ -59,14 +59,14 @@ impl Database {
         needs: Needs,
     ) -> Self {
         dependencies.iter().for_each(Dependency::in_use);
-        let refused = Refused::new(name, dependencies.clone(), needs.refusals.clone());
+        let refusal = RefusalWatch::new(name, dependencies.clone(), needs.refusals.clone());
         let guard = Arc::new(Guard {
             name,
             budgets,
             dependencies,
             latency: Latency::new(),
             needs,
-            refused,
+            refusal,
             link: Mutex::new(None),
             available: watch::Sender::new(false),
             lost: Notify::new(),
@@ -104,7 +104,7 @@ impl Database {
 
     /// How long writes have been let through, and taken; `None` while they are not.
     pub(crate) fn writable_for(&self) -> Option<Duration> {
-        Some(self.available_for()?.min(self.guard.refused.fine_for()?))
+        Some(self.available_for()?.min(self.guard.refusal.fine_for()?))
     }
 
     /// A script within the budget of everything but appends. It is sent anew only when the server says that it does not

@@ -11,9 +11,9 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::Budgets;
-use super::bound::Counted;
+use super::bound::ConnectionPermit;
 use super::latency::Latency;
-use super::refused::Refused;
+use super::refusal::RefusalWatch;
 use super::rights::{Needs, is_refusal, said};
 use super::source::Source;
 use crate::dependencies::Dependency;
@@ -27,7 +27,7 @@ pub(super) struct Guard {
     pub(super) latency: Latency,
     pub(super) needs: Needs,
     /// What the server refuses though it answers.
-    pub(super) refused: Refused,
+    pub(super) refusal: RefusalWatch,
     /// The link in use. Dropping the sender beside it tells all who wait on its `lost`.
     pub(super) link: Mutex<Option<(Link, watch::Sender<()>)>>,
     pub(super) available: watch::Sender<bool>,
@@ -43,7 +43,7 @@ pub(crate) struct Link {
     /// The run id of its server; empty if that is not known.
     pub(crate) run: Arc<str>,
     pub(super) made: Instant,
-    pub(super) counted: Counted,
+    pub(super) counted: ConnectionPermit,
     /// Closed when the link is given up.
     pub(super) lost: watch::Receiver<()>,
 }
@@ -95,13 +95,13 @@ impl Guard {
         if broken || elsewhere {
             self.is_broken.store(broken, Ordering::Relaxed);
             if elsewhere {
-                self.refused.forget();
+                self.refusal.forget();
             }
             self.open_breaker(made, &error.to_string());
             return self.unavailable(&error.to_string());
         }
         if is_refusal(error) {
-            self.refused.note(&said(error));
+            self.refusal.note(&said(error));
             return self.unavailable(&error.to_string());
         }
         if code == "NOAUTH" || error.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) {
@@ -116,7 +116,7 @@ impl Guard {
 
     /// Uses every right that is needed, and notes what is refused.
     pub(super) async fn try_rights(&self, connection: &MultiplexedConnection, source: &Source) -> Result<(), String> {
-        self.refused.tried(self.needs.try_all(connection, source).await?);
+        self.refusal.tried(self.needs.try_all(connection, source).await?);
         Ok(())
     }
 
@@ -141,7 +141,12 @@ impl Guard {
         }
     }
 
-    pub(super) fn close_breaker(&self, connection: MultiplexedConnection, run: Arc<str>, counted: Counted) -> Instant {
+    pub(super) fn close_breaker(
+        &self,
+        connection: MultiplexedConnection,
+        run: Arc<str>,
+        counted: ConnectionPermit,
+    ) -> Instant {
         let (alive, lost) = watch::channel(());
         let made = Instant::now();
         let new = (Link { connection, run, made, counted, lost }, alive);

@@ -10,7 +10,7 @@ use super::guard::{Guard, ping};
 use super::reminder::Reminder;
 use super::rights::named_right;
 use super::source::{Connected, Source};
-use crate::dependencies::Refusal;
+use crate::dependencies::ServerRefusal;
 
 /// Between two attempts while Redis is away.
 const RETRY: Duration = Duration::from_millis(200);
@@ -33,7 +33,7 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
     let mut reminder = Reminder::default();
     loop {
         let connected = match source.connect(guard.budgets.other).await {
-            Ok(connected) if guard.refused.is_to_be_tried() => {
+            Ok(connected) if guard.refusal.is_to_be_tried() => {
                 guard.try_rights(&connected.connection, &source).await.map(|()| connected)
             }
             connected => connected,
@@ -48,7 +48,7 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
                         // A failure opens the breaker by itself.
                         () = tokio::time::sleep(LOOK) => {
                             _ = guard.call(guard.budgets.other, |link| ping(link.connection)).await;
-                            if guard.refused.is_set()
+                            if guard.refusal.is_set()
                                 && let Some(link) = guard.link()
                                 && let Err(reason) = guard.try_rights(&link.connection, &source).await
                             {
@@ -70,7 +70,7 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
             }
             Err(reason) => {
                 if let Some(right) = named_right(&reason) {
-                    guard.refused.tried(Some(Refusal::Rights(vec![right])));
+                    guard.refusal.tried(Some(ServerRefusal::Rights(vec![right])));
                 }
                 guard.tell_if_away(&reason);
                 if reminder.is_due(Instant::now()) {

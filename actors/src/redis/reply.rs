@@ -3,12 +3,12 @@
 use crate::failure::{StoreError, StoreResult};
 
 /// A script's reply of varying shape: a word, and what follows it.
-pub(crate) struct Reply {
+pub(crate) struct ScriptReply {
     pub(crate) word: String,
     rest: std::vec::IntoIter<redis::Value>,
 }
 
-impl Reply {
+impl ScriptReply {
     pub(crate) fn read(values: Vec<redis::Value>) -> StoreResult<Self> {
         let mut rest = values.into_iter();
         let word = rest.next().and_then(|word| redis::from_redis_value(word).ok()).ok_or_else(|| wrong("empty"))?;

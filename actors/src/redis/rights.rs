@@ -10,7 +10,7 @@ use redis::{Cmd, RedisError, Value};
 use tokio::time::timeout;
 
 use super::source::Source;
-use crate::dependencies::{Refusal, Refusals};
+use crate::dependencies::{ServerRefusal, ServerRefusals};
 
 /// What a try of everything may take.
 const TRY: Duration = Duration::from_secs(1);
@@ -98,12 +98,12 @@ pub(crate) struct Needs {
     channels: Vec<(String, String)>,
     atomic: bool,
     /// Where what is refused is noted.
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: ServerRefusals,
 }
 
 impl Needs {
     /// The main database, with the nodes' channel.
-    pub(crate) fn main(prefix: &str, channel: &str, refusals: &Refusals) -> Self {
+    pub(crate) fn main(prefix: &str, channel: &str, refusals: &ServerRefusals) -> Self {
         Self {
             key: Some((format!("{prefix}:probe"), format!("{prefix}:*"))),
             commands: [MAIN, SCRIPTS].concat(),
@@ -114,7 +114,7 @@ impl Needs {
     }
 
     /// A cache whose keys begin so.
-    pub(crate) fn cache(prefix: &str, refusals: &Refusals) -> Self {
+    pub(crate) fn cache(prefix: &str, refusals: &ServerRefusals) -> Self {
         Self {
             key: Some((format!("{prefix}probe"), format!("{prefix}*"))),
             commands: CACHE.to_vec(),
@@ -124,7 +124,7 @@ impl Needs {
     }
 
     /// A host of the channel layer; with `pubsub` its channels too.
-    pub(crate) fn layer(prefix: &str, pubsub: bool, refusals: &Refusals) -> Self {
+    pub(crate) fn layer(prefix: &str, pubsub: bool, refusals: &ServerRefusals) -> Self {
         let channel = |name: &str, pattern: &str| (name.to_owned(), pattern.to_owned());
         let channels = match pubsub {
             true => vec![
@@ -147,14 +147,18 @@ impl Needs {
         &self,
         connection: &MultiplexedConnection,
         source: &Source,
-    ) -> Result<Option<Refusal>, String> {
+    ) -> Result<Option<ServerRefusal>, String> {
         match timeout(TRY, self.use_all(connection.clone(), source)).await {
             Ok(tried) => tried,
             Err(_) => Err("its rights could not be tried in time".into()),
         }
     }
 
-    async fn use_all(&self, mut connection: MultiplexedConnection, source: &Source) -> Result<Option<Refusal>, String> {
+    async fn use_all(
+        &self,
+        mut connection: MultiplexedConnection,
+        source: &Source,
+    ) -> Result<Option<ServerRefusal>, String> {
         let Some((key, keys)) = &self.key else { return Ok(None) };
         let mut missing = BTreeSet::new();
         let mut set = redis::cmd("SET");
@@ -162,7 +166,7 @@ impl Needs {
         if let Err(error) = set.query_async::<()>(&mut connection).await {
             match missing_right(&error, keys, "") {
                 Some(right) => _ = missing.insert(right),
-                None if is_refusal(&error) => return Ok(Some(Refusal::Writes(said(&error)))),
+                None if is_refusal(&error) => return Ok(Some(ServerRefusal::Writes(said(&error)))),
                 None => return Err(error.to_string()),
             }
         }
@@ -207,7 +211,7 @@ impl Needs {
                 }
             }
         }
-        Ok((!missing.is_empty()).then(|| Refusal::Rights(missing.into_iter().collect())))
+        Ok((!missing.is_empty()).then(|| ServerRefusal::Rights(missing.into_iter().collect())))
     }
 }
 

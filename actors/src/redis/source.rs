@@ -6,7 +6,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, P
 use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
-use super::bound::{Bound, Counted};
+use super::bound::{Bound, ConnectionPermit};
 use super::guard::ping;
 use super::sentinels::{Council, SENTINEL, Sentinels, moved};
 use crate::actor::OwnedTask;
@@ -76,7 +76,7 @@ pub(crate) struct Connected {
     /// For whoever is to leave the server when another one takes its place.
     pub(crate) seen: Seen,
     /// To be kept as long as the connection.
-    pub(crate) counted: Counted,
+    pub(crate) counted: ConnectionPermit,
 }
 
 /// A new connection that can subscribe.
@@ -85,7 +85,7 @@ pub(crate) struct Subscriber {
     /// As that of [`Connected`].
     pub(crate) seen: Seen,
     /// To be kept as long as the connection.
-    pub(crate) counted: Counted,
+    pub(crate) counted: ConnectionPermit,
 }
 
 /// Whether two URLs lead to databases of one server, and so one look at who answers there serves both.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::presence::Presence;
+use super::presence::PresenceChanges;
 use super::sequence::Sequence;
 use super::shown::ShownAnswers;
 use crate::ids::{Epoch, GroupName};
@@ -30,7 +30,7 @@ enum Filling {
 pub(super) struct Group {
     pub(super) sequence: Sequence,
     pub(super) answers: ShownAnswers,
-    pub(super) presence: Presence,
+    pub(super) presence: PresenceChanges,
     filling: Filling,
     prepared_at: Instant,
 }
@@ -40,7 +40,7 @@ impl Default for Group {
         Self {
             sequence: Sequence::default(),
             answers: ShownAnswers::default(),
-            presence: Presence::default(),
+            presence: PresenceChanges::default(),
             filling: Filling::No,
             prepared_at: Instant::now(),
         }

@@ -4,7 +4,7 @@ use actix::prelude::*;
 
 use super::GroupRegistry;
 use super::messages::*;
-use super::sequence::{Due, Question};
+use super::sequence::{Due, LogQuestion};
 use crate::ids::{AnswerId, GroupName};
 use crate::protocol::{Event, Logged};
 use crate::store::StoredEvent;
@@ -47,11 +47,11 @@ impl GroupRegistry {
         match group.sequence.ask() {
             Some(question) => {
                 let gap = match question {
-                    Question::After(after) => {
+                    LogQuestion::After(after) => {
                         self.metrics.gaps.inc();
                         Gap::Log(after)
                     }
-                    Question::Is(head) => Gap::Life(head),
+                    LogQuestion::Is(head) => Gap::Life(head),
                 };
                 if !self.reader.ask(name, gap) {
                     // Asked again when the next event shows the same gap, or by the sweep.

@@ -19,7 +19,7 @@ const MOMENT: Duration = Duration::from_millis(80);
 
 /// What is not told yet of one group.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
+pub(super) struct PresenceChanges {
     /// Whether each came or went, as seen by those who are told; who did both has not changed.
     changes: BTreeMap<SessionId, (UserId, bool)>,
     told_at: Option<Instant>,
@@ -40,7 +40,7 @@ enum Change {
     Undone,
 }
 
-impl Presence {
+impl PresenceChanges {
     /// A session came or went. `is_alone`: nobody else is there to be told.
     fn changed(&mut self, session: &SessionId, user: &UserId, came: bool, is_alone: bool) -> Change {
         if self.changes.get(session).is_some_and(|(_, before)| *before != came) {
@@ -252,7 +252,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_change_is_told_at_once_and_those_of_a_moment_together() {
-        let mut presence = Presence::default();
+        let mut presence = PresenceChanges::default();
         let mut change = |name: &str, came: bool, is_alone: bool| {
             let session = SessionId::parse(name).expect("legal");
             presence.changed(&session, &UserId::guest(&session), came, is_alone)

@@ -44,7 +44,7 @@ pub struct Due {
 
 /// What the log is to be asked.
 #[derive(Debug, PartialEq)]
-pub enum Question {
+pub enum LogQuestion {
     /// The events after this `seq`.
     After(u64),
     /// Whether it is the one that was delivered up to here.
@@ -63,15 +63,15 @@ impl Sequence {
     }
 
     /// What the log is to be asked now.
-    pub fn ask(&mut self) -> Option<Question> {
+    pub fn ask(&mut self) -> Option<LogQuestion> {
         if self.is_doubted()
             && let Some((epoch, seq)) = &self.at
         {
             self.doubts_asked = self.doubts;
-            return Some(Question::Is(LogHead { epoch: epoch.clone(), seq: *seq }));
+            return Some(LogQuestion::Is(LogHead { epoch: epoch.clone(), seq: *seq }));
         }
         self.asked = self.reached;
-        self.gap().map(Question::After)
+        self.gap().map(LogQuestion::After)
     }
 
     /// The `seq` after which events are missing, if some are.
@@ -115,7 +115,7 @@ impl Sequence {
         }
     }
 
-    /// The log was asked whether it is the one that was delivered ([`Question::Is`]); it stands there now.
+    /// The log was asked whether it is the one that was delivered ([`LogQuestion::Is`]); it stands there now.
     pub fn confirmed(&mut self, state: &LogState) -> Due {
         self.doubts_settled = self.doubts_asked;
         let Some((epoch, seq)) = &mut self.at else { return self.opened(state) };

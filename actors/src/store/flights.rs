@@ -28,7 +28,7 @@ pub enum Boarding {
 
 /// How it stands with one's own flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum FlightStanding {
     /// Nobody else wants it just now: nothing needs to be added.
     Alone,
     /// Other nodes read what is added.
@@ -55,7 +55,7 @@ pub trait Flights: Send + Sync {
     async fn board(&self, digest: &str, anew: bool) -> StoreResult<Boarding>;
     /// The leader lives (to be said well within [`FLIGHT_LEASE_MS`]), and adds chunks for those who follow, behind the `added`
     /// ones. May be repeated.
-    async fn add(&self, flight: &Flight, added: usize, chunks: &[ByteString]) -> StoreResult<Standing>;
+    async fn add(&self, flight: &Flight, added: usize, chunks: &[ByteString]) -> StoreResult<FlightStanding>;
     /// The leader is through. `false`: somebody follows, and not everything was added.
     async fn land(&self, flight: &Flight, all_added: bool, end: &str) -> StoreResult<bool>;
     /// The leader gives up: others may lead. `false`: somebody follows, and that matters unless it is `forced`.

@@ -32,7 +32,7 @@ pub use answers::{
 pub use append::{Append, Appended, ONCE_SECONDS, Once};
 pub use cache::{AnswerCache, CacheSize, CachedAnswer};
 pub use feed::{Feed, Heard, Told};
-pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing};
+pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, FlightStanding, Flights};
 pub use general::GeneralCache;
 pub use groups::{GroupIndex, GroupInfo};
 pub use leases::{Hearing, Leases};

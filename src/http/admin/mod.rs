@@ -87,14 +87,14 @@ async fn guard<B: MessageBody + 'static>(
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct PageQuery {
     #[serde(default)]
     prefix: String,
     cursor: Option<String>,
     limit: Option<usize>,
 }
 
-impl Page {
+impl PageQuery {
     fn of(request: &HttpRequest) -> Result<(Self, usize), ApiError> {
         let page: Self = json::query(request.query_string())?;
         match page.limit.unwrap_or(DEFAULT_ROWS) {
@@ -130,7 +130,7 @@ fn row(info: &GroupInfo, count: Headcount) -> Value {
 }
 
 async fn groups(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let (page, limit) = Page::of(&request)?;
+    let (page, limit) = PageQuery::of(&request)?;
     let mut infos = state.node.stores.groups.list(&page.prefix, page.cursor.as_deref(), limit + 1).await?;
     let next_cursor = cut(&mut infos, limit, |info| info.name.to_string());
     let names: Vec<GroupName> = infos.iter().map(|info| info.name.clone()).collect();
@@ -213,7 +213,7 @@ fn carried_out(mut body: Value, outcome: Outcome) -> HttpResponse {
 }
 
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    let (page, limit) = Page::of(&request)?;
+    let (page, limit) = PageQuery::of(&request)?;
     let cursor = page.cursor.as_deref();
     let mut views = whereabouts::sessions(&state.node, &page.prefix, cursor, limit + 1).await?;
     let next_cursor = cut(&mut views, limit, |view| view.session.to_string());

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use sophie_actors::admission::{Quota, Remaining};
-use sophie_actors::answers::{Origin, Reuse};
+use sophie_actors::answers::{GenerationOrigin, Reuse};
 use sophie_actors::protocol::CacheStatus;
 
 use super::GatewayError;
@@ -57,9 +57,9 @@ pub fn wishes(headers: &HeaderMap) -> Result<Wishes, GatewayError> {
 }
 
 /// Tells how an answer came about, and its age if it was kept.
-pub fn tell_origin(headers: &mut HeaderMap, status: CacheStatus, origin: Origin) {
+pub fn tell_origin(headers: &mut HeaderMap, status: CacheStatus, origin: GenerationOrigin) {
     headers.insert(CACHE, HeaderValue::from_static(status.as_str()));
-    if let Origin::Cache { age_seconds } = origin {
+    if let GenerationOrigin::Cache { age_seconds } = origin {
         headers.insert(header::AGE, age_seconds.into());
     }
 }

@@ -28,7 +28,7 @@ use crate::settings::HttpCache;
 use bill::Bill;
 pub use error::GatewayError;
 pub use prepared::LongBodies;
-use prepared::{Form, Prepared};
+use prepared::{AnswerForm, Prepared};
 use reading::{How, Reading};
 use receiving::Receiving;
 pub use running::Running;
@@ -114,11 +114,11 @@ async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) ->
 
 /// Follows the answer to its first chunk, or to its end; a stream no longer than `within`, after which it begins without. The client's
 /// going drops it at any time, and with it the answer, if nobody else follows that.
-async fn answer(mut reading: Reading, form: Form, within: Duration) -> Result<HttpResponse, GatewayError> {
+async fn answer(mut reading: Reading, form: AnswerForm, within: Duration) -> Result<HttpResponse, GatewayError> {
     let first = match form {
-        Form::Body => Some(reading.next().await),
+        AnswerForm::Body => Some(reading.next().await),
         // A line on which nothing comes is cut by whoever stands between. A whole answer has no other beginning than its status.
-        Form::Stream { .. } => timeout(within, reading.next()).await.ok(),
+        AnswerForm::Stream { .. } => timeout(within, reading.next()).await.ok(),
     };
     // A failure before the first chunk is to be the response's status.
     if let Some(Next::End(End::Failed(error))) = first {
@@ -126,9 +126,9 @@ async fn answer(mut reading: Reading, form: Form, within: Duration) -> Result<Ht
     }
     let (status, origin) = reading.origin();
     let mut response = match (form, first) {
-        (Form::Stream { wants_usage }, first) => stream::respond(reading, first, wants_usage),
-        (Form::Body, Some(first)) => respond_whole(reading, first).await?,
-        (Form::Body, None) => return Err(GatewayError::internal()),
+        (AnswerForm::Stream { wants_usage }, first) => stream::respond(reading, first, wants_usage),
+        (AnswerForm::Body, Some(first)) => respond_whole(reading, first).await?,
+        (AnswerForm::Body, None) => return Err(GatewayError::internal()),
     };
     headers::tell_origin(response.headers_mut(), status, origin);
     Ok(response)

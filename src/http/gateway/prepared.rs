@@ -37,7 +37,7 @@ impl LongBodies {
 
 /// The form in which an answer is wanted.
 #[derive(Debug, Clone, Copy)]
-pub enum Form {
+pub enum AnswerForm {
     /// One body.
     Body,
     /// A stream.
@@ -52,7 +52,7 @@ pub struct Prepared {
     /// For the answers.
     pub join: Join,
     /// For the response.
-    pub form: Form,
+    pub form: AnswerForm,
 }
 
 impl Prepared {
@@ -74,7 +74,7 @@ impl Prepared {
         let prompt_tokens = estimate_prompt_tokens(&body);
         let asker = caller::asker(holder);
         let join = Join { digest, request: ChatRequest { body }, reuse, asker, prompt_tokens };
-        Ok(Self { join, form: if streams { Form::Stream { wants_usage } } else { Form::Body } })
+        Ok(Self { join, form: if streams { AnswerForm::Stream { wants_usage } } else { AnswerForm::Body } })
     }
 
     /// The same with a long body: away from the worker, whose chats must not stand still, and only a few of them at once.

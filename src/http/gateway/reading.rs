@@ -1,6 +1,6 @@
 //! One caller's reading of an answer: it follows at its own pace, pays, and is ended when the node goes.
 
-use sophie_actors::answers::{End, Follower, Next, Origin, Reuse};
+use sophie_actors::answers::{End, Follower, GenerationOrigin, Next, Reuse};
 use sophie_actors::backend::BackendError;
 use sophie_actors::protocol::{CacheStatus, ErrorCode};
 
@@ -46,9 +46,9 @@ impl Reading {
     }
 
     /// How the answer came about; known once something was read.
-    pub fn origin(&self) -> (CacheStatus, Origin) {
+    pub fn origin(&self) -> (CacheStatus, GenerationOrigin) {
         let How { coalesced, reuse, cache_enabled } = self.how;
-        let origin = self.follower.known_origin().unwrap_or(Origin::Backend);
+        let origin = self.follower.known_origin().unwrap_or(GenerationOrigin::Backend);
         (origin.came_about(coalesced, !reuse.read || !cache_enabled), origin)
     }
 

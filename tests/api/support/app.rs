@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 
 use serde_json::Value;
-use sophie::app::{Application, Replacements};
+use sophie::app::{Program, Replacements};
 use sophie::settings::{LoadFrom, Settings};
 use sophie_actors::node::Node;
 use sophie_actors::redis::Budgets;
@@ -95,7 +95,7 @@ impl TestApp {
         let (started, start) = oneshot::channel();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let app = match Application::build_with(settings, replacements).await {
+                let app = match Program::build_with(settings, replacements).await {
                     Ok(app) => app,
                     Err(error) => return Err(error.to_string()),
                 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{End, Generation, Origin, Reuse};
+use super::{End, Generation, GenerationOrigin, Reuse};
 use crate::ledger::Asker;
 use crate::openai::Chunk;
 
@@ -36,7 +36,7 @@ impl Follower {
     }
 
     /// Waits until it is known where the chunks come from (or the generation has failed before that).
-    pub async fn origin(&self) -> Origin {
+    pub async fn origin(&self) -> GenerationOrigin {
         loop {
             let grew = self.generation.grew.notified();
             if let Some(origin) = self.known_origin() {
@@ -47,9 +47,9 @@ impl Follower {
     }
 
     /// Where the chunks come from, if that is known; it is as soon as there is something to read.
-    pub fn known_origin(&self) -> Option<Origin> {
+    pub fn known_origin(&self) -> Option<GenerationOrigin> {
         let state = self.generation.state();
-        state.origin.or_else(|| state.end.as_ref().map(|_| Origin::Backend))
+        state.origin.or_else(|| state.end.as_ref().map(|_| GenerationOrigin::Backend))
     }
 
     /// Waits for what comes next. Cancelling the wait loses nothing.

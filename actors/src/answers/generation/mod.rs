@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 pub use end::End;
 pub use follower::{Follower, Next};
-pub use origin::Origin;
+pub use origin::GenerationOrigin;
 
 use super::Reuse;
 use crate::ledger::{Account, Asker};
@@ -23,7 +23,7 @@ use crate::protocol::Usage;
 
 #[derive(Debug, Default)]
 struct State {
-    origin: Option<Origin>,
+    origin: Option<GenerationOrigin>,
     /// Shared, as each is read by every follower.
     chunks: Vec<Arc<Chunk>>,
     /// The first half of a character of the text whose other half has not come yet.
@@ -80,13 +80,13 @@ impl Generation {
     /// Whether it is new enough, as far as it is known where it comes from.
     pub fn suits(&self, reuse: Reuse) -> bool {
         match self.state().origin {
-            Some(Origin::Cache { age_seconds }) => reuse.admits(age_seconds),
+            Some(GenerationOrigin::Cache { age_seconds }) => reuse.admits(age_seconds),
             _ => true,
         }
     }
 
     /// Decides where the chunks come from; the first decision stands.
-    pub fn begin(&self, origin: Origin) {
+    pub fn begin(&self, origin: GenerationOrigin) {
         self.state().origin.get_or_insert(origin);
         self.grew.notify_waiters();
     }
@@ -126,7 +126,7 @@ impl Generation {
         let first = match (state.paid, state.origin) {
             (true, _) if state.end.is_some() => Account::Spent,
             (true, _) => Account::Cancelled,
-            (false, Some(Origin::Cache { .. })) => Account::Hit,
+            (false, Some(GenerationOrigin::Cache { .. })) => Account::Hit,
             (false, _) => Account::Coalesced,
         };
         let others = if first == Account::Hit { Account::Hit } else { Account::Coalesced };

@@ -4,7 +4,7 @@ use crate::protocol::CacheStatus;
 
 /// Where a generation comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum GenerationOrigin {
     /// The cache.
     Cache {
         /// Seconds since it was written there.
@@ -16,7 +16,7 @@ pub enum Origin {
     Backend,
 }
 
-impl Origin {
+impl GenerationOrigin {
     /// How an answer from there came about: `coalesced`: others had asked for it before; `bypass`: it was not to come from the cache.
     pub fn came_about(self, coalesced: bool, bypass: bool) -> CacheStatus {
         match self {

@@ -54,7 +54,7 @@ async fn a_generation_is_abandoned_when_its_last_follower_leaves_and_not_before(
 #[test]
 fn the_first_who_asked_pays_and_the_others_save_unless_it_was_cut_short() {
     let asker = |user: &str| Asker { user: user.into(), group: None };
-    let make = |paid: bool, origin: Origin, end: Option<End>| {
+    let make = |paid: bool, origin: GenerationOrigin, end: Option<End>| {
         let generation = Arc::new(Generation::default());
         for user in ["a", "b"] {
             generation.follow().expect("running").wants(Reuse::FREE, asker(user));
@@ -71,12 +71,15 @@ fn the_first_who_asked_pays_and_the_others_save_unless_it_was_cut_short() {
         accounts.into_iter().map(|(asker, account)| (asker.user, account)).collect::<Vec<_>>()
     };
     let of = |one: Account, other: Account| vec![("a".to_owned(), one), ("b".to_owned(), other)];
-    assert_eq!(make(true, Origin::Backend, Some(complete())), of(Account::Spent, Account::Coalesced));
-    assert_eq!(make(true, Origin::OtherNode, Some(complete())), of(Account::Spent, Account::Coalesced));
-    assert_eq!(make(false, Origin::OtherNode, Some(complete())), of(Account::Coalesced, Account::Coalesced));
-    assert_eq!(make(false, Origin::Cache { age_seconds: 1 }, Some(complete())), of(Account::Hit, Account::Hit));
-    assert_eq!(make(true, Origin::Backend, None), [("a".to_owned(), Account::Cancelled)]);
-    assert_eq!(make(false, Origin::OtherNode, None), []);
+    assert_eq!(make(true, GenerationOrigin::Backend, Some(complete())), of(Account::Spent, Account::Coalesced));
+    assert_eq!(make(true, GenerationOrigin::OtherNode, Some(complete())), of(Account::Spent, Account::Coalesced));
+    assert_eq!(make(false, GenerationOrigin::OtherNode, Some(complete())), of(Account::Coalesced, Account::Coalesced));
+    assert_eq!(
+        make(false, GenerationOrigin::Cache { age_seconds: 1 }, Some(complete())),
+        of(Account::Hit, Account::Hit)
+    );
+    assert_eq!(make(true, GenerationOrigin::Backend, None), [("a".to_owned(), Account::Cancelled)]);
+    assert_eq!(make(false, GenerationOrigin::OtherNode, None), []);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::GroupAnswer;
-use crate::answers::ending::{self, Ending, Question};
+use crate::answers::ending::{self, AnswerInDoubt, Ending};
 use crate::store::{AnswerRecord, ENDED_SECONDS, Renewed};
 
 /// Pieces that come within this time after others were saved are saved, and told to the other nodes, together.
@@ -55,7 +55,7 @@ impl GroupAnswer {
     /// shows. `false`: it has ended.
     pub(super) async fn restore(&mut self) -> bool {
         let parts = self.parts.clone();
-        let question = Question {
+        let question = AnswerInDoubt {
             answer: &self.answer,
             group: &self.ask.group,
             message: &self.ask.message,

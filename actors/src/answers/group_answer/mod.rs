@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
-use super::generation::{End, Next, Origin};
+use super::generation::{End, GenerationOrigin, Next};
 use super::heard::Watch;
 use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts};
 use crate::admission::Admitted;
@@ -152,7 +152,7 @@ impl GroupAnswer {
         parts.roster.listeners(group) > 0 || parts.stores.presence.is_heard_elsewhere(group).await
     }
 
-    fn status(&self, origin: Origin, coalesced: bool) -> CacheStatus {
+    fn status(&self, origin: GenerationOrigin, coalesced: bool) -> CacheStatus {
         // Who asks past the cache is never coalesced with others.
         origin.came_about(coalesced, self.ask.past_cache || !self.parts.cache.enabled)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::naming::{Known, Naming};
+use super::naming::{NameState, Naming};
 use super::{Writer, lock};
 use crate::cluster::whereabouts::describe;
 use crate::store::{Beat, StoreResult};
@@ -54,9 +54,9 @@ impl Writer {
                     life = Some(now);
                     failed = false;
                     match naming.heard(namesake) {
-                        Known::Ours => self.roster.rename(naming.name()),
-                        Known::Unsure => beat_at = Instant::now() + UNSURE,
-                        Known::Taken => {
+                        NameState::Ours => self.roster.rename(naming.name()),
+                        NameState::Unsure => beat_at = Instant::now() + UNSURE,
+                        NameState::Taken => {
                             let (base, name) = (naming.base(), naming.name());
                             log::error!(
                                 "another living process has this name, each needs its own: server.node={base} name={name}"

@@ -14,7 +14,7 @@ pub(super) struct Naming {
 
 /// What is known after a beat.
 #[derive(Debug, PartialEq)]
-pub(super) enum Known {
+pub(super) enum NameState {
     /// The name is this node's.
     Ours,
     /// Another process had it. Whether it lives shows at its next beat, or when none comes.
@@ -43,22 +43,22 @@ impl Naming {
 
     /// Takes in who has the name, if another process has it. Its lease must have been renewed since it was first seen: a
     /// lease alone is also what a process leaves that was killed.
-    pub(super) fn heard(&mut self, namesake: Option<Namesake>) -> Known {
+    pub(super) fn heard(&mut self, namesake: Option<Namesake>) -> NameState {
         let Some(namesake) = namesake else {
             self.seen = None;
-            return Known::Ours;
+            return NameState::Ours;
         };
         let seen = self.seen.as_ref().filter(|seen| seen.key == namesake.key);
         if seen.is_some_and(|seen| seen.renewed_ms < namesake.renewed_ms) {
             self.seen = None;
             self.place += 1;
-            return Known::Taken;
+            return NameState::Taken;
         }
         self.seen.get_or_insert(namesake.clone());
         if self.seen.as_ref().is_some_and(|seen| seen.key != namesake.key) {
             self.seen = Some(namesake);
         }
-        Known::Unsure
+        NameState::Unsure
     }
 }
 
@@ -73,22 +73,22 @@ mod tests {
     #[test]
     fn who_comes_second_to_one_that_lives_goes_on_under_another_name() {
         let mut naming = Naming::new(NodeId::from("n"));
-        assert_eq!(naming.heard(by("a", 1_000)), Known::Unsure);
-        assert_eq!(naming.heard(by("a", 1_000)), Known::Unsure, "it has not beaten since");
+        assert_eq!(naming.heard(by("a", 1_000)), NameState::Unsure);
+        assert_eq!(naming.heard(by("a", 1_000)), NameState::Unsure, "it has not beaten since");
         assert_eq!(naming.name(), NodeId::from("n"));
-        assert_eq!(naming.heard(by("a", 2_000)), Known::Taken);
+        assert_eq!(naming.heard(by("a", 2_000)), NameState::Taken);
         assert_eq!(naming.name(), NodeId::from("n-2"));
-        assert_eq!(naming.heard(by("b", 2_500)), Known::Unsure);
-        assert_eq!(naming.heard(by("b", 3_500)), Known::Taken);
-        assert_eq!((naming.name(), naming.heard(None)), (NodeId::from("n-3"), Known::Ours));
+        assert_eq!(naming.heard(by("b", 2_500)), NameState::Unsure);
+        assert_eq!(naming.heard(by("b", 3_500)), NameState::Taken);
+        assert_eq!((naming.name(), naming.heard(None)), (NodeId::from("n-3"), NameState::Ours));
         assert_eq!(naming.name(), NodeId::from("n-3"), "for good");
     }
 
     #[test]
     fn what_a_killed_process_left_is_no_second_one() {
         let mut naming = Naming::new(NodeId::from("n"));
-        assert_eq!(naming.heard(by("a", 1_000)), Known::Unsure);
-        assert_eq!(naming.heard(by("b", 2_000)), Known::Unsure, "another one that was killed");
-        assert_eq!((naming.heard(None), naming.name()), (Known::Ours, NodeId::from("n")));
+        assert_eq!(naming.heard(by("a", 1_000)), NameState::Unsure);
+        assert_eq!(naming.heard(by("b", 2_000)), NameState::Unsure, "another one that was killed");
+        assert_eq!((naming.heard(None), naming.name()), (NameState::Ours, NodeId::from("n")));
     }
 }

@@ -55,7 +55,7 @@ fn an_empty_page_never_makes_events_pass_that_are_still_to_come() {
     sequence.opened(&state("e", 3));
     // A place in an earlier life of the log.
     sequence.reached(500);
-    assert_eq!(sequence.ask(), Some(Question::After(3)));
+    assert_eq!(sequence.ask(), Some(LogQuestion::After(3)));
     sequence.filled(&e, Vec::new());
     assert_eq!(seqs(&sequence.arrived(&e, event(4))), [4]);
     sequence.reached(6);
@@ -72,10 +72,10 @@ fn a_new_epoch_is_asked_for_and_begins_anew_where_the_log_says() {
     let new = Epoch::from("new");
     assert_eq!(sequence.arrived(&new, event(6)), Due::default(), "anybody may say so");
     let old = LogHead { epoch: Epoch::from("old"), seq: 8 };
-    assert_eq!(sequence.ask(), Some(Question::Is(old)));
+    assert_eq!(sequence.ask(), Some(LogQuestion::Is(old)));
     let due = sequence.confirmed(&LogState { began: 5, ..state("new", 6) });
     assert_eq!(due.reset, Some((new.clone(), 5)));
-    assert_eq!(sequence.ask(), Some(Question::After(5)));
+    assert_eq!(sequence.ask(), Some(LogQuestion::After(5)));
     assert_eq!(seqs(&sequence.filled(&new, vec![event(6)])), [6]);
     assert!(!sequence.has_questions());
     assert_eq!(sequence.opened(&state("newer", 0)).reset, Some((Epoch::from("newer"), 0)));
@@ -87,7 +87,7 @@ fn what_is_heard_late_of_an_earlier_life_changes_nothing() {
     sequence.opened(&state("new", 3));
     sequence.arrived(&Epoch::from("old"), event(9));
     sequence.reached_in(&Epoch::from("old"), 9);
-    assert!(matches!(sequence.ask(), Some(Question::Is(_))));
+    assert!(matches!(sequence.ask(), Some(LogQuestion::Is(_))));
     assert_eq!(sequence.confirmed(&state("new", 3)), Due::default());
     assert!(!sequence.has_questions());
     assert_eq!(seqs(&sequence.arrived(&Epoch::from("new"), event(4))), [4]);
@@ -104,7 +104,7 @@ fn a_log_that_stands_behind_what_was_delivered_is_doubted() {
         let mut sequence = Sequence::default();
         sequence.opened(&state("e", 8));
         behind(&mut sequence);
-        assert_eq!(sequence.ask(), Some(Question::Is(LogHead { epoch: e.clone(), seq: 8 })));
+        assert_eq!(sequence.ask(), Some(LogQuestion::Is(LogHead { epoch: e.clone(), seq: 8 })));
         // It was asked before the last of it came.
         assert_eq!(seqs(&sequence.arrived(&e, event(9))), [9]);
         assert_eq!(sequence.confirmed(&state("e", 9)), Due::default());
@@ -120,7 +120,7 @@ fn a_doubt_that_comes_while_the_log_is_asked_is_asked_again() {
     sequence.ask();
     sequence.arrived(&Epoch::from("g"), event(9));
     sequence.confirmed(&state("f", 8));
-    assert!(matches!(sequence.ask(), Some(Question::Is(_))));
+    assert!(matches!(sequence.ask(), Some(LogQuestion::Is(_))));
 }
 
 #[test]

@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 
 use super::alone::Alone;
-use crate::store::{Boarding, Course, Flight, Flights, Standing, StoreResult};
+use crate::store::{Boarding, Course, Flight, FlightStanding, Flights, StoreResult};
 
 #[async_trait]
 impl Flights for Alone {
@@ -10,8 +10,8 @@ impl Flights for Alone {
         Ok(Boarding::Lead(Flight { digest: digest.to_owned(), id: String::new() }))
     }
 
-    async fn add(&self, _: &Flight, _: usize, _: &[ByteString]) -> StoreResult<Standing> {
-        Ok(Standing::Alone)
+    async fn add(&self, _: &Flight, _: usize, _: &[ByteString]) -> StoreResult<FlightStanding> {
+        Ok(FlightStanding::Alone)
     }
 
     async fn land(&self, _: &Flight, _: bool, _: &str) -> StoreResult<bool> {

@@ -3,7 +3,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::state::{Group, Known, MemoryStore};
+use super::state::{Group, KnownOnce, MemoryStore};
 use crate::ids::{Epoch, GroupName};
 use crate::protocol::{self, LogHead};
 use crate::store::{
@@ -27,7 +27,7 @@ impl Logs for MemoryStore {
         let owed = state.owe(&append, message.as_ref(), now);
         if let Some(once) = append.once {
             let log = state.group(&append.group, now).log.clone();
-            let known = Known {
+            let known = KnownOnce {
                 fingerprint: once.fingerprint,
                 group: append.group,
                 log,
@@ -84,7 +84,7 @@ pub(super) fn page_before(group: &Group, before: Option<u64>, size: PageSize) ->
     Page { epoch: Some(group.epoch.clone()), events, more }
 }
 
-fn again(known: &Known, once: &Once) -> Appended {
+fn again(known: &KnownOnce, once: &Once) -> Appended {
     if known.fingerprint != once.fingerprint {
         return Appended::Conflict;
     }

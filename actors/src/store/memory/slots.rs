@@ -10,18 +10,18 @@ use crate::store::{Held, SLOT_LEASE_MS, SlotLeases, SlotRequest, StoreResult};
 
 /// The slots that are taken, by room and holder.
 #[derive(Default)]
-pub struct MemorySlots(Mutex<Taken>);
+pub struct MemorySlots(Mutex<TakenSlots>);
 
 /// By room and holder.
-pub(super) struct Taken(Expiring<(String, String), ()>);
+pub(super) struct TakenSlots(Expiring<(String, String), ()>);
 
-impl Default for Taken {
+impl Default for TakenSlots {
     fn default() -> Self {
         Self(Expiring::new())
     }
 }
 
-impl Taken {
+impl TakenSlots {
     fn count(&self, room: &str, now: Instant) -> usize {
         let first = (room.to_owned(), String::new());
         self.0.from(Bound::Included(&first), now).take_while(|((name, _), ..)| name == room).count()
@@ -45,7 +45,7 @@ impl Taken {
 }
 
 impl MemorySlots {
-    pub(super) fn taken(&self) -> MutexGuard<'_, Taken> {
+    pub(super) fn taken(&self) -> MutexGuard<'_, TakenSlots> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -23,7 +23,7 @@ pub struct MemoryStore {
 /// What the lock guards.
 pub(super) struct State {
     pub(super) groups: Expiring<GroupName, Group>,
-    pub(super) once: Expiring<(String, String), Known>,
+    pub(super) once: Expiring<(String, String), KnownOnce>,
     pub(super) answers: Expiring<AnswerId, Answer>,
     pub(super) sessions: Expiring<SessionId, Session>,
     log_events: usize,
@@ -53,7 +53,7 @@ pub(super) struct Session {
 }
 
 /// What is remembered of a once-only id.
-pub(super) struct Known {
+pub(super) struct KnownOnce {
     pub(super) fingerprint: String,
     pub(super) group: GroupName,
     pub(super) log: Epoch,
@@ -222,7 +222,7 @@ impl State {
     }
 
     /// What is known of an id, unless the log that it went to is lost.
-    pub(super) fn known(&mut self, once: &Once, now: Instant) -> Option<&mut Known> {
+    pub(super) fn known(&mut self, once: &Once, now: Instant) -> Option<&mut KnownOnce> {
         let Self { once: ids, groups, .. } = self;
         let known = ids.renew(&(once.scope.clone(), once.id.clone()), None, now)?;
         let group = groups.get(&known.group, now)?;

@@ -103,7 +103,7 @@ pub struct RedisFeed {
 }
 
 impl RedisFeed {
-    pub(super) fn new(database: Database, channel: String, node_key: NodeKey, ear: Ear) -> Self {
+    pub(super) fn new(database: Database, channel: String, node_key: NodeKey, ear: Subscription) -> Self {
         let (heard, inbox) = mpsc::channel(INBOX);
         let listening = OwnedTask::spawn(ear.keep_listening(database.clone(), heard));
         Self { database, channel, node_key, inbox: Mutex::new(inbox), _listening: listening }
@@ -130,7 +130,7 @@ impl Feed for RedisFeed {
 }
 
 /// The subscription.
-pub(super) struct Ear {
+pub(super) struct Subscription {
     source: Source,
     channel: String,
     own: NodeKey,
@@ -141,7 +141,7 @@ pub(super) struct Ear {
     is_subscribed: Arc<AtomicBool>,
 }
 
-impl Ear {
+impl Subscription {
     /// `late`: what a call may take.
     pub(super) fn new(
         source: Source,

@@ -6,7 +6,7 @@ use super::keys::Keys;
 use crate::ids::{NodeKey, random_text};
 use crate::redis::Database;
 use crate::redis::wrong;
-use crate::store::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, Flights, Standing, StoreResult};
+use crate::store::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, FlightStanding, Flights, StoreResult};
 
 /// Chunks that are added or read in one call.
 const BATCH: usize = 500;
@@ -66,7 +66,7 @@ impl Flights for RedisFlights {
         }
     }
 
-    async fn add(&self, flight: &Flight, mut added: usize, chunks: &[ByteString]) -> StoreResult<Standing> {
+    async fn add(&self, flight: &Flight, mut added: usize, chunks: &[ByteString]) -> StoreResult<FlightStanding> {
         let mut rest = chunks;
         loop {
             let (batch, later) = rest.split_at(rest.len().min(BATCH));
@@ -77,10 +77,10 @@ impl Flights for RedisFlights {
             let standing: i8 = self.database.script(&call).await?;
             (added, rest) = (added + batch.len(), later);
             match standing {
-                -1 => return Ok(Standing::Lost),
+                -1 => return Ok(FlightStanding::Lost),
                 _ if !rest.is_empty() => {}
-                0 => return Ok(Standing::Alone),
-                _ => return Ok(Standing::Followed),
+                0 => return Ok(FlightStanding::Alone),
+                _ => return Ok(FlightStanding::Followed),
             }
         }
     }

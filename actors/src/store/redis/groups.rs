@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::logs::LogScripts;
 use crate::ids::GroupName;
-use crate::redis::Reply;
+use crate::redis::ScriptReply;
 use crate::redis::{Database, wrong};
 use crate::store::{GroupIndex, GroupInfo, StoreResult};
 
@@ -29,7 +29,7 @@ impl RedisGroups {
         let mut values: Vec<redis::Value> =
             self.scripts.run(&self.database, self.database.budgets().other, call).await?;
         let rest = values.split_off(values.len().min(1));
-        let go_on = Reply::read(values)?.word;
+        let go_on = ScriptReply::read(values)?.word;
         let mut groups = Vec::with_capacity(rest.len());
         for value in rest {
             let (name, created_at_ms, expires_at_ms, last_seq, assistant): (String, u64, u64, u64, bool) =

@@ -12,7 +12,7 @@ use super::page::{LAST_SEQ, page, start_before};
 use crate::ids::{Epoch, GroupName, MessageId, NodeId, NodeKey};
 use crate::protocol::LogHead;
 use crate::redis::{Database, Link};
-use crate::redis::{Replicas, Reply, wrong};
+use crate::redis::{Replicas, ScriptReply, wrong};
 use crate::store::{
     ANSWER_LEASE_SECONDS, Append, Appended, LogState, Logs, Once, Page, PageSize, RECORD_SECONDS, StoreResult,
 };
@@ -189,7 +189,7 @@ impl RedisLogs {
 }
 
 fn appended(reply: Vec<redis::Value>) -> StoreResult<Option<Appended>> {
-    let mut reply = Reply::read(reply)?;
+    let mut reply = ScriptReply::read(reply)?;
     Ok(Some(match reply.word.as_str() {
         "new" => Appended::New {
             epoch: Epoch::from(reply.take::<String>()?.as_str()),

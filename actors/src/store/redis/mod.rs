@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use self::answers::RedisAnswers;
 use self::cache::RedisCache;
-use self::feed::{Ear, RedisFeed, events_channel};
+use self::feed::{RedisFeed, Subscription, events_channel};
 use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
@@ -151,7 +151,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         Database::open("general", general, options.budgets, vec![kept], Needs::cache(general::PREFIX, refusals))
     );
     let (own, life) = (options.node_key.clone(), Arc::new(Life::default()));
-    let ear = Ear::new(subscriptions, channel.clone(), own, life.clone(), feed, options.budgets.other);
+    let ear = Subscription::new(subscriptions, channel.clone(), own, life.clone(), feed, options.budgets.other);
     let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()], ear.is_subscribed());
     let keys = Keys::new(&options.prefix);
     let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone(), life));

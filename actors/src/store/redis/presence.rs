@@ -19,7 +19,7 @@ const PAGE: usize = 100;
 const FORGET: usize = 100;
 
 /// Sessions with their rows by node, as the script tells them.
-type Page = Vec<(String, Vec<(String, String)>)>;
+type SessionsPage = Vec<(String, Vec<(String, String)>)>;
 
 macro_rules! presence_script {
     ($name:literal) => {
@@ -129,7 +129,7 @@ impl Presence for RedisPresence {
             let count = PAGE.min(limit - start);
             let mut call = self.members.key(self.keys.members(group));
             call.arg(self.keys.here_prefix()).arg("rank").arg(start).arg(start + count - 1).arg(count);
-            let (gone, page): (usize, Page) = self.database.script(&call).await?;
+            let (gone, page): (usize, SessionsPage) = self.database.script(&call).await?;
             // Those behind the ones that were removed have moved up.
             start += page.len().saturating_sub(gone);
             let was_last = page.len() < count || start >= limit;
@@ -181,7 +181,7 @@ impl Presence for RedisPresence {
         let count = limit.max(PAGE);
         let mut call = self.members.key(self.keys.live());
         call.arg(self.keys.here_prefix()).arg("lex").arg(&from).arg(&to).arg(count);
-        let (_, page): (usize, Page) = self.database.script(&call).await?;
+        let (_, page): (usize, SessionsPage) = self.database.script(&call).await?;
         let until = page.last().filter(|_| page.len() == count).map(|(last, _)| last.clone());
         let known = page.into_iter().filter_map(|(session, rows)| Some((SessionId::parse(&session).ok()?, rows)));
         let rows = known.map(|(session, rows)| (session, self.others(rows))).filter(|(_, rows)| !rows.is_empty());

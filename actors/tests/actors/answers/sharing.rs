@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytestring::ByteString;
 use serde_json::{Value, json};
-use sophie_actors::store::{Boarding, Course, Flight, Flights, Standing, StoreError, StoreResult};
+use sophie_actors::store::{Boarding, Course, Flight, FlightStanding, Flights, StoreError, StoreResult};
 use tokio::time::sleep;
 
 use super::*;
@@ -91,7 +91,7 @@ impl Flights for Elsewhere {
         Ok(Boarding::Follow(Flight { digest: digest.into(), id: "x".into() }))
     }
 
-    async fn add(&self, _: &Flight, _: usize, _: &[ByteString]) -> StoreResult<Standing> {
+    async fn add(&self, _: &Flight, _: usize, _: &[ByteString]) -> StoreResult<FlightStanding> {
         unreachable!("another node leads")
     }
 

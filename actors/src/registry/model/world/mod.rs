@@ -12,7 +12,7 @@ pub(super) use self::step::{Budget, Step};
 use super::Model;
 use super::store::{Published, Store};
 use crate::ids::AnswerId;
-use crate::registry::sequence::Question;
+use crate::registry::sequence::LogQuestion;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct World {
@@ -59,11 +59,11 @@ impl World {
             Answer::Opened(state, self.store.is_running())
         } else {
             match node.sequence.ask() {
-                Some(Question::After(after)) => {
+                Some(LogQuestion::After(after)) => {
                     let (epoch, events) = self.store.read_after(&mut node.known, after);
                     Answer::Filled(epoch, events)
                 }
-                Some(Question::Is(head)) => Answer::Confirmed(self.store.confirm(&mut node.known, &head)),
+                Some(LogQuestion::Is(head)) => Answer::Confirmed(self.store.confirm(&mut node.known, &head)),
                 None => return,
             }
         };

@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use redis::{Script, ScriptInvocation};
 
 use self::own::Own;
-use self::rows::{PIECE, Row};
+use self::rows::{AnswerRow, PIECE};
 use super::RedisOptions;
 use super::feed;
 use super::logs::LogScripts;
@@ -20,7 +20,7 @@ use super::page::{page, start_before};
 use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::protocol::DjangoEvent;
 use crate::redis::Database;
-use crate::redis::{Reply, wrong};
+use crate::redis::{ScriptReply, wrong};
 use crate::store::{
     ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, CLAIM_SECONDS, ENDED_SECONDS, Ended, Once, RECORD_SECONDS,
     Renewed, StoreResult, TakenUp, Told, Wanted,
@@ -136,7 +136,7 @@ impl AnswerRecords for RedisAnswers {
             call.arg(start_before(*before)).arg(size.events).arg(size.bytes).arg(i32::from(*even_if_off));
         }
         let reply = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
-        let mut reply = Reply::read(reply)?;
+        let mut reply = ScriptReply::read(reply)?;
         Ok(match reply.word.as_str() {
             "begun" => {
                 self.own.insert(record.answer.clone(), Arc::new(Own::new(record)));
@@ -200,7 +200,7 @@ impl AnswerRecords for RedisAnswers {
             let mut call = self.running.prepare_invoke();
             left.iter().take(GROUPS).for_each(|group| _ = call.key(keys.answering(group)));
             call.arg(keys.answer_prefix()).arg(OF_A_GROUP).arg(ENOUGH).arg(PIECE);
-            let (looked_at, rows): (usize, Vec<Row>) = self.database.script(&call).await?;
+            let (looked_at, rows): (usize, Vec<AnswerRow>) = self.database.script(&call).await?;
             left = left.get(looked_at.max(1)..).unwrap_or_default();
             for row in rows {
                 found.extend(self.whole(row).await?);
@@ -237,7 +237,7 @@ impl AnswerRecords for RedisAnswers {
             .arg(ENDED_SECONDS);
         let reply = scripts.run(&self.database, self.database.budgets().append, call).await?;
         self.own.invalidate(answer);
-        let mut reply = Reply::read(reply)?;
+        let mut reply = ScriptReply::read(reply)?;
         match reply.word.as_str() {
             "now" => Ok(Ended::Now { epoch: Epoch::from(reply.take::<String>()?.as_str()), seq: reply.take()? }),
             "before" => Ok(Ended::Before { seq: reply.take()? }),
@@ -252,7 +252,7 @@ impl AnswerRecords for RedisAnswers {
         }
         let mut call = self.orphan.key(self.scripts.keys.answers());
         call.arg(self.scripts.keys.answer_prefix()).arg(CLAIM_SECONDS).arg(GONE).arg(PIECE);
-        match self.database.script::<Option<Row>>(&call).await? {
+        match self.database.script::<Option<AnswerRow>>(&call).await? {
             Some(row) => self.whole(row).await,
             None => Ok(None),
         }

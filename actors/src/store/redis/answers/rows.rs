@@ -10,20 +10,20 @@ pub(super) const PIECE: usize = 384 * 1024;
 
 /// What the scripts tell of an answer: id, group, message, node, model, how it came about, bytes of its text, and those of
 /// them that came along.
-pub(super) type Row = (String, String, String, String, String, String, usize, Vec<u8>);
+pub(super) type AnswerRow = (String, String, String, String, String, String, usize, Vec<u8>);
 
 impl RedisAnswers {
     /// An answer that is being written, with a piece of its text.
-    pub(super) async fn piece(&self, answer: &AnswerId, from: usize) -> StoreResult<Option<Row>> {
+    pub(super) async fn piece(&self, answer: &AnswerId, from: usize) -> StoreResult<Option<AnswerRow>> {
         let keys = &self.scripts.keys;
         let mut call = self.find.key(keys.answer(answer));
         call.key(keys.answer_text(answer)).arg(answer.as_str()).arg(from).arg(PIECE);
-        self.database.script::<Option<Row>>(&call).await
+        self.database.script::<Option<AnswerRow>>(&call).await
     }
 
     /// The record that a row begins, with the rest of its text, one piece after the other. `None`: it has ended meanwhile, or
     /// is no answer.
-    pub(super) async fn whole(&self, row: Row) -> StoreResult<Option<AnswerRecord>> {
+    pub(super) async fn whole(&self, row: AnswerRow) -> StoreResult<Option<AnswerRecord>> {
         let (answer, group, message, node, model, cache, length, mut text) = row;
         let answer = AnswerId::from(answer.as_str());
         while text.len() < length {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ids::random_text;
-use crate::store::{Boarding, Course, FLIGHT_LEASE_MS, Standing};
+use crate::store::{Boarding, Course, FLIGHT_LEASE_MS, FlightStanding};
 
 #[tokio::test]
 async fn a_flight_whose_lease_ran_out_lands_for_those_who_wait_for_it() {
@@ -38,15 +38,19 @@ async fn one_node_leads_a_flight_and_the_others_read_all_of_it() {
     let (redis, other, digest) = flights().await;
     let (one, two) = (redis.stores.flights.clone(), other.flights.clone());
     let Ok(Boarding::Lead(flight)) = one.board(&digest, false).await else { panic!("nobody else leads") };
-    assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), Standing::Alone);
+    assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), FlightStanding::Alone);
     assert_eq!(two.board(&digest, false).await.expect("asked"), Boarding::Follow(flight.clone()));
     for _ in 0..2 {
-        assert_eq!(one.add(&flight, 0, &lines(&["a", "b"])).await.expect("added"), Standing::Followed, "repeated");
+        assert_eq!(
+            one.add(&flight, 0, &lines(&["a", "b"])).await.expect("added"),
+            FlightStanding::Followed,
+            "repeated"
+        );
     }
     assert_eq!(two.read(&flight, 1).await.expect("read"), (lines(&["b"]), Course::Flying));
     assert!(!one.give_up(&flight, false).await.expect("asked"), "somebody follows");
     assert!(!one.land(&flight, false, "{}").await.expect("asked"), "somebody needs the rest first");
-    assert_eq!(one.add(&flight, 2, &lines(&["c"])).await.expect("added"), Standing::Followed);
+    assert_eq!(one.add(&flight, 2, &lines(&["c"])).await.expect("added"), FlightStanding::Followed);
     assert!(one.land(&flight, true, "{\"end\":1}").await.expect("landed"));
     assert_eq!(two.read(&flight, 2).await.expect("read"), (lines(&["c"]), Course::Landed("{\"end\":1}".into())));
     assert_eq!(two.board(&digest, false).await.expect("asked"), Boarding::Landed);
@@ -61,13 +65,13 @@ async fn a_flight_that_nobody_follows_any_more_may_be_given_up_and_is_lost_to_wh
     let Ok(Boarding::Lead(flight)) = one.board(&digest, false).await else { panic!("nobody else leads") };
     two.board(&digest, false).await.expect("follows");
     two.leave(&flight).await.expect("left");
-    assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), Standing::Alone);
+    assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), FlightStanding::Alone);
     assert!(one.give_up(&flight, false).await.expect("given up"));
     assert_eq!(two.read(&flight, 0).await.expect("read").1, Course::Lost);
     let Ok(Boarding::Lead(next)) = two.board(&digest, false).await else { panic!("free to be led") };
-    assert_eq!(one.add(&flight, 0, &lines(&["late"])).await.expect("asked"), Standing::Lost);
+    assert_eq!(one.add(&flight, 0, &lines(&["late"])).await.expect("asked"), FlightStanding::Lost);
     assert!(one.give_up(&flight, true).await.expect("nothing of ours"));
-    assert_eq!(two.add(&next, 0, &[]).await.expect("added"), Standing::Alone, "another's is left alone");
+    assert_eq!(two.add(&next, 0, &[]).await.expect("added"), FlightStanding::Alone, "another's is left alone");
     redis.finish();
 }
 

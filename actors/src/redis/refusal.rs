@@ -1,9 +1,11 @@
+//! What one server refuses although it answers, noted by whoever is refused and by whoever tries all rights.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::dependencies::{Dependency, Refusal, Refusals};
+use crate::dependencies::{Dependency, ServerRefusal, ServerRefusals};
 
 /// What is wrong with a dependency whose server answers, but refuses what it is asked.
 const REFUSES: &str = "refuses";
@@ -11,22 +13,22 @@ const REFUSES: &str = "refuses";
 const TRIED: Duration = Duration::from_secs(10);
 
 /// What one database's server refuses. While it does, it is tried again and again, since reads work all the time.
-pub(crate) struct Refused {
+pub(crate) struct RefusalWatch {
     name: &'static str,
     dependencies: Vec<Dependency>,
-    refusals: Refusals,
+    refusals: ServerRefusals,
     state: Mutex<State>,
 }
 
 struct State {
-    refusal: Option<Refusal>,
+    refusal: Option<ServerRefusal>,
     /// Since when nothing is refused.
     fine_at: Instant,
     tried_at: Option<Instant>,
 }
 
-impl Refused {
-    pub(crate) fn new(name: &'static str, dependencies: Vec<Dependency>, refusals: Refusals) -> Self {
+impl RefusalWatch {
+    pub(crate) fn new(name: &'static str, dependencies: Vec<Dependency>, refusals: ServerRefusals) -> Self {
         let state = State { refusal: None, fine_at: Instant::now(), tried_at: None };
         Self { name, dependencies, refusals, state: Mutex::new(state) }
     }
@@ -39,15 +41,15 @@ impl Refused {
     pub(crate) fn note(&self, why: &str) {
         let mut state = self.state();
         if state.refusal.is_none() {
-            self.change(&mut state, Some(Refusal::Writes(why.to_owned())));
+            self.change(&mut state, Some(ServerRefusal::Writes(why.to_owned())));
         }
     }
 
     /// Everything was tried.
-    pub(crate) fn tried(&self, refusal: Option<Refusal>) {
+    pub(crate) fn tried(&self, refusal: Option<ServerRefusal>) {
         let mut state = self.state();
         state.tried_at = refusal.is_none().then(Instant::now);
-        if let (Some(Refusal::Writes(_)), Some(Refusal::Writes(_))) = (&state.refusal, &refusal) {
+        if let (Some(ServerRefusal::Writes(_)), Some(ServerRefusal::Writes(_))) = (&state.refusal, &refusal) {
             return;
         }
         if state.refusal != refusal {
@@ -56,16 +58,16 @@ impl Refused {
     }
 
     /// Under the lock, so that what is told last is how it is.
-    fn change(&self, state: &mut State, refusal: Option<Refusal>) {
+    fn change(&self, state: &mut State, refusal: Option<ServerRefusal>) {
         match &refusal {
             None => {
                 state.fine_at = Instant::now();
                 self.dependencies.iter().for_each(|dependency| dependency.found(REFUSES));
             }
-            Some(Refusal::Writes(why)) => {
+            Some(ServerRefusal::Writes(why)) => {
                 self.dependencies.iter().for_each(|dependency| dependency.lost(REFUSES, why));
             }
-            Some(Refusal::Rights(missing)) => {
+            Some(ServerRefusal::Rights(missing)) => {
                 let missing = missing.join(" ");
                 log::error!(
                     "redis does not give this node all rights that it needs database={} missing={missing:?}",

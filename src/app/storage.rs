@@ -13,14 +13,14 @@ use super::AppError;
 use crate::settings::{ChannelLayer, Settings};
 
 /// Where things are kept, and the way to Django.
-pub(super) struct Kept {
+pub(super) struct Storage {
     pub(super) stores: Stores,
     pub(super) layer: Arc<dyn channel_layer::ChannelLayer>,
     pub(super) redis: Option<RedisHealth>,
 }
 
 /// Connects to whatever the settings name.
-pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metrics) -> Result<Kept, AppError> {
+pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metrics) -> Result<Storage, AppError> {
     let (session, cache) = (&settings.session, &settings.cache.options);
     if !settings.redis.enabled {
         let options = MemoryOptions {
@@ -31,7 +31,7 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
             cache_max_entry_bytes: cache.max_entry_bytes,
             group_expiry_seconds: settings.channel.group_expiry_seconds,
         };
-        return Ok(Kept { stores: memory::stores(options), layer: Arc::new(NoLayer), redis: None });
+        return Ok(Storage { stores: memory::stores(options), layer: Arc::new(NoLayer), redis: None });
     }
     let channel = &settings.channel;
     let hosts: Vec<String> = settings.layer_urls().iter().map(|host| host.as_str().to_owned()).collect();
@@ -77,5 +77,5 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         ChannelLayer::Pubsub => channel_layer::pubsub(layer, metrics.clone()).await,
     }
     .map_err(wrong)?;
-    Ok(Kept { stores, layer, redis: Some(health) })
+    Ok(Storage { stores, layer, redis: Some(health) })
 }

@@ -23,7 +23,7 @@ const COMPLAINT: Duration = Duration::from_secs(60);
 const GRACE: u64 = 10;
 
 /// Reads messages for one node.
-pub(super) struct Intake {
+pub(super) struct MessageReader {
     pub(super) node_key: NodeKey,
     pub(super) codec: Codec,
     pub(super) metrics: Metrics,
@@ -38,7 +38,7 @@ struct Complaints {
     last: Option<Instant>,
 }
 
-impl Intake {
+impl MessageReader {
     pub(super) fn new(node_key: NodeKey, codec: Codec, metrics: Metrics, expiry_seconds: u64) -> Self {
         Self {
             node_key,
