@@ -267,6 +267,17 @@ fn the_map_shows_the_floors() {
 }
 
 #[test]
+fn a_file_says_first_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "actors/src"] {
+        collect(&root.join(folder), &mut files);
+    }
+    files.retain(|file| !fs::read_to_string(file).expect("a text").starts_with("//! "));
+    assert!(files.is_empty(), "begin with `//!` and what it is: {files:#?}");
+}
+
+#[test]
 fn one_file_names_the_deprecated_crate() {
     let mut places = places("actix_web_actors", |_| true);
     places.dedup();

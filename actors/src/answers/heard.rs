@@ -1,3 +1,5 @@
+//! How long nobody has listened to what is being written.
+
 use std::time::Duration;
 
 use tokio::time::Instant;

@@ -1,3 +1,5 @@
+//! Messages as they lie in Redis: the site's serializer, encryption, and what makes equal ones distinct.
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rand::RngExt;

@@ -1,3 +1,5 @@
+//! The channel layer's options, as a Django site sets them.
+
 use std::fmt;
 
 use crate::ids::NodeKey;

@@ -1,3 +1,5 @@
+//! What a server says of itself in `INFO`: which one it is, its memory, its clients, its hits.
+
 use std::collections::HashMap;
 
 /// What a server says of itself. Its logical databases share all of it.

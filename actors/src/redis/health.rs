@@ -1,3 +1,5 @@
+//! How the databases are doing, for readiness and for operators.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

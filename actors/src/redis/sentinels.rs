@@ -1,3 +1,5 @@
+//! Asking Sentinels which server is the master, and hearing from them when that changes.
+
 use std::collections::HashMap;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Making connections to whoever answers at an address now, and noticing when that is another server.
+
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 

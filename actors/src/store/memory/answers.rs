@@ -1,3 +1,5 @@
+//! Answers of a single node: owed, under way, ended.
+
 use std::ops::Bound;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The response cache of a single node.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! A map whose entries end by themselves.
+
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -1,3 +1,5 @@
+//! The way to other nodes where there are none.
+
 use async_trait::async_trait;
 
 use crate::store::{Feed, Heard, StoreResult, Told};

@@ -1,3 +1,5 @@
+//! Generations of a single node: nobody else wants them.
+
 use async_trait::async_trait;
 use bytestring::ByteString;
 

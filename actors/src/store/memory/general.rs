@@ -1,3 +1,5 @@
+//! The general cache of a single node.
+
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Logs and the index of groups of a single node.
+
 use std::ops::Bound;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Memberships and the lease of a single node.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

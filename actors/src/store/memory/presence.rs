@@ -1,3 +1,5 @@
+//! Who is at other nodes where there are none.
+
 use async_trait::async_trait;
 
 use super::alone::Alone;

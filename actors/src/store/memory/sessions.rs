@@ -1,3 +1,5 @@
+//! Session records of a single node.
+
 use async_trait::async_trait;
 use tokio::time::Instant;
 

@@ -1,3 +1,5 @@
+//! Leases of slots of a single node.
+
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

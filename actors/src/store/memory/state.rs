@@ -1,3 +1,5 @@
+//! What a single node keeps under one lock.
+
 use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};

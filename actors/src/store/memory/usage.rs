@@ -1,3 +1,5 @@
+//! What answers cost, as a single node knows it.
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

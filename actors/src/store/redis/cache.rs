@@ -1,3 +1,5 @@
+//! The response cache in Redis.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Generations under way in the cluster, in Redis.
+
 use async_trait::async_trait;
 use bytestring::ByteString;
 use redis::Script;

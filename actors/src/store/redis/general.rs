@@ -1,3 +1,5 @@
+//! The general cache in Redis.
+
 use async_trait::async_trait;
 use serde_json::Value;
 

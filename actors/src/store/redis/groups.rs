@@ -1,3 +1,5 @@
+//! The index of groups in Redis.
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

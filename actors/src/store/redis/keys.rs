@@ -1,3 +1,5 @@
+//! What Sophie's own keys in Redis are called.
+
 use std::sync::Arc;
 
 use crate::ids::digest;

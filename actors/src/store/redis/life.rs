@@ -1,3 +1,5 @@
+//! What this node knows of the lives that the store has had.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Lives of which something was heard and that nobody was asked about; more than one is rare.

@@ -1,3 +1,5 @@
+//! The groups' logs in Redis, and how scripts about them are called.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! What this node is in, and that it lives, in Redis.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! What is to be carried out at every node, in Redis.
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Who is at which node, in Redis.
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;

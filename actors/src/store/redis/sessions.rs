@@ -1,3 +1,5 @@
+//! Session records in Redis.
+
 use std::collections::HashMap;
 
 use async_trait::async_trait;

@@ -1,3 +1,5 @@
+//! Leases of slots in Redis.
+
 use async_trait::async_trait;
 use redis::Script;
 

@@ -1,3 +1,5 @@
+//! What answers cost, in Redis.
+
 use async_trait::async_trait;
 use redis::Script;
 
