@@ -39,8 +39,8 @@ impl Credentials {
     }
 }
 
-/// Anybody may be refused as often as they like.
-static REFUSED: Repeated = Repeated::of(module_path!(), log::Level::Info);
+/// Anybody may be refused as often as they like. Operators know the lines by this target, whichever file they come from.
+static REFUSED: Repeated = Repeated::of("sophie::auth", log::Level::Info);
 
 /// Finds out who callers are, in the way that `auth.mode` says.
 pub struct Authenticator(By);
