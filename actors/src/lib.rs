@@ -5,6 +5,7 @@ pub mod admission;
 pub mod answers;
 mod aside;
 pub mod backend;
+mod backoff;
 pub mod channel_layer;
 pub mod cluster;
 pub mod delivery;

@@ -2,7 +2,6 @@
 //! the messages themselves, which it never delays.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;
@@ -12,12 +11,11 @@ use crate::channel_layer::{ChannelLayer, Fields};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::metrics::Metrics;
 use crate::protocol::{DjangoEvent, Logged};
+use crate::repeated::Reminder;
 use crate::store::{AnswerStart, StoredEvent, Told};
 
 /// Messages that may wait. Beyond, they are dropped and counted, as the channel layer does at its capacity.
 const QUEUE: usize = 10_000;
-/// At most one line in this time about messages that could not be sent.
-const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// Tells the members of groups that are not Sophie nodes.
 #[derive(Clone)]
@@ -81,7 +79,7 @@ pub struct Courier {
 impl Courier {
     /// Until the notifier is gone.
     pub async fn run(mut self, layer: Arc<dyn ChannelLayer>) {
-        let mut complained: Option<Instant> = None;
+        let mut reminder = Reminder::default();
         while let Some((group, fields)) = self.waiting.recv().await {
             let outcome = match layer.tell_group(&group, &fields).await {
                 Ok(told) => {
@@ -92,8 +90,7 @@ impl Courier {
             };
             let Some(reason) = outcome else { continue };
             self.metrics.to_django.with_label_values(&["failed"]).inc();
-            if complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
-                complained = Some(Instant::now());
+            if reminder.is_due(Instant::now()) {
                 log::warn!("django was not told everything group={group} reason={reason:?}");
             }
         }

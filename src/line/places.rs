@@ -3,9 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
 use ipnet::IpNet;
+use sophie_actors::repeated::Reminder;
 use tokio::time::Instant;
 
 use super::{Standing, Wire};
@@ -13,8 +13,6 @@ use super::{Standing, Wire};
 /// Connections beyond the bound that are looked at at the same time: probes are answered at once, so these are enough for what comes
 /// while one of them is read.
 const FOR_PROBES: usize = 48;
-/// How often it is said that all places are taken.
-const SAID_EVERY: Duration = Duration::from_secs(60);
 
 /// How many connections there may be where a process may have `files` open: one for each, below what it needs itself. That is the logs,
 /// Redis, a connection to the AI backend for each answer under way, and some four for each of its threads.
@@ -40,7 +38,7 @@ struct Taken {
     whole: usize,
     for_probes: VecDeque<Weak<Wire>>,
     of_address: HashMap<IpAddr, usize>,
-    said_at: Option<Instant>,
+    reminder: Reminder,
 }
 
 /// One place, free again when dropped.
@@ -94,8 +92,7 @@ impl Places {
                         oldest.cut();
                     }
                 }
-                if !too_many && taken.said_at.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
-                    taken.said_at = Some(Instant::now());
+                if !too_many && taken.reminder.is_due(Instant::now()) {
                     log::warn!("event=all_places_taken connections={} new ones are refused", taken.whole);
                 }
             }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::Inbound;
 use super::codec::now_seconds;
-use super::hosts::Backoff;
+use super::hosts;
 use super::reader::MessageReader;
 use crate::dependencies::Dependency;
 use crate::redis::{Connected, Source};
@@ -38,7 +38,7 @@ pub(super) async fn drain(
     host: Dependency,
     out: Sender<Vec<Inbound>>,
 ) {
-    let mut backoff = Backoff::new();
+    let mut backoff = hosts::backoff();
     let mut told = false;
     loop {
         let connected = source.connect(PING).await;
@@ -58,7 +58,7 @@ pub(super) async fn drain(
                 };
                 match popped {
                     Ok(Ok(popped)) => {
-                        backoff = Backoff::new();
+                        backoff.reset();
                         let read = |(member, score): (Vec<u8>, String)| reader.stored(&member, score);
                         let batch: Vec<_> = popped.into_iter().filter_map(read).collect();
                         if !batch.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::LayerOptions;
+use crate::backoff::Backoff;
 use crate::dependencies::Dependencies;
 use crate::redis::{Budgets, Database, Needs, Source};
 use crate::store::{StoreError, StoreResult};
@@ -46,17 +47,7 @@ pub(super) async fn open(
     join_all(opening).await
 }
 
-/// How long to wait before the next attempt.
-pub(super) struct Backoff(Duration);
-
-impl Backoff {
-    pub(super) fn new() -> Self {
-        Self(FIRST_RETRY)
-    }
-
-    /// Waits, longer each time.
-    pub(super) async fn wait(&mut self) {
-        tokio::time::sleep(self.0).await;
-        self.0 = (self.0 * 2).min(LAST_RETRY);
-    }
+/// How long whoever waits at a host for messages waits before it connects again.
+pub(super) fn backoff() -> Backoff {
+    Backoff::between(FIRST_RETRY, LAST_RETRY)
 }

@@ -2,23 +2,20 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde_json::Value;
 use tokio::time::Instant;
 
 use super::codec::{Codec, PREFIX, Unreadable};
 use super::{Addressee, Fields, HeardAt, Inbound};
-use crate::ids::GroupName;
-use crate::ids::{NodeKey, local_name};
+use crate::ids::{GroupName, NodeKey, local_name};
 use crate::metrics::Metrics;
+use crate::repeated::Reminder;
 
 /// The field in which the core layer names the recipients.
 pub(super) const CHANNEL: &str = "__asgi_channel__";
 /// The field that marks, in the pubsub layer, what a node has sent.
 pub(super) const NODE: &str = "sophie_node";
-/// Between two log lines about what could not be read.
-const COMPLAINT: Duration = Duration::from_secs(60);
 /// Seconds that channels_redis allows a token beyond a message's life.
 const GRACE: u64 = 10;
 
@@ -33,9 +30,11 @@ pub(super) struct MessageReader {
     complaints: Mutex<Complaints>,
 }
 
+/// Messages that could not be read and were not told of yet.
+#[derive(Default)]
 struct Complaints {
     count: u64,
-    last: Option<Instant>,
+    reminder: Reminder,
 }
 
 impl MessageReader {
@@ -46,7 +45,7 @@ impl MessageReader {
             metrics,
             ttl: expiry_seconds + GRACE,
             joined: Mutex::default(),
-            complaints: Mutex::new(Complaints { count: 0, last: None }),
+            complaints: Mutex::default(),
         }
     }
 
@@ -120,9 +119,9 @@ impl MessageReader {
         self.count(outcome, 1);
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         complaints.count += 1;
-        if complaints.last.is_none_or(|last| last.elapsed() >= COMPLAINT) {
+        if complaints.reminder.is_due(Instant::now()) {
             log::warn!("channel_layer=unreadable messages={} last={outcome}", complaints.count);
-            *complaints = Complaints { count: 0, last: Some(Instant::now()) };
+            complaints.count = 0;
         }
         None
     }

@@ -10,7 +10,7 @@ use redis::{Msg, RedisResult};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use super::hosts::Backoff;
+use super::hosts;
 use super::reader::MessageReader;
 use super::{Addressee, HeardAt, Inbound};
 use crate::dependencies::Dependency;
@@ -93,12 +93,12 @@ pub(super) async fn subscribe(
     host: Dependency,
     out: mpsc::Sender<Inbound>,
 ) {
-    let mut backoff = Backoff::new();
+    let mut backoff = hosts::backoff();
     loop {
         if let Ok(Subscriber { pubsub, mut seen, counted: _counted }) = source.pubsub().await {
             let (mut sink, mut stream) = pubsub.split();
             if begin(&mut sink, &wanted, &reader).await {
-                backoff = Backoff::new();
+                backoff.reset();
                 host.found(SUBSCRIPTIONS);
                 loop {
                     tokio::select! {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::backoff::Backoff;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::node::Node;
 use crate::protocol::{CloseCode, unix_ms};
@@ -42,7 +43,7 @@ pub async fn confirmed(node: &Node, given: &Given, enough: u64) -> Outcome {
     let orders = &node.stores.orders;
     let until = Instant::now() + CONFIRM_WITHIN;
     let mut reports = HashMap::new();
-    let mut poll = FIRST_POLL;
+    let mut looks = Backoff::between(FIRST_POLL, LAST_POLL);
     loop {
         let pending: Vec<String> =
             given.concerned.iter().filter(|node| !reports.contains_key(*node)).cloned().collect();
@@ -55,8 +56,7 @@ pub async fn confirmed(node: &Node, given: &Given, enough: u64) -> Outcome {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             return Outcome { done, pending: if names.is_empty() { pending } else { names } };
         }
-        sleep(poll).await;
-        poll = (poll * 2).min(LAST_POLL);
+        looks.wait().await;
         reports = orders.reports(&given.id).await.unwrap_or(reports);
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 use crate::node::Node;
 use crate::notifier::{of_logged, of_told};
 use crate::protocol::DjangoEvent;
+use crate::repeated::Reminder;
 use crate::store::{Happened, StoreResult};
 
 /// How long a node supplies the worker alone, unless it renews that, in seconds: so long a dead one is waited for.
@@ -23,12 +24,10 @@ const FRESHEN: Duration = Duration::from_secs(1);
 const RETRY: Duration = Duration::from_millis(500);
 /// How long a channel may be full before anything is said of it.
 const PATIENT: Duration = Duration::from_secs(5);
-/// At most one line in this time about a channel that nobody empties.
-const COMPLAIN: Duration = Duration::from_secs(60);
 
 /// Supplies `channel` with what of `kinds` happens in the whole cluster, for ever.
 pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[DjangoEvent]) {
-    let mut complained: Option<Instant> = None;
+    let mut reminder = Reminder::default();
     let mut freshened = Instant::now();
     let mut full_since: Option<Instant> = None;
     loop {
@@ -51,8 +50,7 @@ pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[DjangoEvent]) {
             Ok(Supplied::Full) => {
                 node.metrics.to_worker.with_label_values(&["full"]).inc();
                 let since = *full_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= PATIENT && complained.is_none_or(|at| at.elapsed() >= COMPLAIN) {
-                    complained = Some(Instant::now());
+                if since.elapsed() >= PATIENT && reminder.is_due(Instant::now()) {
                     log::warn!("worker channel is full, does the worker run? channel={channel}");
                 }
                 LOOK

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::guard::{Guard, ping};
-use super::reminder::Reminder;
 use super::rights::named_right;
 use super::source::{Connected, Source};
+use crate::backoff::Backoff;
 use crate::dependencies::ServerRefusal;
+use crate::repeated::Reminder;
 
 /// Between two attempts while Redis is away.
 const RETRY: Duration = Duration::from_millis(200);
@@ -29,7 +30,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Makes a connection whenever there is none, and looks after the one there is.
 pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
-    let mut pause = RETRY;
+    let mut unproven = Backoff::between(RETRY, MAX_RETRY);
     let mut reminder = Reminder::default();
     loop {
         let connected = match source.connect(guard.budgets.other).await {
@@ -61,10 +62,9 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
                 if guard.is_broken.swap(false, Ordering::Relaxed) {
                     tokio::time::sleep(AGAIN).await;
                 } else if made.elapsed() < PROVEN {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(MAX_RETRY);
+                    unproven.wait().await;
                 } else {
-                    pause = RETRY;
+                    unproven.reset();
                     reminder.forget();
                 }
             }

@@ -9,7 +9,6 @@ mod health;
 mod keeping;
 mod latency;
 mod refusal;
-mod reminder;
 mod replicas;
 mod reply;
 mod rights;

@@ -4,7 +4,7 @@ use actix::prelude::*;
 
 use super::GroupRegistry;
 use super::messages::*;
-use super::sequence::{Due, LogQuestion};
+use super::sequence::{Due, LogQuestion, Sequence};
 use crate::ids::{AnswerId, GroupName};
 use crate::protocol::{Event, Logged};
 use crate::store::StoredEvent;
@@ -40,6 +40,28 @@ impl GroupRegistry {
             ctx.run_later(delay, move |registry, _| registry.ask_for_gap(name));
         }
         self.forget_group_if_empty(name);
+    }
+
+    /// What was asked about a log has been read, or could not be; delivers what follows from it.
+    fn log_read<T>(
+        &mut self,
+        name: &GroupName,
+        read: Option<T>,
+        apply: impl FnOnce(&mut Sequence, T) -> Due,
+        ctx: &mut Context<Self>,
+    ) {
+        let Some(group) = self.groups.get_mut(name) else { return };
+        let due = match read {
+            Some(read) => {
+                group.filling_ended();
+                apply(&mut group.sequence, read)
+            }
+            None => {
+                group.filling_failed();
+                Due::default()
+            }
+        };
+        self.deliver(name, due, ctx);
     }
 
     fn ask_for_gap(&mut self, name: GroupName) {
@@ -106,18 +128,7 @@ impl Handler<Confirmed> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Confirmed { group, state }: Confirmed, ctx: &mut Context<Self>) {
-        let Some(known) = self.groups.get_mut(&group) else { return };
-        let due = match state {
-            Some(state) => {
-                known.filling_ended();
-                known.sequence.confirmed(&state)
-            }
-            None => {
-                known.filling_failed();
-                Due::default()
-            }
-        };
-        self.deliver(&group, due, ctx);
+        self.log_read(&group, state, |sequence, state| sequence.confirmed(&state), ctx);
     }
 }
 
@@ -125,18 +136,7 @@ impl Handler<Filled> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Filled { group, page }: Filled, ctx: &mut Context<Self>) {
-        let Some(state) = self.groups.get_mut(&group) else { return };
-        let due = match page {
-            Some((epoch, events)) => {
-                state.filling_ended();
-                state.sequence.filled(&epoch, events)
-            }
-            None => {
-                state.filling_failed();
-                Due::default()
-            }
-        };
-        self.deliver(&group, due, ctx);
+        self.log_read(&group, page, |sequence, (epoch, events)| sequence.filled(&epoch, events), ctx);
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use super::{GroupAnswer, Outcome};
 use crate::answers::End;
+use crate::backoff::Backoff;
 use crate::openai::estimate_tokens;
 use crate::protocol::{AnswerFailed, AnswerFinished, Logged, Usage};
 use crate::registry::AnswerOver;
@@ -75,7 +74,7 @@ impl GroupAnswer {
     async fn log_end(&mut self, logged: Logged) {
         let body = logged.encode();
         let group = self.ask.group.clone();
-        let mut pause = END_RETRY;
+        let mut backoff = Backoff::between(END_RETRY, MAX_END_RETRY);
         loop {
             match self.parts.stores.answers.end(&self.answer, &group, body.clone()).await {
                 Ok(Ended::Now { epoch, seq }) => {
@@ -93,8 +92,7 @@ impl GroupAnswer {
                     self.parts.metrics.store_failed("answer_end");
                 }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(MAX_END_RETRY);
+            backoff.wait().await;
         }
     }
 

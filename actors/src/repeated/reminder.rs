@@ -1,19 +1,19 @@
-//! When the log says that a server cannot be reached: at once, and again each minute for as long as it cannot. Pure.
+//! When the log tells of what is wrong for long: at once, and again each minute for as long as it is. Pure.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A server that stays away is told of again after this.
+/// What stays wrong is told of again after this.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What was said of one server that is away.
+/// When one thing that is wrong was told of. It has no count: each line tells how it is then.
 #[derive(Debug, Default)]
-pub(crate) struct Reminder(Option<Instant>);
+pub struct Reminder(Option<Instant>);
 
 impl Reminder {
     /// Whether it is to be said now; then it counts as said.
-    pub(crate) fn is_due(&mut self, now: Instant) -> bool {
+    pub fn is_due(&mut self, now: Instant) -> bool {
         let is_due = self.0.is_none_or(|said| now.saturating_duration_since(said) >= AGAIN);
         if is_due {
             self.0 = Some(now);
@@ -21,8 +21,8 @@ impl Reminder {
         is_due
     }
 
-    /// It was there: the next time is another matter.
-    pub(crate) fn forget(&mut self) {
+    /// It is right again: the next time is another matter.
+    pub fn forget(&mut self) {
         self.0 = None;
     }
 }

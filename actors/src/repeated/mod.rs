@@ -1,4 +1,7 @@
-//! Log lines that come in crowds: the first of a kind at once, then one line with a count in ten seconds.
+//! Log lines that come in crowds: the first of a kind at once, then one line with a count in ten seconds; and
+//! what is wrong for long, told again each minute ([`Reminder`]).
+
+mod reminder;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,6 +9,8 @@ use std::time::Duration;
 
 use log::Level;
 use tokio::time::{Instant, sleep_until};
+
+pub use reminder::Reminder;
 
 /// How long lines of one kind are counted before they are told.
 const WINDOW: Duration = Duration::from_secs(10);
