@@ -51,13 +51,19 @@ macro_rules! parsed_id {
     };
 }
 
-macro_rules! free_id {
+macro_rules! from_text {
     ($name:ident) => {
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
                 Self(text.into())
             }
         }
+    };
+}
+
+macro_rules! free_id {
+    ($name:ident) => {
+        from_text!($name);
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -69,11 +75,7 @@ macro_rules! free_id {
 
 macro_rules! given_id {
     ($name:ident) => {
-        impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                Self(text.into())
-            }
-        }
+        from_text!($name);
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::actor::Unanswered;
 use crate::aside::{in_parts, set_aside};
 use crate::cluster::leave_lost;
 use crate::ids::{GroupName, SessionId, UserId};
@@ -10,9 +11,23 @@ use crate::registry::Enter;
 use crate::socket::Attached;
 use crate::store::StoreError;
 
-/// Reads the record and enters the groups. Whether that worked.
-pub(super) async fn load(node: Arc<Node>, session: SessionId) -> bool {
-    let Ok(record) = node.stores.sessions.load(&session).await else { return false };
+/// Why a session is not opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLoaded {
+    /// The store did not tell its record, or where its groups stand.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What the store holds of its own conversation is not what it should be.
+    #[error("the log of its home group cannot be read")]
+    HomeUnreadable,
+    /// The registry did not enter it.
+    #[error(transparent)]
+    Registry(#[from] Unanswered),
+}
+
+/// Reads the record and enters the groups.
+pub(super) async fn load(node: Arc<Node>, session: SessionId) -> Result<(), NotLoaded> {
+    let record = node.stores.sessions.load(&session).await?;
     let mut groups = vec![session.home()];
     groups.extend(record.groups);
     let (mut opened, mut answers) = (Vec::new(), Vec::new());
@@ -23,9 +38,9 @@ pub(super) async fn load(node: Arc<Node>, session: SessionId) -> bool {
         Ok(())
     };
     // A group whose log cannot be read is left out; the others are entered.
-    let read = in_parts(&groups, groups.len(), look, |group, error| set_aside("group", group, error)).await;
-    if read.is_err() || opened.iter().all(|(group, _)| *group != session.home()) {
-        return false;
+    in_parts(&groups, groups.len(), look, |group, error| set_aside("group", group, error)).await?;
+    if opened.iter().all(|(group, _)| *group != session.home()) {
+        return Err(NotLoaded::HomeUnreadable);
     }
     let enter = Enter {
         user: record.owner.unwrap_or_else(|| UserId::guest(&session)),
@@ -35,7 +50,8 @@ pub(super) async fn load(node: Arc<Node>, session: SessionId) -> bool {
         announce: false,
         joining: None,
     };
-    node.registry.enter(enter).await.is_ok()
+    node.registry.enter(enter).await?;
+    Ok(())
 }
 
 /// Groups that were loaded, or joined by another socket, while this one was on its way with fewer rights.

@@ -188,8 +188,8 @@ impl Actor for Session {
             let load = load(self.node.clone(), self.id.clone());
             // Nothing else is handled before the session knows its groups.
             ctx.wait(load.into_actor(self).map(|loaded, session, ctx| {
-                if !loaded {
-                    NOT_OPENED.log("store", || format!("session not opened, the store is away session={}", session.id));
+                if let Err(error) = loaded {
+                    NOT_OPENED.log("store", || format!("session not opened session={} error={error}", session.id));
                     ctx.stop();
                 }
             }));
@@ -207,11 +207,10 @@ impl Actor for Session {
 }
 
 impl Handler<AwaitLoaded> for Session {
-    type Result = bool;
+    type Result = ();
 
-    fn handle(&mut self, _: AwaitLoaded, _: &mut Context<Self>) -> bool {
+    fn handle(&mut self, _: AwaitLoaded, _: &mut Context<Self>) {
         self.idle_since = Instant::now();
-        true
     }
 }
 

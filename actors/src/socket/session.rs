@@ -24,9 +24,9 @@ pub struct Attached {
     pub since_ms: u64,
 }
 
-/// Asks whether a session has read its record. `false`: the store is away.
+/// Waits until a session has read its record. One that cannot read it ends, and so does not answer.
 #[derive(Message)]
-#[rtype(result = "bool")]
+#[rtype(result = "()")]
 pub struct AwaitLoaded;
 
 /// A new socket.
@@ -103,9 +103,9 @@ impl SessionHandle {
         self.loaded.connected()
     }
 
-    /// Whether it has read its record. `false`: it could not, or has ended.
+    /// Whether it has read its record. `false`: it could not, and so has ended.
     pub async fn is_loaded(&self) -> bool {
-        self.loaded.send(AwaitLoaded).timeout(PATIENCE).await.unwrap_or(false)
+        self.loaded.send(AwaitLoaded).timeout(PATIENCE).await.is_ok()
     }
 
     /// Gives it a socket. One that has ended drops it, and so closes it.
