@@ -12,4 +12,4 @@ pub use ear::{Ear, EarHandle, Listen, resync};
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 use orders::OrderDesk;
-pub use orders::{Outcome, confirmed};
+pub use orders::{CarriedOut, confirmed};

@@ -1,6 +1,6 @@
 //! What operators do to groups and sessions, wherever in the cluster those are.
 
-use super::orders::{self, Outcome};
+use super::orders::{self, CarriedOut};
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
 use crate::store::{Concerned, StoreResult, Told};
@@ -10,20 +10,20 @@ use crate::store::{Concerned, StoreResult, Told};
 ///
 /// # Errors
 /// The store is away: the group may have ended in part, and the call may be repeated.
-pub async fn end_group(node: &Node, group: &GroupName) -> StoreResult<Option<Outcome>> {
+pub async fn end_group(node: &Node, group: &GroupName) -> StoreResult<Option<CarriedOut>> {
     let existed = node.stores.groups.delete(group).await?;
     let given = node.stores.orders.give(&Told::GroupEnded { group: group.clone() }, Concerned::Of(group)).await?;
     let left = orders::end_group_here(node, group, None).await?;
     let mut outcome = orders::confirmed(node, &given, u64::MAX).await;
     outcome.done += left as u64;
-    Ok((existed || outcome != Outcome::default()).then_some(outcome))
+    Ok((existed || outcome != CarriedOut::default()).then_some(outcome))
 }
 
 /// Closes every socket of a session on every node: how many, and which nodes have yet to do it.
 ///
 /// # Errors
 /// The store is away, or the registry did not answer: some may be closed, and the call may be repeated.
-pub async fn disconnect(node: &Node, session: &SessionId) -> StoreResult<Outcome> {
+pub async fn disconnect(node: &Node, session: &SessionId) -> StoreResult<CarriedOut> {
     let told = Told::Disconnected { session: session.clone() };
     let given = node.stores.orders.give(&told, Concerned::With(session)).await?;
     let here = orders::disconnect_here(node, session, None).await?;

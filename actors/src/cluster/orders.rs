@@ -31,7 +31,7 @@ const REPORT_RETRY: Duration = Duration::from_millis(200);
 
 /// What became of an order elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CarriedOut {
     /// How many times something was done.
     pub done: u64,
     /// The nodes that have not said so yet: they will do it when they are back.
@@ -39,7 +39,7 @@ pub struct Outcome {
 }
 
 /// Waits until those whom an order concerns have carried it out, or until `enough` was done; two seconds at most.
-pub async fn confirmed(node: &Node, given: &Given, enough: u64) -> Outcome {
+pub async fn confirmed(node: &Node, given: &Given, enough: u64) -> CarriedOut {
     let orders = &node.stores.orders;
     let until = Instant::now() + CONFIRM_WITHIN;
     let mut reports = HashMap::new();
@@ -49,12 +49,12 @@ pub async fn confirmed(node: &Node, given: &Given, enough: u64) -> Outcome {
             given.concerned.iter().filter(|node| !reports.contains_key(*node)).cloned().collect();
         let done = reports.values().sum();
         if pending.is_empty() || done >= enough {
-            return Outcome { done, pending: Vec::new() };
+            return CarriedOut { done, pending: Vec::new() };
         }
         if Instant::now() >= until {
             let names = orders.names(&pending).await.unwrap_or_default();
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
-            return Outcome { done, pending: if names.is_empty() { pending } else { names } };
+            return CarriedOut { done, pending: if names.is_empty() { pending } else { names } };
         }
         looks.wait().await;
         reports = orders.reports(&given.id).await.unwrap_or(reports);

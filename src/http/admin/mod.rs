@@ -1,10 +1,9 @@
 //! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
 
+mod backends;
 mod cache;
 mod limits;
 mod usage;
-
-mod backends;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
@@ -15,7 +14,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::cluster::whereabouts::Headcount;
-use sophie_actors::cluster::{Outcome, operators, whereabouts};
+use sophie_actors::cluster::{CarriedOut, operators, whereabouts};
 use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::protocol::{Role, timestamp_of};
 use sophie_actors::say::Speaker;
@@ -204,7 +203,7 @@ async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpRespons
 }
 
 /// 200 when everybody has done it, 202 with the names of the nodes that have yet to.
-fn carried_out(mut body: Value, outcome: Outcome) -> HttpResponse {
+fn carried_out(mut body: Value, outcome: CarriedOut) -> HttpResponse {
     if outcome.pending.is_empty() {
         return HttpResponse::Ok().json(body);
     }
@@ -249,7 +248,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
 async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let name = session_name(&name)?;
     let outcome = operators::disconnect(&state.node, &name).await?;
-    if outcome == Outcome::default() {
+    if outcome == CarriedOut::default() {
         return Err(ApiError::not_found("this session has no open socket"));
     }
     let (closed, pending) = (outcome.done, outcome.pending.len());

@@ -6,7 +6,7 @@ use super::Work;
 use crate::actor::Unanswered;
 use crate::admission::Admitted;
 use crate::answers::{Ask, CONVERSATION};
-use crate::cluster::{Outcome, confirmed};
+use crate::cluster::{CarriedOut, confirmed};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::protocol::{ErrorCode, Logged, Refusal};
 use crate::socket::Reply;
@@ -23,11 +23,11 @@ impl Work {
         }
     }
 
-    async fn try_cancel(&self, answer: AnswerId) -> Result<Outcome, Refusal> {
+    async fn try_cancel(&self, answer: AnswerId) -> Result<CarriedOut, Refusal> {
         let here = self.node.answers.cancel(answer.clone(), self.session.clone()).await;
         let here = here.map_err(|Unanswered| Refusal::internal())?;
         if here {
-            return Ok(Outcome::default());
+            return Ok(CarriedOut::default());
         }
         let not_found = || Refusal::new(ErrorCode::NotFound, "no such answer is under way in your groups");
         let found = self.node.stores.answers.find(&answer).await;
@@ -37,7 +37,7 @@ impl Work {
         let given = self.node.stores.orders.give(&Told::Cancelled { answer }, Concerned::Everybody).await;
         let given = given.map_err(|error| self.store_failed("tell", &error))?;
         let outcome = confirmed(&self.node, &given, 1).await;
-        if outcome == Outcome::default() { Err(not_found()) } else { Ok(outcome) }
+        if outcome == CarriedOut::default() { Err(not_found()) } else { Ok(outcome) }
     }
 
     pub(super) async fn retry(&self, message: MessageId, reply: Reply) {

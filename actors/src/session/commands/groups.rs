@@ -3,7 +3,7 @@
 use super::Work;
 use crate::actor::Unanswered;
 use crate::admission::Spending;
-use crate::cluster::{Outcome, confirmed, leave_lost, whereabouts};
+use crate::cluster::{CarriedOut, confirmed, leave_lost, whereabouts};
 use crate::ids::GroupName;
 use crate::protocol::{CloseCode, ErrorCode, Event, JoinGroup, Member, Refusal};
 use crate::registry::{Enter, Fanout, GroupStates, Joining};
@@ -134,7 +134,7 @@ impl Work {
         }
     }
 
-    async fn try_leave(&self, group: GroupName) -> Result<Outcome, Refusal> {
+    async fn try_leave(&self, group: GroupName) -> Result<CarriedOut, Refusal> {
         if group == self.session.home() {
             return Err(Refusal::new(ErrorCode::NotAllowed, "a session cannot leave its home group"));
         }

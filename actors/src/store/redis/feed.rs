@@ -103,9 +103,9 @@ pub struct RedisFeed {
 }
 
 impl RedisFeed {
-    pub(super) fn new(database: Database, channel: String, node_key: NodeKey, ear: Subscription) -> Self {
+    pub(super) fn new(database: Database, channel: String, node_key: NodeKey, subscription: Subscription) -> Self {
         let (heard, inbox) = mpsc::channel(INBOX);
-        let listening = OwnedTask::spawn(ear.keep_listening(database.clone(), heard));
+        let listening = OwnedTask::spawn(subscription.keep_listening(database.clone(), heard));
         Self { database, channel, node_key, inbox: Mutex::new(inbox), _listening: listening }
     }
 }

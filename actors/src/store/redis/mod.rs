@@ -151,8 +151,9 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         Database::open("general", general, options.budgets, vec![kept], Needs::cache(general::PREFIX, refusals))
     );
     let (own, life) = (options.node_key.clone(), Arc::new(Life::default()));
-    let ear = Subscription::new(subscriptions, channel.clone(), own, life.clone(), feed, options.budgets.other);
-    let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()], ear.is_subscribed());
+    let subscription =
+        Subscription::new(subscriptions, channel.clone(), own, life.clone(), feed, options.budgets.other);
+    let health = RedisHealth::new(vec![main.clone(), cache.clone(), general.clone()], subscription.is_subscribed());
     let keys = Keys::new(&options.prefix);
     let scripts = Arc::new(LogScripts::new(&options, keys.clone(), channel.clone(), life));
     let replicas = (options.wait_replicas > 0).then(|| Replicas::new(waits, options.wait_replicas, keys.waited()));
@@ -176,7 +177,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         worker_queue: Arc::new(RedisWorkerQueue::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),
         orders: Arc::new(RedisOrders::new(main.clone(), keys, channel.clone(), options.node_key.clone())),
-        feed: Arc::new(RedisFeed::new(main, channel, options.node_key, ear)),
+        feed: Arc::new(RedisFeed::new(main, channel, options.node_key, subscription)),
     };
     Ok((stores, health))
 }
