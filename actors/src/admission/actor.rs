@@ -71,8 +71,7 @@ async fn admit(
     taken: Vec<Bucket>,
     slot: Option<SlotOf>,
 ) -> Result<Admitted, NotAdmitted> {
-    let (slot, request) = slot.map(|of| fallback.slots.wanted(&of)).unzip();
-    let request = request.filter(|request| !request.rooms.is_empty());
+    let (slot, request) = slot.and_then(|of| fallback.slots.wanted(&of)).unzip();
     if taken.is_empty() && request.is_none() {
         return Ok(Admitted::new(None, slot, Remaining::default()));
     }

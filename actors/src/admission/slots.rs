@@ -76,17 +76,19 @@ impl Slots {
     }
 
     /// A slot that is to be asked for, for an answer in a session or for an application's, and the rooms that must have one. It
-    /// is not held yet.
-    pub(super) fn wanted(&self, of: &SlotOf) -> (Slot, SlotRequest) {
+    /// is not held yet. `None`: no room has a bound.
+    pub(super) fn wanted(&self, of: &SlotOf) -> Option<(Slot, SlotRequest)> {
         let books = &self.books;
         let of_session = match of {
             SlotOf::Session(session) => Some(Room { name: room_of(session), slots: books.per_session }),
             SlotOf::Service => None,
         };
         let of_service = (books.at_once > 0).then(|| Room { name: SERVICE.into(), slots: books.at_once });
-        let holder = random_text(16);
-        let slot = Slot { books: books.clone(), holder: holder.clone() };
-        (slot, SlotRequest { holder, rooms: of_session.into_iter().chain(of_service).collect() })
+        let rooms: Vec<Room> = of_session.into_iter().chain(of_service).collect();
+        (!rooms.is_empty()).then(|| {
+            let holder = random_text(16);
+            (Slot { books: books.clone(), holder: holder.clone() }, SlotRequest { holder, rooms })
+        })
     }
 
     /// Notes that the shared leases gave one.
