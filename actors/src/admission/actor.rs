@@ -73,13 +73,13 @@ async fn admit(
 ) -> Result<Admitted, NotAdmitted> {
     let (slot, request) = slot.and_then(|of| fallback.slots.wanted(&of)).unzip();
     if taken.is_empty() && request.is_none() {
-        return Ok(Admitted::new(None, slot, Remaining::default()));
+        return Ok(Admitted::new(limiter, None, slot, Remaining::default()));
     }
     match fallback.admit(request.as_ref(), &taken).await {
         (Verdict::Admitted { left }, local) => {
             let left = tightest(&taken, &left);
-            let reserved = (!taken.is_empty()).then_some(Reserved { taken, local, limiter });
-            Ok(Admitted::new(reserved, slot, left))
+            let reserved = (!taken.is_empty()).then_some(Reserved { taken, local });
+            Ok(Admitted::new(limiter, reserved, slot, left))
         }
         (Verdict::Refused { bucket, retry_after_ms, left }, _) => {
             let limit = taken.get(bucket).unwrap_or(&taken[0]).limit;

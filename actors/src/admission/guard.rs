@@ -13,15 +13,6 @@ pub(super) struct Reserved {
     pub(super) taken: Vec<Bucket>,
     /// Whether this node's own limits gave it.
     pub(super) local: bool,
-    pub(super) limiter: LimiterHandle,
-}
-
-impl Reserved {
-    /// Corrects it to what was used; `None`: what was admitted did not take place.
-    fn correct(self, used: Option<u64>) {
-        let Self { taken, local, limiter } = self;
-        limiter.correct(Correct { taken, local, used });
-    }
 }
 
 /// A message or a request that was admitted: what the limits reserved for it, and its slot among the answers at once.
@@ -32,6 +23,8 @@ impl Reserved {
 #[must_use = "what was admitted is given back when this is dropped"]
 #[derive(Default)]
 pub struct Admitted {
+    /// Who admitted it. `None`: of whom no limit counts anything.
+    limiter: Option<LimiterHandle>,
     reserved: Option<Reserved>,
     slot: Option<Slot>,
     left: Remaining,
@@ -44,8 +37,13 @@ impl Admitted {
         Self::default()
     }
 
-    pub(super) fn new(reserved: Option<Reserved>, slot: Option<Slot>, left: Remaining) -> Self {
-        Self { reserved, slot, left, stands: false }
+    pub(super) fn new(
+        limiter: LimiterHandle,
+        reserved: Option<Reserved>,
+        slot: Option<Slot>,
+        left: Remaining,
+    ) -> Self {
+        Self { limiter: Some(limiter), reserved, slot, left, stands: false }
     }
 
     /// What is left of the limits after it.
@@ -63,8 +61,9 @@ impl Admitted {
     /// # Errors
     /// A limit is used up, or no slot is free: then all of it is given back.
     pub async fn raise(mut self, prompt_tokens: u64, slot: SlotOf) -> Result<Self, NotAdmitted> {
-        let Some(reserved) = &mut self.reserved else { return Ok(self) };
-        let more = reserved.limiter.raise(reserved.taken.clone(), prompt_tokens, slot).await;
+        let Some(limiter) = &self.limiter else { return Ok(self) };
+        let taken = self.reserved.as_ref().map(|reserved| reserved.taken.clone());
+        let more = limiter.raise(taken.unwrap_or_default(), prompt_tokens, slot).await;
         let mut more = more.map_err(|mut refused| {
             refused.left.requests = self.left.requests;
             refused
@@ -72,7 +71,9 @@ impl Admitted {
         self.slot = more.slot.take();
         self.left.tokens = more.left.tokens.or(self.left.tokens);
         // Of another keeper than the first part, it gives itself back: the end corrects what the first one gave.
-        if let Some(added) = more.reserved.take_if(|added| added.local == reserved.local) {
+        if let Some(reserved) = &mut self.reserved
+            && let Some(added) = more.reserved.take_if(|added| added.local == reserved.local)
+        {
             for added in added.taken {
                 let known = reserved.taken.iter_mut().filter(|bucket| bucket.key == added.key);
                 known.for_each(|bucket| bucket.cost += added.cost);
@@ -96,17 +97,20 @@ impl Admitted {
     /// Corrects the reservation to the tokens that were used, and gives the slot back. What gets lost of it comes back by itself,
     /// in time.
     pub fn settle(mut self, tokens: u64) {
-        if let Some(reserved) = self.reserved.take() {
-            reserved.correct(Some(tokens));
+        self.correct(Some(tokens));
+    }
+
+    /// Corrects what was reserved to what was used; `None`: what was admitted did not take place.
+    fn correct(&mut self, used: Option<u64>) {
+        if let (Some(limiter), Some(Reserved { taken, local })) = (&self.limiter, self.reserved.take()) {
+            limiter.correct(Correct { taken, local, used });
         }
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        if let Some(reserved) = self.reserved.take() {
-            reserved.correct(self.stands.then_some(0));
-        }
+        self.correct(self.stands.then_some(0));
     }
 }
 

@@ -94,6 +94,23 @@ async fn a_slot_is_free_again_when_it_was_given_back_or_dropped() {
 }
 
 #[actix::test]
+async fn what_is_admitted_before_it_is_known_takes_its_slot_when_it_is_though_no_limit_is_on() {
+    let counter = Counter::start();
+    let node = OneNode::start(&counter.stores, 2, 1, &counter.metrics);
+    let admit = || {
+        let caller = Caller::User(UserId::from("a"));
+        node.limiter.admit(Admit { caller, address: ADDRESS, group: None, prompt_tokens: Some(0), slot: None })
+    };
+    let (one, two) = (admit().await.expect("no limit"), admit().await.expect("no limit"));
+    let one = one.raise(100, SlotOf::Service).await.expect("the only slot");
+    let refused = two.raise(100, SlotOf::Service).await.expect_err("one is all");
+    assert_eq!(refused.refusal.code, ErrorCode::Busy);
+    drop(one);
+    let three = admit().await.expect("no limit").raise(100, SlotOf::Service).await;
+    drop(three.expect("it is free again"));
+}
+
+#[actix::test]
 async fn two_nodes_share_slots_and_what_is_held_is_renewed() {
     let counter = Counter::start();
     let stores = &counter.stores;
