@@ -37,12 +37,7 @@ impl Admitted {
         Self::default()
     }
 
-    pub(super) fn new(
-        limiter: LimiterHandle,
-        reserved: Option<Reserved>,
-        slot: Option<Slot>,
-        left: Remaining,
-    ) -> Self {
+    pub(super) fn new(limiter: LimiterHandle, reserved: Option<Reserved>, slot: Option<Slot>, left: Remaining) -> Self {
         Self { limiter: Some(limiter), reserved, slot, left, stands: false }
     }
 
