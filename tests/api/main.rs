@@ -91,6 +91,7 @@ mod nodes_orders;
 mod owed;
 mod recovery;
 mod redis_connections;
+mod redis_cuts;
 mod redis_degraded;
 mod redis_faults;
 mod redis_flaps;

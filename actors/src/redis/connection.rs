@@ -11,9 +11,9 @@ use std::time::Duration;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::guard::{Guard, Link};
+use super::guard::{Guard, Link, Mending};
 use super::keeping::keep;
 use super::latency::Latency;
 use super::refusal::RefusalWatch;
@@ -21,7 +21,7 @@ use super::rights::Needs;
 use super::source::Source;
 use crate::actor::OwnedTask;
 use crate::dependencies::Dependency;
-use crate::failure::StoreResult;
+use crate::failure::{StoreError, StoreResult};
 
 /// How long calls may take, from their start.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +71,7 @@ impl Database {
             available: watch::Sender::new(false),
             lost: Notify::new(),
             is_broken: AtomicBool::new(false),
+            mending: watch::Sender::new(Mending::Not),
         });
         let keeper = OwnedTask::spawn(keep(guard.clone(), source));
         let mut available = guard.available.subscribe();
@@ -111,6 +112,33 @@ impl Database {
     /// know it, and so has done nothing.
     pub(crate) async fn script<T: FromRedisValue + Send>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
         self.call(|mut connection| async move { script.invoke_async(&mut connection).await }).await
+    }
+
+    /// Makes a call that may be made twice, within a budget: where its connection breaks, again over the next one. It is given what
+    /// is left of the budget. So a connection that is cut costs time and no error.
+    ///
+    /// # Errors
+    /// As its own; and those of a server that is away are told at once.
+    pub(crate) async fn insist<T, F>(&self, budget: Duration, call: impl Fn(Duration) -> F + Send) -> StoreResult<T>
+    where
+        F: Future<Output = StoreResult<T>> + Send,
+    {
+        let until = Instant::now() + budget;
+        loop {
+            let began = Instant::now();
+            match call(until - began).await {
+                Err(StoreError::Unavailable(_)) if self.guard.is_mended(began, until).await => {}
+                said => return said,
+            }
+        }
+    }
+
+    /// [`Self::script`], for one that may run twice: see [`Self::insist`].
+    pub(crate) async fn script_again<T: FromRedisValue + Send>(&self, script: &ScriptInvocation<'_>) -> StoreResult<T> {
+        let run = |left| {
+            self.call_within(left, |link| async move { script.invoke_async(&mut link.connection.clone()).await })
+        };
+        self.insist(self.guard.budgets.other, run).await
     }
 
     /// Any call within a budget, that may ask whose connection it has.

@@ -35,6 +35,19 @@ pub(super) struct Guard {
     pub(super) lost: Notify,
     /// The link was lost because its connection broke, not because something came too late or was refused.
     pub(super) is_broken: AtomicBool,
+    /// What becomes of a link whose connection broke.
+    pub(super) mending: watch::Sender<Mending>,
+}
+
+/// Whether a link that broke has another one in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mending {
+    /// The next connection is being made: most often it is there in a moment.
+    UnderWay,
+    /// It has been there since then.
+    Done(Instant),
+    /// The server cannot be reached, or the link was given up for another reason.
+    Not,
 }
 
 #[derive(Clone)]
@@ -84,6 +97,14 @@ impl Guard {
         }
     }
 
+    /// Waits until there is a new connection in the place of one that broke, if a call that began then met that: it may be made
+    /// again. `false`: it met something else, or there is none by then.
+    pub(super) async fn is_mended(&self, began: Instant, until: Instant) -> bool {
+        let mut mending = self.mending.subscribe();
+        let settled = timeout_at(until, mending.wait_for(|mending| *mending != Mending::UnderWay)).await;
+        matches!(settled, Ok(Ok(mending)) if matches!(*mending, Mending::Done(at) if at >= began))
+    }
+
     /// What an error says of the connection and to the caller.
     fn judge(&self, made: Instant, error: &RedisError) -> StoreError {
         let (code, detail) = (error.code().unwrap_or_default(), error.detail().unwrap_or_default());
@@ -125,6 +146,8 @@ impl Guard {
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         if link.as_ref().is_some_and(|(link, _)| link.made == made) {
             *link = None;
+            let is_broken = self.is_broken.load(Ordering::Relaxed);
+            self.mending.send_replace(if is_broken { Mending::UnderWay } else { Mending::Not });
             self.available.send_replace(false);
             self.lost.notify_one();
             log::debug!("redis=lost database={} reason={reason:?}", self.name);
@@ -153,6 +176,11 @@ impl Guard {
         // Under the lock, so that what watchers see follows the link.
         let mut link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         *link = Some(new);
+        self.mending.send_if_modified(|mending| {
+            let was_broken = *mending == Mending::UnderWay;
+            *mending = if was_broken { Mending::Done(made) } else { *mending };
+            was_broken
+        });
         self.available.send_replace(true);
         log::debug!("redis=available database={}", self.name);
         self.dependencies.iter().for_each(|dependency| dependency.found(self.name));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::guard::{Guard, ping};
+use super::guard::{Guard, Mending, ping};
 use super::rights::named_right;
 use super::source::{Connected, Source};
 use crate::backoff::Backoff;
@@ -69,6 +69,7 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
                 }
             }
             Err(reason) => {
+                guard.mending.send_replace(Mending::Not);
                 if let Some(right) = named_right(&reason) {
                     guard.refusal.tried(Some(ServerRefusal::Rights(vec![right])));
                 }

@@ -27,6 +27,7 @@ pub struct Proxy {
     /// Where it listens.
     pub port: u16,
     passage: Arc<watch::Sender<Passage>>,
+    cuts: watch::Sender<()>,
     target: Arc<AtomicU16>,
     thread: Option<JoinHandle<()>>,
 }
@@ -37,19 +38,25 @@ impl Proxy {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("bound").port();
         let passage = Arc::new(watch::Sender::new(Passage::Late(Duration::ZERO)));
-        let watched = passage.subscribe();
+        let (watched, cuts) = (passage.subscribe(), watch::Sender::new(()));
+        let cut = cuts.subscribe();
         let target = Arc::new(AtomicU16::new(target));
         let aimed = target.clone();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(serve(listener, aimed, watched));
+            runtime.block_on(serve(listener, aimed, watched, cut));
         });
-        Self { port, passage, target, thread: Some(thread) }
+        Self { port, passage, cuts, target, thread: Some(thread) }
     }
 
     /// Leads to another port, as a service's address that moves: what is connected stays where it is.
     pub fn move_to(&self, target: u16) {
         self.target.store(target, Ordering::Relaxed);
+    }
+
+    /// Cuts what is connected, once: who connects again gets through.
+    pub fn cut(&self) {
+        self.cuts.send_replace(());
     }
 
     /// From now on.
@@ -65,7 +72,12 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: std::net::TcpListener, target: Arc<AtomicU16>, mut passage: watch::Receiver<Passage>) {
+async fn serve(
+    listener: std::net::TcpListener,
+    target: Arc<AtomicU16>,
+    mut passage: watch::Receiver<Passage>,
+    cut: watch::Receiver<()>,
+) {
     let port = listener.local_addr().expect("bound").port();
     listener.set_nonblocking(true).expect("set");
     let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
@@ -78,7 +90,7 @@ async fn serve(listener: std::net::TcpListener, target: Arc<AtomicU16>, mut pass
             (_, Some(open)) => tokio::select! {
                 accepted = open.accept() => {
                     let (client, _) = accepted.expect("a connection");
-                    tokio::spawn(carry(client, target.load(Ordering::Relaxed), passage.clone()));
+                    tokio::spawn(carry(client, target.load(Ordering::Relaxed), passage.clone(), cut.clone()));
                 }
                 _ = passage.changed() => {}
             },
@@ -87,7 +99,13 @@ async fn serve(listener: std::net::TcpListener, target: Arc<AtomicU16>, mut pass
     }
 }
 
-async fn carry(client: TcpStream, target: u16, mut passage: watch::Receiver<Passage>) -> io::Result<()> {
+async fn carry(
+    client: TcpStream,
+    target: u16,
+    mut passage: watch::Receiver<Passage>,
+    mut cut: watch::Receiver<()>,
+) -> io::Result<()> {
+    cut.mark_unchanged();
     let server = TcpStream::connect(("127.0.0.1", target)).await?;
     _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
@@ -116,6 +134,7 @@ async fn carry(client: TcpStream, target: u16, mut passage: watch::Receiver<Pass
         _ = read => {}
         _ = write => {}
         _ = passage.wait_for(|now| !matches!(now, Passage::Late(_))) => {}
+        _ = cut.changed() => {}
     }
     Ok(())
 }

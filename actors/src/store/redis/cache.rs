@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::redis::Database;
+use crate::redis::{Database, Link};
 use crate::store::{AnswerCache, CacheSize, CachedAnswer, StoreError, StoreResult};
 
 /// The response cache, in the keys and JSON of django-redis, so that a Django application can read and drop entries.
@@ -62,8 +62,11 @@ impl AnswerCache for RedisCache {
     async fn get(&self, digest: &str) -> StoreResult<Option<CachedAnswer>> {
         let mut get = redis::cmd("GET");
         get.arg(key(digest));
-        let json: Option<Vec<u8>> =
-            self.database.call(|mut connection| async move { get.query_async(&mut connection).await }).await?;
+        let get = &get;
+        let ask = |left| {
+            self.database.call_within(left, async move |mut link: Link| get.query_async(&mut link.connection).await)
+        };
+        let json: Option<Vec<u8>> = self.database.insist(self.database.budgets().other, ask).await?;
         // What somebody else wrote there, or an earlier version of this type, is a miss and will be overwritten.
         Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
     }

@@ -66,7 +66,7 @@ impl Limits for RedisLimits {
             call.key(self.keys.limit(&bucket.key)).arg(terms.cost).arg(terms.span).arg(terms.deepest);
             call.arg(i32::from(bucket.limit.has_line()));
         }
-        let (refused, wait_ms, now, tats): (i64, i64, i64, Vec<i64>) = self.database.script(&call).await?;
+        let (refused, wait_ms, now, tats): (i64, i64, i64, Vec<i64>) = self.database.script_again(&call).await?;
         if refused < 0 {
             // Both are counted from one, as Lua does.
             let room = usize::try_from(-refused - 1).map_err(|_| wrong())?;

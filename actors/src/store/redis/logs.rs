@@ -127,6 +127,16 @@ impl LogScripts {
         self.run_known(database, budget, call).await.map(|(reply, _)| reply)
     }
 
+    /// As [`Self::run`], for a call that may be made twice: where its connection breaks, it is made again over the next one.
+    pub(super) async fn insist<'a, T: FromRedisValue + Send>(
+        &'a self,
+        database: &Database,
+        budget: Duration,
+        call: impl Fn() -> ScriptInvocation<'a> + Send + Sync,
+    ) -> StoreResult<(T, Arc<str>)> {
+        database.insist(budget, |left| self.run_known(database, left, call())).await
+    }
+
     /// As [`Self::run`]; returns the run id of the server too.
     async fn run_known<T: FromRedisValue + Send>(
         &self,
@@ -184,9 +194,12 @@ impl RedisLogs {
 
     /// Reads from `start` on; returns the page in the order of reading.
     async fn read(&self, group: &GroupName, way: &str, start: String, size: PageSize) -> StoreResult<Page> {
-        let mut call = self.scripts.call(&self.scripts.read);
-        call.arg(group.as_str()).arg(way).arg(start).arg(size.events).arg(size.bytes);
-        page(self.scripts.run(&self.database, self.database.budgets().other, call).await?)
+        let call = || {
+            let mut call = self.scripts.call(&self.scripts.read);
+            call.arg(group.as_str()).arg(way).arg(&start).arg(size.events).arg(size.bytes);
+            call
+        };
+        page(self.scripts.insist(&self.database, self.database.budgets().other, call).await?.0)
     }
 }
 
@@ -221,23 +234,30 @@ fn state((epoch, seq, first, began): State) -> LogState {
 impl Logs for RedisLogs {
     async fn append(&self, append: Append) -> StoreResult<Appended> {
         let scripts = &self.scripts;
-        let mut call = scripts.call(&scripts.append);
         // The script puts the message's place behind its id.
         let message = append.message.as_ref().map_or("", MessageId::as_str);
         let text: &str = &append.body;
         let cut = text.find(message).filter(|_| !message.is_empty()).map(|at| at + message.len());
         let (body, rest) = text.split_at(cut.unwrap_or(text.len()));
-        call.arg(append.group.as_str()).arg(body).arg(&scripts.channel).arg(scripts.node_key.as_str());
-        call.arg(message).arg(rest);
         // Without an id of the message, its answer would have none.
         let owes = append.owes.as_ref().filter(|_| append.message.is_some());
-        call.arg(owes.map_or("", NodeId::as_str)).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS);
-        if let Some(once) = &append.once {
-            call.key(scripts.keys.once(once)).arg(&once.fingerprint).arg(once.seconds);
-        }
+        let call = || {
+            let mut call = scripts.call(&scripts.append);
+            call.arg(append.group.as_str()).arg(body).arg(&scripts.channel).arg(scripts.node_key.as_str());
+            call.arg(message).arg(rest);
+            call.arg(owes.map_or("", NodeId::as_str)).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS);
+            if let Some(once) = &append.once {
+                call.key(scripts.keys.once(once)).arg(&once.fingerprint).arg(once.seconds);
+            }
+            call
+        };
         let budget = self.database.budgets().append;
         let until = Instant::now() + budget;
-        let (reply, run) = scripts.run_known(&self.database, budget, call).await?;
+        let (reply, run) = match append.once {
+            Some(_) => scripts.insist(&self.database, budget, call).await?,
+            // Nothing tells the second time from another message.
+            None => scripts.run_known(&self.database, budget, call()).await?,
+        };
         let appended = appended(reply)?.ok_or_else(|| wrong("an append is never unknown"))?;
         if let Some(replicas) = self.replicas.as_ref().filter(|_| appended != Appended::Conflict) {
             replicas.have_it(run, until).await?;
@@ -246,9 +266,12 @@ impl Logs for RedisLogs {
     }
 
     async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
-        let mut call = self.scripts.call(&self.scripts.recall);
-        call.key(self.scripts.keys.once(once)).arg(&once.fingerprint);
-        let reply = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
+        let call = || {
+            let mut call = self.scripts.call(&self.scripts.recall);
+            call.key(self.scripts.keys.once(once)).arg(&once.fingerprint);
+            call
+        };
+        let (reply, _) = self.scripts.insist(&self.database, self.database.budgets().other, call).await?;
         appended(reply)
     }
 

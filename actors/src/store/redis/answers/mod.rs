@@ -126,16 +126,19 @@ impl AnswerRecords for RedisAnswers {
         wanted: Option<&Wanted>,
     ) -> StoreResult<TakenUp> {
         let keys = &self.scripts.keys;
-        let mut call = self.scripts.call(&self.scripts.begin);
-        call.key(keys.answer(&record.answer)).key(keys.answer_text(&record.answer)).key(keys.answers());
-        if let Some(once) = once {
-            call.key(keys.once(once));
-        }
-        describe(&mut call, record);
-        if let Some(Wanted { before, size, even_if_off }) = wanted {
-            call.arg(start_before(*before)).arg(size.events).arg(size.bytes).arg(i32::from(*even_if_off));
-        }
-        let reply = self.scripts.run(&self.database, self.database.budgets().other, call).await?;
+        let call = || {
+            let mut call = self.scripts.call(&self.scripts.begin);
+            call.key(keys.answer(&record.answer)).key(keys.answer_text(&record.answer)).key(keys.answers());
+            if let Some(once) = once {
+                call.key(keys.once(once));
+            }
+            describe(&mut call, record);
+            if let Some(Wanted { before, size, even_if_off }) = wanted {
+                call.arg(start_before(*before)).arg(size.events).arg(size.bytes).arg(i32::from(*even_if_off));
+            }
+            call
+        };
+        let (reply, _) = self.scripts.insist(&self.database, self.database.budgets().other, call).await?;
         let mut reply = ScriptReply::read(reply)?;
         Ok(match reply.word.as_str() {
             "begun" => {
@@ -178,7 +181,7 @@ impl AnswerRecords for RedisAnswers {
         });
         call.arg(&self.scripts.channel);
         self.add_told(&mut call, told.as_ref());
-        let state: i8 = self.database.script(&call).await?;
+        let state: i8 = self.database.script_again(&call).await?;
         if state <= 0 {
             self.own.invalidate(answer);
             return Ok(if state == 0 { Renewed::Ended } else { Renewed::Unknown });
@@ -226,16 +229,15 @@ impl AnswerRecords for RedisAnswers {
 
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
         let scripts = &self.scripts;
-        let mut call = scripts.call(&scripts.end);
-        call.key(scripts.keys.answer(answer)).key(scripts.keys.answer_text(answer)).key(scripts.keys.answers());
-        call.key(scripts.keys.answering(group));
-        call.arg(group.as_str())
-            .arg(&*body)
-            .arg(&scripts.channel)
-            .arg(scripts.node_key.as_str())
-            .arg(answer.as_str())
-            .arg(ENDED_SECONDS);
-        let reply = scripts.run(&self.database, self.database.budgets().append, call).await?;
+        let call = || {
+            let mut call = scripts.call(&scripts.end);
+            call.key(scripts.keys.answer(answer)).key(scripts.keys.answer_text(answer)).key(scripts.keys.answers());
+            call.key(scripts.keys.answering(group));
+            call.arg(group.as_str()).arg(&*body).arg(&scripts.channel).arg(scripts.node_key.as_str());
+            call.arg(answer.as_str()).arg(ENDED_SECONDS);
+            call
+        };
+        let (reply, _) = scripts.insist(&self.database, self.database.budgets().append, call).await?;
         self.own.invalidate(answer);
         let mut reply = ScriptReply::read(reply)?;
         match reply.word.as_str() {
