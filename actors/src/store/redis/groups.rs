@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::logs::LogScripts;
+use super::log_scripts::LogScripts;
 use crate::ids::GroupName;
 use crate::redis::ScriptReply;
 use crate::redis::{Database, wrong};

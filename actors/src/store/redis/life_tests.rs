@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::keys::Keys;
 use super::life::Life;
-use super::logs::{LogScripts, RedisLogs};
+use super::log_scripts::LogScripts;
+use super::logs::RedisLogs;
 use super::membership::RedisMembership;
 use super::{Budgets, Database, Needs, RedisOptions, Source};
 use crate::ids::{Epoch, GroupName, NodeId, NodeKey};

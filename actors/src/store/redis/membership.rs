@@ -7,7 +7,7 @@ use redis::Script;
 
 use super::RedisOptions;
 use super::keys::Keys;
-use super::logs::LogScripts;
+use super::log_scripts::LogScripts;
 use crate::ids::{GroupName, NodeId, NodeKey};
 use crate::redis::Database;
 use crate::redis::wrong;

@@ -14,6 +14,7 @@ mod life;
 #[cfg(test)]
 mod life_tests;
 mod limits;
+mod log_scripts;
 mod logs;
 mod membership;
 mod orders;
@@ -41,7 +42,8 @@ pub(crate) use self::keys::Keys;
 use self::leases::RedisLeases;
 use self::life::Life;
 use self::limits::RedisLimits;
-use self::logs::{LogScripts, RedisLogs};
+use self::log_scripts::LogScripts;
+use self::logs::RedisLogs;
 use self::membership::RedisMembership;
 use self::orders::RedisOrders;
 use self::presence::RedisPresence;

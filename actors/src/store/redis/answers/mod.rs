@@ -15,7 +15,7 @@ use self::own::Own;
 use self::rows::{AnswerRow, PIECE};
 use super::RedisOptions;
 use super::feed;
-use super::logs::LogScripts;
+use super::log_scripts::LogScripts;
 use super::page::{page, start_before};
 use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::protocol::DjangoEvent;
