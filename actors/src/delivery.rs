@@ -22,7 +22,7 @@ impl Delivery {
     /// shows the gap.
     pub async fn logged(&self, group: GroupName, epoch: Epoch, event: StoredEvent) {
         self.count();
-        self.deliver(group, epoch, event, false).await;
+        self.deliver(group, Some(epoch), event, false).await;
     }
 
     /// The first half of [`Self::logged`], for who acknowledges in between.
@@ -30,11 +30,14 @@ impl Delivery {
         self.metrics.logged.inc();
     }
 
-    /// The second half. Django is not told what it said itself.
-    pub(crate) async fn deliver(&self, group: GroupName, epoch: Epoch, event: StoredEvent, is_django: bool) {
+    /// The second half. Django is not told what it said itself. Without the epoch, the registry reads the log as far as this event.
+    pub(crate) async fn deliver(&self, group: GroupName, epoch: Option<Epoch>, event: StoredEvent, is_django: bool) {
         if !is_django {
             self.notifier.logged(&event);
         }
-        _ = self.registry.deliver(Deliver { group, epoch, event }).await;
+        _ = match epoch {
+            Some(epoch) => self.registry.deliver(Deliver { group, epoch, event }).await,
+            None => self.registry.reached(group, event.seq).await,
+        };
     }
 }

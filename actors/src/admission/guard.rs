@@ -5,7 +5,7 @@ use std::fmt;
 use super::messages::{Correct, NotAdmitted, SlotOf};
 use super::slots::Slot;
 use super::{LimiterHandle, Remaining};
-use crate::store::limits::Bucket;
+use crate::store::limits::{Bucket, Unit};
 
 /// What was taken of buckets, and where.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ impl Admitted {
     /// Reserves as much as a request of so many tokens takes, and a slot, for what was admitted before it was known.
     ///
     /// # Errors
-    /// A limit is used up, or no slot is free: then all of it is given back.
+    /// A limit is used up, or no slot is free: then it gives itself back, as when it is dropped.
     pub async fn raise(mut self, prompt_tokens: u64, slot: SlotOf) -> Result<Self, NotAdmitted> {
         let Some(limiter) = &self.limiter else { return Ok(self) };
         let taken = self.reserved.as_ref().map(|reserved| reserved.taken.clone());
@@ -95,11 +95,26 @@ impl Admitted {
         self.correct(Some(tokens));
     }
 
-    /// Corrects what was reserved to what was used; `None`: what was admitted did not take place.
-    fn correct(&mut self, used: Option<u64>) {
-        if let (Some(limiter), Some(Reserved { taken, local })) = (&self.limiter, self.reserved.take()) {
-            limiter.correct(Correct { taken, local, used });
+    /// Gives it back as a drop does, and waits until that is done: who asks next finds it there.
+    pub async fn give_back(mut self) {
+        let correction = self.correction(self.stands.then_some(0));
+        if let (Some(limiter), Some(correct)) = (&self.limiter, correction) {
+            limiter.corrected(correct).await;
         }
+    }
+
+    fn correct(&mut self, used: Option<u64>) {
+        let correction = self.correction(used);
+        if let (Some(limiter), Some(correct)) = (&self.limiter, correction) {
+            limiter.correct(correct);
+        }
+    }
+
+    /// What makes of what was reserved what was used, if anything; `None` used: what was admitted did not take place.
+    fn correction(&mut self, used: Option<u64>) -> Option<Correct> {
+        let Reserved { taken, local } = self.reserved.take()?;
+        let differs = used.is_none() || taken.iter().any(|bucket| bucket.limit.unit() == Unit::Tokens);
+        differs.then_some(Correct { taken, local, used })
     }
 }
 

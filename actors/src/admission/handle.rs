@@ -66,6 +66,11 @@ impl LimiterHandle {
         self.ask("raise", Raise { taken, prompt_tokens, slot }).await?
     }
 
+    /// Corrects what was taken. What gets lost comes back by itself, in time.
+    pub(super) async fn corrected(&self, correct: Correct) {
+        _ = self.ask("correct", correct).await;
+    }
+
     /// Corrects what was taken, for who cannot wait.
     pub(super) fn correct(&self, correct: Correct) {
         #[allow(clippy::disallowed_methods, reason = "a guard must not get lost, and there is one per admission")]

@@ -122,42 +122,57 @@ impl Saying<'_> {
             once: self.once.clone(),
             owes: self.assistant.then(|| node.roster.node().clone()),
         };
-        match node.stores.logs.append(append.clone()).await.map_err(Unsaid::Unlogged)? {
-            Appended::New { epoch, seq, owed } => {
-                admitted.stand();
-                node.delivery.count();
-                let (event, message) = append.logged(seq);
-                let said = Said { seq, message, limits: admitted.left().near_their_end() };
-                acknowledge(&said);
-                node.delivery.deliver(self.group.clone(), epoch, event, self.speaker.is_django()).await;
-                if owed {
-                    self.ask(&said, author, admitted).await;
-                }
-                // Else nobody is asked, as a person has taken over or the assistant was not meant: what was reserved for an answer
-                // gives itself back.
-                Ok(said)
-            }
-            Appended::Again { seq, message, owed } if owed && self.assistant => {
-                let said = Said { seq, message, limits: admitted.left().near_their_end() };
-                acknowledge(&said);
-                self.reached(seq).await;
-                self.ask(&said, author, admitted).await;
-                Ok(said)
-            }
-            Appended::Again { seq, message, .. } => {
-                drop(admitted);
-                self.speaker.read(node).await?;
-                let said = Said { seq, message, limits: None };
-                acknowledge(&said);
-                self.reached(seq).await;
-                Ok(said)
+        let is_own = |seq, message: &Option<MessageId>| *message == append.message.as_ref().map(|id| id.at(seq));
+        let (epoch, seq, owed) = match node.stores.logs.append(append.clone()).await.map_err(Unsaid::Unlogged)? {
+            Appended::New { epoch, seq, owed } => (Some(epoch), seq, owed),
+            // The reply to this very append was lost with its connection, and the store was asked again.
+            Appended::Again { seq, message, owed } if is_own(seq, &message) => (None, seq, owed),
+            Appended::Again { seq, message, owed } => {
+                let asks = (owed && self.assistant).then_some(author);
+                return self.repeated(seq, message, asks, admitted, acknowledge).await;
             }
             Appended::Conflict => {
-                drop(admitted);
+                admitted.give_back().await;
                 self.speaker.read(node).await?;
-                Err(Unsaid::Conflict)
+                return Err(Unsaid::Conflict);
             }
+        };
+        admitted.stand();
+        node.delivery.count();
+        let (event, message) = append.logged(seq);
+        let said = Said { seq, message, limits: admitted.left().near_their_end() };
+        acknowledge(&said);
+        node.delivery.deliver(self.group.clone(), epoch, event, self.speaker.is_django()).await;
+        match owed {
+            true => self.ask(&said, author, admitted).await,
+            // Nobody is asked, as a person has taken over or the assistant was not meant: nothing is reserved for an answer.
+            false => admitted.give_back().await,
         }
+        Ok(said)
+    }
+
+    /// It was said before under this key; and the answer that it is owed may not have been asked for, by this author.
+    async fn repeated(
+        self,
+        seq: u64,
+        message: Option<MessageId>,
+        asks: Option<String>,
+        admitted: Admitted,
+        acknowledge: impl FnOnce(&Said),
+    ) -> Result<Said, Unsaid> {
+        let Some(author) = asks else {
+            admitted.give_back().await;
+            self.speaker.read(self.node).await?;
+            let said = Said { seq, message, limits: None };
+            acknowledge(&said);
+            self.reached(seq).await;
+            return Ok(said);
+        };
+        let said = Said { seq, message, limits: admitted.left().near_their_end() };
+        acknowledge(&said);
+        self.reached(seq).await;
+        self.ask(&said, author, admitted).await;
+        Ok(said)
     }
 
     /// The first try may have been logged without anybody here learning of it.

@@ -282,3 +282,17 @@ async fn a_repeated_question_that_was_not_answered_is_paid_for_once() {
     let settled = world.faults.calls("settle").split_off(settled);
     assert_eq!(settled.len(), 1, "only the answer's tokens are settled: {settled:?}");
 }
+
+#[actix::test]
+async fn a_message_whose_append_was_made_again_is_a_new_one() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    world.faults.set("append", Fault::Twice);
+    let ack = client.question("1", "hello").await;
+    assert_eq!((&ack["type"], &ack["seq"]), (&json!("ack"), &json!(1)), "{ack}");
+    assert_eq!(client.event_of("message").await["message"]["text"], "hello");
+    world.ai.asked().await.answer("hi");
+    assert_eq!(client.event_of("answer.end").await["text"], "hi");
+    assert_eq!(world.node.metrics.logged.get(), 2, "the message, counted once, and the answer's end");
+    assert_eq!(world.log(&session("s").home()).await.len(), 2);
+}

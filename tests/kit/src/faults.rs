@@ -21,6 +21,8 @@ pub enum Fault {
     Away,
     /// Does its work, and fails.
     ReplyLost,
+    /// An append: does its work twice, as a store does whose first reply was lost; the second reply comes.
+    Twice,
     /// Does its work; the reply comes when the fault is lifted.
     ReplyLate,
     /// Waits until the fault is lifted.
@@ -102,7 +104,7 @@ impl Faults {
                 Some(Fault::Corrupt(text)) if about.contains(text) => {
                     return Err(StoreError::Corrupt("told to refuse it".into()));
                 }
-                Some(Fault::Panic(_) | Fault::Corrupt(_)) | None => return work.await,
+                Some(Fault::Panic(_) | Fault::Corrupt(_) | Fault::Twice) | None => return work.await,
             }
         }
     }
@@ -150,7 +152,14 @@ fn names(groups: &[GroupName]) -> String {
 impl Logs for Faulty {
     async fn append(&self, append: Append) -> StoreResult<Appended> {
         let about = append.body.to_string();
-        self.faults.on("append", about, self.inner.logs.append(append)).await
+        let twice = matches!(self.faults.state().faults.get("append"), Some(Fault::Twice));
+        let work = async {
+            if twice {
+                self.inner.logs.append(append.clone()).await?;
+            }
+            self.inner.logs.append(append).await
+        };
+        self.faults.on("append", about, work).await
     }
     async fn recall(&self, once: &Once) -> StoreResult<Option<Appended>> {
         self.faults.on("recall", &once.id, self.inner.logs.recall(once)).await
