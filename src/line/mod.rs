@@ -5,6 +5,7 @@
 
 mod head;
 mod places;
+mod transport;
 mod wire;
 
 use std::io;
@@ -21,6 +22,7 @@ use tokio::time::Sleep;
 
 use head::{Heads, Seen};
 pub use places::{Places, Share, bound};
+pub use transport::Transport;
 pub use wire::{Standing, UnderWay, Wire};
 
 /// After this long without an acknowledgement the kernel gives a peer up. A little more than ping and pong allow a
@@ -31,7 +33,7 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// The connection.
 pub struct Line {
-    stream: TcpStream,
+    stream: Transport,
     wire: Arc<Wire>,
     heads: Heads,
     /// What is still to be written of [`CONTINUE`].
@@ -54,6 +56,7 @@ impl Line {
             log::debug!("tcp nodelay not set error={error}");
         }
         let (wire, place) = places.admit(peer.map(|peer| peer.ip()));
+        let stream = Transport::Plain(stream);
         Self { stream, wire, heads: Heads::default(), interim: &[], due: None, head_within, _place: place }
     }
 
@@ -75,6 +78,8 @@ impl Line {
         while !self.interim.is_empty() {
             let written = ready!(Pin::new(&mut self.stream).poll_write(cx, self.interim))?;
             self.interim = &self.interim[written..];
+            // It is so little that nothing is left to be flushed later, unless the client reads nothing at all.
+            _ = Pin::new(&mut self.stream).poll_flush(cx)?;
         }
         Poll::Ready(Ok(()))
     }
