@@ -4,6 +4,8 @@ pub mod address;
 pub mod bearer;
 pub mod credentials;
 pub mod doors;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod grant;
 pub mod hook;
 pub mod jwks;

@@ -14,7 +14,8 @@ pub fn read(path: &Path) -> Result<Vec<(String, String)>, SettingsError> {
     parse(&String::from_utf8_lossy(&bytes))
 }
 
-fn parse(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
+/// The variables of such a text.
+pub(super) fn parse(text: &str) -> Result<Vec<(String, String)>, SettingsError> {
     let mut variables = Vec::new();
     for line in text.trim_start_matches('\u{feff}').lines() {
         let line = line.trim();

@@ -55,7 +55,8 @@ impl Layer {
         Ok(layer)
     }
 
-    fn toml(shown: &str, text: &str) -> Result<Self, SettingsError> {
+    /// The text of a settings file.
+    pub(super) fn toml(shown: &str, text: &str) -> Result<Self, SettingsError> {
         // toml's own text quotes the line, which may hold a secret.
         let sections: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));

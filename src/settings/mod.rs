@@ -7,6 +7,8 @@ mod connections;
 mod databases;
 mod dot_env;
 mod forms;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod keys;
 mod layers;
 mod legacy;

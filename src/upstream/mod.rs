@@ -7,6 +7,8 @@ mod breaker;
 mod clock;
 mod fault;
 mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod member;
 mod models;
 mod openai;

@@ -76,13 +76,18 @@ impl Mender {
                 None => return None,
                 Some(_) => {}
             }
-        } else if odd.get(length) == Some(&b'"') && !odd.first().is_some_and(is_rest) {
+        } else if odd.get(length) == Some(&b'"') && is_beginning(&odd[..length]) {
             self.cut = odd[..length].to_vec();
             return Some(length);
         }
         mended.extend_from_slice(&odd[..length]);
         Some(length)
     }
+}
+
+/// Whether a character may begin so.
+fn is_beginning(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|fault| fault.error_len().is_none())
 }
 
 #[cfg(test)]
@@ -117,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_has_no_explanation_stays() {
-        for odd in [&b"a\xff b"[..], b"\"\x80\"", b"\xf0\x9f", b"a\xf0\x9f b"] {
+        for odd in [&b"a\xff b"[..], b"\"\x80\"", b"\xf0\x9f", b"a\xf0\x9f b", b"\"a\xf5\"", b"\"\xc0\",\"\x80\""] {
             assert_eq!(mend(odd, 1), odd, "{odd:?}");
             assert_eq!(mend(odd, 100), odd, "{odd:?}");
         }

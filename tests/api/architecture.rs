@@ -15,7 +15,12 @@ struct Source {
 fn is_test(path: &str) -> bool {
     let below = ["tests/", "benches/"].iter().any(|it| path.starts_with(it));
     let among = ["/tests/", "/contract/", "/registry/model/"].iter().any(|it| path.contains(it));
-    below || among || path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.ends_with("/vectors.rs")
+    below
+        || among
+        || path.ends_with("/tests.rs")
+        || path.ends_with("_tests.rs")
+        || path.ends_with("/vectors.rs")
+        || path.ends_with("/fuzzing.rs")
 }
 
 fn sources() -> Vec<Source> {

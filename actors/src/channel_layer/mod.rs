@@ -4,6 +4,8 @@
 mod codec;
 mod drain;
 mod fernet;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod hosts;
 mod moving;
 mod names;

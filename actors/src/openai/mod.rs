@@ -7,6 +7,8 @@ mod choices;
 mod chunk;
 pub mod completion;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod halves;
 mod json;
 pub mod models;

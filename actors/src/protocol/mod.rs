@@ -6,6 +6,8 @@ mod depth;
 mod django_event;
 mod error;
 mod event;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod logged;
 mod parsing;
 mod quota;

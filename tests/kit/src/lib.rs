@@ -7,6 +7,7 @@
 pub mod ai_server;
 pub mod faults;
 mod redis_server;
+pub mod seeds;
 pub mod stores;
 pub mod vectors;
 mod waiting;

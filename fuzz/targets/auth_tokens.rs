@@ -1,0 +1,4 @@
+//! JSON Web Tokens.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sophie::auth::fuzzing::token(data));

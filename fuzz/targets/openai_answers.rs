@@ -1,0 +1,4 @@
+//! Whole answers and refusals of backends.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sophie_actors::openai::fuzzing::answer(data));

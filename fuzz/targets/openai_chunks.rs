@@ -1,0 +1,4 @@
+//! Data lines of streams.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| sophie_actors::openai::fuzzing::chunks(data));
