@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway run fmt lint deny image clean
+.PHONY: help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway soak chaos fuzz run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,15 @@ test-readme: setup ## run README's blocks alone
 
 test-llm: setup ## run the tests with a real model (builds llama.cpp's server at first: ten minutes)
 	@scripts/test-llm.sh
+
+soak: ## churn for SOPHIE_SOAK_SECONDS (1200), by the plan of SOPHIE_SEED: nothing may grow
+	@scripts/long.sh soak 1200
+
+chaos: ## everything fails for SOPHIE_SOAK_SECONDS (120), by the plan of SOPHIE_SEED: nothing may be lost or doubled
+	@scripts/long.sh chaos 120
+
+fuzz: ## fuzz TARGET (all) for SECONDS (600) each; installs cargo-fuzz
+	@scripts/fuzz.sh "$(TARGET)" "$(SECONDS)"
 
 bench-gateway: ## measure the gateway beside LiteLLM and Portkey's (installs both under target/bench)
 	@scripts/bench-gateway.sh

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::GROUP;
 use super::log::shown;
 use crate::support::{SOON, TestSocket};
 
@@ -47,16 +46,27 @@ pub struct Seen {
 
 /// What all clients share with the history.
 pub struct Shared {
-    pub nodes: [SocketAddr; 2],
+    pub group: String,
+    pub nodes: Vec<SocketAddr>,
     /// Even while Redis lives; odd from before it is killed until it is there again.
     pub life: AtomicU64,
     /// The life in which each text was acknowledged.
     acknowledged: Mutex<HashMap<String, u64>>,
+    /// Logged events that clients were shown, and times that one was told that a log began anew.
+    pub shown: AtomicUsize,
+    pub resets: AtomicUsize,
 }
 
 impl Shared {
-    pub fn new(nodes: [SocketAddr; 2]) -> Self {
-        Self { nodes, life: AtomicU64::new(0), acknowledged: Mutex::default() }
+    pub fn new(group: &str, nodes: Vec<SocketAddr>) -> Self {
+        Self {
+            group: group.to_owned(),
+            nodes,
+            life: AtomicU64::new(0),
+            acknowledged: Mutex::default(),
+            shown: AtomicUsize::new(0),
+            resets: AtomicUsize::new(0),
+        }
     }
 
     pub fn acknowledged(&self) -> std::sync::MutexGuard<'_, HashMap<String, u64>> {
@@ -148,7 +158,7 @@ impl Client {
                 _ => {
                     self.record.note(format_args!("node {node} is not there"));
                     // Another node may be there.
-                    self.node = Some(1 - node);
+                    self.node = Some((node + 1) % self.shared.nodes.len());
                     sleep(Duration::from_millis(50)).await;
                 }
             }
@@ -170,13 +180,13 @@ impl Client {
                 asked = true;
                 ask_at = Instant::now() + if self.joined { AGAIN } else { SOON };
                 let commands = match (self.joined, &self.place) {
-                    (false, None) => vec![json!({"type": "group.join", "id": "join", "group": GROUP})],
+                    (false, None) => vec![json!({"type": "group.join", "id": "join", "group": self.shared.group})],
                     (false, Some((epoch, since))) => {
                         vec![
-                            json!({"type": "group.join", "id": "join", "group": GROUP, "since": since, "epoch": epoch}),
+                            json!({"type": "group.join", "id": "join", "group": self.shared.group, "since": since, "epoch": epoch}),
                         ]
                     }
-                    (true, _) => self.unconfirmed.iter().map(say).collect(),
+                    (true, _) => self.unconfirmed.iter().map(|text| self.say(text)).collect(),
                 };
                 for command in commands {
                     if !sent(&mut socket, command).await {
@@ -199,7 +209,7 @@ impl Client {
                             // A session that is a member already gets all that follows what its `session.ready` named, or
                             // what it was told by a reset since then. Where it was no member, that is another log or none.
                             let early = early.split_off(reset.unwrap_or_default());
-                            let known = reset.map_or(&socket.ready["logs"][GROUP], |_| &early[0]);
+                            let known = reset.map_or(&socket.ready["logs"][&*self.shared.group], |_| &early[0]);
                             let goes_on = known["epoch"] == event["epoch"];
                             let from = if goes_on { known } else { &event };
                             self.begin(text(&event["epoch"]), from["seq"].as_u64().expect("a seq"));
@@ -207,13 +217,13 @@ impl Client {
                         }
                         if self.joined && reset.is_none() {
                             let shown = socket.ready["answers"].as_array().expect("answers").iter();
-                            let here = shown.filter(|answer| answer["group"] == GROUP);
+                            let here = shown.filter(|answer| answer["group"] == *self.shared.group);
                             self.seen.begun.extend(here.map(|answer| text(&answer["answer"])));
                         }
                         self.tell_if_due();
                     }
                     Ok(event) if !self.joined => {
-                        if event["group"] == GROUP {
+                        if event["group"] == *self.shared.group {
                             early.push(event);
                         }
                     }
@@ -223,7 +233,7 @@ impl Client {
                     let Some(order) = order else { return false };
                     if let Order::Say(said) = &order
                         && self.joined
-                        && !sent(&mut socket, say(said)).await
+                        && !sent(&mut socket, self.say(said)).await
                     {
                         self.heed(order);
                         return true;
@@ -237,6 +247,11 @@ impl Client {
                 () = sleep_until(ask_at) => {}
             }
         }
+    }
+
+    fn say(&self, text: &str) -> Value {
+        let asks = text.starts_with('q');
+        json!({"type": "message.send", "id": text, "group": self.shared.group, "text": text, "assistant": asks})
     }
 
     fn heed(&mut self, order: Order) {
@@ -279,11 +294,12 @@ impl Client {
                 self.shared.acknowledged().insert(text.to_owned(), self.shared.life.load(Ordering::SeqCst));
             }
         }
-        if event["group"] != GROUP {
+        if event["group"] != *self.shared.group {
             return self.tell_if_due();
         }
         let seq = event["seq"].as_u64();
         if event["type"] == "log.reset" {
+            self.shared.resets.fetch_add(1, Ordering::Relaxed);
             self.begin(event["epoch"].as_str().expect("an epoch").to_owned(), seq.expect("a seq"));
         } else if seq.is_some() {
             let (_, at) = self.place.as_mut().expect("joined");
@@ -291,6 +307,7 @@ impl Client {
             *at += 1;
             let shown = shown(event);
             assert!(!self.seen.texts.contains(&shown), "{}: {shown} came twice:\n{}", self.name, self.record);
+            self.shared.shown.fetch_add(1, Ordering::Relaxed);
             self.seen.texts.push(shown);
         } else if event["type"] == "answer.start" {
             self.seen.begun.push(event["answer"].as_str().expect("an answer").to_owned());
@@ -314,8 +331,4 @@ impl Client {
 /// Sends a command; `false`: the connection has ended, or takes nothing.
 async fn sent(socket: &mut TestSocket, command: Value) -> bool {
     timeout(SOON, socket.try_send(command)).await.unwrap_or(false)
-}
-
-fn say(text: &String) -> Value {
-    json!({"type": "message.send", "id": text, "group": GROUP, "text": text, "assistant": text.starts_with('q')})
 }

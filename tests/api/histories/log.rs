@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::GROUP;
 use crate::support::TestSocket;
 
 /// An event of the log.
@@ -29,20 +28,23 @@ pub fn ends_of(log: &[Entry], question: &Entry) -> usize {
 }
 
 /// What a node shows as being written.
-pub async fn written(node: SocketAddr) -> Value {
+pub async fn written(node: SocketAddr, group: &str) -> Vec<Value> {
     let mut reader = TestSocket::open(node, "reader", "").await;
-    let join = reader.insist_on("join", json!({"type": "group.join", "group": GROUP})).await;
+    let join = reader.insist_on("join", json!({"type": "group.join", "group": group})).await;
     assert_eq!(join["type"], "ack", "{join}");
-    TestSocket::open(node, "reader", "").await.ready["answers"].take()
+    let mut ready = TestSocket::open(node, "reader", "").await.ready;
+    let mut all = ready["answers"].as_array_mut().map(std::mem::take).expect("answers");
+    all.retain(|answer| answer["group"] == *group);
+    all
 }
 
 /// The whole log, as a session that joins reads it.
-pub async fn read_log(node: SocketAddr) -> Vec<Entry> {
+pub async fn read_log(node: SocketAddr, group: &str) -> Vec<Entry> {
     let mut reader = TestSocket::open(node, "reader", "").await;
-    reader.insist_on("join", json!({"type": "group.join", "group": GROUP})).await;
+    reader.insist_on("join", json!({"type": "group.join", "group": group})).await;
     let (mut log, mut before) = (VecDeque::new(), Value::Null);
     loop {
-        let mut get = json!({"type": "history.get", "group": GROUP, "limit": 100});
+        let mut get = json!({"type": "history.get", "group": group, "limit": 100});
         if !before.is_null() {
             get["before"] = before.clone();
         }

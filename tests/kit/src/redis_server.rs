@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// One server on a free port of this machine, without persistence. Ends when it is dropped.
+/// One server on a free port of this machine, without persistence unless it is asked for. Ends when it is dropped.
 pub struct TestServer {
     port: u16,
     dir: TempDir,
+    durable: bool,
     child: Option<Child>,
 }
 
@@ -17,12 +18,20 @@ impl TestServer {
     pub fn absent() -> Self {
         let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = free.local_addr().expect("bound").port();
-        Self { port, dir: TempDir::new().expect("a directory"), child: None }
+        Self { port, dir: TempDir::new().expect("a directory"), durable: false, child: None }
     }
 
     /// A server that answers.
     pub fn start() -> Self {
         let mut server = Self::absent();
+        server.launch();
+        server
+    }
+
+    /// A server that has written each change to its disk before it answers, and so still has it when it was killed.
+    pub fn durable() -> Self {
+        let mut server = Self::absent();
+        server.durable = true;
         server.launch();
         server
     }
@@ -66,7 +75,7 @@ impl TestServer {
         self.port
     }
 
-    /// Starts what is absent: empty, or with what [`Self::save`] has written.
+    /// Starts what is absent: empty, or with what [`Self::save`] or one that is durable has written.
     pub fn launch(&mut self) {
         self.launch_with(&[]);
     }
@@ -78,7 +87,8 @@ impl TestServer {
             command.arg(self.dir.path().join("sentinel.conf"));
             command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
         } else {
-            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+            command.args(["--appendonly", if self.durable { "yes" } else { "no" }, "--appendfsync", "always"]);
         }
         let child = command.arg("--dir").arg(self.dir.path()).args(more).stdout(Stdio::null()).spawn().expect(
             "these tests need redis-server: install it with `apt-get install redis-server` or `brew install redis`",
