@@ -24,7 +24,7 @@ FROM debian:bookworm-slim
 # No versions are pinned: Debian keeps only the newest of each, with its security fixes.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates \
+    && apt-get install -y --no-install-recommends ca-certificates openssl \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --no-log-init --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin sophie
 COPY --from=build /src/target/release/sophie /usr/local/bin/sophie

@@ -16,7 +16,8 @@ pub(super) fn announce(
     admin: &AdminToken,
 ) {
     let address = addresses.first().map(ToString::to_string).unwrap_or_default();
-    log::info!("sophie {} serves node={node} chat_page=http://{address}/", env!("CARGO_PKG_VERSION"));
+    let scheme = if settings.server.has_tls() { "https" } else { "http" };
+    log::info!("sophie {} serves node={node} chat_page={scheme}://{address}/", env!("CARGO_PKG_VERSION"));
     if settings.redis.enabled {
         log::info!("groups, logs and limits are in Redis url={:?}", settings.redis_url());
     } else {

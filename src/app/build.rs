@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 
 use super::listener::{Bound, Rules, raise_file_limit};
 use super::routes::Serves;
-use super::{AppError, Program, announce, backend, storage};
+use super::{AppError, Program, announce, backend, certificate, storage};
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
@@ -68,6 +68,7 @@ impl Program {
         // First of all, so that a port in use is told before anything else is tried.
         let public = Bound::to(settings.server.bind)?;
         let operators = settings.admin.bind.map(Bound::to).transpose()?;
+        let tls = certificate::of(&settings)?;
         let name = match settings.server.node.as_str() {
             "" => NodeId::random(),
             named => NodeId::from(named),
@@ -216,13 +217,13 @@ impl Program {
         });
         let workers = workers(&settings);
         let both = Serves { public: true, admin: operators.is_none() };
-        let mut servers = vec![public.serve(state.clone(), both, workers, rules.clone())?];
+        let mut servers = vec![public.serve(state.clone(), both, workers, rules.clone(), tls.clone())?];
         if let Some(operators) = operators {
-            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1, rules)?);
+            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1, rules, None)?);
         }
         let arbiters = arbiters.into_iter().chain([core, requests]).collect();
         let drain = Duration::from_secs(settings.server.drain_seconds);
-        Ok(Self { addresses, servers, state, mirror, arbiters, ended, drain })
+        Ok(Self { addresses, servers, state, mirror, arbiters, ended, drain, tls })
     }
 }
 

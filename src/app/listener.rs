@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::{HttpService, KeepAlive, Protocol};
@@ -19,6 +20,7 @@ use super::routes::{Serves, routes};
 use crate::http::{self, State};
 use crate::line::{self, Line, Places};
 use crate::settings::Settings;
+use crate::tls::Listening;
 
 /// How long a head may take to come, from its first byte; for the first of a connection, from its beginning.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -98,12 +100,14 @@ impl Bound {
         serves: Serves,
         workers: usize,
         rules: Rules,
+        tls: Option<Arc<Listening>>,
     ) -> Result<Server, AppError> {
         let Self { socket, address } = self;
         let failed = |error| AppError::Listen { address, error };
         socket.listen(BACKLOG as i32).map_err(failed)?;
         let service = move || {
             let Rules { places, keep_alive, most_bytes } = rules.clone();
+            let tls = tls.clone();
             let app = App::new()
                 .app_data(state.clone())
                 .app_data(PayloadConfig::new(most_bytes))
@@ -123,7 +127,17 @@ impl Bound {
             fn_service(move |stream: TcpStream| {
                 let peer = stream.peer_addr().ok();
                 let line = Line::new(stream, peer, &places, HEAD_WITHIN);
-                std::future::ready(Ok((line, Protocol::Http1, peer)))
+                let certificate = tls.as_ref().map(|tls| tls.current());
+                async move {
+                    let line = match certificate {
+                        // Probes come here if there is no other listener for them.
+                        Some(certificate) => line.with_tls(certificate, serves.admin).await.inspect_err(|error| {
+                            log::debug!("no TLS with a client address={peer:?} error={error}");
+                        })?,
+                        None => line,
+                    };
+                    Ok((line, Protocol::Http1, peer))
+                }
             })
             .and_then(over_http)
         };

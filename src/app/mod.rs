@@ -3,6 +3,7 @@
 mod announce;
 mod backend;
 mod build;
+mod certificate;
 mod drain;
 mod listener;
 mod routes;
@@ -12,6 +13,7 @@ mod storage;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -26,6 +28,7 @@ pub use build::Replacements;
 
 use crate::http::State;
 use crate::settings::Settings;
+use crate::tls::Listening;
 use signals::Stops;
 
 /// What stopping the listeners may take after the drain.
@@ -62,6 +65,7 @@ pub struct Program {
     arbiters: Vec<Arbiter>,
     ended: mpsc::Receiver<&'static str>,
     drain: Duration,
+    tls: Option<Arc<Listening>>,
 }
 
 impl Program {
@@ -124,7 +128,7 @@ impl Program {
 /// As for [`Program::build`] and [`Program::run`].
 pub async fn run(settings: Settings) -> Result<(), AppError> {
     // Before everything else, so that a signal during a slow start is heard too.
-    let mut stops = Stops::listen();
+    let (mut stops, hangups) = Stops::listen(settings.server.has_tls());
     let (begin, begun) = oneshot::channel();
     let (hasten, hastened) = oneshot::channel::<()>();
     actix::spawn(async move {
@@ -134,5 +138,6 @@ pub async fn run(settings: Settings) -> Result<(), AppError> {
         _ = hasten.send(());
     });
     let program = Program::build(settings).await?;
+    actix::spawn(certificate::follow(hangups, program.tls.clone()));
     program.run_until(async { _ = begun.await }, async { _ = hastened.await }).await
 }

@@ -19,8 +19,9 @@ const TERMINAL_LOOKS: u32 = 5;
 pub(super) struct Stops(mpsc::Receiver<Instant>);
 
 impl Stops {
-    /// Listens for signals from now on. Must be called within a tokio runtime.
-    pub(super) fn listen() -> Self {
+    /// Listens for signals from now on. Must be called within a tokio runtime. What comes second are the SIGHUPs that do not stop the process,
+    /// for which somebody may wait (`hangup_matters`).
+    pub(super) fn listen(hangup_matters: bool) -> (Self, mpsc::Receiver<()>) {
         // The sender knows whether anybody waits; a third order says nothing new.
         let (order, orders) = mpsc::channel(2);
         for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
@@ -32,13 +33,16 @@ impl Stops {
                 }
             });
         }
+        // One that waits says all that a second one could.
+        let (tell, hangups) = mpsc::channel(1);
         // Who started it by `nohup` wants it to outlive its terminal.
-        if !ignores_hangup()
+        let outlives = ignores_hangup();
+        if (!outlives || hangup_matters)
             && let Some(signals) = heard(SignalKind::hangup(), "SIGHUP")
         {
-            actix::spawn(hang_up(signals, order));
+            actix::spawn(hang_up(signals, (!outlives).then_some(order), tell));
         }
-        Self(orders)
+        (Self(orders), hangups)
     }
 
     /// The first order to stop.
@@ -63,14 +67,16 @@ fn heard(kind: SignalKind, name: &str) -> Option<Signal> {
         .ok()
 }
 
-async fn hang_up(mut signals: Signal, order: mpsc::Sender<Instant>) {
-    let had_terminal = has_terminal();
+/// Stops when the terminal is gone, if there is such an `order`; else tells that there was a SIGHUP.
+async fn hang_up(mut signals: Signal, order: Option<mpsc::Sender<Instant>>, tell: mpsc::Sender<()>) {
+    let order = order.filter(|_| has_terminal());
     while signals.recv().await.is_some() {
-        if had_terminal && terminal_is_gone().await {
-            log::info!("terminal gone, stopping signal=SIGHUP");
-            _ = order.try_send(Instant::now());
-        } else {
-            log::info!("nothing changed: settings are read at the start alone, restart to change them signal=SIGHUP");
+        match &order {
+            Some(order) if terminal_is_gone().await => {
+                log::info!("terminal gone, stopping signal=SIGHUP");
+                _ = order.try_send(Instant::now());
+            }
+            _ => _ = tell.try_send(()),
         }
     }
 }

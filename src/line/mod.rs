@@ -3,6 +3,7 @@
 //! It can be cut from outside with no second descriptor, has a place among those that this node takes, and sees to it that a head is
 //! whole in time. Of HTTP it knows no more than where a head ends, and how a client is told to go on with its body.
 
+mod handshake;
 mod head;
 mod places;
 mod transport;
@@ -16,6 +17,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
+use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
@@ -58,6 +60,22 @@ impl Line {
         let (wire, place) = places.admit(peer.map(|peer| peer.ip()));
         let stream = Transport::Plain(stream);
         Self { stream, wire, heads: Heads::default(), interim: &[], due: None, head_within, _place: place }
+    }
+
+    /// The connection, once its client has shaken hands for TLS, for which it has as long as for a head. A connection without a place of its
+    /// own costs no handshake: it is closed, unless `probes` says that it may bring one.
+    ///
+    /// # Errors
+    /// It is to be closed: there was no handshake, or none in time.
+    pub async fn with_tls(self, by: Arc<ServerConfig>, probes: bool) -> io::Result<Self> {
+        match self.wire.standing() {
+            Standing::Whole => {}
+            Standing::ForProbes if probes => {}
+            Standing::ForProbes | Standing::OfTooMany => return Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+        let Transport::Plain(stream) = self.stream else { return Ok(self) };
+        let stream = handshake::shake_hands(stream, by, &self.wire, self.head_within).await?;
+        Ok(Self { stream: Transport::Tls(Box::new(stream)), ..self })
     }
 
     /// What is known of it elsewhere.

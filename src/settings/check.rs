@@ -1,6 +1,7 @@
 //! Combinations of settings that cannot be meant.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use super::SettingsError;
 use super::ai::{AiChoice, AiSettings};
@@ -25,7 +26,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 13] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 15] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
@@ -51,6 +52,14 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 13] {
         ),
         ("auth.key", key_fault(auth)),
         ("admin.bind", when(same_port, "is the same as server.bind; leave it empty for one port")),
+        (
+            "server.tls_cert",
+            when(one_alone(&server.tls_cert, &server.tls_key), "needs server.tls_key, the file of its private key"),
+        ),
+        (
+            "server.tls_key",
+            when(one_alone(&server.tls_key, &server.tls_cert), "needs server.tls_cert, the file of its certificate"),
+        ),
         (
             "session.pong_seconds",
             when(session.pong_seconds > session.ping_seconds, "must not be longer than session.ping_seconds"),
@@ -90,6 +99,11 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 13] {
             ),
         ),
     ]
+}
+
+/// Whether this file is named and the other one, without which it is of no use, is not.
+fn one_alone(this: &Path, other: &Path) -> bool {
+    !this.as_os_str().is_empty() && other.as_os_str().is_empty()
 }
 
 /// A table with which nothing could ever be asked.
@@ -193,6 +207,10 @@ mod tests {
         let none = ("SOPHIE__AI__BACKENDS", r#"[{"name": "a", "api_key": "k", "models": []}]"#);
         assert!(refusal(&[none]).contains("ai.backends \"a\" has no models"));
         assert!(refusal(&[("SOPHIE__CACHE__MEMORY_BYTES", "1")]).contains("cache.memory_bytes"));
+        let (certificate, key) = (("SOPHIE__SERVER__TLS_CERT", "c.pem"), ("SOPHIE__SERVER__TLS_KEY", "k.pem"));
+        assert!(refusal(&[certificate]).contains("TLS_CERT: server.tls_cert needs server.tls_key"));
+        assert!(refusal(&[key]).contains("TLS_KEY: server.tls_key needs server.tls_cert"));
+        assert!(load(&[certificate, key]).unwrap().settings.server.has_tls());
         let pubsub =
             [("SOPHIE__CHANNEL__LAYER", "pubsub"), ("SOPHIE__CHANNEL__NOTIFY_WORKER", "w"), ("USE_REDIS", "1")];
         assert!(refusal(&pubsub).contains("channel.notify_worker works with channel.layer = \"core\""));

@@ -13,6 +13,7 @@ use super::tables::Tables;
 const ADDRESS: Rule = Rule::Text("an address and port, such as 127.0.0.1:8080 or [::]:8080", |t| address(t).is_some());
 pub(super) const HTTP: Rule = Rule::Url(&["http", "https"]);
 const REDIS: Rule = Rule::Url(&["redis", "rediss", "unix", "redis+unix", "redis+sentinel", "rediss+sentinel"]);
+const FILE: Rule = Rule::Text("empty, or the path of a file", |t| !t.contains('\0'));
 const NAME: Rule = Rule::Text("1 to 64 of A-Z a-z 0-9 _ - . :", |t| is_name(t, "_-.:"));
 pub(super) const TOKEN: Rule =
     Rule::Secret("empty, or visible ASCII characters without spaces", |t| t.bytes().all(|b| b.is_ascii_graphic()));
@@ -54,6 +55,8 @@ pub const RULES: &[(&str, Rule)] = &[
         Rule::List(&Rule::Text("a network such as 10.0.0.0/8, or an address", |t| network(t).is_some())),
     ),
     ("server.node", Rule::Text("empty, or 1 to 64 of A-Z a-z 0-9 _ - .", |t| t.is_empty() || is_name(t, "_-."))),
+    ("server.tls_cert", FILE),
+    ("server.tls_key", FILE),
     ("admin.token", TOKEN),
     (
         "admin.bind",

@@ -1,6 +1,7 @@
 //! The settings as typed data, one struct a section. What each means, its unit and its default stand in `settings.toml`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 use serde::de::Error;
@@ -48,6 +49,15 @@ pub struct ServerSettings {
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,
     pub node: String,
+    pub tls_cert: PathBuf,
+    pub tls_key: PathBuf,
+}
+
+impl ServerSettings {
+    /// Whether `bind` speaks TLS. That certificate and key are named together was checked when they were loaded.
+    pub fn has_tls(&self) -> bool {
+        !self.tls_cert.as_os_str().is_empty()
+    }
 }
 
 /// `[admin]`

@@ -200,7 +200,7 @@ const EDGE: &Floors = &[
     ("upstream", &["auth"]),
     ("http", &["auth", "line", "settings", "ui", "upstream"]),
     ("ws", &["auth", "http", "line"]),
-    ("app", &["auth", "http", "line", "settings", "upstream", "ws"]),
+    ("app", &["auth", "http", "line", "settings", "tls", "upstream", "ws"]),
     ("cli", &["auth", "logging", "settings", "tls"]),
 ];
 

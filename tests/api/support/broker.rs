@@ -37,7 +37,8 @@ impl Broker {
     /// [`Self::start`], with no more than so many open files.
     pub async fn with_files(files: u32, environment: &[(&str, &str)]) -> Self {
         let mut shell = Command::new("sh");
-        shell.args(["-c", &format!("ulimit -n {files} && exec \"$0\""), env!("CARGO_BIN_EXE_sophie")]);
+        let limited = format!("ulimit -n {files} && exec env --default-signal=HUP \"$0\"");
+        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_sophie")]);
         Self::start_by(shell, 0, environment).await
     }
 

@@ -12,6 +12,7 @@ mod plan;
 mod proxy;
 mod raw;
 mod reply;
+mod secure;
 mod socket;
 mod token;
 
@@ -29,6 +30,7 @@ pub use plan::{seconds, seed};
 pub use proxy::{Passage, Proxy};
 pub use raw::{RawClient, RawFrame};
 pub use reply::{Reply, of_chats, question, streamed};
+pub use secure::{Secure, Trusting};
 pub use socket::TestSocket;
 pub use sophie_kit::{TestServer, eventually, until};
 pub use token::{JWT, Token};

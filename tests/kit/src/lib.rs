@@ -5,6 +5,7 @@
 //! to them, these two speak of foreign types, and everything else is theirs as well.
 
 pub mod ai_server;
+pub mod certificates;
 pub mod faults;
 mod redis_server;
 pub mod seeds;

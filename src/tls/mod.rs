@@ -1,4 +1,11 @@
-//! The cryptography that TLS connections of this process use.
+//! TLS: the cryptography of all connections of this process, and the certificate that its listener shows.
+
+mod expiry;
+mod files;
+mod listening;
+
+pub use files::{Fault, Files};
+pub use listening::Listening;
 
 /// Makes ring the process's TLS provider. Called once at start, before any HTTP client or `rediss://` connection is made; calling it
 /// again changes nothing.

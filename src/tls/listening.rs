@@ -1,0 +1,85 @@
+//! What a listener with TLS shows, and shows from the next handshake on once it was read again.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use rustls::ServerConfig;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
+use super::expiry::{Expiry, Validity};
+use super::{Fault, Files};
+
+/// What this service speaks over TLS.
+const HTTP_1: &[u8] = b"http/1.1";
+
+/// A listener's certificate and how it is shown.
+#[derive(Debug)]
+pub struct Listening {
+    files: Files,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Listening {
+    /// With the certificate of these files; the log says until when it is good. Blocks while they are read.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn with(files: Files) -> Result<Self, Fault> {
+        let current = RwLock::new(read(&files)?);
+        Ok(Self { files, current })
+    }
+
+    /// What the next handshake is to be done with.
+    pub fn current(&self) -> Arc<ServerConfig> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the files again. Connections that are there stay as they are; if the files cannot be used, so does what is shown, and one line
+    /// says why. Blocks.
+    pub fn reload(&self) {
+        match read(&self.files) {
+            Ok(config) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = config,
+            Err(fault) => log::error!("event=certificate_kept reason=\"{fault}\" the one from before stays in use"),
+        }
+    }
+}
+
+fn read(files: &Files) -> Result<Arc<ServerConfig>, Fault> {
+    let certified = files.read()?;
+    tell(files, &certified);
+    Ok(Arc::new(config(certified)))
+}
+
+/// A configuration of its own for each certificate: sessions that began with one before are not resumed.
+fn config(certified: CertifiedKey) -> ServerConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = versions
+        .expect("ring has what TLS 1.2 and 1.3 need")
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = vec![HTTP_1.to_vec()];
+    config
+}
+
+/// Says what was read, and until when it is good.
+fn tell(files: &Files, certified: &CertifiedKey) {
+    let file = files.certificate.display();
+    let Some(expiry) = certified.cert.first().and_then(|own| Expiry::of(own)) else {
+        log::warn!("event=certificate_read file={file} its dates cannot be read");
+        return;
+    };
+    let until = expiry.written();
+    match expiry.at(SystemTime::now()) {
+        Validity::Good(days) => log::info!("event=certificate_read file={file} until={until} days={days}"),
+        Validity::EndsSoon(days) => {
+            log::warn!("event=certificate_read file={file} until={until} days={days} renew it soon");
+        }
+        Validity::Ended => {
+            log::error!("event=certificate_read file={file} until={until} it has expired: clients refuse it");
+        }
+        Validity::NotYet => {
+            log::error!("event=certificate_read file={file} until={until} it is not good yet: clients refuse it");
+        }
+    }
+}
