@@ -6,7 +6,7 @@ use super::{Settings, SettingsError, check, dot_env, warnings};
 /// What parts a settings file from `.env`.
 const BETWEEN: &str = "\n---\n";
 
-/// A refusal is one line that tells no secret, and settings that are taken are shown as settings that are taken.
+/// A refusal is one line that tells no secret, and what is shown of settings that are taken is TOML.
 pub fn files(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (file, dot_env) = text.split_once(BETWEEN).unwrap_or((text, ""));
@@ -14,8 +14,6 @@ pub fn files(data: &[u8]) {
         Ok(layers) => {
             let shown = layers.show();
             assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
-            let again = Layer::toml("shown", &shown).expect("what is shown fits the rules");
-            assert!(!format!("{again:?}").is_empty());
         }
         Err(refused) => {
             let line = refused.to_string();

@@ -36,7 +36,7 @@ impl Question {
         match body.text("model").filter(|_| !too_long) {
             Some(model) if model.len() > LONGEST_MODEL => return Err(long_model()),
             None if too_long => return Err(long_model()),
-            Some(model) if !model.is_empty() => {}
+            Some(model) if names_one(&model) => {}
             None if body.says("model") => return Err(wrong_type("model", "a string")),
             _ => return Err(ErrorObject::invalid("You must provide a model parameter.").about("model")),
         }
@@ -59,6 +59,12 @@ impl Question {
         let wants_usage = asked.map_err(|_| wrong_type("stream_options", "an object"))?;
         Ok(Self { body, streams, wants_usage })
     }
+}
+
+/// Whether a text names a model. Routers take several with commas between them, and one that finds none there asks which it likes: so
+/// a caller who may ask some models alone must name one.
+fn names_one(model: &str) -> bool {
+    model.split(',').any(|name| !name.trim().is_empty())
 }
 
 fn long_model() -> ErrorObject {
@@ -119,6 +125,8 @@ mod tests {
         for (body, param) in [
             (json!({"messages": []}), "model"),
             (json!({"model": 7, "messages": []}), "model"),
+            (json!({"model": " ", "messages": []}), "model"),
+            (json!({"model": "\t, ,", "messages": []}), "model"),
             (json!({"model": "é".repeat(129), "messages": []}), "model"),
             (json!({"model": "m".repeat(500_000), "messages": []}), "model"),
             (json!({"model": "m"}), "messages"),

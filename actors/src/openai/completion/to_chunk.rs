@@ -32,6 +32,7 @@ pub fn to_chunk(bytes: &[u8]) -> Result<Chunk, BadCompletion> {
         return Err(BadCompletion::Reported(ReportedError { beginning: beginning(bytes).into(), ..error }));
     }
     match body.get_mut("choices").and_then(Value::as_array_mut) {
+        Some(choices) if !choices.iter().all(Value::is_object) => return Err(BadCompletion::NoAnswer),
         Some(choices) if !choices.is_empty() => {
             (0_u64..)
                 .zip(choices.iter_mut().filter_map(Value::as_object_mut))
@@ -112,7 +113,15 @@ mod tests {
 
     #[test]
     fn a_body_without_an_answer_is_none() {
-        for body in ["", "[]", "7", "{}", r#"{"choices":[]}"#, r#"{"message":{"content":"of another protocol"}}"#] {
+        for body in [
+            "",
+            "[]",
+            "7",
+            "{}",
+            r#"{"choices":[]}"#,
+            r#"{"choices":[5]}"#,
+            r#"{"message":{"content":"of another protocol"}}"#,
+        ] {
             assert!(
                 matches!(to_chunk(body.as_bytes()), Err(bad) if !matches!(bad, BadCompletion::Reported(_))),
                 "{body}"
