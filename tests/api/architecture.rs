@@ -21,6 +21,7 @@ fn is_test(path: &str) -> bool {
         || path.ends_with("_tests.rs")
         || path.ends_with("/vectors.rs")
         || path.ends_with("/fuzzing.rs")
+        || path.ends_with("/properties.rs")
 }
 
 fn sources() -> Vec<Source> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     BadCommand, Command, CommandBody, ErrorCode, JoinGroup, METADATA_DEPTH, Refusal, SendMessage, is_map_deeper,
 };
-use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId};
+use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, cut};
 
 /// Events in a `history` reply when the client does not say how many.
 const DEFAULT_HISTORY: usize = 50;
@@ -158,12 +158,16 @@ impl Command {
     }
 }
 
+/// The longest of what serde says, in bytes: it repeats the value that is wrong, however long that is.
+const MOST_SAID: usize = 200;
+
 /// serde's message without its position, which says nothing about a frame of one line.
 fn sentence(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+    let said = text.rfind(" at line ").map_or(&*text, |end| &text[..end]);
+    match cut(said, MOST_SAID) {
+        whole if whole == said => whole.to_owned(),
+        beginning => format!("{beginning}…"),
     }
 }
 
@@ -198,6 +202,18 @@ mod tests {
         let bad = Command::parse("{\"id\":\"c9\",\"type\":\"group.join\",\"group\":\"a b\"}", 10).expect_err("refused");
         assert_eq!(bad.id.expect("an id").as_str(), "c9");
         assert!(bad.refusal.message.contains("group name"), "{}", bad.refusal.message);
+    }
+
+    #[test]
+    fn a_refusal_repeats_no_more_than_the_beginning_of_what_is_wrong() {
+        let long = "é".repeat(50_000);
+        for (kind, field) in
+            [("message.send\",\"text\":\"hi", "assistant"), ("group.join", "group"), ("group.join", "since")]
+        {
+            let frame = format!("{{\"id\":\"c\",\"type\":\"{kind}\",\"{field}\":\"{long}\"}}");
+            let message = Command::parse(&frame, 10).expect_err("refused").refusal.message;
+            assert!(message.len() < 300 && message.starts_with(&kind[..10]), "{message}");
+        }
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod model;
 mod owed;
 mod payment;
 mod presence;
+#[cfg(test)]
+mod properties;
 mod restarts;
 mod roster;
 mod sequence;

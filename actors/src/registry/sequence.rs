@@ -23,8 +23,9 @@ pub struct Sequence {
     stashed: Option<Epoch>,
     /// The log is known to reach this far.
     reached: u64,
-    /// It was known to reach this far when it was last asked for a gap.
-    asked: u64,
+    /// It was known to reach this far when it was last asked for a gap; `None`: that was in another life, so the reply does not begin
+    /// where this one stands.
+    asked: Option<u64>,
     /// Reasons there were to doubt that the log is the one that was delivered, and how many there were when the log was last
     /// asked.
     doubts: u64,
@@ -70,7 +71,7 @@ impl Sequence {
             self.doubts_asked = self.doubts;
             return Some(LogQuestion::Is(LogHead { epoch: epoch.clone(), seq: *seq }));
         }
-        self.asked = self.reached;
+        self.asked = Some(self.reached);
         self.gap().map(LogQuestion::After)
     }
 
@@ -175,11 +176,12 @@ impl Sequence {
             return Due::default();
         }
         match events.first() {
-            Some(first) => *seq = (*seq).max(first.seq.saturating_sub(1)),
+            Some(first) if self.asked.is_some() => *seq = (*seq).max(first.seq.saturating_sub(1)),
+            Some(_) => {}
             // Who said that the log reaches further spoke of what is gone, or of another life of it. To pass over events
             // that are not written yet would lose them, and so would to pass over what came before those that wait here.
             None if !self.stash.is_empty() => self.doubt(),
-            None if self.reached == self.asked => {
+            None if self.asked == Some(self.reached) => {
                 self.reached = *seq;
                 self.doubt();
             }
@@ -200,6 +202,7 @@ impl Sequence {
         self.at = Some((head.epoch.clone(), *began));
         self.stash.clear();
         self.reached = head.seq;
+        self.asked = None;
         Due { reset: Some((head.epoch.clone(), *began)), events: Vec::new() }
     }
 

@@ -45,8 +45,8 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
             }
         };
         if page.epoch.as_ref() != Some(&epoch) {
-            // The log began anew; `log.reset` says so to everyone.
-            socket.end_replay(&group);
+            // The log began anew; `log.reset` says so to everyone. Until then nothing may come: what is still heard of the life
+            // before would leave a hole behind what was replayed.
             break;
         }
         if page.events.first().is_some_and(|first| first.seq > after + 1) {

@@ -5,6 +5,8 @@ mod access;
 mod intake;
 mod outbox;
 mod promise;
+#[cfg(test)]
+mod properties;
 mod reply;
 mod session;
 

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sophie_actors::protocol::CloseCode;
+use sophie_actors::protocol::{CloseCode, LogHead};
+use sophie_actors::registry::Deliver;
 use sophie_actors::socket::AttachSocket;
+use sophie_actors::store::StoredEvent;
 use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
@@ -262,6 +264,30 @@ async fn a_returning_client_is_given_what_it_missed_and_then_what_comes() {
     world.faults.set("read_after", Fault::Away);
     let unlucky = world.attach("s", Guest::new("s"), Some((1, epoch))).await;
     assert_eq!(unlucky.closed().await, CloseCode::Internal, "a hole is never left");
+}
+
+#[actix::test]
+async fn a_log_that_begins_anew_under_a_replay_is_told_before_anything_more_is_heard_of_the_one_before() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    for text in ["one", "two", "three"] {
+        client.say(text, text).await;
+    }
+    let home = session("s").home();
+    let epoch = world.node.stores.logs.open(std::slice::from_ref(&home)).await.expect("open")[0].head.epoch.clone();
+    world.faults.set("read_after", Fault::Hang);
+    let back = world.attach("s", Guest::new("s"), Some((1, epoch.clone()))).await;
+    assert_eq!(back.event().await["recovered"], true);
+    world.stores.logs.confirm(&home, &LogHead { epoch: epoch.clone(), seq: 9 }).await.expect("a new life");
+    world.faults.lift("read_after");
+    sleep(Duration::from_millis(10)).await;
+    // Published before the store went back, and late.
+    let event = StoredEvent { seq: 4, body: "{\"type\":\"message\"}".into() };
+    world.node.registry.deliver(Deliver { group: home, epoch, event }).await.expect("delivered");
+    client.say("new", "new").await;
+    let told = back.event().await;
+    assert_eq!((&told["type"], &told["seq"]), (&json!("log.reset"), &json!(3)), "{told}");
+    assert_eq!(back.event().await["message"]["text"], "new");
 }
 
 #[actix::test]

@@ -7,6 +7,7 @@
 pub mod ai_server;
 pub mod certificates;
 pub mod faults;
+pub mod properties;
 mod redis_server;
 pub mod seeds;
 pub mod stores;

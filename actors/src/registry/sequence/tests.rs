@@ -41,6 +41,7 @@ fn what_the_log_no_longer_holds_is_passed_over() {
     let mut sequence = Sequence::default();
     sequence.opened(&state("e", 0));
     sequence.arrived(&e, event(9));
+    assert_eq!(sequence.ask(), Some(LogQuestion::After(0)));
     assert_eq!(seqs(&sequence.filled(&e, vec![event(7), event(8)])), [7, 8, 9]);
     sequence.reached(20);
     sequence.ask();
@@ -79,6 +80,20 @@ fn a_new_epoch_is_asked_for_and_begins_anew_where_the_log_says() {
     assert_eq!(seqs(&sequence.filled(&new, vec![event(6)])), [6]);
     assert!(!sequence.has_questions());
     assert_eq!(sequence.opened(&state("newer", 0)).reset, Some((Epoch::from("newer"), 0)));
+}
+
+#[test]
+fn a_reply_to_what_was_asked_before_the_log_began_anew_passes_over_nothing() {
+    let mut sequence = Sequence::default();
+    sequence.opened(&state("old", 5));
+    sequence.reached(7);
+    assert_eq!(sequence.ask(), Some(LogQuestion::After(5)));
+    // The log is another one by then, and says so first.
+    let new = LogState { began: 4, ..state("new", 6) };
+    assert_eq!(sequence.opened(&new).reset, Some((Epoch::from("new"), 4)));
+    assert_eq!(seqs(&sequence.filled(&Epoch::from("new"), vec![event(6)])), [0; 0], "5 is missing");
+    assert_eq!(sequence.ask(), Some(LogQuestion::After(4)));
+    assert_eq!(seqs(&sequence.filled(&Epoch::from("new"), vec![event(5), event(6)])), [5, 6]);
 }
 
 #[test]

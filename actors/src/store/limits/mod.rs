@@ -2,6 +2,8 @@
 
 pub mod gcra;
 mod limit;
+#[cfg(test)]
+mod properties;
 
 use async_trait::async_trait;
 

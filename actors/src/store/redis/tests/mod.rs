@@ -10,6 +10,7 @@ mod logs;
 mod membership;
 mod options;
 mod presence;
+mod twins;
 mod worker_queue;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};

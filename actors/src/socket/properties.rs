@@ -1,0 +1,112 @@
+//! What a socket sends of answers is their text, whatever waits, merges, is owed or is drained in between.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use sophie_kit::properties::cases;
+
+use super::{Delta, OutboxLimits, Outgoing, SocketHandle};
+use crate::ids::{AnswerId, GroupName};
+
+const ANSWERS: usize = 3;
+const LIMITS: OutboxLimits = OutboxLimits { bytes: 1 << 30, frames: 1 << 20, age: Duration::from_secs(1_000) };
+
+/// What happens to a socket.
+#[derive(Debug, Clone)]
+enum Act {
+    /// An answer grows by this.
+    Grow(usize, String),
+    /// Something else is to be sent.
+    Other,
+    /// The client reads what there is, once.
+    Read,
+    /// The socket is owed all that is written of an answer, as one that comes late.
+    Owe(usize),
+    /// The next bytes of what is owed are paid.
+    Pay(usize, usize),
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        6 => (0..ANSWERS, "[a-cé😀]{1,5}").prop_map(|(answer, text)| Act::Grow(answer, text)),
+        1 => Just(Act::Other),
+        3 => Just(Act::Read),
+        1 => (0..ANSWERS).prop_map(Act::Owe),
+        2 => (0..ANSWERS, 0..9_usize).prop_map(|(answer, most)| Act::Pay(answer, most)),
+    ];
+    prop::collection::vec(act, 1..120)
+}
+
+/// All frames that are there now.
+fn read(handle: &SocketHandle) -> Vec<Value> {
+    match handle.poll_outgoing(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(Outgoing::Frames(frames))) => {
+            frames.iter().map(|frame| serde_json::from_str(frame).expect("JSON")).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+proptest! {
+    #![proptest_config(cases("outbox", 512))]
+
+    #[test]
+    fn the_text_of_an_answer_arrives_whole_in_order_and_once(acts in acts()) {
+        let group = GroupName::parse("g").expect("legal");
+        let id = |answer: usize| AnswerId::from(format!("a{answer}").as_str());
+        let handle = SocketHandle::new(LIMITS, || {});
+        // What is written, and what the client has of it; who is owed something has nothing before that.
+        let mut written = vec![String::new(); ANSWERS];
+        let mut shown = HashMap::<String, String>::new();
+        let (mut owed, mut others, mut seen) = (HashMap::<usize, bool>::new(), 0, 0);
+        let hear = |shown: &mut HashMap<String, String>, seen: &mut usize| {
+            for event in read(&handle) {
+                let Some(answer) = event["answer"].as_str() else {
+                    *seen += 1;
+                    continue;
+                };
+                let known = shown.entry(answer.to_owned()).or_default();
+                prop_assert_eq!(event["offset"].as_u64(), Some(known.chars().count() as u64), "{}", event);
+                known.push_str(event["text"].as_str().expect("a text"));
+            }
+            Ok(())
+        };
+        for act in acts {
+            match act {
+                Act::Grow(answer, text) => {
+                    let offset = written[answer].chars().count();
+                    written[answer].push_str(&text);
+                    prop_assert!(handle.push_delta(&Arc::new(Delta::new(group.clone(), id(answer), offset, text))));
+                }
+                Act::Other => {
+                    others += 1;
+                    assert!(handle.push("{}".into()));
+                }
+                Act::Read => hear(&mut shown, &mut seen)?,
+                // As it is when a socket comes: before any piece of it.
+                Act::Owe(answer) if written[answer].is_empty() && !owed.contains_key(&answer) => {
+                    handle.owe(&id(answer));
+                    owed.insert(answer, true);
+                }
+                Act::Pay(answer, most) if owed.get(&answer) == Some(&true) => {
+                    let more = handle.pay(&group, &id(answer), &written[answer], most);
+                    owed.insert(answer, more);
+                }
+                Act::Owe(_) | Act::Pay(..) => {}
+            }
+        }
+        for (answer, due) in owed {
+            while due && handle.pay(&group, &id(answer), &written[answer], 7) {}
+        }
+        hear(&mut shown, &mut seen)?;
+        prop_assert_eq!((seen, handle.queued_bytes()), (others, 0));
+        for (answer, text) in written.iter().enumerate() {
+            let arrived = shown.get(id(answer).as_str()).map_or("", String::as_str);
+            prop_assert_eq!(arrived, text);
+        }
+    }
+}
