@@ -6,11 +6,12 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, Protocol};
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_service::{IntoServiceFactory, Service, ServiceFactoryExt, apply_fn_factory, map_config};
 use actix_web::dev::{AppConfig, Server, fn_service};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::rt::net::TcpStream;
+use actix_web::rt::{self, net::TcpStream};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, Error};
 use socket2::{Domain, Socket, Type};
@@ -31,8 +32,6 @@ const LINGER: Duration = Duration::from_secs(1);
 const LEAST_BODY: usize = 256 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4_096;
-/// Connections of one worker, far beyond what [`Places`] lets there be: those that are refused count until they are closed.
-const PER_WORKER: usize = 1 << 24;
 
 /// How many files this process may have open. Every connection takes a descriptor: the soft limit that many systems set, 1,024, is
 /// no more than a default.
@@ -124,27 +123,35 @@ impl Bound {
                 .local_addr(address)
                 .on_connect_ext(|line: &Line, of_connection| _ = of_connection.insert(line.wire()))
                 .finish(map_config(app, |()| AppConfig::default()));
-            fn_service(move |stream: TcpStream| {
-                let peer = stream.peer_addr().ok();
-                let line = Line::new(stream, peer, &places, HEAD_WITHIN);
+            let served = fn_service(move |(line, peer): (Line, Option<SocketAddr>)| {
                 let certificate = tls.as_ref().map(|tls| tls.current());
                 async move {
                     let line = match certificate {
                         // Probes come here if there is no other listener for them.
-                        Some(certificate) => line.with_tls(certificate, serves.admin).await.inspect_err(|error| {
-                            log::debug!("no TLS with a client address={peer:?} error={error}");
-                        })?,
+                        Some(certificate) => line.with_tls(certificate, serves.admin).await?,
                         None => line,
                     };
                     Ok((line, Protocol::Http1, peer))
                 }
             })
-            .and_then(over_http)
+            .and_then(over_http);
+            // What is accepted and not looked at yet waits in a queue of its worker, which has a bound of its own: a connection leaves it here.
+            apply_fn_factory(served, move |stream: TcpStream, served| {
+                let peer = stream.peer_addr().ok();
+                let line = Line::new(stream, peer, &places, HEAD_WITHIN);
+                let served = served.call((line, peer));
+                rt::spawn(async move {
+                    if let Err(error) = served.await {
+                        log::debug!("connection ended address={peer:?} error={error}");
+                    }
+                });
+                std::future::ready(Ok::<(), DispatchError>(()))
+            })
         };
         let server = Server::build()
             .workers(workers)
             .backlog(BACKLOG)
-            .max_concurrent_connections(PER_WORKER)
+            .max_concurrent_connections(line::UNSEEN.div_ceil(workers))
             .shutdown_timeout(0)
             .disable_signals()
             .listen(format!("http {address}"), TcpListener::from(socket), service)

@@ -23,7 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use head::{Heads, Seen};
-pub use places::{Places, Share, bound};
+pub use places::{Places, Share, UNSEEN, bound};
 pub use transport::Transport;
 pub use wire::{Standing, UnderWay, Wire};
 

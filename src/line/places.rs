@@ -14,11 +14,15 @@ use super::{Standing, Wire};
 /// while one of them is read.
 const FOR_PROBES: usize = 48;
 
+/// Connections that were accepted and that nobody has looked at yet, of all workers together. So many descriptors are kept for them: who
+/// accepts is faster than who looks, and would take all that there are in a burst.
+pub const UNSEEN: usize = 16;
+
 /// How many connections there may be where a process may have `files` open: one for each, below what it needs itself. That is the logs,
 /// Redis, a connection to the AI backend for each answer under way, and some four for each of its threads.
 pub fn bound(files: u64, threads: usize) -> usize {
     let own = 32 + files / 8 + 4 * threads as u64;
-    usize::try_from(files.saturating_sub(own)).unwrap_or(usize::MAX).saturating_sub(FOR_PROBES).max(FOR_PROBES)
+    usize::try_from(files.saturating_sub(own)).unwrap_or(usize::MAX).saturating_sub(FOR_PROBES + UNSEEN).max(FOR_PROBES)
 }
 
 /// The places of this node.
@@ -169,8 +173,8 @@ mod tests {
 
     #[test]
     fn the_bound_lies_below_the_descriptors() {
-        assert_eq!(bound(512, 6), 344);
-        assert_eq!(bound(1_024, 6), 792);
+        assert_eq!(bound(512, 6), 328);
+        assert_eq!(bound(1_024, 6), 776);
         assert!(bound(1 << 20, 100) > 900_000);
         assert_eq!(bound(64, 4), FOR_PROBES, "a few are always taken");
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::support::{Broker, Mode, RawClient, RawHttp, SOON, TestApp, TestSocket, eventually};
@@ -78,6 +79,26 @@ async fn beyond_the_bound_probes_are_answered_and_others_told_to_come_back() {
     assert_eq!(broker.log().matches("event=all_places_taken").count(), 1);
     hanging.truncate(bound / 2);
     served("half of the places are free", broker.address).await;
+}
+
+#[tokio::test]
+async fn a_burst_far_beyond_the_descriptors_is_refused_at_once_and_none_runs_out() {
+    rlimit::increase_nofile_limit(u64::MAX).expect("a limit");
+    let broker = Broker::with_files(256, &[]).await;
+    for _ in 0..3 {
+        // All at the same moment, and none of them says anything.
+        let burst = (0..3_000).map(|_| TcpStream::connect(broker.address));
+        let burst: Vec<_> = futures_util::future::join_all(burst).await.into_iter().filter_map(Result::ok).collect();
+        assert!(burst.len() > 1_000, "{} connections", burst.len());
+        let refused = RawHttp::to(broker.address).await.ask(PAGE).await;
+        assert_eq!((refused.status, refused.header("retry-after").is_some()), (503, true));
+        assert_eq!(RawHttp::to(broker.address).await.ask(LIVE).await.status, 200);
+        drop(burst);
+    }
+    served("they are gone", broker.address).await;
+    let log = broker.log();
+    assert!(!log.contains("Too many open files"), "{log}");
+    assert_eq!(log.matches("event=all_places_taken").count(), 1, "{log}");
 }
 
 #[cfg(target_os = "linux")]
