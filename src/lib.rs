@@ -10,4 +10,5 @@ pub mod settings;
 pub mod tls;
 pub mod ui;
 pub mod upstream;
+pub mod websocket;
 pub mod ws;

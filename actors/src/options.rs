@@ -25,6 +25,7 @@ pub struct SessionOptions {
     pub commands_per_second: u32,
     pub commands_burst: u32,
     pub presence_members: usize,
+    pub compression: bool,
 }
 
 impl SessionOptions {

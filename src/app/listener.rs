@@ -22,6 +22,7 @@ use crate::http::{self, State};
 use crate::line::{self, Line, Places};
 use crate::settings::Settings;
 use crate::tls::Listening;
+use crate::websocket;
 
 /// How long a head may take to come, from its first byte; for the first of a connection, from its beginning.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -107,14 +108,17 @@ impl Bound {
         let service = move || {
             let Rules { places, keep_alive, most_bytes } = rules.clone();
             let tls = tls.clone();
-            let app = App::new()
-                .app_data(state.clone())
-                .app_data(PayloadConfig::new(most_bytes))
-                .wrap(from_fn(http::keep_small_plain))
-                .wrap(Compress::default())
-                .wrap(from_fn(http::wrap))
-                .configure(|config| routes(config, serves));
-            let app = app.into_factory().map_err(|error: Error| error.error_response());
+            let app = || {
+                let app = App::new()
+                    .app_data(state.clone())
+                    .app_data(PayloadConfig::new(most_bytes))
+                    .wrap(from_fn(http::keep_small_plain))
+                    .wrap(Compress::default())
+                    .wrap(from_fn(http::wrap))
+                    .configure(|config| routes(config, serves));
+                let app = app.into_factory().map_err(|error: Error| error.error_response());
+                map_config(app, |()| AppConfig::default())
+            };
             let over_http = HttpService::build()
                 .keep_alive(KeepAlive::Timeout(keep_alive))
                 .client_request_timeout(HEAD_WITHIN)
@@ -122,7 +126,8 @@ impl Bound {
                 .h1_allow_half_closed(false)
                 .local_addr(address)
                 .on_connect_ext(|line: &Line, of_connection| _ = of_connection.insert(line.wire()))
-                .finish(map_config(app, |()| AppConfig::default()));
+                .upgrade(websocket::serve(app()))
+                .finish(app());
             let served = fn_service(move |(line, peer): (Line, Option<SocketAddr>)| {
                 let certificate = tls.as_ref().map(|tls| tls.current());
                 async move {

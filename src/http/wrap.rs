@@ -43,8 +43,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     let wire = request.conn_data::<Arc<Wire>>().cloned();
     let under_way = wire.as_ref().map(Wire::begin);
     let for_openai = gateway::is_below(request.path());
-    // The library reads the connection as frames then, whatever is answered: no body that is not of a known length can be told from what
-    // follows it.
+    // The connection leaves HTTP then, whatever is answered: no body that is not of a known length can be told from what follows it.
     let swallowed =
         request.headers().get_all(header::UPGRADE).any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if swallowed {

@@ -96,6 +96,11 @@ impl Heads {
         true
     }
 
+    /// What is held.
+    pub(super) fn into_rest(self) -> BytesMut {
+        self.held
+    }
+
     /// Whether a head has begun and its end has not come.
     pub(super) fn is_awaited(&self, wire: &Wire) -> bool {
         match self.passed {

@@ -17,13 +17,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use actix_web::rt::net::TcpStream;
+use bytes::BytesMut;
 use rustls::ServerConfig;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use head::{Heads, Seen};
+<<<<<<< HEAD
 pub use places::{Places, Share, UNSEEN, bound};
+=======
+pub use places::{Place, Places, Share, bound};
+>>>>>>> 4299777 (Take WebSockets off the HTTP library after their handshake, and write what waits for a socket at once)
 pub use transport::Transport;
 pub use wire::{Standing, UnderWay, Wire};
 
@@ -43,7 +48,7 @@ pub struct Line {
     /// Until when a head that has begun must be whole.
     due: Option<Pin<Box<Sleep>>>,
     head_within: Duration,
-    _place: places::Place,
+    place: Place,
 }
 
 impl Line {
@@ -59,7 +64,7 @@ impl Line {
         }
         let (wire, place) = places.admit(peer.map(|peer| peer.ip()));
         let stream = Transport::Plain(stream);
-        Self { stream, wire, heads: Heads::default(), interim: &[], due: None, head_within, _place: place }
+        Self { stream, wire, heads: Heads::default(), interim: &[], due: None, head_within, place }
     }
 
     /// The connection, once its client has shaken hands for TLS, for which it has as long as for a head. A connection without a place of its
@@ -81,6 +86,11 @@ impl Line {
     /// What is known of it elsewhere.
     pub fn wire(&self) -> Arc<Wire> {
         self.wire.clone()
+    }
+
+    /// Takes it apart, for whom it goes on without HTTP: with what was read and is not handed out.
+    pub fn into_parts(self) -> (Transport, Arc<Wire>, Place, BytesMut) {
+        (self.stream, self.wire, self.place, self.heads.into_rest())
     }
 
     /// An error once it is cut. To be asked whenever it is used, so that whoever is woken by the cut comes to its end.
@@ -117,9 +127,6 @@ impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.check(cx)?;
-        if this.wire.is_deaf() {
-            return Poll::Pending;
-        }
         // The library reads whenever it is woken, and writes only when it has something to say.
         if this.wire.take_continue() {
             this.interim = CONTINUE;

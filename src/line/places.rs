@@ -47,7 +47,7 @@ struct Taken {
 
 /// One place, free again when dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub struct Place {
     places: Places,
     counts: bool,
     _share: Option<Share>,

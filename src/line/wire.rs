@@ -22,7 +22,6 @@ pub enum Standing {
 pub struct Wire {
     standing: Standing,
     cut: AtomicBool,
-    deaf: AtomicBool,
     task: AtomicWaker,
     begun: AtomicU64,
     ended: AtomicU64,
@@ -41,7 +40,6 @@ impl Wire {
         Self {
             standing,
             cut: AtomicBool::default(),
-            deaf: AtomicBool::default(),
             task: AtomicWaker::new(),
             begun: AtomicU64::default(),
             ended: AtomicU64::default(),
@@ -59,15 +57,6 @@ impl Wire {
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Release);
         self.task.wake();
-    }
-
-    /// From now on nothing is read from it.
-    pub fn deafen(&self) {
-        self.deaf.store(true, Ordering::Release);
-    }
-
-    pub(super) fn is_deaf(&self) -> bool {
-        self.deaf.load(Ordering::Acquire)
     }
 
     pub(super) fn expect_continue(&self, is_expected: bool) {
@@ -91,7 +80,7 @@ impl Wire {
     }
 
     /// Whether it is to end; if not, the task that asks is woken when it is.
-    pub(super) fn is_cut(&self, cx: &mut Context<'_>) -> bool {
+    pub fn is_cut(&self, cx: &mut Context<'_>) -> bool {
         self.task.register(cx.waker());
         self.cut.load(Ordering::Acquire)
     }

@@ -165,6 +165,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("session.commands_burst", Rule::Whole(1, 1_000_000)),
     // More would be a frame too large for what it tells.
     ("session.presence_members", Rule::Whole(0, 100)),
+    ("session.compression", Rule::Switch),
     ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
     ("ai.base_url", HTTP),
     ("ai.api_key", TOKEN),

@@ -1,19 +1,18 @@
 //! Browsers' way in: everything that is decided before a connection becomes a socket of a session.
 
 mod access;
+mod chat;
 mod flood;
-mod frames;
 mod handshake;
-mod inflow;
 mod query;
-mod socket;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
-use actix_web::web::{Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse, rt};
 use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted};
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
 use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
@@ -23,8 +22,9 @@ use crate::auth::hook::CallerHeaders;
 use crate::auth::{AuthError, Credentials, Freshness, Identity, credentials};
 use crate::http::{ApiError, State, client_address};
 use crate::line::Wire;
+use crate::websocket::{Allowed, Connection, Heartbeat, Options};
 use access::{CallerAccess, Claim};
-use socket::{Seat, Socket};
+use chat::{Chat, Seat};
 
 /// How long a client is asked to stay away while the service is full or its store is away, in seconds.
 const COME_BACK_SECONDS: u64 = 2;
@@ -32,11 +32,10 @@ const COME_BACK_SECONDS: u64 = 2;
 /// `GET /ws/chat/{session}`
 pub async fn connect(
     request: HttpRequest,
-    payload: Payload,
     session: Path<String>,
     state: Data<State>,
 ) -> Result<HttpResponse, ApiError> {
-    let outcome = upgrade(&request, payload, &session, &state).await;
+    let outcome = open(&request, &session, &state).await;
     let label = match &outcome {
         Ok(_) => "accepted",
         Err(error) => error.label(),
@@ -45,12 +44,7 @@ pub async fn connect(
     outcome
 }
 
-async fn upgrade(
-    request: &HttpRequest,
-    payload: Payload,
-    session: &str,
-    state: &Data<State>,
-) -> Result<HttpResponse, ApiError> {
+async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Result<HttpResponse, ApiError> {
     let session = SessionId::parse(session).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     let headers = request.headers();
     let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL, ",");
@@ -90,20 +84,17 @@ async fn upgrade(
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;
     }
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
-    handshake::check(request)?;
+    let upgrade = handshake::check(request)?;
     let claim = claim_session(state, &identity, &session).await?;
     let lost = hold(state, &identity, &session).await?;
-    let actor = open(state, &session).await?;
+    let actor = session_actor(state, &session).await?;
 
     let options = &state.node.options;
-    let limits = OutboxLimits {
-        bytes: options.outbox_bytes,
-        frames: options.outbox_messages,
-        age: std::time::Duration::from_secs(options.outbox_seconds),
-    };
-    let wire = request.conn_data::<Arc<Wire>>().cloned();
-    let cut = wire.clone();
-    let handle = SocketHandle::new(limits, move || cut.iter().for_each(|wire| wire.cut()));
+    let patience = Duration::from_secs(options.outbox_seconds);
+    let limits = OutboxLimits { bytes: options.outbox_bytes, frames: options.outbox_messages, age: patience };
+    let cut = request.conn_data::<Arc<Wire>>().cloned();
+    let worker = upgrade.worker();
+    let handle = SocketHandle::new(limits, Some(worker.bell()), move || cut.iter().for_each(|wire| wire.cut()));
     let access: Arc<dyn Access> = Arc::new(CallerAccess {
         identity,
         shown,
@@ -120,9 +111,18 @@ async fn upgrade(
             None
         }
     };
-    let seat = Seat { _place: place, _share: share, wire };
-    let socket = Socket::new(handle, opened, options, state.commands_limited, &state.node.metrics, seat);
-    Ok(socket.start(request, payload, protocol))
+    let seat = Seat { _place: place, _share: share };
+    let chat = Chat::new(handle.clone(), opened, options, state.commands_limited, &state.node.metrics, seat);
+    let deflate = handshake::compression(request, options.compression);
+    let allowed = Allowed { bytes: options.frame_bytes(), binary: false, compressed: deflate.is_some() };
+    let (ping, pong) = (Duration::from_secs(options.ping_seconds), Duration::from_secs(options.pong_seconds));
+    let answer = handshake::accept(request, protocol, deflate);
+    upgrade.then(move |raw| {
+        let heartbeat = Some(Heartbeat::new(ping, pong));
+        let options = Options { allowed, heartbeat, deflate, patience };
+        rt::spawn(Connection::new(raw, handle, chat, worker, options));
+    });
+    Ok(answer)
 }
 
 async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
@@ -175,7 +175,7 @@ fn store_away() -> ApiError {
 }
 
 /// The session's actor, with its record read; or why the socket is to be closed at once.
-async fn open(state: &State, session: &SessionId) -> Result<Result<SessionHandle, Close>, ApiError> {
+async fn session_actor(state: &State, session: &SessionId) -> Result<Result<SessionHandle, Close>, ApiError> {
     // An idle session may end between the two questions: then a new one is opened.
     for _ in 0..2 {
         let opened = state.node.registry.open(session.clone()).await;

@@ -200,8 +200,9 @@ const EDGE: &Floors = &[
     ("auth", &["settings"]),
     ("upstream", &["auth"]),
     ("http", &["auth", "line", "settings", "ui", "upstream"]),
-    ("ws", &["auth", "http", "line"]),
-    ("app", &["auth", "http", "line", "settings", "tls", "upstream", "ws"]),
+    ("websocket", &["line"]),
+    ("ws", &["auth", "http", "line", "websocket"]),
+    ("app", &["auth", "http", "line", "settings", "tls", "upstream", "websocket", "ws"]),
     ("cli", &["auth", "logging", "settings", "tls"]),
 ];
 
@@ -293,7 +294,7 @@ fn a_file_says_first_what_it_is() {
 fn one_file_names_the_deprecated_crate() {
     let mut places = places("actix_web_actors", |_| true);
     places.dedup();
-    assert_eq!(places, ["src/ws/socket.rs"]);
+    assert_eq!(places, ["src/ws/handshake.rs"]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn random_text(length: usize) -> String {
 }
 
 /// A text cut to at most so many bytes, between two characters.
-pub(crate) fn cut(text: &str, most: usize) -> &str {
+pub fn cut(text: &str, most: usize) -> &str {
     let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
     end.map_or("", |end| &text[..end])
 }

@@ -2,6 +2,7 @@
 //! affair.
 
 mod access;
+mod bell;
 mod intake;
 mod outbox;
 mod promise;
@@ -11,6 +12,7 @@ mod reply;
 mod session;
 
 pub use access::Access;
+pub use bell::{Bell, Burst};
 pub use intake::{Intake, Taken};
 pub use outbox::{Delta, OutboxLimits, Outgoing, Owed, Replay, SocketHandle};
 pub use promise::Promise;

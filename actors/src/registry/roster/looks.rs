@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use super::{Count, Entry, Roster};
 use crate::ids::{GroupName, SessionId, UserId};
-use crate::socket::{Attached, SocketHandle};
+use crate::socket::{Attached, Burst, SocketHandle};
 
 impl Roster {
     /// The sockets of a session.
@@ -42,8 +42,9 @@ impl Roster {
         members.keys().filter_map(|session| tables.sessions.get(session)).map(|entry| entry.sockets.len()).sum()
     }
 
-    /// Calls `each` for every socket in a group, but for those of `except`.
+    /// Calls `each` for every socket in a group, but for those of `except`. The threads that carry them are woken at the end, once.
     pub fn for_each_socket(&self, group: &GroupName, except: Option<&SessionId>, mut each: impl FnMut(&SocketHandle)) {
+        let _burst = Burst::begin();
         let tables = self.tables();
         let Some(members) = tables.groups.get(group) else { return };
         for session in members.keys().filter(|session| Some(*session) != except) {

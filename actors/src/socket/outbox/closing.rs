@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{SocketHandle, State, wake};
+use super::{SocketHandle, State};
 use crate::protocol::{Close, CloseCode};
 
 /// How long a socket that is told to close may take before its connection is cut.
@@ -28,10 +28,21 @@ impl SocketHandle {
         }
         state.closing = Some((close, Instant::now()));
         self.0.drained.notify_waiters();
-        wake(state);
+        self.wake(state);
     }
 
-    /// Closes the socket if something has waited for too long, and cuts it if it does not close. To be called about once a second.
+    /// When [`Self::sweep`] has something to do, if nothing is taken out of the queue before that.
+    pub fn sweep_due(&self) -> Option<Instant> {
+        let state = self.state();
+        match state.closing {
+            _ if state.gone => None,
+            Some((_, since)) => Some(since + CLOSE_GRACE),
+            None => state.queue.front().map(|oldest| oldest.at + self.0.limits.age),
+        }
+    }
+
+    /// Closes the socket if something has waited for too long, and cuts it if it does not close. To be called by who carries it, when
+    /// that is due.
     pub fn sweep(&self) {
         let mut state = self.state();
         if state.gone {

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::ids::{AnswerId, GroupName, SocketId};
 use crate::protocol::Close;
-use crate::socket::SessionHandle;
+use crate::socket::{Bell, SessionHandle};
 
 pub use outgoing::Outgoing;
 pub use replay::Replay;
@@ -79,13 +79,13 @@ struct State {
     closing: Option<(Close, Instant)>,
     close_taken: bool,
     gone: bool,
-    /// A full batch was handed out: let the transport write before the next.
-    rest: bool,
 }
 
 struct Shared {
     id: SocketId,
     limits: OutboxLimits,
+    /// Who wakes the socket's task on its own thread; without, it is woken from here.
+    bell: Option<Arc<Bell>>,
     state: Mutex<State>,
     drained: Notify,
     /// The actor that takes this socket's commands; another one after a restart.
@@ -105,11 +105,13 @@ impl std::fmt::Debug for SocketHandle {
 }
 
 impl SocketHandle {
-    /// A way out within `limits`; `cut` ends the connection whatever the transport is doing.
-    pub fn new(limits: OutboxLimits, cut: impl Fn() + Send + Sync + 'static) -> Self {
+    /// A way out within `limits`; `cut` ends the connection whatever the transport is doing. Who takes the frames is woken by `bell`, if
+    /// there is one.
+    pub fn new(limits: OutboxLimits, bell: Option<Arc<Bell>>, cut: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             id: SocketId::next(),
             limits,
+            bell,
             state: Mutex::new(State::default()),
             drained: Notify::new(),
             session: Mutex::default(),
@@ -141,10 +143,12 @@ impl SocketHandle {
     pub fn queued_bytes(&self) -> usize {
         self.state().bytes
     }
-}
 
-fn wake(state: &mut State) {
-    if let Some(waker) = state.waker.take() {
-        waker.wake();
+    fn wake(&self, state: &mut State) {
+        match (state.waker.take(), &self.0.bell) {
+            (Some(waker), Some(bell)) => bell.wake(waker),
+            (Some(waker), None) => waker.wake(),
+            (None, _) => {}
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What the socket takes out of the queue, as fast as its client reads.
 
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use bytestring::ByteString;
@@ -10,27 +11,24 @@ use crate::protocol::Close;
 /// What one poll of the way out takes at most, in bytes: enough for one good write, small enough that the queue and
 /// not the transport's buffer holds what the client does not read.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
+/// Frames for which an empty queue keeps its memory: as many as come at once where nothing is slow.
+const KEPT_FRAMES: usize = 4;
 
 /// What the socket is to do next.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Outgoing {
-    /// Send these text frames.
-    Frames(Vec<ByteString>),
+    /// Send the text frames that were added.
+    Frames,
     /// Say why, and close; nothing follows.
     Close(Close),
 }
 
 impl SocketHandle {
-    /// What to send next; `None` once the close has been handed out.
-    pub fn poll_outgoing(&self, cx: &mut Context<'_>) -> Poll<Option<Outgoing>> {
+    /// What to send next, frames at the end of `frames`; `None` once the close has been handed out.
+    pub fn poll_outgoing(&self, cx: &mut Context<'_>, frames: &mut Vec<ByteString>) -> Poll<Option<Outgoing>> {
         let mut state = self.state();
-        if std::mem::take(&mut state.rest) {
-            // Asked again only after the transport has taken what it was given.
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let mut frames = Vec::new();
         let mut batch = 0;
+        let before = frames.len();
         while batch < BATCH_BYTES {
             let Some(queued) = state.queue.pop_front() else { break };
             let position = state.popped;
@@ -48,10 +46,12 @@ impl SocketHandle {
             batch += queued.bytes;
             frames.push(queued.frame.into_frame());
         }
-        if !frames.is_empty() {
-            state.rest = batch >= BATCH_BYTES;
+        if frames.len() > before {
+            if state.queue.is_empty() && state.queue.capacity() > KEPT_FRAMES {
+                state.queue = VecDeque::new();
+            }
             self.0.drained.notify_waiters();
-            return Poll::Ready(Some(Outgoing::Frames(frames)));
+            return Poll::Ready(Some(Outgoing::Frames));
         }
         match state.closing {
             Some(_) if state.close_taken => Poll::Ready(None),
@@ -60,7 +60,10 @@ impl SocketHandle {
                 Poll::Ready(Some(Outgoing::Close(close)))
             }
             None => {
-                state.waker = Some(cx.waker().clone());
+                match &mut state.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
         }

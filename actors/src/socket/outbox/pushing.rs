@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use tokio::time::Instant;
 
-use super::{Delta, Queued, SocketHandle, State, Waiting, wake};
+use super::{Delta, Queued, SocketHandle, State, Waiting};
 use crate::ids::GroupName;
 use crate::protocol::CloseCode;
 
@@ -44,13 +44,13 @@ impl SocketHandle {
         if let Some(queued) = waiting {
             let added = delta.text.len();
             queued.frame = match std::mem::replace(&mut queued.frame, Waiting::Text(ByteString::new())) {
-                Waiting::Delta(first) => Waiting::Merged(Delta {
+                Waiting::Delta(first) => Waiting::Merged(Box::new(Delta {
                     group: first.group.clone(),
                     answer: first.answer.clone(),
                     offset: first.offset,
                     text: [first.text.as_str(), delta.text.as_str()].concat(),
                     frame: ByteString::new(),
-                }),
+                })),
                 Waiting::Merged(mut merged) => {
                     merged.text.push_str(&delta.text);
                     Waiting::Merged(merged)
@@ -85,7 +85,7 @@ impl SocketHandle {
                 return false;
             }
         }
-        wake(state);
+        self.wake(state);
         true
     }
 

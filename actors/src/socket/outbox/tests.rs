@@ -16,21 +16,19 @@ const LIMITS: OutboxLimits = OutboxLimits { bytes: 1_000, frames: 5, age: Durati
 fn handle() -> (SocketHandle, Arc<AtomicUsize>) {
     let cuts = Arc::new(AtomicUsize::new(0));
     let counter = cuts.clone();
-    (SocketHandle::new(LIMITS, move || _ = counter.fetch_add(1, Ordering::Relaxed)), cuts)
+    (SocketHandle::new(LIMITS, None, move || _ = counter.fetch_add(1, Ordering::Relaxed)), cuts)
 }
 
-fn poll(handle: &SocketHandle) -> Option<Outgoing> {
-    match handle.poll_outgoing(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(outgoing) => outgoing,
-        Poll::Pending => None,
+fn poll(handle: &SocketHandle) -> (Option<Outgoing>, Vec<ByteString>) {
+    let mut frames = Vec::new();
+    match handle.poll_outgoing(&mut Context::from_waker(Waker::noop()), &mut frames) {
+        Poll::Ready(outgoing) => (outgoing, frames),
+        Poll::Pending => (None, frames),
     }
 }
 
 fn frames(handle: &SocketHandle) -> Vec<String> {
-    match poll(handle) {
-        Some(Outgoing::Frames(frames)) => frames.iter().map(ToString::to_string).collect(),
-        _ => Vec::new(),
-    }
+    poll(handle).1.iter().map(ToString::to_string).collect()
 }
 
 fn group() -> GroupName {
@@ -63,7 +61,7 @@ async fn a_full_queue_closes_the_socket_as_slow() {
         assert!(handle.push("x".into()));
     }
     assert!(!handle.push("x".into()));
-    assert!(matches!(poll(&handle), Some(Outgoing::Close(Close { code: CloseCode::Slow, .. }))));
+    assert!(matches!(poll(&handle).0, Some(Outgoing::Close(Close { code: CloseCode::Slow, .. }))));
     assert!(!handle.push("x".into()), "nothing is queued behind a close");
 }
 
@@ -91,7 +89,7 @@ async fn what_waits_is_sent_before_any_other_close() {
     handle.close(CloseCode::Draining);
     handle.close(CloseCode::Slow);
     assert_eq!(frames(&handle), ["last words"]);
-    assert!(matches!(poll(&handle), Some(Outgoing::Close(Close { code: CloseCode::Draining, .. }))));
+    assert!(matches!(poll(&handle).0, Some(Outgoing::Close(Close { code: CloseCode::Draining, .. }))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +155,8 @@ async fn a_large_queue_leaves_in_batches() {
     handle.begin_replay(&group());
     let many = (0..3).map(|_| ByteString::from("x".repeat(BATCH_BYTES))).collect();
     handle.push_replayed(&group(), many, 3, false);
-    assert_eq!(frames(&handle).len(), 1);
-    assert!(poll(&handle).is_none(), "the transport writes first");
-    assert_eq!(frames(&handle).len(), 1);
+    for _ in 0..3 {
+        assert_eq!(frames(&handle).len(), 1, "what is taken at once is bounded");
+    }
+    assert!(poll(&handle).0.is_none());
 }

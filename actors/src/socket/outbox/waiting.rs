@@ -32,7 +32,8 @@ impl Delta {
 pub(super) enum Waiting {
     Text(ByteString),
     Delta(Arc<Delta>),
-    Merged(Delta),
+    /// Boxed, since it is much larger than the others, and rare.
+    Merged(Box<Delta>),
 }
 
 impl Waiting {
@@ -49,7 +50,10 @@ impl Waiting {
         match self {
             Self::Text(frame) => frame,
             Self::Delta(delta) => delta.frame.clone(),
-            Self::Merged(delta) => Delta::new(delta.group, delta.answer, delta.offset, delta.text).frame,
+            Self::Merged(delta) => {
+                let Delta { group, answer, offset, text, .. } = *delta;
+                Delta::new(group, answer, offset, text).frame
+            }
         }
     }
 }

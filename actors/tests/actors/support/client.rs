@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytestring::ByteString;
 use serde_json::{Value, json};
 use sophie_actors::ids::{GroupName, UserId};
 use sophie_actors::metrics::Metrics;
@@ -74,7 +75,7 @@ pub struct Client {
 impl Client {
     pub fn new(metrics: Metrics) -> Self {
         let limits = OutboxLimits { bytes: 1 << 20, frames: 1_000, age: Duration::from_secs(86_400) };
-        Self { handle: SocketHandle::new(limits, || {}), metrics, read: RefCell::default() }
+        Self { handle: SocketHandle::new(limits, None, || {}), metrics, read: RefCell::default() }
     }
 
     pub fn attached(&self, guest: Guest) -> Attached {
@@ -112,21 +113,17 @@ impl Client {
     /// What has come already, without waiting.
     fn take_waiting(&self) {
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
-        // Twice, since after a full batch the outbox wants its transport to write first.
-        for _ in 0..2 {
-            while let std::task::Poll::Ready(Some(out)) = self.handle.poll_outgoing(&mut cx) {
-                self.note(out);
-            }
+        let mut frames = Vec::new();
+        while let std::task::Poll::Ready(Some(out)) = self.handle.poll_outgoing(&mut cx, &mut frames) {
+            self.note(out, std::mem::take(&mut frames));
         }
     }
 
-    fn note(&self, out: Outgoing) {
+    fn note(&self, out: Outgoing, frames: Vec<ByteString>) {
         let mut read = self.read.borrow_mut();
-        match out {
-            Outgoing::Frames(frames) => {
-                read.extend(frames.iter().map(|frame| Out::Event(serde_json::from_str(frame).expect("JSON"))));
-            }
-            Outgoing::Close(close) => read.push_back(Out::Close(close.code)),
+        read.extend(frames.iter().map(|frame| Out::Event(serde_json::from_str(frame).expect("JSON"))));
+        if let Outgoing::Close(close) = out {
+            read.push_back(Out::Close(close.code));
         }
     }
 
@@ -136,9 +133,10 @@ impl Client {
             if let Some(out) = self.read.borrow_mut().pop_front() {
                 return out;
             }
-            let out = std::future::poll_fn(|cx| self.handle.poll_outgoing(cx));
+            let mut frames = Vec::new();
+            let out = std::future::poll_fn(|cx| self.handle.poll_outgoing(cx, &mut frames));
             match timeout(deadline - Instant::now(), out).await.expect("an event in time") {
-                Some(out) => self.note(out),
+                Some(out) => self.note(out, frames),
                 None => panic!("the socket is closed"),
             }
         }

@@ -36,6 +36,7 @@ impl Default for Options {
                 outbox_seconds: 3_600,
                 commands_per_second: 50,
                 presence_members: 100,
+                compression: false,
                 commands_burst: 500,
             },
             limits: LimitOptions {

@@ -1,0 +1,109 @@
+//! What is said over a socket of `sophie.v1`: commands for its session.
+
+use std::task::{Context, Poll};
+
+use bytestring::ByteString;
+use sophie_actors::metrics::Metrics;
+use sophie_actors::options::SessionOptions;
+use sophie_actors::protocol::{Close, CloseCode, Command, Event};
+use sophie_actors::socket::{AttachSocket, Attached, Commanded, Intake, Reply, SessionHandle, SocketHandle};
+
+use super::Resume;
+use super::flood::Flood;
+use crate::http::SocketPlace;
+use crate::line::Share;
+use crate::websocket::{Receiver, Unsent};
+
+/// One socket's.
+pub(super) struct Chat {
+    handle: SocketHandle,
+    /// Taken when the connection begins.
+    opening: Option<(SessionHandle, Attached, Resume)>,
+    metrics: Metrics,
+    max_text_chars: usize,
+    flood: Option<Flood>,
+    /// Commands that are under way.
+    intake: Intake,
+    _seat: Seat,
+}
+
+/// What a socket takes up while it lives.
+pub(super) struct Seat {
+    /// Of the sockets of this node.
+    pub(super) _place: SocketPlace,
+    /// Of the connections of its address, if it came through a proxy.
+    pub(super) _share: Option<Share>,
+}
+
+impl Chat {
+    pub(super) fn new(
+        handle: SocketHandle,
+        opening: Option<(SessionHandle, Attached, Resume)>,
+        options: &SessionOptions,
+        limited: bool,
+        metrics: &Metrics,
+        seat: Seat,
+    ) -> Self {
+        Self {
+            handle,
+            opening,
+            metrics: metrics.clone(),
+            max_text_chars: options.max_text_chars,
+            flood: limited.then(|| Flood::new(options)),
+            intake: Intake::default(),
+            _seat: seat,
+        }
+    }
+}
+
+impl Receiver for Chat {
+    fn opened(&mut self) {
+        if let Some((session, attached, resume)) = self.opening.take() {
+            self.handle.bind(session.clone());
+            if session.attach(AttachSocket::new(attached, resume)).is_err() {
+                self.handle.close(CloseCode::Overloaded);
+            }
+        }
+    }
+
+    fn admit(&mut self) -> bool {
+        self.flood.as_mut().is_none_or(Flood::admit)
+    }
+
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.intake.poll_room(cx)
+    }
+
+    fn poll_empty(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.intake.poll_empty(cx)
+    }
+
+    fn text(&mut self, text: &str, _: &mut Unsent) {
+        let (id, command) = match Command::parse(text, self.max_text_chars) {
+            Ok(command) => (command.id, Ok(command.body)),
+            Err(bad) => (bad.id, Err(bad.refusal)),
+        };
+        let reply = Reply::new(self.handle.clone(), id, self.metrics.clone()).holding(self.intake.take(text.len()));
+        let Some(session) = self.handle.session() else { return };
+        // A full mailbox drops the message, and with it the reply, which tells the client to try again.
+        if session.command(Commanded { socket: self.handle.id(), command, reply }).is_err() {
+            self.handle.close(CloseCode::Overloaded);
+        }
+    }
+
+    fn goodbye(&self, close: Close) -> Option<ByteString> {
+        let (code, reason) = (close.code.code(), close.code.reason());
+        let (reconnect, retry_in_ms) = (close.code.reconnect(), close.retry_in_ms);
+        Some(Event::Closing { code, reason, reconnect, retry_in_ms }.encode())
+    }
+
+    fn closed(&mut self, code: Option<CloseCode>) {
+        if let Some(code) = code {
+            self.metrics.closes.with_label_values(&[code.label()]).inc();
+            log::debug!("socket closed socket={} reason={}", self.handle.id(), code.label());
+        }
+        if let Some(session) = self.handle.session() {
+            session.closed(self.handle.id());
+        }
+    }
+}
