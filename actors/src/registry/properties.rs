@@ -128,7 +128,7 @@ impl World {
             sequence,
             replies: VecDeque::new(),
             is_asking: false,
-            socket: SocketHandle::new(LIMITS, || {}),
+            socket: SocketHandle::new(LIMITS, None, || {}),
             replay: None,
             client,
         }
@@ -202,7 +202,7 @@ impl World {
 
     /// A new socket, as the registry attaches one to a session that is in the group.
     fn come_back(&mut self) {
-        self.socket = SocketHandle::new(LIMITS, || {});
+        self.socket = SocketHandle::new(LIMITS, None, || {});
         let (epoch, seq) = self.sequence.at().map(|(epoch, seq)| (epoch.clone(), seq)).expect("opened");
         let (seen, since) = self.client.at.clone();
         let recovered = replay(&self.group, (&epoch, seq), Some(1), since, &seen);
@@ -233,10 +233,11 @@ impl World {
     }
 
     fn read(&mut self) {
-        while let Poll::Ready(Some(Outgoing::Frames(frames))) =
-            self.socket.poll_outgoing(&mut Context::from_waker(Waker::noop()))
+        let mut frames = Vec::new();
+        while let Poll::Ready(Some(Outgoing::Frames)) =
+            self.socket.poll_outgoing(&mut Context::from_waker(Waker::noop()), &mut frames)
         {
-            for frame in frames {
+            for frame in frames.drain(..) {
                 let event: Value = serde_json::from_str(&frame).expect("JSON");
                 let seq = event["seq"].as_u64().expect("a seq");
                 if event["type"] == "log.reset" {

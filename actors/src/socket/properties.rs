@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::Value;
 use sophie_kit::properties::cases;
 
-use super::{Delta, OutboxLimits, Outgoing, SocketHandle};
+use super::{Delta, OutboxLimits, SocketHandle};
 use crate::ids::{AnswerId, GroupName};
 
 const ANSWERS: usize = 3;
@@ -43,12 +43,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 
 /// All frames that are there now.
 fn read(handle: &SocketHandle) -> Vec<Value> {
-    match handle.poll_outgoing(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Some(Outgoing::Frames(frames))) => {
-            frames.iter().map(|frame| serde_json::from_str(frame).expect("JSON")).collect()
-        }
-        _ => Vec::new(),
-    }
+    let mut frames = Vec::new();
+    _ = handle.poll_outgoing(&mut Context::from_waker(Waker::noop()), &mut frames);
+    frames.iter().map(|frame| serde_json::from_str(frame).expect("JSON")).collect()
 }
 
 proptest! {
@@ -58,7 +55,7 @@ proptest! {
     fn the_text_of_an_answer_arrives_whole_in_order_and_once(acts in acts()) {
         let group = GroupName::parse("g").expect("legal");
         let id = |answer: usize| AnswerId::from(format!("a{answer}").as_str());
-        let handle = SocketHandle::new(LIMITS, || {});
+        let handle = SocketHandle::new(LIMITS, None, || {});
         // What is written, and what the client has of it; who is owed something has nothing before that.
         let mut written = vec![String::new(); ANSWERS];
         let mut shown = HashMap::<String, String>::new();
