@@ -24,11 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use head::{Heads, Seen};
-<<<<<<< HEAD
-pub use places::{Places, Share, UNSEEN, bound};
-=======
-pub use places::{Place, Places, Share, bound};
->>>>>>> 4299777 (Take WebSockets off the HTTP library after their handshake, and write what waits for a socket at once)
+pub use places::{Place, Places, Share, UNSEEN, bound};
 pub use transport::Transport;
 pub use wire::{Standing, UnderWay, Wire};
 
