@@ -39,7 +39,7 @@ impl GroupRegistry {
             let name = name.clone();
             ctx.run_later(delay, move |registry, _| registry.ask_for_gap(name));
         }
-        self.forget_group_if_empty(name);
+        self.settle(name);
     }
 
     /// What was asked about a log has been read, or could not be; delivers what follows from it.

@@ -27,7 +27,7 @@ mod sessions;
 mod shown;
 mod states;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub struct GroupRegistry {
     lives: u64,
     restarts: Restarts,
     groups: BTreeMap<GroupName, Group>,
+    /// Groups that the sweep looks at: those without members, and those whose logs have something to be asked.
+    unsettled: BTreeSet<GroupName>,
     draining: Option<Draining>,
     _exit: ExitGuard,
 }
@@ -96,18 +98,35 @@ impl GroupRegistry {
             lives: 0,
             restarts: Restarts::default(),
             groups: BTreeMap::new(),
+            unsettled: BTreeSet::new(),
             draining: None,
             _exit: exit,
         }
     }
 
     fn group(&mut self, name: &GroupName) -> &mut Group {
-        self.groups.entry(name.clone()).or_default()
+        self.groups.entry(name.clone()).or_insert_with(|| {
+            self.unsettled.insert(name.clone());
+            Group::default()
+        })
     }
 
-    fn forget_group_if_empty(&mut self, name: &GroupName) {
-        if !self.roster.has_members(name) && self.groups.get(name).is_some_and(Group::is_idle) {
+    /// Forgets a group that is of no use any more; one that has still to be looked after is looked at by the sweep.
+    fn settle(&mut self, name: &GroupName) {
+        let Some(group) = self.groups.get(name) else {
+            self.unsettled.remove(name);
+            return;
+        };
+        let has_members = self.roster.has_members(name);
+        if !has_members && group.is_idle() {
             self.groups.remove(name);
+            self.unsettled.remove(name);
+        } else if !has_members || group.sequence.has_questions() {
+            if !self.unsettled.contains(name) {
+                self.unsettled.insert(name.clone());
+            }
+        } else {
+            self.unsettled.remove(name);
         }
     }
 
@@ -125,8 +144,7 @@ impl GroupRegistry {
         self.metrics.sockets.set(count.sockets as i64);
         self.metrics.sessions.set(count.sessions as i64);
         self.metrics.groups.set(count.groups as i64);
-        let names: Vec<_> = self.groups.keys().cloned().collect();
-        for name in names {
+        for name in self.unsettled.clone() {
             self.deliver(&name, Due::default(), ctx);
         }
     }

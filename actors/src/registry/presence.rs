@@ -123,7 +123,7 @@ impl GroupRegistry {
             state.presence.is_waiting = false;
             state.presence.spread = spread.unwrap_or(state.presence.spread);
             self.tell_changes(group);
-            self.forget_group_if_empty(group);
+            self.settle(group);
         }
     }
 
@@ -211,7 +211,7 @@ impl Handler<Leave> for GroupRegistry {
         }
         self.roster.sockets(&session).iter().for_each(|socket| socket.handle.end_replay(&group));
         self.roster.leave(&session, &group);
-        self.forget_group_if_empty(&group);
+        self.settle(&group);
     }
 }
 
@@ -241,7 +241,7 @@ impl Handler<EndGroup> for GroupRegistry {
             expelled.push(session);
         }
         self.tell_changes(&group);
-        self.forget_group_if_empty(&group);
+        self.settle(&group);
         MessageResult(expelled)
     }
 }

@@ -35,7 +35,7 @@ impl GroupRegistry {
         if let Some(code) = close {
             sockets.iter().for_each(|socket| socket.handle.close(code));
         }
-        groups.iter().for_each(|group| self.forget_group_if_empty(group));
+        groups.iter().for_each(|group| self.settle(group));
     }
 }
 

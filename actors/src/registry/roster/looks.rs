@@ -20,14 +20,14 @@ impl Roster {
 
     /// Whether a session is in a group.
     pub fn is_member(&self, session: &SessionId, group: &GroupName) -> bool {
-        self.tables().groups.get(group).is_some_and(|members| members.contains_key(session))
+        self.tables().groups.get(group).is_some_and(|members| members.since.contains_key(session))
     }
 
     /// Whether the group has a member here beside this session.
     pub(in crate::registry) fn has_others(&self, group: &GroupName, session: &SessionId) -> bool {
         let tables = self.tables();
         let Some(members) = tables.groups.get(group) else { return false };
-        members.len() > usize::from(members.contains_key(session))
+        members.since.len() > usize::from(members.since.contains_key(session))
     }
 
     /// Whether the group has a member here.
@@ -37,9 +37,7 @@ impl Roster {
 
     /// Open sockets in a group.
     pub fn listeners(&self, group: &GroupName) -> usize {
-        let tables = self.tables();
-        let Some(members) = tables.groups.get(group) else { return 0 };
-        members.keys().filter_map(|session| tables.sessions.get(session)).map(|entry| entry.sockets.len()).sum()
+        self.tables().groups.get(group).map_or(0, |members| members.listeners.count())
     }
 
     /// Calls `each` for every socket in a group, but for those of `except`. The threads that carry them are woken at the end, once.
@@ -47,10 +45,9 @@ impl Roster {
         let _burst = Burst::begin();
         let tables = self.tables();
         let Some(members) = tables.groups.get(group) else { return };
-        for session in members.keys().filter(|session| Some(*session) != except) {
-            let sockets = tables.sessions.get(session).map_or(&[][..], |entry| &entry.sockets);
-            sockets.iter().for_each(|attached| each(&attached.handle));
-        }
+        let own = except.and_then(|session| tables.sessions.get(session)).map_or(&[][..], |entry| &entry.sockets);
+        let is_own = |id| own.iter().any(|attached| attached.handle.id() == id);
+        members.listeners.iter().filter(|(id, _)| !is_own(*id)).for_each(|(_, socket)| each(socket));
     }
 
     /// Every socket of this node, with its session.
@@ -64,7 +61,7 @@ impl Roster {
     /// Every session in a group, with or without a socket, its user, and the Unix milliseconds at which it came.
     pub(in crate::registry) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId, u64)> {
         let tables = self.tables();
-        let members = tables.groups.get(group).into_iter().flatten();
+        let members = tables.groups.get(group).into_iter().flat_map(|members| &members.since);
         let entry = |(session, since): (&SessionId, &u64)| {
             Some((session.clone(), tables.sessions.get(session)?.user.clone(), *since))
         };
@@ -108,7 +105,7 @@ impl Roster {
     pub fn count(&self) -> Count {
         let tables = self.tables();
         Count {
-            sockets: tables.sessions.values().map(|entry| entry.sockets.len()).sum(),
+            sockets: tables.sockets,
             sessions: tables.sessions.len(),
             groups: tables.groups.len(),
         }

@@ -2,6 +2,7 @@
 //! so what the mirror writes, what operators see and where events go cannot disagree.
 
 mod changes;
+mod listeners;
 mod looks;
 mod rows;
 mod short_names;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use self::listeners::Listeners;
 use self::short_names::ShortNames;
 use crate::ids::{GroupName, NodeId, NodeKey, SessionId, SocketId, UserId};
 use crate::protocol::{timestamp, unix_ms};
@@ -24,10 +26,18 @@ struct Entry {
 }
 
 #[derive(Debug, Default)]
+struct Members {
+    /// The Unix milliseconds at which each came.
+    since: BTreeMap<SessionId, u64>,
+    listeners: Listeners,
+}
+
+#[derive(Debug, Default)]
 struct Tables {
     sessions: BTreeMap<SessionId, Entry>,
-    /// Members with the Unix milliseconds at which they came.
-    groups: BTreeMap<GroupName, BTreeMap<SessionId, u64>>,
+    groups: BTreeMap<GroupName, Members>,
+    /// Sockets of all sessions.
+    sockets: usize,
     /// What stands for them in Django's layer where that is not their name.
     short: ShortNames,
     /// Groups that this node has entered or left since the mirror looked.
@@ -88,7 +98,7 @@ impl Roster {
     }
 
     pub(super) fn enter(&self, session: &SessionId, user: &UserId, group: &GroupName) -> bool {
-        let mut tables = self.tables();
+        let tables = &mut *self.tables();
         if let Some(channels) = self.channels.as_ref().filter(|_| !tables.sessions.contains_key(session)) {
             tables.short.session_came(channels, session);
         }
@@ -101,8 +111,9 @@ impl Roster {
             return false;
         }
         let members = tables.groups.entry(group.clone()).or_default();
-        let first = members.is_empty();
-        members.insert(session.clone(), unix_ms());
+        let first = members.since.is_empty();
+        members.since.insert(session.clone(), unix_ms());
+        entry.sockets.iter().for_each(|socket| members.listeners.add(&socket.handle));
         if first {
             tables.short.group_came(group);
             tables.changed.insert(group.clone());
@@ -113,21 +124,28 @@ impl Roster {
     }
 
     pub(super) fn leave(&self, session: &SessionId, group: &GroupName) -> bool {
-        let mut tables = self.tables();
-        let was_in = tables.sessions.get_mut(session).is_some_and(|entry| entry.groups.remove(group));
-        if was_in {
-            remove_member(&mut tables, group, session);
-            tables.changed_sessions.insert(session.clone());
-            self.changed.notify_one();
-        }
-        was_in
+        let tables = &mut *self.tables();
+        let entry = tables.sessions.get_mut(session);
+        let Some(entry) = entry.filter(|entry| entry.groups.contains(group)) else { return false };
+        entry.groups.remove(group);
+        let sockets = ids(&entry.sockets);
+        tables.remove_member(group, session, &sockets);
+        tables.changed_sessions.insert(session.clone());
+        self.changed.notify_one();
+        true
     }
 
     pub(super) fn attach(&self, session: &SessionId, socket: Attached) {
-        let mut tables = self.tables();
+        let tables = &mut *self.tables();
         if let Some(entry) = tables.sessions.get_mut(session) {
+            for group in &entry.groups {
+                if let Some(members) = tables.groups.get_mut(group) {
+                    members.listeners.add(&socket.handle);
+                }
+            }
             entry.user = socket.access.user().clone();
             entry.sockets.push(socket);
+            tables.sockets += 1;
             tables.changed_sessions.insert(session.clone());
             self.changed.notify_one();
         }
@@ -142,9 +160,16 @@ impl Roster {
     }
 
     pub(super) fn detach(&self, session: &SessionId, socket: SocketId) {
-        let mut tables = self.tables();
+        let tables = &mut *self.tables();
         if let Some(entry) = tables.sessions.get_mut(session) {
+            for group in &entry.groups {
+                if let Some(members) = tables.groups.get_mut(group) {
+                    members.listeners.remove(socket);
+                }
+            }
+            let before = entry.sockets.len();
             entry.sockets.retain(|attached| attached.handle.id() != socket);
+            tables.sockets -= before - entry.sockets.len();
             tables.changed_sessions.insert(session.clone());
             self.changed.notify_one();
         }
@@ -152,11 +177,11 @@ impl Roster {
 
     /// Takes a session out altogether; returns its sockets and groups.
     pub(super) fn remove(&self, session: &SessionId) -> (Vec<Attached>, Vec<GroupName>) {
-        let mut tables = self.tables();
+        let tables = &mut *self.tables();
         let Some(entry) = tables.sessions.remove(session) else { return (Vec::new(), Vec::new()) };
-        for group in &entry.groups {
-            remove_member(&mut tables, group, session);
-        }
+        let sockets = ids(&entry.sockets);
+        entry.groups.iter().for_each(|group| tables.remove_member(group, session, &sockets));
+        tables.sockets -= entry.sockets.len();
         if let Some(channels) = &self.channels {
             tables.short.session_went(channels, session);
         }
@@ -166,13 +191,23 @@ impl Roster {
     }
 }
 
-fn remove_member(tables: &mut Tables, group: &GroupName, session: &SessionId) {
-    if let Some(members) = tables.groups.get_mut(group) {
-        members.remove(session);
-        if members.is_empty() {
-            tables.groups.remove(group);
-            tables.short.group_went(group);
-            tables.changed.insert(group.clone());
+impl Tables {
+    fn remove_member(&mut self, group: &GroupName, session: &SessionId, sockets: &[SocketId]) {
+        if let Some(members) = self.groups.get_mut(group) {
+            members.since.remove(session);
+            sockets.iter().for_each(|socket| members.listeners.remove(*socket));
+            if members.since.is_empty() {
+                self.groups.remove(group);
+                self.short.group_went(group);
+                self.changed.insert(group.clone());
+            }
         }
     }
 }
+
+fn ids(sockets: &[Attached]) -> Vec<SocketId> {
+    sockets.iter().map(|attached| attached.handle.id()).collect()
+}
+
+#[cfg(test)]
+mod tests;
