@@ -6,20 +6,18 @@
 //! way for `session.idle_seconds`; after a panic the registry rebuilds it.
 
 mod commands;
+mod due;
 mod loading;
 mod replay;
 mod typing;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 
 use crate::actor::{ExitGuard, Unanswered};
-use crate::cluster::hold_to;
 use crate::ids::{SessionId, SocketId};
 use crate::node::Node;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
@@ -28,15 +26,12 @@ use crate::repeated::Repeated;
 use crate::socket::{
     Access, AttachSocket, Attached, AwaitLoaded, Commanded, Replay, Reply, SessionHandle, SocketClosed,
 };
+use due::Due;
 use loading::{load, lost_meanwhile};
 use typing::Typing;
 
 /// Messages that may wait for a session.
 const MAILBOX: usize = 1_024;
-/// How often tokens and idleness are looked at.
-const TICK: Duration = Duration::from_secs(1);
-/// How often the record of a connected session, which lives for 24 h, is renewed.
-const RENEW_RECORD: Duration = Duration::from_secs(3_600);
 
 /// Every tab of every client comes again while the store is away.
 static NOT_OPENED: Repeated = Repeated::of(module_path!(), log::Level::Warn);
@@ -63,8 +58,7 @@ pub struct Session {
     seed: Option<Seed>,
     typing: Typing,
     sending: Arc<Mutex<()>>,
-    idle_since: Instant,
-    renewed_at: Instant,
+    due: Due,
     _exit: ExitGuard,
 }
 
@@ -82,55 +76,9 @@ impl Session {
             seed: Some(seed),
             typing: Typing::default(),
             sending: Arc::default(),
-            idle_since: Instant::now(),
-            renewed_at: Instant::now(),
+            due: Due::new(),
             _exit: exit,
         }
-    }
-
-    fn tick(&mut self, ctx: &mut Context<Self>) {
-        // The news of a closed socket is lost if the session fails just then.
-        self.sockets.retain(|_, socket| !socket.attached.handle.is_gone());
-        let mut ended = false;
-        for Socket { attached, .. } in self.sockets.values() {
-            if attached.access.expires_in() == Some(Duration::ZERO) {
-                ended |= attached.handle.closing().is_none();
-                attached.handle.close(CloseCode::BadToken);
-            }
-        }
-        if ended {
-            self.ask_those_who_stay(ctx);
-        }
-        if !self.sockets.is_empty() && self.renewed_at.elapsed() >= RENEW_RECORD {
-            self.renewed_at = Instant::now();
-            let (node, session) = (self.node.clone(), self.id.clone());
-            // Reading it renews it; what fails now is done an hour later, long before the record's day is over.
-            ctx.spawn(async move { _ = node.stores.sessions.load(&session).await }.into_actor(self));
-        }
-        if !self.sockets.is_empty() || self.node.slots.taken_here(&self.id) > 0 {
-            self.idle_since = Instant::now();
-        } else if self.idle_since.elapsed() >= Duration::from_secs(self.node.options.idle_seconds) {
-            ctx.stop();
-        }
-    }
-
-    /// What was the newest may have ended: what those who stay have shown counts again.
-    fn ask_those_who_stay(&self, ctx: &mut Context<Self>) {
-        let stays = |socket: &&Socket| socket.attached.access.expires_in() != Some(Duration::ZERO);
-        let staying = self.sockets.values().filter(stays).map(|socket| socket.attached.access.clone());
-        let staying: Vec<_> = staying.collect();
-        let (node, session) = (self.node.clone(), self.id.clone());
-        let asked = async move {
-            // The store's clock may be a little behind.
-            tokio::time::sleep(2 * TICK).await;
-            for access in staying {
-                let Some(shown) = access.rights() else { continue };
-                if let Err(error) = hold_to(&node, &session, access.user(), &shown.again()).await {
-                    log::debug!("rights not asked after the end of a token session={session} error={error}");
-                }
-            }
-        };
-        ctx.spawn(asked.into_actor(self));
     }
 
     fn carry_out_next(&mut self, id: SocketId, ctx: &mut Context<Self>) {
@@ -155,16 +103,27 @@ impl Session {
         let may_type = self.typing.gate(&command, &self.id);
         let carried_out = work.carry_out(command, reply, may_type);
         ctx.spawn(carried_out.into_actor(self).map(move |effect, session, ctx| {
-            session.apply(id, effect);
+            session.apply(id, effect, ctx);
             session.carry_out_next(id, ctx);
         }));
     }
 
-    fn apply(&mut self, id: SocketId, effect: Effect) {
+    fn closed(&mut self, socket: SocketId, ctx: &mut Context<Self>) {
+        self.sockets.remove(&socket);
+        self.due.touched();
+        self.look_in_time(ctx);
+        let (registry, session) = (self.node.registry.clone(), self.id.clone());
+        ctx.spawn(async move { _ = registry.detach(session, socket).await }.into_actor(self));
+    }
+
+    fn apply(&mut self, id: SocketId, effect: Effect, ctx: &mut Context<Self>) {
         let Some(socket) = self.sockets.get_mut(&id) else { return };
         match effect {
             Effect::None => {}
-            Effect::Rights(access) => socket.attached.access = access,
+            Effect::Rights(access) => {
+                socket.attached.access = access;
+                self.look_in_time(ctx);
+            }
             // Outlives this actor: a restart of the session must not leave a hole.
             Effect::Replay(missed) => {
                 actix::spawn(replay::run(self.node.stores.clone(), socket.attached.handle.clone(), missed));
@@ -178,12 +137,17 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.run_interval(TICK, Self::tick);
         let Some(seed) = self.seed.take() else { return };
         for attached in seed.sockets {
-            attached.handle.bind(SessionHandle::of(&ctx.address()));
-            self.sockets.insert(attached.handle.id(), Socket { attached, busy: false, waiting: VecDeque::new() });
+            let (id, handle) = (attached.handle.id(), attached.handle.clone());
+            handle.bind(SessionHandle::of(&ctx.address()));
+            self.sockets.insert(id, Socket { attached, busy: false, waiting: VecDeque::new() });
+            if handle.is_gone() {
+                // That was told to the actor that failed.
+                self.closed(id, ctx);
+            }
         }
+        self.look_in_time(ctx);
         if seed.groups.is_none() {
             let load = load(self.node.clone(), self.id.clone());
             // Nothing else is handled before the session knows its groups.
@@ -210,7 +174,7 @@ impl Handler<AwaitLoaded> for Session {
     type Result = ();
 
     fn handle(&mut self, _: AwaitLoaded, _: &mut Context<Self>) {
-        self.idle_since = Instant::now();
+        self.due.touched();
     }
 }
 
@@ -221,6 +185,7 @@ impl Handler<AttachSocket> for Session {
         let id = socket.handle.id();
         socket.handle.bind(SessionHandle::of(&ctx.address()));
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
+        self.look_in_time(ctx);
         let (node, session) = (self.node.clone(), self.id.clone());
         let attach = async move {
             let state = match resume {
@@ -255,7 +220,7 @@ impl Handler<AttachSocket> for Session {
             }
         };
         ctx.spawn(attach.into_actor(self).map(move |effect, session, ctx| {
-            session.apply(id, effect);
+            session.apply(id, effect, ctx);
             session.carry_out_next(id, ctx);
         }));
     }
@@ -265,10 +230,7 @@ impl Handler<SocketClosed> for Session {
     type Result = ();
 
     fn handle(&mut self, SocketClosed(socket): SocketClosed, ctx: &mut Context<Self>) {
-        self.sockets.remove(&socket);
-        self.idle_since = Instant::now();
-        let (registry, session) = (self.node.registry.clone(), self.id.clone());
-        ctx.spawn(async move { _ = registry.detach(session, socket).await }.into_actor(self));
+        self.closed(socket, ctx);
     }
 }
 

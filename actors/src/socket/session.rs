@@ -124,9 +124,11 @@ impl SessionHandle {
         taken(&self.commanded.try_send(command))
     }
 
-    /// Tells it that a socket's client is gone. If this gets lost, registry and session notice by themselves.
+    /// Tells it that a socket's client is gone, which the socket's way out must know before ([`SocketHandle::mark_gone`]): an actor
+    /// that comes after this one looks there.
     pub fn closed(&self, socket: SocketId) {
-        _ = self.closed.try_send(SocketClosed(socket));
+        #[allow(clippy::disallowed_methods, reason = "it must not get lost, and there is one per socket")]
+        self.closed.do_send(SocketClosed(socket));
     }
 }
 

@@ -164,6 +164,18 @@ async fn a_panic_answers_the_commands_under_way_and_keeps_sockets_and_groups() {
 }
 
 #[actix::test]
+async fn a_socket_that_goes_as_its_session_fails_does_not_keep_the_next_one_for_ever() {
+    let world = World::start().await;
+    let (going, stays) = (world.connect("s").await, world.connect("s").await);
+    // Nobody hears more of it.
+    going.handle.mark_gone();
+    world.fail(&stays, "1").await;
+    until("the session is rebuilt", || world.lives() == 2).await;
+    stays.leave();
+    until("the session ends", || world.node.roster.count().sessions == 0).await;
+}
+
+#[actix::test]
 async fn a_socket_whose_attachment_is_lost_in_a_fault_is_closed_to_come_back() {
     let world = World::start().await;
     let first = world.connect("s").await;

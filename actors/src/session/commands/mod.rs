@@ -9,8 +9,9 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
-use super::{Effect, Reply, hold_to};
+use super::{Effect, Reply};
 use crate::admission::{Spend, Spending, Subject};
+use crate::cluster::hold_to;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
 use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
