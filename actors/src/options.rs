@@ -26,6 +26,7 @@ pub struct SessionOptions {
     pub commands_burst: u32,
     pub presence_members: usize,
     pub compression: bool,
+    pub delta_window_ms: u64,
 }
 
 impl SessionOptions {

@@ -22,7 +22,7 @@ use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
 use sophie_actors::notifier::Notifier;
 use sophie_actors::redis::Budgets;
-use sophie_actors::registry::{GroupRegistry, RegistryHandle, Roster, Seed};
+use sophie_actors::registry::{GroupRegistry, RegistryHandle, RegistryOptions, Roster, Seed};
 use sophie_actors::session::Session;
 use sophie_actors::socket::SessionHandle;
 use sophie_actors::store::Stores;
@@ -107,10 +107,13 @@ impl Program {
         let core = Arbiter::new();
         let registry = {
             let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
-            let ping = Duration::from_secs(settings.session.ping_seconds);
-            let named = settings.session.presence_members;
+            let options = RegistryOptions {
+                ping_interval: Duration::from_secs(settings.session.ping_seconds),
+                presence_members: settings.session.presence_members,
+                delta_window: Duration::from_millis(settings.session.delta_window_ms),
+            };
             RegistryHandle::from(GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
-                GroupRegistry::new(roster, metrics, ping, named, exit)
+                GroupRegistry::new(roster, metrics, options, exit)
             }))
         };
         let ear = {

@@ -166,6 +166,8 @@ pub const RULES: &[(&str, Rule)] = &[
     // More would be a frame too large for what it tells.
     ("session.presence_members", Rule::Whole(0, 100)),
     ("session.compression", Rule::Switch),
+    // What is written must be seen to be written.
+    ("session.delta_window_ms", Rule::Whole(0, 1_000)),
     ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
     ("ai.base_url", HTTP),
     ("ai.api_key", TOKEN),

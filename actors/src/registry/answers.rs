@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 
 use super::GroupRegistry;
+use super::delta_window::When;
 use super::messages::*;
 use super::sequence::Due;
 use super::shown::Piece;
@@ -25,6 +26,32 @@ impl GroupRegistry {
         self.roster.for_each_socket(group, None, |socket| _ = socket.push_delta(&delta));
     }
 
+    /// Shows a piece, at once or together with those that follow it soon.
+    fn grow(&mut self, group: &GroupName, answer: &AnswerId, piece: (usize, String), ctx: &mut Context<Self>) {
+        let within = self.options.delta_window;
+        match self.group(group).windows.add(answer, piece, within) {
+            When::Now((offset, text)) => self.show_piece(group, answer, offset, text),
+            When::WithOthers => {}
+            When::After(left) => {
+                let (group, answer) = (group.clone(), answer.clone());
+                ctx.run_later(left, move |registry, _| registry.show_waiting(&group, &answer));
+            }
+        }
+    }
+
+    /// Shows what waits of an answer.
+    pub(super) fn show_waiting(&mut self, group: &GroupName, answer: &AnswerId) {
+        if let Some((offset, text)) = self.groups.get_mut(group).and_then(|state| state.windows.take(answer)) {
+            self.show_piece(group, answer, offset, text);
+        }
+    }
+
+    /// Shows what waits of all answers of a group: who comes now is shown all of their texts, and the others must be as far.
+    pub(super) fn show_all_waiting(&mut self, group: &GroupName) {
+        let waiting = self.groups.get(group).map(|state| state.windows.waiting()).unwrap_or_default();
+        waiting.iter().for_each(|answer| self.show_waiting(group, answer));
+    }
+
     /// Takes in what the store knows of an answer.
     pub(super) fn learn(&mut self, record: AnswerRecord) {
         let (group, answer) = (record.group.clone(), record.answer.clone());
@@ -34,6 +61,7 @@ impl GroupRegistry {
             self.show_start(&AnswerStarted { group: group.clone(), answer: answer.clone(), message, start });
         }
         if let Some((offset, more)) = learned.more {
+            self.show_waiting(&group, &answer);
             self.show_piece(&group, &answer, offset, more);
         }
     }
@@ -70,10 +98,10 @@ impl Handler<AnswerStarted> for GroupRegistry {
 impl Handler<AnswerGrew> for GroupRegistry {
     type Result = ();
 
-    fn handle(&mut self, AnswerGrew { group, answer, offset, text }: AnswerGrew, _: &mut Context<Self>) {
+    fn handle(&mut self, AnswerGrew { group, answer, offset, text }: AnswerGrew, ctx: &mut Context<Self>) {
         let Some(state) = self.groups.get_mut(&group) else { return };
         match state.answers.grow(&answer, offset, text) {
-            Piece::New(offset, text) => self.show_piece(&group, &answer, offset, text),
+            Piece::New(offset, text) => self.grow(&group, &answer, (offset, text), ctx),
             Piece::Known => {}
             Piece::Early => self.ask_for_answer(group, answer),
         }
@@ -88,7 +116,8 @@ impl Handler<AnswerOver> for GroupRegistry {
         state.sequence.reached(seq);
         // An end that was passed over, where another life of the log began behind it, comes no more.
         if state.sequence.at().is_some_and(|(_, at)| at >= seq) {
-            state.answers.end(&answer);
+            self.show_waiting(&group, &answer);
+            self.group(&group).end_answer(&answer);
         }
         self.deliver(&group, Due::default(), ctx);
     }

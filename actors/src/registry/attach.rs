@@ -61,6 +61,7 @@ impl Handler<Attach> for GroupRegistry {
             self.deliver(&home, due, ctx);
         }
         let groups = self.roster.groups_of(&session);
+        groups.iter().for_each(|name| self.show_all_waiting(name));
         let Some((epoch, seq)) = self.groups.get(&home).and_then(|group| group.sequence.at()) else {
             // The session has not entered its home group: it is being rebuilt.
             socket.handle.close(CloseCode::Restarted);
@@ -87,7 +88,7 @@ impl Handler<Attach> for GroupRegistry {
             groups: std::iter::once(&home).chain(groups.iter().filter(|group| **group != home)).collect(),
             logs,
             answers,
-            ping_interval_ms: millis(self.ping_interval),
+            ping_interval_ms: millis(self.options.ping_interval),
             expires_in_ms: socket.access.expires_in().map(millis),
             protocol: SUBPROTOCOL,
         };
@@ -105,7 +106,12 @@ impl Handler<Attach> for GroupRegistry {
         if replay.is_some() {
             socket.handle.begin_replay(&home);
         }
+        let handle = socket.handle.clone();
         self.roster.attach(&session, socket);
+        if handle.is_gone() {
+            // The news of it may have come before this.
+            self.roster.detach(&session, handle.id());
+        }
         replay
     }
 }

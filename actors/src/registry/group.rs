@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::delta_window::DeltaWindows;
 use super::presence::PresenceChanges;
 use super::sequence::Sequence;
 use super::shown::ShownAnswers;
-use crate::ids::{Epoch, GroupName};
+use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::socket::Replay;
 
 /// Appends of one moment may report in another order than the log's: a gap is asked for only after this.
@@ -30,6 +31,7 @@ enum Filling {
 pub(super) struct Group {
     pub(super) sequence: Sequence,
     pub(super) answers: ShownAnswers,
+    pub(super) windows: DeltaWindows,
     pub(super) presence: PresenceChanges,
     filling: Filling,
     prepared_at: Instant,
@@ -40,6 +42,7 @@ impl Default for Group {
         Self {
             sequence: Sequence::default(),
             answers: ShownAnswers::default(),
+            windows: DeltaWindows::default(),
             presence: PresenceChanges::default(),
             filling: Filling::No,
             prepared_at: Instant::now(),
@@ -55,6 +58,11 @@ impl Group {
     /// Nothing is lost when the state of a group without members is dropped.
     pub(super) fn is_idle(&self) -> bool {
         self.answers.is_empty() && self.prepared_at.elapsed() >= PREPARED_FOR
+    }
+
+    pub(super) fn end_answer(&mut self, answer: &AnswerId) {
+        self.answers.end(answer);
+        self.windows.end(answer);
     }
 
     /// How soon the ear is to be asked for a gap, if it is not being asked already.

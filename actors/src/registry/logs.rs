@@ -27,8 +27,9 @@ impl GroupRegistry {
         for event in due.events {
             let frame = event.frame();
             if let Some(answer) = ended(&event) {
+                self.show_waiting(name, &answer);
                 self.pay_rest(name, &answer);
-                self.group(name).answers.end(&answer);
+                self.group(name).end_answer(&answer);
             }
             self.roster.for_each_socket(name, None, |socket| {
                 socket.push_logged(name, event.seq, frame.clone());

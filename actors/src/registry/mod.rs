@@ -7,6 +7,7 @@
 
 mod answers;
 mod attach;
+mod delta_window;
 mod drain;
 mod frames;
 mod group;
@@ -58,14 +59,23 @@ const MAILBOX: usize = 65_536;
 /// How often sockets are looked after and leftovers are swept.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// How groups and sockets are told what happens.
+#[derive(Debug, Clone, Copy)]
+pub struct RegistryOptions {
+    /// Between pings; only told to clients.
+    pub ping_interval: Duration,
+    /// How many who come or go in a moment are named; more are counted.
+    pub presence_members: usize,
+    /// Pieces of an answer that come within this time after one that was told are told together at its end; zero: each at once.
+    pub delta_window: Duration,
+}
+
 /// The actor.
 pub struct GroupRegistry {
     roster: Arc<Roster>,
     reader: GapReader,
     metrics: Metrics,
-    ping_interval: Duration,
-    /// How many who come or go in a moment are named.
-    presence_members: usize,
+    options: RegistryOptions,
     factory: Option<SessionFactory>,
     sessions: HashMap<SessionId, Running>,
     lives: u64,
@@ -78,21 +88,13 @@ pub struct GroupRegistry {
 }
 
 impl GroupRegistry {
-    /// A registry without sessions; it opens none before [`RegistryHandle::install`]. `ping_interval` is only told to clients; of those who come
-    /// or go in one moment so many are named, more are counted.
-    pub fn new(
-        roster: Arc<Roster>,
-        metrics: Metrics,
-        ping_interval: Duration,
-        presence_members: usize,
-        exit: ExitGuard,
-    ) -> Self {
+    /// A registry without sessions; it opens none before [`RegistryHandle::install`].
+    pub fn new(roster: Arc<Roster>, metrics: Metrics, options: RegistryOptions, exit: ExitGuard) -> Self {
         Self {
             roster,
             reader: GapReader::default(),
             metrics,
-            ping_interval,
-            presence_members,
+            options,
             factory: None,
             sessions: HashMap::new(),
             lives: 0,
@@ -156,5 +158,43 @@ impl Actor for GroupRegistry {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(SWEEP, Self::sweep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{Epoch, NodeId, UserId};
+    use crate::protocol::LogHead;
+    use crate::store::LogState;
+
+    #[test]
+    fn the_sweep_looks_at_groups_that_nobody_is_in_or_whose_logs_are_to_be_asked_and_at_no_others() {
+        let roster = Arc::new(Roster::new(NodeId::from("n"), None));
+        let options = RegistryOptions {
+            ping_interval: Duration::from_secs(25),
+            presence_members: 100,
+            delta_window: Duration::ZERO,
+        };
+        let exit = ExitGuard::new(|_| {});
+        let mut registry = GroupRegistry::new(roster.clone(), Metrics::new(), options, exit);
+        let (session, name) = (SessionId::parse("s").expect("legal"), GroupName::parse("g").expect("legal"));
+        registry.group(&name).prepare();
+        assert!(registry.unsettled.contains(&name), "nobody is in it yet");
+        roster.enter(&session, &UserId::guest(&session), &name);
+        registry.settle(&name);
+        assert!(registry.unsettled.is_empty(), "it has a member");
+        let head = LogHead { epoch: Epoch::from("e"), seq: 6 };
+        registry.group(&name).sequence.opened(&LogState { head, first: 1, began: 0 });
+        registry.group(&name).sequence.reached(7);
+        registry.settle(&name);
+        assert!(registry.unsettled.contains(&name), "its log reaches further than was delivered");
+        registry.groups.remove(&name);
+        registry.group(&name);
+        registry.settle(&name);
+        assert!(registry.unsettled.is_empty());
+        roster.leave(&session, &name);
+        registry.settle(&name);
+        assert!(registry.unsettled.contains(&name), "nobody is in it any more");
     }
 }

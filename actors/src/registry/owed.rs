@@ -87,6 +87,7 @@ impl Handler<MoreOf> for GroupRegistry {
     type Result = bool;
 
     fn handle(&mut self, MoreOf { group, answer, socket }: MoreOf, _: &mut Context<Self>) -> bool {
+        self.show_waiting(&group, &answer);
         let text = self.groups.get(&group).and_then(|state| state.answers.text(&answer));
         text.is_some_and(|text| socket.pay(&group, &answer, text, PIECE))
     }

@@ -137,7 +137,7 @@ impl GroupRegistry {
         for came in [true, false] {
             let of_kind: Vec<(&SessionId, &UserId)> =
                 changes.iter().filter(|(_, (_, it))| *it == came).map(|(session, (user, _))| (session, user)).collect();
-            let (count, is_named) = (of_kind.len(), of_kind.len() <= self.presence_members);
+            let (count, is_named) = (of_kind.len(), of_kind.len() <= self.options.presence_members);
             let told = match of_kind.as_slice() {
                 [] => continue,
                 [(session, user)] => frame(group, session, user, came),
@@ -172,11 +172,13 @@ impl Handler<Enter> for GroupRegistry {
                 // Nobody followed, so an end may be missed or passed over. What the store did not list has ended by where the
                 // log stands, or has begun since: the store is asked.
                 for answer in self.group(&name).answers.forget_unknown_to(&answers) {
+                    self.group(&name).windows.end(&answer);
                     self.ask_for_answer(name.clone(), answer);
                 }
             }
             let due = self.group(&name).sequence.opened(&state);
             self.deliver(&name, due, ctx);
+            self.show_all_waiting(&name);
             if let Some(joining) = joining.take() {
                 due_replay = self.acknowledge(joining, &name, &state);
             }

@@ -1,5 +1,7 @@
 //! The registry: membership, order, fan-out, supervision.
 
+mod deltas;
+
 use std::time::Duration;
 
 use actix::prelude::*;
@@ -47,8 +49,7 @@ impl Alone {
         let ear = Gaps(sender).start();
         let metrics = Metrics::new();
         let roster = std::sync::Arc::new(Roster::new(sophie_actors::ids::NodeId::from("n1"), None));
-        let ping = Duration::from_secs(25);
-        let registry = GroupRegistry::new(roster.clone(), metrics.clone(), ping, 100, unwatched()).start();
+        let registry = GroupRegistry::new(roster.clone(), metrics.clone(), registry_options(), unwatched()).start();
         let registry = RegistryHandle::from(registry);
         registry.read_by(ear.recipient()).await.expect("somebody to ask");
         Self { registry, roster, metrics, gaps }

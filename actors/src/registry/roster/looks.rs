@@ -104,10 +104,6 @@ impl Roster {
     /// Figures.
     pub fn count(&self) -> Count {
         let tables = self.tables();
-        Count {
-            sockets: tables.sockets,
-            sessions: tables.sessions.len(),
-            groups: tables.groups.len(),
-        }
+        Count { sockets: tables.sockets, sessions: tables.sessions.len(), groups: tables.groups.len() }
     }
 }

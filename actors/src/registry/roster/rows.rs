@@ -6,7 +6,8 @@ use crate::store::{Row, RowSocket};
 
 impl Roster {
     pub(super) fn row(&self, tables: &Tables, session: &SessionId, entry: &Entry) -> Row {
-        let since = |group: &GroupName| tables.groups.get(group).and_then(|members| members.since.get(session)).copied();
+        let since =
+            |group: &GroupName| tables.groups.get(group).and_then(|members| members.since.get(session)).copied();
         let sockets = entry.sockets.iter().map(|socket| RowSocket {
             since_ms: socket.since_ms,
             address: socket.address,
@@ -34,8 +35,10 @@ impl Roster {
         let Some(members) = tables.groups.get(group) else { return (Vec::new(), 0) };
         let live = |session: &SessionId| tables.sessions.get(session).filter(|entry| !entry.sockets.is_empty());
         let total = members.since.keys().filter(|session| live(session).is_some()).count();
-        let rows =
-            members.since.keys().filter_map(|session| Some((session.clone(), self.row(&tables, session, live(session)?))));
+        let rows = members
+            .since
+            .keys()
+            .filter_map(|session| Some((session.clone(), self.row(&tables, session, live(session)?))));
         (rows.take(limit).collect(), total)
     }
 }

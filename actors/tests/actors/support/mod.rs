@@ -7,7 +7,7 @@ mod world;
 
 pub use self::ai::{Ai, Feed};
 pub use self::client::{Client, Guest};
-pub use self::options::Options;
+pub use self::options::{Options, registry_options};
 pub use self::world::World;
 
 use std::net::{IpAddr, Ipv4Addr};

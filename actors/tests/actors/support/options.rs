@@ -1,10 +1,12 @@
 //! What a test may choose, and what is so where it does not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sophie_actors::channel_layer::ChannelLayer;
 use sophie_actors::options::{AnswerOptions, CacheOptions, CacheScope, LimitOptions, SessionOptions};
 use sophie_actors::protocol::DjangoEvent;
+use sophie_actors::registry::RegistryOptions;
 
 /// What a test may choose.
 pub struct Options {
@@ -37,6 +39,7 @@ impl Default for Options {
                 commands_per_second: 50,
                 presence_members: 100,
                 compression: false,
+                delta_window_ms: 5,
                 commands_burst: 500,
             },
             limits: LimitOptions {
@@ -77,5 +80,14 @@ impl Default for Options {
             layer: None,
             flights: None,
         }
+    }
+}
+
+/// As the settings have it.
+pub fn registry_options() -> RegistryOptions {
+    RegistryOptions {
+        ping_interval: Duration::from_secs(25),
+        presence_members: 100,
+        delta_window: Duration::from_millis(5),
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
@@ -51,9 +50,8 @@ impl World {
         let metrics = Metrics::new();
         let roster = Arc::new(Roster::new(NodeId::from("n1"), None));
         let (notifier, courier) = Notifier::new(options.notify, metrics.clone());
-        let ping = Duration::from_secs(25);
         let registry: RegistryHandle =
-            GroupRegistry::new(roster.clone(), metrics.clone(), ping, 100, unwatched()).start().into();
+            GroupRegistry::new(roster.clone(), metrics.clone(), registry_options(), unwatched()).start().into();
         let ear = EarHandle::from(Ear::new(stores.clone(), registry.clone(), unwatched()).start());
         registry.read_by(ear.reader()).await.expect("somebody to ask");
         let local = Arc::new(MemoryLimits::new());
