@@ -44,6 +44,12 @@ fuzz: ## fuzz TARGET (all) for SECONDS (600) each; installs cargo-fuzz
 bench-gateway: ## measure the gateway beside LiteLLM and Portkey's (installs both under target/bench)
 	@scripts/bench-gateway.sh
 
+bench-broker: ## measure sockets beside epoll, nchan, Bun, socket.io and Django Channels (installs them under target/bench)
+	@scripts/bench-broker.sh
+
+performance: ## measure all of that and rewrite docs/performance.md (an hour)
+	@scripts/bench-broker.sh --write
+
 run: ## build in release mode and serve at http://127.0.0.1:8080
 	cargo run --release --locked
 

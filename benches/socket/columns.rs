@@ -32,6 +32,8 @@ pub(crate) enum Figure {
     Cost(Cost),
     /// Whatever the title says.
     Plain([f64; 2]),
+    /// The program did not do it.
+    None,
 }
 
 /// Text of a message, in bytes.
@@ -62,11 +64,13 @@ pub(crate) const COLUMNS: [Column; 10] = [
 impl Column {
     /// Measures a program once.
     pub(crate) fn measure(&self, program: &Program, sent: &Sent) -> Figure {
-        match self.kind {
+        let measured = || match self.kind {
             Kind::Load(shape) => Figure::Cost(load::measure(program, shape, sent)),
             Kind::Room => Figure::Plain(sockets::room(program)),
             Kind::Idle => Figure::Plain([sockets::idle(program), f64::NAN]),
             Kind::Connect { joins } => Figure::Plain([sockets::connect(program, joins), f64::NAN]),
-        }
+        };
+        // One program that breaks does not end the others' run; why it did has been printed.
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(measured)).unwrap_or(Figure::None)
     }
 }

@@ -82,6 +82,38 @@ impl Dialect for Plain {
     }
 }
 
+/// socket.io over WebSocket: engine.io's packets, one event with one text.
+pub(crate) struct SocketIo;
+
+const EVENT: &[u8] = b"42[\"m\",\"";
+
+impl Dialect for SocketIo {
+    fn path(&self, client: usize, group: Option<usize>) -> String {
+        let group = group.map_or(format!("alone-{client}"), |group| group.to_string());
+        format!("/socket.io/?EIO=4&transport=websocket&group={group}")
+    }
+
+    fn opening(&self, _: Option<usize>) -> Vec<Option<String>> {
+        vec![None, Some("40".to_owned())]
+    }
+
+    fn message(&self, _: usize, _: usize, text: &str) -> String {
+        format!("42[\"m\",\"{text}\"]")
+    }
+
+    fn read(&self, payload: &[u8]) -> Said {
+        match payload.strip_prefix(EVENT).and_then(|rest| rest.strip_suffix(b"\"]")) {
+            Some(text) => Plain.read(text),
+            None if payload.starts_with(b"0{") || payload.starts_with(b"40") => Said::Ready,
+            None => Said::Other,
+        }
+    }
+
+    fn sign_of_life(&self, payload: &[u8]) -> Option<&'static str> {
+        (payload == b"2").then_some("3")
+    }
+}
+
 /// sophie.v1.
 pub(crate) struct Sophie;
 

@@ -56,6 +56,12 @@ pub(crate) struct Cost {
     pub(crate) busy: f64,
 }
 
+impl Cost {
+    /// Of a program that did not do it.
+    pub(crate) const UNKNOWN: Self =
+        Self { cpu: f64::NAN, user: f64::NAN, p50: f64::NAN, p99: f64::NAN, rate: f64::NAN, busy: f64::NAN };
+}
+
 /// What was heard.
 #[derive(Default)]
 struct Heard {

@@ -2,15 +2,20 @@
 //! AI backend) on the other; over loopback, texts of 120 bytes, medians of several turns in which the programs follow each other.
 //!
 //! `cargo bench --bench socket` prints the whole table; `cargo bench --bench socket -- chat tokens --turns 1` two columns of it.
-//! `SOPHIE_BEFORE=/path/to/another/sophie` measures that program too. Needs taskset, two cores, and 11,000 open files. Read the ratios: machines differ, and they are noisy.
+//! `SOPHIE_BEFORE=/path/to/another/sophie` measures that program too, `--peers` the other servers that `make bench-broker` installs,
+//! and `--write` rewrites `docs/performance.md` with what was measured and draws its curves. Needs taskset, two cores, and 11,000 open files. Read the ratios: machines differ, and they are noisy.
 
 mod clients;
 mod clock;
 mod columns;
+mod curves;
 mod dialect;
 mod epoll;
 mod frame;
 mod load;
+mod page;
+mod peers;
+mod plot;
 mod process;
 mod program;
 mod sockets;
@@ -19,6 +24,7 @@ mod tokens;
 
 use std::process::{Command, Stdio};
 
+use crate::curves::CURVES;
 use crate::program::Program;
 use crate::table::{Results, asked_for};
 use crate::tokens::Sent;
@@ -31,14 +37,18 @@ const TURNS: usize = 3;
 struct Asked {
     columns: Vec<String>,
     turns: usize,
+    peers: bool,
+    write: bool,
 }
 
 impl Asked {
     fn of(mut arguments: impl Iterator<Item = String>) -> Self {
-        let mut asked = Self { columns: Vec::new(), turns: TURNS };
+        let mut asked = Self { columns: Vec::new(), turns: TURNS, peers: false, write: false };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--bench" => {}
+                "--peers" => asked.peers = true,
+                "--write" => asked.write = true,
                 "--turns" => {
                     asked.turns = arguments.next().and_then(|it| it.parse().ok()).expect("--turns NUMBER");
                 }
@@ -90,7 +100,19 @@ fn main() {
     rlimit::increase_nofile_limit(u64::MAX).expect("open files");
     let asked = Asked::of(arguments.into_iter());
     let sent = Sent::new();
-    let programs = programs(tokens::serve(sent.clone()));
+    let mut programs = programs(tokens::serve(sent.clone()));
+    let own = programs.len();
+    if asked.peers {
+        programs.extend(peers::installed());
+    }
     let results = measure(&programs, &asked, &sent);
+    if asked.write {
+        page::rewrite("machine", &page::machine(asked.turns, sockets::many()));
+        page::rewrite("overview", &results.overview());
+        page::rewrite("details", &results.details());
+        for curve in CURVES {
+            page::picture(curve.name, &curve.draw(&programs[..own], asked.turns, &sent));
+        }
+    }
     println!("{} sockets where they are many\n\n{}\n{}", sockets::many(), results.overview(), results.details());
 }

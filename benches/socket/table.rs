@@ -22,13 +22,14 @@ fn costs(turns: &[Figure]) -> impl Iterator<Item = Cost> {
     turns.iter().filter_map(|figure| match figure {
         Figure::Cost(cost) => Some(*cost),
         Figure::Plain(_) => None,
+        Figure::None => Some(Cost::UNKNOWN),
     })
 }
 
 fn plain(turns: &[Figure], which: usize) -> f64 {
     median(turns.iter().filter_map(|figure| match figure {
         Figure::Plain(figures) => Some(figures[which]),
-        Figure::Cost(_) => None,
+        Figure::Cost(_) | Figure::None => None,
     }))
 }
 
