@@ -76,7 +76,7 @@ async fn churn_leaves_nothing_behind() {
     }
     visitors.join_all().await;
     let Counts { visits, said, acknowledged, asked, .. } = town.counts();
-    println!("soak: {:?}", town.counts());
+    println!("soak: {:?}, messages refused: {:?}", town.counts(), town.codes());
     let wrong = judge(&samples, length);
     let until = Instant::now() + EMPTY_WITHIN;
     loop {

@@ -1,5 +1,6 @@
 //! Visitors: how they come, what they do, and how they go.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -47,17 +48,23 @@ pub struct Town {
     nodes: Vec<SocketAddr>,
     http: reqwest::Client,
     counts: Mutex<Counts>,
+    /// The codes by which messages were refused, and how often.
+    codes: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Town {
     pub fn new(nodes: Vec<SocketAddr>) -> Self {
         // Each request has a connection of its own: none is left when it is done.
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("a client");
-        Self { nodes, http, counts: Mutex::default() }
+        Self { nodes, http, counts: Mutex::default(), codes: Mutex::default() }
     }
 
     pub fn counts(&self) -> Counts {
         *self.counts.lock().expect("whole")
+    }
+
+    pub fn codes(&self) -> BTreeMap<String, u64> {
+        self.codes.lock().expect("whole").clone()
     }
 
     fn count(&self, note: impl FnOnce(&mut Counts)) {
@@ -89,6 +96,9 @@ impl Town {
                     counts.said += 1;
                     counts.acknowledged += u64::from(reply["type"] == "ack");
                 });
+                if let Some(code) = reply["code"].as_str() {
+                    *self.codes.lock().expect("whole").entry(code.to_owned()).or_default() += 1;
+                }
             }
         }
         match random.random_range(0..10) {
