@@ -21,13 +21,18 @@ impl GroupRegistry {
         let (epoch, seq) = self.group(name).sequence.at()?;
         let replay =
             resume.and_then(|(since, seen)| group::replay(name, (epoch, seq), Some(state.first), since, &seen));
-        reply.joined(epoch, seq, replay.is_some());
+        let is_recovered = replay.is_some();
+        reply.joined(epoch, seq, is_recovered);
         // What was withheld from a client that now turns out not to need what it missed, or cannot have it, is still owed.
-        let owed = socket.take_withheld(name).filter(|owed| owed.epoch == *epoch);
+        let withheld = socket.take_withheld(name);
+        let begins = is_recovered || withheld.is_some();
+        let owed = withheld.filter(|owed| owed.epoch == *epoch);
         let replay = replay.or(owed).filter(|replay| replay.after < seq);
-        match replay {
-            Some(_) => socket.begin_replay(name),
-            None => socket.end_replay(name),
+        match &replay {
+            Some(replay) => socket.begin_replay(name, replay.after),
+            None if begins => socket.end_replay(name),
+            // It goes on from what has come already, of which this node may not have heard yet.
+            None => {}
         }
         replay
     }
@@ -103,8 +108,8 @@ impl Handler<Attach> for GroupRegistry {
             }
         }
         let replay = replay.filter(|replay| replay.after < seq);
-        if replay.is_some() {
-            socket.handle.begin_replay(&home);
+        if let Some(replay) = &replay {
+            socket.handle.begin_replay(&home, replay.after);
         }
         let handle = socket.handle.clone();
         self.roster.attach(&session, socket);

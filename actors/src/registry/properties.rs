@@ -14,7 +14,7 @@ use super::group::replay;
 use super::sequence::{Due, LogQuestion, Sequence};
 use crate::ids::{Epoch, GroupName};
 use crate::protocol::{Event, LogHead};
-use crate::socket::{OutboxLimits, Outgoing, Replay, SocketHandle};
+use crate::socket::{OutboxLimits, Outgoing, Replay, ReplayPage, SocketHandle};
 use crate::store::{LogState, StoredEvent};
 
 const LIMITS: OutboxLimits = OutboxLimits { bytes: 1 << 30, frames: 1 << 20, age: Duration::from_secs(1_000) };
@@ -210,8 +210,8 @@ impl World {
             self.client = Client { at: (epoch, seq), since: seq, texts: Vec::new() };
         }
         self.replay = recovered.filter(|replay| replay.after < seq);
-        if self.replay.is_some() {
-            self.socket.begin_replay(&self.group);
+        if let Some(replay) = &self.replay {
+            self.socket.begin_replay(&self.group, replay.after);
         }
     }
 
@@ -225,9 +225,10 @@ impl World {
         let mut events = self.log.after(replay.after);
         let more = events.len() > most;
         events.truncate(most);
-        replay.after = events.last().map_or(replay.after, |last| last.seq);
+        let last = events.last().map_or(replay.after, |last| last.seq);
         let frames = events.iter().map(StoredEvent::frame).collect();
-        if self.socket.push_replayed(&self.group, frames, replay.after, more) {
+        let after = std::mem::replace(&mut replay.after, last);
+        if self.socket.push_replayed(&self.group, ReplayPage { after, frames, last, more }) {
             self.replay = None;
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::protocol::CloseCode;
 use crate::socket::Promise;
-use crate::socket::{Replay, SocketHandle};
+use crate::socket::{Replay, ReplayPage, SocketHandle};
 use crate::store::{PageSize, Stores};
 
 /// One step of a replay: small enough to wait in a socket's queue.
@@ -55,11 +55,12 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
         }
         failures = 0;
         let empty = page.events.is_empty();
-        after = page.events.last().map_or(after, |last| last.seq);
+        let last = page.events.last().map_or(after, |last| last.seq);
         let frames = page.events.iter().map(|event| event.frame()).collect();
-        if socket.push_replayed(&group, frames, after, page.more) {
+        if socket.push_replayed(&group, ReplayPage { after, frames, last, more: page.more }) {
             break;
         }
+        after = last;
         if empty {
             tokio::time::sleep(AGAIN).await;
         }

@@ -14,7 +14,7 @@ mod session;
 pub use access::Access;
 pub use bell::{Bell, Burst};
 pub use intake::{Intake, Taken};
-pub use outbox::{Delta, OutboxLimits, Outgoing, Owed, Replay, SocketHandle};
+pub use outbox::{Delta, OutboxLimits, Outgoing, Owed, Replay, ReplayPage, SocketHandle};
 pub use promise::Promise;
 pub use reply::Reply;
 pub use session::{AttachSocket, Attached, AwaitLoaded, Commanded, Full, SessionHandle, SocketClosed};

@@ -6,7 +6,7 @@ use serde_json::json;
 use sophie_actors::protocol::{CloseCode, LogHead};
 use sophie_actors::registry::Deliver;
 use sophie_actors::socket::AttachSocket;
-use sophie_actors::store::StoredEvent;
+use sophie_actors::store::{Append, StoredEvent};
 use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
@@ -300,6 +300,32 @@ async fn a_log_that_begins_anew_under_a_replay_is_told_before_anything_more_is_h
     let told = back.event().await;
     assert_eq!((&told["type"], &told["seq"]), (&json!("log.reset"), &json!(3)), "{told}");
     assert_eq!(back.event().await["message"]["text"], "new");
+}
+
+#[actix::test]
+async fn what_was_released_to_a_client_does_not_come_again_when_it_joins_ahead_of_this_node() {
+    let world = World::start().await;
+    let client = world.connect("s").await;
+    let joined = client.ask("j", json!({"type": "group.join", "group": "team"})).await;
+    let home = world.node.stores.logs.open(&[session("s").home()]).await.expect("open")[0].head.clone();
+    let back = world.attach("s", Guest::new("s"), Some((home.seq, home.epoch))).await;
+    back.event_of("session.ready").await;
+    // Others have logged these, and this node has not heard of it.
+    for text in ["one", "two"] {
+        let body = json!({"type": "message", "message": {"text": text}}).to_string().into();
+        let append = Append { group: group("team"), body, message: None, once: None, owes: None };
+        world.stores.logs.append(append).await.expect("stored");
+    }
+    // After a second the client gets what was withheld though it has not said where it left off.
+    for seq in 1..=2 {
+        assert_eq!(back.event_of("message").await["seq"], seq);
+    }
+    // It was shown more at another node.
+    let resume = json!({"type": "group.join", "group": "team", "since": 2, "epoch": joined["epoch"]});
+    let joined = back.ask("j", resume).await;
+    assert_eq!((&joined["recovered"], &joined["seq"]), (&json!(false), &json!(0)), "{joined}");
+    client.ask("3", json!({"type": "message.send", "group": "team", "text": "three", "assistant": false})).await;
+    assert_eq!(back.event_of("message").await["seq"], 3);
 }
 
 #[actix::test]

@@ -25,8 +25,8 @@ use crate::protocol::Close;
 use crate::socket::{Bell, SessionHandle};
 
 pub use outgoing::Outgoing;
-pub use replay::Replay;
 use replay::Replaying;
+pub use replay::{Replay, ReplayPage};
 pub use waiting::Delta;
 use waiting::Waiting;
 

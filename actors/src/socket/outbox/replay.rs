@@ -22,11 +22,26 @@ pub struct Replay {
     pub after: u64,
 }
 
+/// What a replay has read.
+#[derive(Debug)]
+pub struct ReplayPage {
+    /// After which `seq`.
+    pub after: u64,
+    /// The events that follow.
+    pub frames: Vec<ByteString>,
+    /// The `seq` of the last of them; `after` if there is none.
+    pub last: u64,
+    /// The log has more.
+    pub more: bool,
+}
+
 /// Where a replay of a group's log stands for this socket.
 #[derive(Default)]
 pub(super) struct Replaying {
     /// The newest live event that was left to the replay.
     pub(super) live: u64,
+    /// How far it has come. Whoever reads on from elsewhere was overtaken by another one.
+    pub(super) at: u64,
 }
 
 impl SocketHandle {
@@ -56,17 +71,18 @@ impl SocketHandle {
         !is_all
     }
 
-    /// From here on the group's logged events come from a replay, until [`Self::push_replayed`] says that it is through.
-    pub fn begin_replay(&self, group: &GroupName) {
+    /// From here on the group's logged events come from a replay of what is after this `seq`, until [`Self::push_replayed`] says that it
+    /// is through.
+    pub fn begin_replay(&self, group: &GroupName, after: u64) {
         let mut state = self.state();
         state.replayed.remove(group);
-        state.replays.insert(group.clone(), Replaying::default());
+        state.replays.insert(group.clone(), Replaying { live: 0, at: after });
     }
 
     /// As [`Self::begin_replay`], for a client that has yet to say what it missed: until then, or until its time for that is over,
     /// nothing newer may come to it. `owed` is what it gets if it says nothing.
     pub fn withhold(&self, owed: Replay) {
-        self.begin_replay(&owed.group);
+        self.begin_replay(&owed.group, owed.after);
         self.state().withheld.insert(owed.group.clone(), owed);
     }
 
@@ -88,11 +104,14 @@ impl SocketHandle {
         state.replayed.remove(group);
     }
 
-    /// Queues replayed events up to `last`. `more`: the log had more of them. `true`: the replay is through, and live events follow
-    /// without hole or repetition; or it was given up, and nothing was queued.
-    pub fn push_replayed(&self, group: &GroupName, frames: Vec<ByteString>, last: u64, more: bool) -> bool {
+    /// Queues the events of a page that was read after some `seq`. `true`: the replay is through, and live events follow without hole or
+    /// repetition; or it was given up, or another one has begun, and nothing was queued.
+    pub fn push_replayed(&self, group: &GroupName, page: ReplayPage) -> bool {
+        let ReplayPage { after, frames, last, more } = page;
         let mut state = self.state();
-        let Some(live) = state.replays.get(group).map(|replay| replay.live) else { return true };
+        let Some(replay) = state.replays.get_mut(group).filter(|replay| replay.at == after) else { return true };
+        replay.at = last;
+        let live = replay.live;
         for frame in frames {
             self.enqueue(&mut state, Waiting::Text(frame), false);
         }

@@ -35,6 +35,11 @@ fn group() -> GroupName {
     GroupName::parse("g").expect("legal")
 }
 
+/// The last of a log.
+fn page(after: u64, frames: Vec<ByteString>, last: u64) -> ReplayPage {
+    ReplayPage { after, frames, last, more: false }
+}
+
 fn delta(offset: usize, text: &str) -> Arc<Delta> {
     Arc::new(Delta::new(group(), AnswerId::from("a"), offset, text.into()))
 }
@@ -75,8 +80,8 @@ async fn one_frame_may_be_larger_than_the_whole_queue() {
 #[tokio::test]
 async fn a_log_that_begins_anew_is_not_taken_for_what_was_replayed() {
     let (handle, _) = handle();
-    handle.begin_replay(&group());
-    handle.push_replayed(&group(), vec!["old".into()], 50, false);
+    handle.begin_replay(&group(), 0);
+    handle.push_replayed(&group(), page(0, vec!["old".into()], 50));
     handle.end_replay(&group());
     handle.push_logged(&group(), 1, "new".into());
     assert_eq!(frames(&handle), ["old", "new"]);
@@ -110,13 +115,25 @@ async fn a_client_that_reads_nothing_is_cut_though_its_transport_stands_still() 
 #[tokio::test]
 async fn a_replay_passes_over_to_live_events_without_hole_or_repetition() {
     let (handle, _) = handle();
-    handle.begin_replay(&group());
+    handle.begin_replay(&group(), 0);
     handle.push_logged(&group(), 3, "three".into());
-    assert!(!handle.push_replayed(&group(), vec!["one".into(), "two".into()], 2, false), "3 is still to be read");
-    assert!(handle.push_replayed(&group(), vec!["three".into(), "four".into()], 4, false));
+    assert!(!handle.push_replayed(&group(), page(0, vec!["one".into(), "two".into()], 2)), "3 is still to be read");
+    assert!(handle.push_replayed(&group(), page(2, vec!["three".into(), "four".into()], 4)));
     handle.push_logged(&group(), 4, "four again".into());
     handle.push_logged(&group(), 5, "five".into());
     assert_eq!(frames(&handle), ["one", "two", "three", "four", "five"]);
+}
+
+#[tokio::test]
+async fn a_replay_that_another_one_has_overtaken_brings_nothing_more() {
+    let (handle, _) = handle();
+    handle.begin_replay(&group(), 0);
+    let more = |page| ReplayPage { more: true, ..page };
+    assert!(!handle.push_replayed(&group(), more(page(0, vec!["one".into()], 1))));
+    handle.begin_replay(&group(), 2);
+    assert!(handle.push_replayed(&group(), page(1, vec!["two".into(), "three".into()], 3)), "it ends");
+    assert!(handle.push_replayed(&group(), page(2, vec!["three".into()], 3)));
+    assert_eq!(frames(&handle), ["one", "three"]);
 }
 
 #[tokio::test]
@@ -128,13 +145,13 @@ async fn what_is_withheld_is_owed_once() {
     assert_eq!(frames(&handle), [] as [&str; 0]);
     assert_eq!(handle.take_withheld(&group()), Some(owed.clone()));
     assert!(handle.take_all_withheld().is_empty());
-    assert!(handle.push_replayed(&group(), vec!["eight".into()], 8, false));
+    assert!(handle.push_replayed(&group(), page(7, vec!["eight".into()], 8)));
     assert_eq!(frames(&handle), ["eight"]);
 
     handle.withhold(owed);
     handle.end_replay(&group());
     assert!(handle.take_all_withheld().is_empty());
-    assert!(handle.push_replayed(&group(), vec!["stale".into()], 9, false), "it was given up");
+    assert!(handle.push_replayed(&group(), page(7, vec!["stale".into()], 9)), "it was given up");
     handle.push_logged(&group(), 9, "nine".into());
     assert_eq!(frames(&handle), ["nine"]);
 }
@@ -142,9 +159,9 @@ async fn what_is_withheld_is_owed_once() {
 #[tokio::test]
 async fn a_replay_does_not_count_against_the_bounds() {
     let (handle, _) = handle();
-    handle.begin_replay(&group());
+    handle.begin_replay(&group(), 0);
     let many = (0..100).map(|_| ByteString::from("0123456789012345678901234567890")).collect();
-    assert!(handle.push_replayed(&group(), many, 100, false));
+    assert!(handle.push_replayed(&group(), page(0, many, 100)));
     assert!(handle.push("live".into()));
     assert_eq!(handle.closing(), None);
 }
@@ -152,9 +169,9 @@ async fn a_replay_does_not_count_against_the_bounds() {
 #[tokio::test]
 async fn a_large_queue_leaves_in_batches() {
     let (handle, _) = handle();
-    handle.begin_replay(&group());
+    handle.begin_replay(&group(), 0);
     let many = (0..3).map(|_| ByteString::from("x".repeat(BATCH_BYTES))).collect();
-    handle.push_replayed(&group(), many, 3, false);
+    handle.push_replayed(&group(), page(0, many, 3));
     for _ in 0..3 {
         assert_eq!(frames(&handle).len(), 1, "what is taken at once is bounded");
     }
