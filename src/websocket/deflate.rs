@@ -74,7 +74,7 @@ impl Deflate {
     }
 
     /// A message, compressed by a compressor of its own.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn compress(self, message: &[u8]) -> Vec<u8> {
         Compressor::new(self.window).compress(message)
     }

@@ -5,6 +5,8 @@ mod connection;
 mod decoder;
 mod deflate;
 mod encoding;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod heads;
 mod heartbeat;
 mod receiver;

@@ -34,7 +34,7 @@ impl Utf8 {
     }
 
     /// Whether the text may end here.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn is_whole(self) -> bool {
         self.have == 0
     }
