@@ -18,6 +18,8 @@ command -v redis-server >/dev/null || packages+=(redis-server)
 [[ -x /usr/bin/chromedriver ]] || packages+=(chromium-driver)
 command -v curl >/dev/null || packages+=(curl)
 command -v openssl >/dev/null || packages+=(openssl)
+# Clients that vanish are tested in a network of their own.
+command -v ip >/dev/null || packages+=(iproute2)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)

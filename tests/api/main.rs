@@ -69,6 +69,9 @@ mod groups;
 mod histories;
 mod history;
 mod hook;
+mod hostile_sockets;
+#[cfg(target_os = "linux")]
+mod hostile_vanishing;
 mod http_admin;
 mod http_api;
 mod input_handshakes;

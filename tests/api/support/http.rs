@@ -90,6 +90,18 @@ impl RawHttp {
         timeout(for_, self.read()).await.is_err()
     }
 
+    /// Sends nothing more, and reads on.
+    pub async fn close_half(&mut self) {
+        self.stream.shutdown().await.expect("half closed");
+    }
+
+    /// Ends the connection, without a word or with a reset.
+    pub fn break_off(self, reset: bool) {
+        if reset {
+            self.stream.set_zero_linger().expect("set");
+        }
+    }
+
     async fn read(&mut self) -> bool {
         matches!(self.stream.read_buf(&mut self.unread).await, Ok(1..))
     }

@@ -8,6 +8,8 @@ mod faulty;
 mod feeds;
 mod handshake;
 mod http;
+#[cfg(target_os = "linux")]
+mod network;
 mod plan;
 mod proxy;
 mod raw;
@@ -26,6 +28,8 @@ pub use faulty::{Fault, FaultyRedis};
 pub use feeds::{Feeds, Hearing};
 pub use handshake::Handshake;
 pub use http::{RawHttp, RawResponse};
+#[cfg(target_os = "linux")]
+pub use network::Network;
 pub use plan::{seconds, seed};
 pub use proxy::{Passage, Proxy};
 pub use raw::{RawClient, RawFrame};

@@ -32,6 +32,8 @@ impl RawClient {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(2_048).expect("a window");
         let mut stream = socket.connect(address).await.expect("connected");
+        // What is sent byte by byte goes byte by byte.
+        stream.set_nodelay(true).expect("set");
         let request = format!(
             "GET /ws/chat/{session} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -49,6 +51,18 @@ impl RawClient {
     /// Sends bytes as they are. `false`: the connection has ended.
     pub async fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).await.is_ok()
+    }
+
+    /// Sends nothing more, and reads on.
+    pub async fn close_half(&mut self) {
+        self.stream.shutdown().await.expect("half closed");
+    }
+
+    /// Ends the connection, without a word or with a reset.
+    pub fn break_off(self, reset: bool) {
+        if reset {
+            self.stream.set_zero_linger().expect("set");
+        }
     }
 
     /// A frame's head as a client writes it, with a mask that changes nothing.
