@@ -36,7 +36,7 @@ fn there(path: &str) -> Option<String> {
 }
 
 fn bun() -> Option<Program> {
-    let program = there("target/bench/node_modules/@oven/bun-linux-x64/bin/bun")?;
+    let program = there("target/bench/node_modules/.bin/bun")?;
     Some(Program::new("Bun", Plain, move |port| {
         let mut command = pinned(&program);
         command.arg(script("bun.js")).arg(port.to_string());
@@ -58,6 +58,8 @@ fn channels() -> Option<Program> {
     let program = there(".venv/bin/daphne")?;
     let redis = Arc::new(TestServer::start());
     Some(Program::new("Channels", Plain, move |port| {
+        // The members of a turn before are still in its groups.
+        redis::cmd("FLUSHALL").exec(&mut redis.connection(0)).expect("emptied");
         let mut command = pinned(&program);
         command.args(["-v", "0", "-b", "127.0.0.1", "-p", &port.to_string(), "channels_app:application"]);
         command.current_dir(script("")).env("PYTHONPATH", script("")).env("REDIS_URL", redis.url(0));
