@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway soak chaos fuzz run fmt lint deny image clean
+.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway soak chaos fuzz run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ bench-broker: ## measure sockets beside epoll, nchan, Bun, socket.io and Django 
 
 performance: ## measure all of that and rewrite docs/performance.md (an hour)
 	@scripts/bench-broker.sh --write
+
+autobahn: ## run Autobahn's WebSocket conformance tests against the echo example (Python 2.7; half an hour)
+	@scripts/autobahn.sh
 
 run: ## build in release mode and serve at http://127.0.0.1:8080
 	cargo run --release --locked

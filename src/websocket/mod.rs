@@ -7,6 +7,7 @@ mod deflate;
 mod encoding;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+pub mod handshake;
 mod heads;
 mod heartbeat;
 mod receiver;

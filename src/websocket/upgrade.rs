@@ -39,6 +39,12 @@ pub struct Raw {
 }
 
 impl Raw {
+    /// Of a connection from which this has been read.
+    pub(super) fn of(line: Line, early: &[u8]) -> Self {
+        let (io, wire, place, held) = line.into_parts();
+        Self { io, wire, early: [early, &held].concat(), _place: place }
+    }
+
     /// Ends it after an answer that was no upgrade.
     async fn end(mut self) {
         let gone = async {
@@ -124,8 +130,7 @@ where
     let response = response.map_body(|_, body| Answer(body));
     let Ok(framed) = SendResponse::new(framed, response).await else { return Ok(()) };
     let parts = framed.into_parts();
-    let (io, wire, place, held) = parts.io.into_parts();
-    let raw = Raw { io, wire, early: [&parts.read_buf[..], &held].concat(), _place: place };
+    let raw = Raw::of(parts.io, &parts.read_buf);
     match upgrade.then.take() {
         Some(then) if is_agreed => then(raw),
         _ => raw.end().await,

@@ -22,7 +22,7 @@ use crate::auth::hook::CallerHeaders;
 use crate::auth::{AuthError, Credentials, Freshness, Identity, credentials};
 use crate::http::{ApiError, State, client_address};
 use crate::line::Wire;
-use crate::websocket::{Allowed, Connection, Heartbeat, Options};
+use crate::websocket::{self, Allowed, Connection, Heartbeat, Options};
 use access::{CallerAccess, Claim};
 use chat::{Chat, Seat};
 
@@ -113,10 +113,10 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     };
     let seat = Seat { _place: place, _share: share };
     let chat = Chat::new(handle.clone(), opened, options, state.commands_limited, &state.node.metrics, seat);
-    let deflate = handshake::compression(request, options.compression);
+    let deflate = websocket::handshake::compression(request, options.compression);
     let allowed = Allowed { bytes: options.frame_bytes(), binary: false, compressed: deflate.is_some() };
     let (ping, pong) = (Duration::from_secs(options.ping_seconds), Duration::from_secs(options.pong_seconds));
-    let answer = handshake::accept(request, protocol, deflate);
+    let answer = websocket::handshake::accept(request, protocol, deflate);
     upgrade.then(move |raw| {
         let heartbeat = Some(Heartbeat::new(ping, pong));
         let options = Options { allowed, heartbeat, deflate, patience };

@@ -294,7 +294,7 @@ fn a_file_says_first_what_it_is() {
 fn one_file_names_the_deprecated_crate() {
     let mut places = places("actix_web_actors", |_| true);
     places.dedup();
-    assert_eq!(places, ["src/ws/handshake.rs"]);
+    assert_eq!(places, ["src/websocket/handshake.rs"]);
 }
 
 #[test]

@@ -129,6 +129,10 @@ impl<R: Receiver> Connection<R> {
         }
         // What was read may be answered, or ended the connection.
         self.poll_write(cx)?;
+        if self.held && self.blocked.is_none() && !self.is_held(cx) {
+            // What was said at once held up what the client says next, and has gone.
+            cx.waker().wake_by_ref();
+        }
         self.set_timer(cx);
         Poll::Pending
     }
@@ -153,3 +157,6 @@ impl<R: Receiver> Drop for Connection<R> {
         self.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ impl SocketHandle {
         }
         state.closing = Some((close, Instant::now()));
         self.0.drained.notify_waiters();
+        // Also one that is busy with what its client does not take.
         self.wake(state);
     }
 
@@ -77,6 +78,7 @@ impl SocketHandle {
     pub fn mark_gone(&self) {
         let mut state = self.state();
         state.gone = true;
+        state.waker = None;
         state.queue.clear();
         state.deltas.clear();
         state.bytes = 0;

@@ -75,7 +75,10 @@ struct State {
     withheld: HashMap<GroupName, Replay>,
     /// What a replay has delivered already and the live path may bring again.
     replayed: HashMap<GroupName, u64>,
+    /// Who takes the frames.
     waker: Option<Waker>,
+    /// It has taken all, and is woken for the next.
+    is_waiting: bool,
     closing: Option<(Close, Instant)>,
     close_taken: bool,
     gone: bool,
@@ -145,9 +148,10 @@ impl SocketHandle {
     }
 
     fn wake(&self, state: &mut State) {
-        match (state.waker.take(), &self.0.bell) {
-            (Some(waker), Some(bell)) => bell.wake(waker),
-            (Some(waker), None) => waker.wake(),
+        state.is_waiting = false;
+        match (&state.waker, &self.0.bell) {
+            (Some(waker), Some(bell)) => bell.wake(waker.clone()),
+            (Some(waker), None) => waker.wake_by_ref(),
             (None, _) => {}
         }
     }

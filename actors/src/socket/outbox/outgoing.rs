@@ -27,6 +27,10 @@ impl SocketHandle {
     /// What to send next, frames at the end of `frames`; `None` once the close has been handed out.
     pub fn poll_outgoing(&self, cx: &mut Context<'_>, frames: &mut Vec<ByteString>) -> Poll<Option<Outgoing>> {
         let mut state = self.state();
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
         let mut batch = 0;
         let before = frames.len();
         while batch < BATCH_BYTES {
@@ -60,10 +64,7 @@ impl SocketHandle {
                 Poll::Ready(Some(Outgoing::Close(close)))
             }
             None => {
-                match &mut state.waker {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
+                state.is_waiting = true;
                 Poll::Pending
             }
         }

@@ -85,7 +85,9 @@ impl SocketHandle {
                 return false;
             }
         }
-        self.wake(state);
+        if state.is_waiting {
+            self.wake(state);
+        }
         true
     }
 
