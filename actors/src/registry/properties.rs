@@ -266,7 +266,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(cases("registry", 512))]
+    #![proptest_config(cases("registry", 192))]
 
     #[test]
     fn a_client_sees_each_event_once_and_in_order_or_is_told_of_a_reset_and_has_all_in_the_end(acts in acts()) {

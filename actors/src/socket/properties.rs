@@ -49,7 +49,7 @@ fn read(handle: &SocketHandle) -> Vec<Value> {
 }
 
 proptest! {
-    #![proptest_config(cases("outbox", 512))]
+    #![proptest_config(cases("outbox", 256))]
 
     #[test]
     fn the_text_of_an_answer_arrives_whole_in_order_and_once(acts in acts()) {
