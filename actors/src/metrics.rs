@@ -1,5 +1,8 @@
 //! What the broker counts. Names follow the Prometheus conventions; every label has a fixed set of values.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use prometheus::{
     CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
     Opts, Registry, TextEncoder,
@@ -38,11 +41,9 @@ macro_rules! figure {
 /// The table of all figures: the field, its type, and what it is made of. One of them shows the dependencies.
 macro_rules! figures {
     (dependencies in $shown:ident; $($field:ident: $type:ty = $kind:ident($($of:tt)+);)+) => {
-        /// Every figure of one broker process. Clones share the figures, and how its dependencies are doing, since whoever counts
-        /// a failure knows of that as well.
-        #[derive(Clone)]
+        /// Every figure of one broker process, and how its dependencies are doing, since whoever counts a failure knows of that as well.
         #[allow(missing_docs, reason = "each is described by its help text")]
-        pub struct Metrics {
+        pub struct Figures {
             registry: Registry,
             pub dependencies: Dependencies,
             $(pub $field: $type,)+
@@ -53,7 +54,7 @@ macro_rules! figures {
             pub fn new() -> Self {
                 let registry = Registry::new();
                 $(let $field: $type = add(&registry, figure!($kind $($of)+));)+
-                Self { dependencies: Dependencies::new(&$shown), registry, $($field,)+ }
+                Self(Arc::new(Figures { dependencies: Dependencies::new(&$shown), registry, $($field,)+ }))
             }
         }
     };
@@ -118,6 +119,18 @@ figures! {
         "sophie_backend_first_chunk_seconds",
         "From the request to an AI backend to its first chunk, repetitions included.", FIRST, "backend"
     );
+}
+
+/// The [`Figures`]. Clones share them, and every command and every socket has one.
+#[derive(Clone)]
+pub struct Metrics(Arc<Figures>);
+
+impl Deref for Metrics {
+    type Target = Figures;
+
+    fn deref(&self) -> &Figures {
+        &self.0
+    }
 }
 
 impl Metrics {

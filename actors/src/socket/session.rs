@@ -71,9 +71,11 @@ pub struct Commanded {
 #[error("the session's mailbox is full")]
 pub struct Full;
 
-/// A session's actor, as its sockets and the registry know it.
+/// A session's actor, as its sockets and the registry know it. Cloned for each command, so its addresses are shared.
 #[derive(Clone)]
-pub struct SessionHandle {
+pub struct SessionHandle(Arc<Addresses>);
+
+struct Addresses {
     attach: Recipient<AttachSocket>,
     commanded: Recipient<Commanded>,
     closed: Recipient<SocketClosed>,
@@ -90,22 +92,22 @@ impl SessionHandle {
             + ToEnvelope<A, SocketClosed>
             + ToEnvelope<A, AwaitLoaded>,
     {
-        Self {
+        Self(Arc::new(Addresses {
             attach: actor.clone().recipient(),
             commanded: actor.clone().recipient(),
             closed: actor.clone().recipient(),
             loaded: actor.clone().recipient(),
-        }
+        }))
     }
 
     /// Whether its actor lives.
     pub fn is_alive(&self) -> bool {
-        self.loaded.connected()
+        self.0.loaded.connected()
     }
 
     /// Whether it has read its record. `false`: it could not, and so has ended.
     pub async fn is_loaded(&self) -> bool {
-        self.loaded.send(AwaitLoaded).timeout(PATIENCE).await.is_ok()
+        self.0.loaded.send(AwaitLoaded).timeout(PATIENCE).await.is_ok()
     }
 
     /// Gives it a socket. One that has ended drops it, and so closes it.
@@ -113,7 +115,7 @@ impl SessionHandle {
     /// # Errors
     /// It has no place.
     pub fn attach(&self, socket: AttachSocket) -> Result<(), Full> {
-        taken(&self.attach.try_send(socket))
+        taken(&self.0.attach.try_send(socket))
     }
 
     /// Gives it a client's command. One that has ended drops it, and so answers it.
@@ -121,14 +123,14 @@ impl SessionHandle {
     /// # Errors
     /// It has no place.
     pub fn command(&self, command: Commanded) -> Result<(), Full> {
-        taken(&self.commanded.try_send(command))
+        taken(&self.0.commanded.try_send(command))
     }
 
     /// Tells it that a socket's client is gone, which the socket's way out must know before ([`SocketHandle::mark_gone`]): an actor
     /// that comes after this one looks there.
     pub fn closed(&self, socket: SocketId) {
         #[allow(clippy::disallowed_methods, reason = "it must not get lost, and there is one per socket")]
-        self.closed.do_send(SocketClosed(socket));
+        self.0.closed.do_send(SocketClosed(socket));
     }
 }
 
