@@ -126,9 +126,10 @@ impl Program {
         let limiter = {
             let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
             let (slots, options) = (slots.clone(), settings.limits.clone());
-            LimiterHandle::from(RateLimiter::start_in_arbiter(&requests.handle(), move |_| {
+            let actor = RateLimiter::start_in_arbiter(&requests.handle(), move |_| {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), slots, options, metrics, exit)
-            }))
+            });
+            LimiterHandle::of(actor, &settings.limits)
         };
         let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(backend::prices(&settings), &stores, metrics.clone()));

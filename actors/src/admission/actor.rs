@@ -98,7 +98,7 @@ impl Handler<Admit> for RateLimiter {
 
     fn handle(&mut self, request: Admit, ctx: &mut Context<Self>) -> Self::Result {
         let (fallback, taken) = (self.fallback.clone(), buckets::of_request(&self.options, &request));
-        let limiter = LimiterHandle::from(ctx.address());
+        let limiter = LimiterHandle::of(ctx.address(), &self.options);
         // The reply is a guard: whoever no longer waits for it, or never hears it, leaves nothing behind.
         Box::pin(async move { admit((&fallback, limiter), taken, request.slot).await })
     }
@@ -109,7 +109,7 @@ impl Handler<AdmitConnect> for RateLimiter {
 
     fn handle(&mut self, connect: AdmitConnect, ctx: &mut Context<Self>) -> Self::Result {
         let (fallback, taken) = (self.fallback.clone(), buckets::of_connect(&self.options, connect));
-        let limiter = LimiterHandle::from(ctx.address());
+        let limiter = LimiterHandle::of(ctx.address(), &self.options);
         Box::pin(async move { spend((&fallback, limiter), taken.into_iter().collect()).await })
     }
 }
@@ -125,7 +125,7 @@ impl Handler<Raise> for RateLimiter {
     type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
 
     fn handle(&mut self, Raise { taken, prompt_tokens, slot }: Raise, ctx: &mut Context<Self>) -> Self::Result {
-        let (fallback, limiter) = (self.fallback.clone(), LimiterHandle::from(ctx.address()));
+        let (fallback, limiter) = (self.fallback.clone(), LimiterHandle::of(ctx.address(), &self.options));
         Box::pin(async move { admit((&fallback, limiter), buckets::raised(&taken, prompt_tokens), Some(slot)).await })
     }
 }
@@ -134,7 +134,7 @@ impl Handler<Spend> for RateLimiter {
     type Result = ResponseFuture<Result<(), NotAdmitted>>;
 
     fn handle(&mut self, Spend { whose, on, units }: Spend, ctx: &mut Context<Self>) -> Self::Result {
-        let limiter = LimiterHandle::from(ctx.address());
+        let limiter = LimiterHandle::of(ctx.address(), &self.options);
         let bucket = buckets::of_spending(&self.options, &whose, on);
         let (fallback, advances) = (self.fallback.clone(), self.advances.clone());
         Box::pin(async move {

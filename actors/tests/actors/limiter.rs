@@ -41,8 +41,8 @@ impl Limited {
         let metrics = Metrics::new();
         let local = Arc::new(MemoryLimits::new());
         let slots = Slots::new(stores.slots.clone(), &options, metrics.clone());
-        let limiter = RateLimiter::new(stores.limits, local, slots, options, metrics.clone(), unwatched()).start();
-        Self { limiter: limiter.into(), faults, metrics }
+        let limiter = RateLimiter::new(stores.limits, local, slots, options.clone(), metrics.clone(), unwatched());
+        Self { limiter: LimiterHandle::of(limiter.start(), &options), faults, metrics }
     }
 
     /// Takes what is never given back.

@@ -34,8 +34,8 @@ impl OneNode {
         (options.answers_per_session, options.answers_at_once, options.enabled) = (per_session, at_once, false);
         let slots = Slots::new(stores.slots.clone(), &options, metrics.clone());
         let (shared, local) = (stores.limits.clone(), Arc::new(MemoryLimits::new()));
-        let limiter = RateLimiter::new(shared, local, slots.clone(), options, metrics.clone(), unwatched());
-        Self { limiter: limiter.start().into(), slots }
+        let limiter = RateLimiter::new(shared, local, slots.clone(), options.clone(), metrics.clone(), unwatched());
+        Self { limiter: LimiterHandle::of(limiter.start(), &options), slots }
     }
 
     async fn take(&self, session: Option<&SessionId>) -> Result<Admitted, Refusal> {

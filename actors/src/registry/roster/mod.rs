@@ -105,7 +105,8 @@ impl Roster {
         let entry = tables.sessions.entry(session.clone()).or_insert_with(|| Entry {
             user: user.clone(),
             groups: BTreeSet::new(),
-            sockets: Vec::new(),
+            // Most have one for life.
+            sockets: Vec::with_capacity(1),
         });
         if !entry.groups.insert(group.clone()) {
             return false;

@@ -12,7 +12,7 @@ mod replay;
 mod tests;
 mod waiting;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -58,23 +58,24 @@ struct Queued {
     at: Instant,
 }
 
+/// Its maps are nearly always empty, and so of the kind that is smallest then.
 #[derive(Default)]
 struct State {
     queue: VecDeque<Queued>,
     /// Frames that left the queue so far; positions of waiting deltas are counted from the beginning of time.
     popped: u64,
     /// Where the youngest waiting delta of an answer stands.
-    deltas: HashMap<AnswerId, u64>,
+    deltas: BTreeMap<AnswerId, u64>,
     bytes: usize,
     counted_bytes: usize,
     counted_frames: usize,
     /// Answers of which the socket has yet to get what was written so far: how much it has, in bytes and characters.
-    owed: HashMap<AnswerId, (usize, usize)>,
-    replays: HashMap<GroupName, Replaying>,
+    owed: BTreeMap<AnswerId, (usize, usize)>,
+    replays: BTreeMap<GroupName, Replaying>,
     /// Groups whose logged events wait for the client to say from where it wants them, with what is owed if it does not.
-    withheld: HashMap<GroupName, Replay>,
+    withheld: BTreeMap<GroupName, Replay>,
     /// What a replay has delivered already and the live path may bring again.
-    replayed: HashMap<GroupName, u64>,
+    replayed: BTreeMap<GroupName, u64>,
     /// Who takes the frames.
     waker: Option<Waker>,
     /// It has taken all, and is woken for the next.

@@ -58,7 +58,7 @@ impl World {
         let slots = Slots::new(stores.slots.clone(), &options.limits, metrics.clone());
         let (limits, shared) = (options.limits.clone(), stores.limits.clone());
         let limiter = RateLimiter::new(shared, local, slots.clone(), limits, metrics.clone(), unwatched());
-        let limiter = LimiterHandle::from(limiter.start());
+        let limiter = LimiterHandle::of(limiter.start(), &options.limits);
         let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(Arc::new(|_| None), &stores, metrics.clone()));
         let parts = Parts {
