@@ -10,6 +10,8 @@ use super::Session;
 use crate::cluster::hold_to;
 use crate::protocol::CloseCode;
 
+/// However short the idleness that is set: a session that was just opened has no socket yet, since that is on its way.
+const LEAST_IDLE: Duration = Duration::from_secs(2);
 /// How soon a session without sockets looks again whether its answers have ended.
 const ANSWERING: Duration = Duration::from_secs(1);
 /// How often the record of a connected session, which lives for 24 h, is renewed.
@@ -61,7 +63,7 @@ impl Session {
     }
 
     fn idle_time(&self) -> Duration {
-        Duration::from_secs(self.node.options.idle_seconds)
+        Duration::from_secs(self.node.options.idle_seconds).max(LEAST_IDLE)
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
