@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::delta_window::DeltaWindows;
-use super::presence::PresenceChanges;
+use super::presence_changes::PresenceChanges;
 use super::sequence::Sequence;
 use super::shown::ShownAnswers;
 use crate::ids::{AnswerId, Epoch, GroupName};

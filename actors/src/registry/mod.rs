@@ -19,6 +19,7 @@ mod model;
 mod owed;
 mod payment;
 mod presence;
+mod presence_changes;
 #[cfg(test)]
 mod properties;
 mod restarts;

@@ -1,68 +1,16 @@
 //! Who comes and goes. In a burst that is told for a moment at a time: each change costs every socket of the group a frame,
 //! and one guest who joins and leaves may not cost hundreds of others thousands of frames.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use actix::prelude::*;
 use tokio::time::Instant;
 
 use super::GroupRegistry;
+use super::presence_changes::Change;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::protocol::{Event, Who};
 use crate::registry::messages::{Counted, EndGroup, Enter, Entered, Gap, Leave};
 use crate::socket::Replay;
 use crate::store::Spread;
-
-/// Changes within this time after one was told are told together, at its end.
-const MOMENT: Duration = Duration::from_millis(80);
-
-/// What is not told yet of one group.
-#[derive(Debug, Default)]
-pub(super) struct PresenceChanges {
-    /// Whether each came or went, as seen by those who are told; who did both has not changed.
-    changes: BTreeMap<SessionId, (UserId, bool)>,
-    told_at: Option<Instant>,
-    /// The end of the moment is waited for, and the number of members.
-    is_waiting: bool,
-    /// How many members there are at all nodes, as of the last moment.
-    spread: Spread,
-}
-
-/// When a change is told.
-#[derive(Debug, PartialEq)]
-enum Change {
-    /// At once.
-    Now,
-    /// At the end of the moment.
-    Later,
-    /// Never: the others have not heard of the one that it takes back either.
-    Undone,
-}
-
-impl PresenceChanges {
-    /// A session came or went. `is_alone`: nobody else is there to be told.
-    fn changed(&mut self, session: &SessionId, user: &UserId, came: bool, is_alone: bool) -> Change {
-        if self.changes.get(session).is_some_and(|(_, before)| *before != came) {
-            self.changes.remove(session);
-            return Change::Undone;
-        }
-        let is_quiet = self.changes.is_empty() && self.told_at.is_none_or(|at| at.elapsed() >= MOMENT);
-        if is_alone || is_quiet {
-            if !is_alone {
-                self.told_at = Some(Instant::now());
-            }
-            return Change::Now;
-        }
-        self.changes.insert(session.clone(), (user.clone(), came));
-        Change::Later
-    }
-
-    /// Whether nothing is left to be told.
-    pub(super) fn is_told(&self) -> bool {
-        self.changes.is_empty()
-    }
-}
 
 fn frame(group: &GroupName, session: &SessionId, user: &UserId, came: bool) -> bytestring::ByteString {
     match came {
@@ -109,8 +57,8 @@ impl GroupRegistry {
         if std::mem::replace(&mut self.group(group).presence.is_waiting, true) {
             return;
         }
-        let group = group.clone();
-        ctx.run_later(MOMENT, move |registry, _| {
+        let (group, moment) = (group.clone(), self.group(group).presence.moment());
+        ctx.run_later(moment, move |registry, _| {
             // Who has come is counted now; the answer tells the changes.
             if !registry.reader.ask(group.clone(), Gap::Members) {
                 registry.moment_over(&group, None);
@@ -120,7 +68,7 @@ impl GroupRegistry {
 
     fn moment_over(&mut self, group: &GroupName, spread: Option<Spread>) {
         if let Some(state) = self.groups.get_mut(group) {
-            state.presence.is_waiting = false;
+            state.presence.end_moment();
             state.presence.spread = spread.unwrap_or(state.presence.spread);
             self.tell_changes(group);
             self.settle(group);
@@ -245,29 +193,5 @@ impl Handler<EndGroup> for GroupRegistry {
         self.tell_changes(&group);
         self.settle(&group);
         MessageResult(expelled)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn one_change_is_told_at_once_and_those_of_a_moment_together() {
-        let mut presence = PresenceChanges::default();
-        let mut change = |name: &str, came: bool, is_alone: bool| {
-            let session = SessionId::parse(name).expect("legal");
-            presence.changed(&session, &UserId::guest(&session), came, is_alone)
-        };
-        assert_eq!(change("a", true, true), Change::Now, "nobody else heard it");
-        assert_eq!(change("b", true, false), Change::Now);
-        assert_eq!(change("c", true, false), Change::Later);
-        assert_eq!(change("b", false, false), Change::Later);
-        assert_eq!(change("c", false, false), Change::Undone);
-        assert_eq!(change("b", true, false), Change::Undone);
-        assert_eq!(change("b", false, false), Change::Later, "the moment is not over");
-        assert_eq!(change("b", true, false), Change::Undone);
-        tokio::time::advance(MOMENT).await;
-        assert_eq!(change("d", true, false), Change::Now);
     }
 }
