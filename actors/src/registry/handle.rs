@@ -119,16 +119,12 @@ impl RegistryHandle {
         self.ask("leave", Leave { session, user, group }).await
     }
 
-    /// An event was logged: it is delivered in its turn, which is waited for only while the registry has much to do.
+    /// An event was logged: it is delivered in its turn. Waited for, so that what its author asks next is answered behind it.
     ///
     /// # Errors
     /// No answer: the group's next event shows the gap.
     pub async fn deliver(&self, deliver: Deliver) -> Answered<()> {
-        match self.0.try_send(deliver) {
-            Ok(()) => Ok(()),
-            Err(SendError::Full(deliver)) => self.ask("deliver", deliver).await,
-            Err(SendError::Closed(_)) => Err(Unanswered),
-        }
+        self.ask("deliver", deliver).await
     }
 
     /// A log is known to reach `seq`: what has not been delivered is read.
