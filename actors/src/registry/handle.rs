@@ -74,7 +74,7 @@ impl RegistryHandle {
     /// A socket is gone.
     ///
     /// # Errors
-    /// No answer: its sweep notices by itself.
+    /// No answer: it is told all the same, unless the registry has no place for one message more.
     pub async fn detach(&self, session: SessionId, socket: SocketId) -> Answered<()> {
         self.ask("detach", Detach { session, socket }).await
     }

@@ -57,7 +57,7 @@ use sessions::Running;
 
 /// Messages that may wait for the registry. Its handlers do not wait, so this only has to outlast a burst.
 const MAILBOX: usize = 65_536;
-/// How often sockets are looked after and leftovers are swept.
+/// How often figures are told and leftovers are swept.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// How groups and sockets are told what happens.
@@ -134,13 +134,6 @@ impl GroupRegistry {
     }
 
     fn sweep(&mut self, ctx: &mut Context<Self>) {
-        let sockets = self.roster.all_sockets();
-        for (session, socket) in &sockets {
-            socket.sweep();
-            if socket.is_gone() {
-                self.roster.detach(session, socket.id());
-            }
-        }
         let now = Instant::now();
         self.restarts.sweep(now);
         let count = self.roster.count();
