@@ -89,9 +89,11 @@ impl Places {
                 taken.for_probes.retain(|other| other.strong_count() > 0);
                 taken.for_probes.push_back(Arc::downgrade(&wire));
                 if taken.for_probes.len() > FOR_PROBES {
-                    // Who has said nothing yet goes first.
-                    let silent = |wire: &Weak<Wire>| wire.upgrade().is_some_and(|wire| wire.requests() == 0);
-                    let place = taken.for_probes.iter().position(silent).unwrap_or(0);
+                    // Who was answered goes first, then who has said nothing yet; but not who has just come.
+                    let others = || taken.for_probes.iter().rev().skip(1).rev().map(Weak::upgrade);
+                    let answered = |wire: Option<Arc<Wire>>| wire.is_some_and(|it| it.requests() > 0 && it.is_idle());
+                    let silent = |wire: Option<Arc<Wire>>| wire.is_some_and(|it| it.requests() == 0);
+                    let place = others().position(answered).or_else(|| others().position(silent)).unwrap_or(0);
                     if let Some(oldest) = taken.for_probes.remove(place).and_then(|oldest| oldest.upgrade()) {
                         oldest.cut();
                     }
@@ -194,6 +196,22 @@ mod tests {
         assert!(!gone()[1] && gone()[2] && !gone()[3..].contains(&true), "who asks is answered: {:?}", gone());
         whole.pop();
         assert_eq!(places.admit(None).0.standing(), Standing::Whole);
+    }
+
+    #[test]
+    fn who_comes_beyond_the_bound_is_looked_at_though_all_the_others_have_spoken() {
+        let places = Places::new(0, 0, Vec::new());
+        let others: Vec<_> = (0..FOR_PROBES).map(|_| places.admit(None)).collect();
+        let mut asking: Vec<_> = others.iter().map(|(wire, _)| wire.begin()).collect();
+        // This one was answered.
+        asking.remove(7);
+        let cut = |wire: &Wire| wire.is_cut(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+        let first = places.admit(None);
+        let gone = || others.iter().map(|(wire, _)| cut(wire)).collect::<Vec<bool>>();
+        assert_eq!(gone().iter().position(|gone| *gone), Some(7), "who was answered goes first");
+        let second = places.admit(None);
+        assert!(!cut(&first.0) || !cut(&second.0), "somebody who has just come is looked at");
+        assert!(!cut(&second.0));
     }
 
     #[test]
