@@ -166,7 +166,8 @@ async fn enter_many(node: &Node, sessions: usize, groups: usize) {
         };
         let groups = names.into_iter().map(|name| (name, state.clone())).collect();
         let user = UserId::guest(&session);
-        let enter = Enter { session, user, groups, answers: Vec::new(), announce: false, joining: None };
+        let enter =
+            Enter { session, user, groups, answers: Vec::new(), announce: false, elsewhere: false, joining: None };
         node.registry.enter(enter).await.expect("entered");
     }
 }

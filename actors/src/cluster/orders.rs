@@ -232,7 +232,7 @@ async fn entered(node: &Node, group: GroupName, session: SessionId, user: UserId
 async fn enter(node: &Node, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
     let names = [group];
     let GroupStates { logs: groups, answers } = node.registry.look_at(&node.stores, &names).await?;
-    let enter = Enter { session, user, groups, answers, announce: false, joining: None };
+    let enter = Enter { session, user, groups, answers, announce: false, elsewhere: true, joining: None };
     _ = node.registry.enter(enter).await;
     Ok(())
 }

@@ -113,7 +113,10 @@ impl Handler<Enter> for GroupRegistry {
     type Result = Option<Replay>;
 
     fn handle(&mut self, enter: Enter, ctx: &mut Context<Self>) -> Option<Replay> {
-        let Enter { session, user, groups, answers, announce, mut joining } = enter;
+        let Enter { session, user, groups, answers, announce, elsewhere, mut joining } = enter;
+        if elsewhere && self.roster.user_of(&session).is_none() {
+            return None;
+        }
         let mut due_replay = None;
         for (name, state) in groups {
             if !self.roster.has_members(&name) {

@@ -48,6 +48,7 @@ pub(super) async fn load(node: Arc<Node>, session: SessionId) -> Result<(), NotL
         groups: opened,
         answers,
         announce: false,
+        elsewhere: false,
         joining: None,
     };
     node.registry.enter(enter).await?;

@@ -61,7 +61,15 @@ impl Alone {
         let user = sophie_actors::ids::UserId::guest(&name);
         let groups = std::iter::once(name.home()).chain(groups.iter().map(|it| group(it)));
         let groups = groups.map(|group| (group, state.clone())).collect();
-        let enter = Enter { session: name, user, groups, answers: Vec::new(), announce: false, joining: None };
+        let enter = Enter {
+            session: name,
+            user,
+            groups,
+            answers: Vec::new(),
+            announce: false,
+            elsewhere: false,
+            joining: None,
+        };
         self.registry.enter(enter).await.expect("entered");
     }
 
@@ -267,6 +275,27 @@ async fn a_socket_that_was_gone_before_it_was_attached_does_not_stay_in_the_rost
     client.handle.mark_gone();
     alone.attach_one("s", client).await;
     assert_eq!(alone.roster.count().sockets, 0);
+}
+
+#[actix::test]
+async fn a_session_that_joined_elsewhere_and_has_ended_here_does_not_come_back_by_that() {
+    let alone = Alone::start().await;
+    let (name, user) = (session("s"), sophie_actors::ids::UserId::from("u"));
+    let state = LogState { head: LogHead { epoch: Epoch::from("e"), seq: 0 }, first: 1, began: 0 };
+    let enter = || Enter {
+        session: name.clone(),
+        user: user.clone(),
+        groups: vec![(group("team"), state.clone())],
+        answers: Vec::new(),
+        announce: false,
+        elsewhere: true,
+        joining: None,
+    };
+    alone.registry.enter(enter()).await.expect("answered");
+    assert_eq!(alone.roster.count().sessions, 0);
+    alone.enter("s", &[], 0).await;
+    alone.registry.enter(enter()).await.expect("answered");
+    assert!(alone.roster.is_member(&name, &group("team")));
 }
 
 #[actix::test]

@@ -27,6 +27,8 @@ pub struct Enter {
     pub answers: Vec<AnswerRecord>,
     /// Whether the members are told.
     pub announce: bool,
+    /// It has joined at another node, and enters here only while it is here: it may have ended since that was looked at.
+    pub elsewhere: bool,
     /// The command that asks for it, acknowledged before anything of the (first) group reaches its socket.
     pub joining: Option<Joining>,
 }

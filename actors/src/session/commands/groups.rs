@@ -51,6 +51,7 @@ impl Work {
             groups: states.logs,
             answers: states.answers,
             announce: true,
+            elsewhere: false,
             joining: Some(joining),
         };
         match self.node.registry.enter(enter).await {
