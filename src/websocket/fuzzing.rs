@@ -14,7 +14,7 @@ const MOST: usize = 600;
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// What was said, and what the connection was closed for.
-type Said = (Vec<String>, Option<CloseCode>);
+pub(super) type Said = (Vec<String>, Option<CloseCode>);
 
 /// The input's first byte says what is allowed, the next ones how the rest is cut. Messages, and what it is closed for, are the same in
 /// any pieces, and none is larger than the bound.
@@ -77,7 +77,7 @@ fn characters(payload: &[u8], length: usize) {
 }
 
 /// A masked frame.
-fn put(bytes: &mut Vec<u8>, first: u8, payload: &[u8]) {
+pub(super) fn put(bytes: &mut Vec<u8>, first: u8, payload: &[u8]) {
     bytes.push(first);
     match payload.len() {
         short @ 0..126 => bytes.push(0x80 | short as u8),
@@ -104,7 +104,8 @@ fn pieces(mut bytes: &[u8], lengths: [usize; 2]) -> Vec<&[u8]> {
     pieces
 }
 
-fn said(pieces: &[&[u8]], allowed: Allowed) -> Said {
+/// What is said by bytes that come in these pieces.
+pub(super) fn said(pieces: &[&[u8]], allowed: Allowed) -> Said {
     let (mut decoder, inflater) = (Decoder::new(allowed), RefCell::default());
     let mut said = Vec::new();
     for piece in pieces {

@@ -1,56 +1,25 @@
 //! Messages however they are cut.
 
 use super::super::deflate::Deflate;
+use super::super::fuzzing::{Said, put, said as in_pieces};
 use super::*;
 
-const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 const ALL: Allowed = Allowed { bytes: 1_000, binary: true, compressed: true };
 
 /// A masked frame.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        short @ 0..126 => frame.push(0x80 | short as u8),
-        middle => {
-            frame.push(0x80 | 126);
-            frame.extend((middle as u16).to_be_bytes());
-        }
-    }
-    frame.extend(MASK);
-    frame.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key));
+    let mut frame = Vec::new();
+    put(&mut frame, first, payload);
     frame
 }
 
-/// What is said by bytes that come in pieces of this size, and what it is closed for.
-fn said(bytes: &[u8], size: usize) -> (Vec<String>, Option<CloseCode>) {
-    let (mut decoder, inflater) = (Decoder::new(ALL), RefCell::default());
-    let mut said = Vec::new();
-    for piece in bytes.chunks(size) {
-        let mut piece = piece.to_vec();
-        let mut rest = &mut piece[..];
-        loop {
-            let (taken, step) = match decoder.step(rest, &inflater) {
-                Ok(step) => step,
-                Err(code) => return (said, Some(code)),
-            };
-            let mut begun = None;
-            match step {
-                Step::More => break,
-                Step::Head(head) => begun = Some(head),
-                Step::Frame => {}
-                Step::Message(message) => said.push(format!("{message:?}")),
-            }
-            if let Some(Err(code)) = begun.map(|head| decoder.begin(head)) {
-                return (said, Some(code));
-            }
-            rest = &mut rest[taken..];
-        }
-    }
-    (said, None)
+/// What is said by bytes that come in pieces of this size.
+fn said(bytes: &[u8], size: usize) -> Said {
+    in_pieces(&bytes.chunks(size).collect::<Vec<_>>(), ALL)
 }
 
 /// The same in every cut.
-fn said_in_any_cut(bytes: &[u8]) -> (Vec<String>, Option<CloseCode>) {
+fn said_in_any_cut(bytes: &[u8]) -> Said {
     let whole = said(bytes, bytes.len());
     for size in 1..bytes.len() {
         assert_eq!(said(bytes, size), whole, "in pieces of {size}");
