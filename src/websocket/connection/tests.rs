@@ -1,6 +1,7 @@
 //! A connection over real sockets, with a receiver that says again what it is told.
 
 use actix_web::rt;
+use socket2::SockRef;
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::socket::OutboxLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,18 +26,28 @@ impl Receiver for Echo {
     fn closed(&mut self, _: Option<CloseCode>) {}
 }
 
-/// A client's end of a connection, and the server's handle of it.
-async fn connected() -> (TcpStream, SocketHandle) {
+/// Two ends of a stream.
+async fn stream() -> (TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let client = TcpStream::connect(listener.local_addr().expect("bound")).await.expect("connected");
-    let (stream, peer) = listener.accept().await.expect("accepted");
-    let raw = Raw::of(Line::new(stream, Some(peer), &Places::new(10, 0, Vec::new()), SOON), &[]);
-    let (worker, wire) = (Worker::start(), raw.wire.clone());
+    (client, listener.accept().await.expect("accepted").0)
+}
+
+/// A client's end of a connection, and the server's handle of it.
+async fn connected() -> (TcpStream, SocketHandle) {
+    let (client, server) = stream().await;
+    (client, carry(server, Worker::start()))
+}
+
+/// Has a thread's worker carry the server's end of a stream; returns the handle of it.
+fn carry(server: TcpStream, worker: Rc<Worker>) -> SocketHandle {
+    let raw = Raw::of(Line::new(server, None, &Places::new(10, 0, Vec::new()), SOON), &[]);
+    let wire = raw.wire.clone();
     let handle = SocketHandle::new(LIMITS, Some(worker.bell()), move || wire.cut());
     let allowed = Allowed { bytes: 1 << 20, binary: false, compressed: false };
     let options = Options { allowed, heartbeat: None, deflate: None, patience: SOON };
     rt::spawn(Connection::new(raw, handle.clone(), Echo, worker, options));
-    (client, handle)
+    handle
 }
 
 /// A masked text, by a mask of zeros.
@@ -105,6 +116,28 @@ async fn a_client_that_reads_nothing_is_closed_as_slow_and_cut() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         drop(client);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_broken_connection_did_not_take_comes_to_nobody_else() {
+    within(async {
+        let worker = Worker::start();
+        let (_open, broken) = stream().await;
+        // Each write to it fails, and nothing is read that could end it before.
+        SockRef::from(&broken).shutdown(std::net::Shutdown::Write).expect("shut");
+        let broken = carry(broken, worker.clone());
+        let (mut client, whole) = stream().await;
+        let whole = carry(whole, worker);
+        broken.push("for somebody else".into());
+        while !broken.is_gone() {
+            tokio::task::yield_now().await;
+        }
+        whole.push("for you".into());
+        let mut read = [0; 9];
+        client.read_exact(&mut read).await.expect("a frame");
+        assert_eq!(&read, b"\x81\x07for you");
     })
     .await;
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Connection, Phase};
 use crate::websocket::heads::Opcode;
-use crate::websocket::{Receiver, encoding, worker};
+use crate::websocket::{Receiver, encoding};
 
 impl<R: Receiver> Connection<R> {
     /// Writes what the transport takes.
@@ -45,10 +45,10 @@ impl<R: Receiver> Connection<R> {
                 }
             }
             let worker = self.worker.clone();
-            let mut frames = worker.frames.borrow_mut();
+            let mut frames = worker.batch();
             match self.handle.poll_outgoing(cx, &mut frames) {
                 Poll::Ready(Some(Outgoing::Frames)) => {
-                    let mut write = worker.write.borrow_mut();
+                    let mut write = worker.room();
                     for frame in frames.drain(..) {
                         let compressed = self.deflate.and_then(|to| worker.deflater.borrow_mut().compress(to, &frame));
                         match compressed {
@@ -61,7 +61,6 @@ impl<R: Receiver> Connection<R> {
                         Poll::Pending => 0,
                     };
                     self.unsent.keep(&write[taken..]);
-                    worker::clear(&mut write);
                 }
                 Poll::Ready(Some(Outgoing::Close(close))) => self.say_goodbye(close),
                 Poll::Ready(None) | Poll::Pending => return Ok(()),
