@@ -1,7 +1,5 @@
 //! Starting all actors, and joining them with what the settings ask for.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,7 +20,7 @@ use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
 use sophie_actors::notifier::Notifier;
 use sophie_actors::redis::Budgets;
-use sophie_actors::registry::{GroupRegistry, RegistryHandle, RegistryOptions, Roster, Seed};
+use sophie_actors::registry::{GroupRegistry, RegistryHandle, RegistryOptions, Roster, Seed, SessionFactory};
 use sophie_actors::session::Session;
 use sophie_actors::socket::SessionHandle;
 use sophie_actors::store::Stores;
@@ -31,6 +29,7 @@ use tokio::sync::mpsc;
 
 use super::listener::{Bound, Rules, raise_file_limit};
 use super::routes::Serves;
+use super::threads::Threads;
 use super::{AppError, Program, announce, backend, certificate, storage};
 use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
@@ -103,8 +102,8 @@ impl Program {
         let roster = Arc::new(Roster::new(name.clone(), layer.channels().cloned()));
         let kinds = settings.channel.notify_django.clone();
         let (notifier, courier) = Notifier::new(kinds.clone(), metrics.clone());
-        let arbiters: Vec<Arbiter> = (0..workers(&settings)).map(|_| Arbiter::new()).collect();
-        let core = Arbiter::new();
+        let threads = Threads::start(workers(&settings));
+        let core = threads.core();
         let registry = {
             let (roster, metrics, exit) = (roster.clone(), metrics.clone(), essential("group registry"));
             let options = RegistryOptions {
@@ -112,21 +111,20 @@ impl Program {
                 presence_members: settings.session.presence_members,
                 delta_window: Duration::from_millis(settings.session.delta_window_ms),
             };
-            RegistryHandle::from(GroupRegistry::start_in_arbiter(&core.handle(), move |_| {
+            RegistryHandle::from(GroupRegistry::start_in_arbiter(&core, move |_| {
                 GroupRegistry::new(roster, metrics, options, exit)
             }))
         };
         let ear = {
             let (stores, registry, exit) = (stores.clone(), registry.clone(), essential("ear"));
-            EarHandle::from(Ear::start_in_arbiter(&core.handle(), |_| Ear::new(stores, registry, exit)))
+            EarHandle::from(Ear::start_in_arbiter(&core, |_| Ear::new(stores, registry, exit)))
         };
         let slots = Slots::new(stores.slots.clone(), &settings.limits, metrics.clone());
-        // Limiter and answers: a request asks the one and then the other.
-        let requests = Arbiter::new();
+        let requests = threads.requests();
         let limiter = {
             let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
             let (slots, options) = (slots.clone(), settings.limits.clone());
-            let actor = RateLimiter::start_in_arbiter(&requests.handle(), move |_| {
+            let actor = RateLimiter::start_in_arbiter(&requests, move |_| {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), slots, options, metrics, exit)
             });
             LimiterHandle::of(actor, &settings.limits)
@@ -147,14 +145,14 @@ impl Program {
                 metrics: metrics.clone(),
             };
             let exit = essential("answers");
-            AnswersHandle::from(Answers::start_in_arbiter(&requests.handle(), move |_| Answers::new(parts, exit)))
+            AnswersHandle::from(Answers::start_in_arbiter(&requests, move |_| Answers::new(parts, exit)))
         };
         let mirror = {
             let (roster, stores, registry, metrics) =
                 (roster.clone(), stores.clone(), registry.clone(), metrics.clone());
             let layer = layer.clone();
             let (expiry, exit) = (Duration::from_secs(settings.channel.group_expiry_seconds), essential("mirror"));
-            MirrorHandle::from(Mirror::start_in_arbiter(&core.handle(), move |_| {
+            MirrorHandle::from(Mirror::start_in_arbiter(&core, move |_| {
                 Mirror::new(roster, stores, layer, registry, metrics, expiry, exit)
             }))
         };
@@ -171,10 +169,9 @@ impl Program {
             delivery,
             ledger,
         };
-        let handles: Vec<ArbiterHandle> = arbiters.iter().map(Arbiter::handle).collect();
         let gone = |_| AppError::ActorEnded("group registry");
         registry.read_by(ear.reader()).await.map_err(gone)?;
-        registry.install(factory(Arc::new(node.clone()), handles)).await.map_err(gone)?;
+        registry.install(factory(Arc::new(node.clone()))).await.map_err(gone)?;
 
         let worker = settings.channel.notify_worker.clone();
         let worker = (!worker.is_empty()).then_some((worker, kinds));
@@ -184,7 +181,7 @@ impl Program {
         let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
         announce::announce(&settings, &addresses, &name, backend.name(), &admin);
-        let rules = Rules::of(&settings, files, workers(&settings));
+        let rules = Rules::of(&settings, files, threads.count());
         let state = Data::new(State {
             node,
             authenticator: Arc::new(authenticator),
@@ -219,15 +216,14 @@ impl Program {
             seen: RecentlySeen::default(),
             draining: Arc::new(AtomicBool::new(false)),
         });
-        let workers = workers(&settings);
         let both = Serves { public: true, admin: operators.is_none() };
-        let mut servers = vec![public.serve(state.clone(), both, workers, rules.clone(), tls.clone())?];
+        let mut acceptors = vec![public.serve(state.clone(), both, &threads.workers(), rules.clone(), tls.clone())?];
         if let Some(operators) = operators {
-            servers.push(operators.serve(state.clone(), Serves { public: false, admin: true }, 1, rules, None)?);
+            let serves = Serves { public: false, admin: true };
+            acceptors.push(operators.serve(state.clone(), serves, &threads.for_operators(), rules, None)?);
         }
-        let arbiters = arbiters.into_iter().chain([core, requests]).collect();
         let drain = Duration::from_secs(settings.server.drain_seconds);
-        Ok(Self { addresses, servers, state, mirror, arbiters, ended, drain, tls })
+        Ok(Self { addresses, acceptors, state, mirror, threads, ended, drain, tls })
     }
 }
 
@@ -238,13 +234,10 @@ fn workers(settings: &Settings) -> usize {
     }
 }
 
-/// Sessions live on arbiters of their own, each always on the same one.
-fn factory(node: Arc<Node>, arbiters: Vec<ArbiterHandle>) -> sophie_actors::registry::SessionFactory {
+/// A session runs where its first socket is.
+fn factory(node: Arc<Node>) -> SessionFactory {
     Arc::new(move |seed: Seed| {
-        let mut hasher = DefaultHasher::new();
-        seed.session.hash(&mut hasher);
-        let arbiter = &arbiters[(hasher.finish() % arbiters.len() as u64) as usize];
-        let node = node.clone();
-        SessionHandle::of(&Session::start_in_arbiter(arbiter, move |_| Session::new(seed, node)))
+        let (thread, node) = (seed.thread.clone(), node.clone());
+        SessionHandle::of(&Session::start_in_arbiter(&thread, move |_| Session::new(seed, node)))
     })
 }

@@ -6,17 +6,17 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_http::error::DispatchError;
+use actix::ArbiterHandle;
 use actix_http::{HttpService, KeepAlive, Protocol};
-use actix_service::{IntoServiceFactory, Service, ServiceFactoryExt, apply_fn_factory, map_config};
-use actix_web::dev::{AppConfig, Server, fn_service};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::dev::{AppConfig, fn_service};
 use actix_web::middleware::{Compress, from_fn};
-use actix_web::rt::{self, net::TcpStream};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, Error};
 use socket2::{Domain, Socket, Type};
 
 use super::AppError;
+use super::acceptor::Acceptor;
 use super::routes::{Serves, routes};
 use crate::http::{self, State};
 use crate::line::{self, Line, Places};
@@ -32,7 +32,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// The largest request body that is read whole is no smaller than this, in bytes.
 const LEAST_BODY: usize = 256 * 1024;
 /// Connections that may wait to be accepted.
-const BACKLOG: u32 = 4_096;
+const BACKLOG: i32 = 4_096;
 
 /// How many files this process may have open. Every connection takes a descriptor: the soft limit that many systems set, 1,024, is
 /// no more than a default.
@@ -58,10 +58,9 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// What the settings say, for a process that may have so many files open and serves with so many workers.
-    pub(super) fn of(settings: &Settings, files: u64, workers: usize) -> Self {
-        // Sessions and HTTP have their own threads; core, limiter, listeners and the first one come on top.
-        let most = line::bound(files, 2 * workers + 6);
+    /// What the settings say, for a process that may have so many files open and runs so many threads.
+    pub(super) fn of(settings: &Settings, files: u64, threads: usize) -> Self {
+        let most = line::bound(files, threads);
         log::info!("event=places connections={most} files={files}");
         let server = &settings.server;
         let of_one_address = if settings.limits.enabled { server.address_connections } else { 0 };
@@ -94,20 +93,19 @@ impl Bound {
         bind().map_err(|error| AppError::Listen { address, error })
     }
 
+    /// Has connections served by these threads in turn, once the result is polled.
     pub(super) fn serve(
         self,
         state: Data<State>,
         serves: Serves,
-        workers: usize,
+        threads: &[ArbiterHandle],
         rules: Rules,
         tls: Option<Arc<Listening>>,
-    ) -> Result<Server, AppError> {
+    ) -> Result<Acceptor, AppError> {
         let Self { socket, address } = self;
-        let failed = |error| AppError::Listen { address, error };
-        socket.listen(BACKLOG as i32).map_err(failed)?;
+        socket.listen(BACKLOG).map_err(|error| AppError::Listen { address, error })?;
         let service = move || {
-            let Rules { places, keep_alive, most_bytes } = rules.clone();
-            let tls = tls.clone();
+            let Rules { keep_alive, most_bytes, .. } = rules;
             let app = || {
                 let app = App::new()
                     .app_data(state.clone())
@@ -128,7 +126,8 @@ impl Bound {
                 .on_connect_ext(|line: &Line, of_connection| _ = of_connection.insert(line.wire()))
                 .upgrade(websocket::serve(app()))
                 .finish(app());
-            let served = fn_service(move |(line, peer): (Line, Option<SocketAddr>)| {
+            let tls = tls.clone();
+            fn_service(move |(line, peer): (Line, Option<SocketAddr>)| {
                 let certificate = tls.as_ref().map(|tls| tls.current());
                 async move {
                     let line = match certificate {
@@ -139,28 +138,8 @@ impl Bound {
                     Ok((line, Protocol::Http1, peer))
                 }
             })
-            .and_then(over_http);
-            // What is accepted and not looked at yet waits in a queue of its worker, which has a bound of its own: a connection leaves it here.
-            apply_fn_factory(served, move |stream: TcpStream, served| {
-                let peer = stream.peer_addr().ok();
-                let line = Line::new(stream, peer, &places, HEAD_WITHIN);
-                let served = served.call((line, peer));
-                rt::spawn(async move {
-                    if let Err(error) = served.await {
-                        log::debug!("connection ended address={peer:?} error={error}");
-                    }
-                });
-                std::future::ready(Ok::<(), DispatchError>(()))
-            })
+            .and_then(over_http)
         };
-        let server = Server::build()
-            .workers(workers)
-            .backlog(BACKLOG)
-            .max_concurrent_connections(line::UNSEEN.div_ceil(workers))
-            .shutdown_timeout(0)
-            .disable_signals()
-            .listen(format!("http {address}"), TcpListener::from(socket), service)
-            .map_err(failed)?;
-        Ok(server.run())
+        Ok(Acceptor::new(TcpListener::from(socket), address, threads, &rules.places, HEAD_WITHIN, service))
     }
 }

@@ -1,5 +1,6 @@
 //! The program: the only place where actors are started and joined.
 
+mod acceptor;
 mod announce;
 mod backend;
 mod build;
@@ -9,6 +10,7 @@ mod listener;
 mod routes;
 mod signals;
 mod storage;
+mod threads;
 
 use std::future::Future;
 use std::io;
@@ -16,23 +18,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::prelude::*;
-use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::Data;
 use sophie_actors::cluster::mirror::MirrorHandle;
 use sophie_actors::node::Node;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use acceptor::Acceptor;
 pub use build::Replacements;
 
 use crate::http::State;
 use crate::settings::Settings;
 use crate::tls::Listening;
 use signals::Stops;
+use threads::Threads;
 
-/// What stopping the listeners may take after the drain.
-const STOP_SERVER: Duration = Duration::from_millis(900);
+/// What the end of the threads may take after the drain.
+const STOP_THREADS: Duration = Duration::from_millis(900);
 
 /// Why the program could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -51,18 +53,18 @@ pub enum AppError {
     /// An actor that everything rests on is gone.
     #[error("the {0} ended; the process cannot go on and should be started again")]
     ActorEnded(&'static str),
-    /// The HTTP server is gone.
-    #[error("the HTTP server ended: {0}")]
-    Server(String),
+    /// The threads that serve a listener are gone.
+    #[error("nobody serves {0} any more; the process cannot go on and should be started again")]
+    Server(SocketAddr),
 }
 
 /// The built program: its listeners are bound, its actors run.
 pub struct Program {
     addresses: Vec<SocketAddr>,
-    servers: Vec<Server>,
+    acceptors: Vec<Acceptor>,
     state: Data<State>,
     mirror: MirrorHandle,
-    arbiters: Vec<Arbiter>,
+    threads: Threads,
     ended: mpsc::Receiver<&'static str>,
     drain: Duration,
     tls: Option<Arc<Listening>>,
@@ -101,23 +103,21 @@ impl Program {
         shutdown: impl Future<Output = ()>,
         hurry: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
-        let handles: Vec<ServerHandle> = self.servers.iter().map(Server::handle).collect();
-        let servers = futures_util::future::select_all(std::mem::take(&mut self.servers).into_iter().map(actix::spawn));
-        tokio::pin!(servers);
+        let accepting = std::mem::take(&mut self.acceptors).into_iter().map(|acceptor| Box::pin(acceptor.run()));
+        let mut accepting = futures_util::future::select_all(accepting);
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             name = self.ended.recv() => Err(AppError::ActorEnded(name.unwrap_or("core"))),
-            (served, _, _) = &mut servers => Err(AppError::Server(format!("{served:?}"))),
+            (Err(error), _, _) = &mut accepting => Err(error),
         };
         match &outcome {
             Ok(()) => self.drain(hurry).await,
             Err(error) => log::error!("{error}"),
         }
-        let stop = futures_util::future::join_all(handles.iter().map(|handle| handle.stop(false)));
-        if timeout(STOP_SERVER, stop).await.is_err() {
-            log::warn!("http server did not stop in time");
+        drop(accepting);
+        if timeout(STOP_THREADS, self.threads.stop()).await.is_err() {
+            log::warn!("threads did not end in time");
         }
-        self.arbiters.iter().for_each(|arbiter| _ = arbiter.stop());
         outcome
     }
 }

@@ -55,12 +55,12 @@ impl RegistryHandle {
         self.ask("read by", ReadBy(ear)).await
     }
 
-    /// A session's actor, which is made if there is none; or why there is none.
+    /// A session's actor, which is made on the caller's thread if there is none; or why there is none.
     ///
     /// # Errors
     /// No answer.
     pub async fn open(&self, session: SessionId) -> Answered<Result<SessionHandle, Close>> {
-        self.ask("open", Open(session)).await
+        self.ask("open", Open { session, thread: Arbiter::current() }).await
     }
 
     /// Registers a socket and sends its `session.ready`, in one step; returns what must be replayed to it.

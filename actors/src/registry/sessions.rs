@@ -13,6 +13,7 @@ use crate::socket::{Attached, SessionHandle};
 pub(super) struct Running {
     pub(super) actor: SessionHandle,
     pub(super) life: u64,
+    thread: ArbiterHandle,
 }
 
 impl GroupRegistry {
@@ -21,12 +22,13 @@ impl GroupRegistry {
         session: &SessionId,
         sockets: Vec<Attached>,
         groups: Option<Vec<GroupName>>,
+        thread: ArbiterHandle,
     ) -> Option<SessionHandle> {
         let factory = self.factory.as_ref()?;
         self.lives += 1;
         let life = self.lives;
-        let actor = factory(Seed { session: session.clone(), life, sockets, groups });
-        self.sessions.insert(session.clone(), Running { actor: actor.clone(), life });
+        let actor = factory(Seed { session: session.clone(), life, sockets, groups, thread: thread.clone() });
+        self.sessions.insert(session.clone(), Running { actor: actor.clone(), life, thread });
         Some(actor)
     }
 
@@ -50,7 +52,7 @@ impl Handler<Install> for GroupRegistry {
 impl Handler<Open> for GroupRegistry {
     type Result = Result<SessionHandle, Close>;
 
-    fn handle(&mut self, Open(session): Open, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, Open { session, thread }: Open, _: &mut Context<Self>) -> Self::Result {
         if self.draining.is_some() {
             return Err(CloseCode::Draining.into());
         }
@@ -61,7 +63,7 @@ impl Handler<Open> for GroupRegistry {
             // One that has just ended is not replaced here: how it ended is on its way, and decides what happens to
             // its sockets. Who asked finds it gone and asks again, behind that news.
             Some(running) => Ok(running.actor.clone()),
-            None => self.start_session(&session, Vec::new(), None).ok_or(CloseCode::Overloaded.into()),
+            None => self.start_session(&session, Vec::new(), None, thread).ok_or(CloseCode::Overloaded.into()),
         }
     }
 }
@@ -90,7 +92,7 @@ impl Handler<SessionEnded> for GroupRegistry {
         if self.sessions.get(&session).is_none_or(|running| running.life != life) {
             return;
         }
-        self.sessions.remove(&session);
+        let Some(Running { thread, .. }) = self.sessions.remove(&session) else { return };
         if exit == Exit::Stopped {
             self.forget_session(&session, None);
         } else if self.restarts.failed(&session, Instant::now()) {
@@ -98,7 +100,7 @@ impl Handler<SessionEnded> for GroupRegistry {
             self.metrics.session_restarts.inc();
             let groups = self.roster.groups_of(&session);
             let seed = groups.contains(&session.home()).then_some(groups);
-            self.start_session(&session, self.roster.sockets(&session), seed);
+            self.start_session(&session, self.roster.sockets(&session), seed, thread);
         } else {
             log::error!(
                 "session kept failing, ended session={session} restarts={MAX_RESTARTS} within_seconds={}",

@@ -22,6 +22,8 @@ pub struct Seed {
     pub sockets: Vec<Attached>,
     /// The groups that it is in already; `None` for a session that must read its record.
     pub groups: Option<Vec<GroupName>>,
+    /// Where it runs.
+    pub thread: ArbiterHandle,
 }
 
 /// Makes sessions.
@@ -35,7 +37,12 @@ pub struct Install(pub SessionFactory);
 /// Asks for a session's actor, which is made if there is none.
 #[derive(Message)]
 #[rtype(result = "Result<SessionHandle, Close>")]
-pub struct Open(pub SessionId);
+pub struct Open {
+    /// Which session.
+    pub session: SessionId,
+    /// Where an actor that is made runs: on the thread of who asks, so that a command and its answer wake no other.
+    pub thread: ArbiterHandle,
+}
 
 /// Registers a socket and sends its `session.ready`, in one step, so that nothing is missed between them.
 #[derive(Message)]
