@@ -1,8 +1,9 @@
 //! Takes connections and hands them to the threads that serve them, in turn.
 
-use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::ArbiterHandle;
@@ -10,7 +11,7 @@ use actix_service::{Service, ServiceFactory};
 use actix_web::rt;
 use sophie_actors::repeated::Reminder;
 use tokio::net;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep};
 
 use super::AppError;
@@ -23,7 +24,13 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub(super) struct Acceptor {
     listener: TcpListener,
     address: SocketAddr,
-    threads: Vec<mpsc::Sender<TcpStream>>,
+    threads: Vec<mpsc::Sender<Accepted>>,
+}
+
+/// A connection, and its share of those that nobody has looked at yet.
+struct Accepted {
+    stream: TcpStream,
+    unseen: OwnedSemaphorePermit,
 }
 
 impl Acceptor {
@@ -41,9 +48,8 @@ impl Acceptor {
         S: ServiceFactory<(Line, Option<SocketAddr>), Config = ()> + 'static,
         S::Error: std::fmt::Debug,
     {
-        let room = UNSEEN.div_ceil(threads.len().max(1));
         let start = |thread: &ArbiterHandle| {
-            let (hand, handed) = mpsc::channel(room);
+            let (hand, handed) = mpsc::channel(UNSEEN);
             let (service, places) = (service.clone(), places.clone());
             thread.spawn_fn(move || _ = rt::spawn(serve(handed, service, places, head_within)));
             hand
@@ -51,17 +57,18 @@ impl Acceptor {
         Self { listener, address, threads: threads.iter().map(start).collect() }
     }
 
-    /// Takes connections until it is dropped.
-    ///
-    /// # Errors
-    /// Nobody is there to serve them any more.
-    pub(super) async fn run(self) -> Result<Infallible, AppError> {
+    /// Takes connections until it is dropped, or for the reason that is returned.
+    pub(super) async fn run(self) -> AppError {
         let Self { listener, address, threads } = self;
-        let failed = |error| AppError::Listen { address, error };
-        listener.set_nonblocking(true).map_err(failed)?;
-        let listener = net::TcpListener::from_std(listener).map_err(failed)?;
-        let mut reminder = Reminder::default();
-        for first in (0..threads.len()).cycle() {
+        let taken = listener.set_nonblocking(true).and_then(|()| net::TcpListener::from_std(listener));
+        let listener = match taken {
+            Ok(listener) => listener,
+            Err(error) => return AppError::Listen { address, error },
+        };
+        let (places, mut reminder) = (Arc::new(Semaphore::new(UNSEEN)), Reminder::default());
+        for thread in threads.iter().cycle() {
+            // While there are so many, more wait in the kernel.
+            let Ok(unseen) = places.clone().acquire_owned().await else { break };
             let stream = loop {
                 match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
                     Ok(stream) => break stream,
@@ -74,15 +81,12 @@ impl Acceptor {
                     }
                 }
             };
-            let in_turn = (first..threads.len()).chain(0..first);
-            let free = in_turn.filter_map(|thread| threads[thread].try_reserve().ok()).next();
-            match free {
-                Some(place) => place.send(stream),
-                // No thread has looked at what it was given before: more wait in the kernel meanwhile.
-                None => threads[first].send(stream).await.map_err(|_| AppError::Server(address))?,
+            // There is room: no more are on their way than there are places.
+            if thread.try_send(Accepted { stream, unseen }).is_err() {
+                break;
             }
         }
-        Err(AppError::Server(address))
+        AppError::Server(address)
     }
 }
 
@@ -94,7 +98,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// Serves what this thread is handed.
 async fn serve<S>(
-    mut handed: mpsc::Receiver<TcpStream>,
+    mut handed: mpsc::Receiver<Accepted>,
     service: impl FnOnce() -> S,
     places: Places,
     head_within: Duration,
@@ -104,7 +108,7 @@ async fn serve<S>(
     S::Error: std::fmt::Debug,
 {
     let Ok(service) = service().new_service(()).await else { return };
-    while let Some(stream) = handed.recv().await {
+    while let Some(Accepted { stream, unseen }) = handed.recv().await {
         // Non-blocking since it was accepted.
         let stream = match net::TcpStream::from_std(stream) {
             Ok(stream) => stream,
@@ -115,8 +119,14 @@ async fn serve<S>(
         };
         let peer = stream.peer_addr().ok();
         let line = Line::new(stream, peer, &places, head_within);
-        let served = service.call((line, peer));
+        let mut served = Box::pin(service.call((line, peer)));
+        let mut unseen = Some(unseen);
         rt::spawn(async move {
+            let served = poll_fn(|cx| {
+                let polled = served.as_mut().poll(cx);
+                unseen = None;
+                polled
+            });
             if let Err(error) = served.await {
                 log::debug!("connection ended address={peer:?} error={error:?}");
             }

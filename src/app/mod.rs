@@ -22,6 +22,7 @@ use actix_web::web::Data;
 use sophie_actors::cluster::mirror::MirrorHandle;
 use sophie_actors::node::Node;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use acceptor::Acceptor;
@@ -103,18 +104,18 @@ impl Program {
         shutdown: impl Future<Output = ()>,
         hurry: impl Future<Output = ()>,
     ) -> Result<(), AppError> {
-        let accepting = std::mem::take(&mut self.acceptors).into_iter().map(|acceptor| Box::pin(acceptor.run()));
+        let accepting = std::mem::take(&mut self.acceptors).into_iter().map(|acceptor| actix::spawn(acceptor.run()));
         let mut accepting = futures_util::future::select_all(accepting);
         let outcome = tokio::select! {
             () = shutdown => Ok(()),
             name = self.ended.recv() => Err(AppError::ActorEnded(name.unwrap_or("core"))),
-            (Err(error), _, _) = &mut accepting => Err(error),
+            (ended, _, _) = &mut accepting => Err(ended.unwrap_or(AppError::ActorEnded("acceptor"))),
         };
         match &outcome {
             Ok(()) => self.drain(hurry).await,
             Err(error) => log::error!("{error}"),
         }
-        drop(accepting);
+        accepting.into_inner().iter().for_each(JoinHandle::abort);
         if timeout(STOP_THREADS, self.threads.stop()).await.is_err() {
             log::warn!("threads did not end in time");
         }

@@ -4,6 +4,8 @@
 //! What was logged under a key is acknowledged again whatever the limits say: a repetition costs a read, and never a message, a
 //! slot or tokens. So that a first try costs no look at the keys, the limits are asked first and the log says what is repeated;
 //! then what was reserved gives itself back.
+//!
+//! What is not on the way of most messages (`Box::pin`) is kept out of the future of each, which is moved as a whole.
 
 mod speaker;
 mod speech;
@@ -82,7 +84,7 @@ pub async fn say(
     };
     let admitted = match speaker.admit(node, group, assistant.then_some(text.as_str())).await {
         Ok(admitted) => admitted,
-        Err(refusal) => return saying.recall(refusal, acknowledge).await,
+        Err(refusal) => return Box::pin(saying.recall(refusal, acknowledge)).await,
     };
     saying.log(speech, admitted, acknowledge).await
 }
@@ -129,7 +131,7 @@ impl Saying<'_> {
             Appended::Again { seq, message, owed } if is_own(seq, &message) => (None, seq, owed),
             Appended::Again { seq, message, owed } => {
                 let asks = (owed && self.assistant).then_some(author);
-                return self.repeated(seq, message, asks, admitted, acknowledge).await;
+                return Box::pin(self.repeated(seq, message, asks, admitted, acknowledge)).await;
             }
             Appended::Conflict => {
                 admitted.give_back().await;
@@ -144,7 +146,7 @@ impl Saying<'_> {
         acknowledge(&said);
         node.delivery.deliver(self.group.clone(), epoch, event, self.speaker.is_django()).await;
         match owed {
-            true => self.ask(&said, author, admitted).await,
+            true => Box::pin(self.ask(&said, author, admitted)).await,
             // Nobody is asked, as a person has taken over or the assistant was not meant: nothing is reserved for an answer.
             false => admitted.give_back().await,
         }

@@ -1,6 +1,7 @@
 //! One event to be logged, once-only if its sender says so, and how that went.
 
 use bytestring::ByteString;
+use memchr::memmem;
 
 use super::StoredEvent;
 use crate::ids::{Epoch, GroupName, MessageId, NodeId};
@@ -44,11 +45,20 @@ impl Append {
     pub fn logged(&self, seq: u64) -> (StoredEvent, Option<MessageId>) {
         let id = self.message.as_ref().map(|message| message.at(seq));
         let body = match (&self.message, &id) {
-            (Some(message), Some(id)) => self.body.replacen(message.as_str(), id.as_str(), 1).into(),
+            (Some(message), Some(id)) => put_in(&self.body, message.as_str(), id.as_str()),
             _ => self.body.clone(),
         };
         (StoredEvent { seq, body }, id)
     }
+}
+
+/// The text with one name in the place of another, where that stands first.
+fn put_in(text: &str, old: &str, new: &str) -> ByteString {
+    let (before, after) = match memmem::find(text.as_bytes(), old.as_bytes()) {
+        Some(at) => (&text[..at], &text[at + old.len()..]),
+        None => return text.into(),
+    };
+    [before, new, after].concat().into()
 }
 
 /// How an append went.

@@ -39,9 +39,9 @@ impl Work {
         match command {
             CommandBody::Send(message) => self.send(message, reply).await,
             CommandBody::CancelAnswer(answer) => self.cancel(answer, reply).await,
-            CommandBody::RetryAnswer(message) => self.retry(message, reply).await,
-            CommandBody::RefreshToken(token) => return self.refresh(&token, reply).await,
-            CommandBody::Join(join) => return self.join(join, reply).await,
+            CommandBody::RetryAnswer(message) => Box::pin(self.retry(message, reply)).await,
+            CommandBody::RefreshToken(token) => return Box::pin(self.refresh(&token, reply)).await,
+            CommandBody::Join(join) => return Box::pin(self.join(join, reply)).await,
             CommandBody::Leave(group) => self.leave(group, reply).await,
             CommandBody::Members(group) => self.members(group, reply).await,
             CommandBody::Typing(group) => self.typing(group, reply, may_type).await,

@@ -1,6 +1,5 @@
 //! Answers of a single node: owed, under way, ended.
 
-use std::ops::Bound;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -83,20 +82,20 @@ impl AnswerRecords for MemoryStore {
             None => return Ok(Ended::Unknown),
             Some(Answer::Owed { .. } | Answer::Running { .. }) => {}
         }
-        let head = state.append(group, body, now);
+        let (head, _) = state.append(group, |_| body, now);
         state.answers.put(answer.clone(), Answer::Ended { seq: head.seq }, now + ENDED, now);
         Ok(Ended::Now { epoch: head.epoch, seq: head.seq })
     }
 
     async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>> {
-        let started = |(_, answer, _): (&AnswerId, &Answer, Instant)| match answer {
+        let started = |(_, answer): (&AnswerId, &Answer)| match answer {
             Answer::Running { record, .. } if record.start.is_some() && groups.contains(&record.group) => {
                 Some(record.clone())
             }
             _ => None,
         };
         let state = self.lock();
-        Ok(state.answers.from::<str>(Bound::Unbounded, Instant::now()).filter_map(started).collect())
+        Ok(state.answers.iter(Instant::now()).filter_map(started).collect())
     }
 
     async fn find(&self, answer: &AnswerId) -> StoreResult<Option<AnswerRecord>> {
@@ -121,12 +120,12 @@ impl AnswerRecords for MemoryStore {
 
     async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
         let now = Instant::now();
-        let lapsed = |(id, answer, _): (&AnswerId, &Answer, Instant)| match answer {
+        let lapsed = |(id, answer): (&AnswerId, &Answer)| match answer {
             Answer::Owed { lease, .. } | Answer::Running { lease, .. } if *lease <= now => Some(id.clone()),
             _ => None,
         };
         let mut state = self.lock();
-        let Some(id) = state.answers.from::<str>(Bound::Unbounded, now).find_map(lapsed) else { return Ok(None) };
+        let Some(id) = state.answers.iter(now).find_map(lapsed) else { return Ok(None) };
         Ok(match state.answers.renew(&id, None, now) {
             Some(Answer::Owed { record, lease } | Answer::Running { record, lease }) => {
                 *lease = now + CLAIM;

@@ -1,8 +1,8 @@
 //! A map whose entries end by themselves.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::collections::HashMap;
+use std::hash::Hash;
 
 use tokio::time::Instant;
 
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// each sweep visits everything, and the next one waits until the map has doubled, so that a write's share is constant
 /// and the map is never more than twice as large as what is alive in it (or [`FLOOR`]).
 pub(crate) struct Expiring<K, V> {
-    entries: BTreeMap<K, Entry<V>>,
+    entries: HashMap<K, Entry<V>>,
     sweep_at: usize,
 }
 
@@ -22,14 +22,14 @@ struct Entry<V> {
 /// Below this many entries a sweep is not worth it.
 const FLOOR: usize = 64;
 
-impl<K: Ord, V> Expiring<K, V> {
+impl<K: Hash + Eq, V> Expiring<K, V> {
     /// An empty map.
     pub(crate) fn new() -> Self {
-        Self { entries: BTreeMap::new(), sweep_at: FLOOR }
+        Self { entries: HashMap::new(), sweep_at: FLOOR }
     }
 
     /// What is under a key, if it has not ended.
-    pub(crate) fn get<Q: Ord + ?Sized>(&self, key: &Q, now: Instant) -> Option<&V>
+    pub(crate) fn get<Q: Hash + Eq + ?Sized>(&self, key: &Q, now: Instant) -> Option<&V>
     where
         K: Borrow<Q>,
     {
@@ -37,13 +37,18 @@ impl<K: Ord, V> Expiring<K, V> {
     }
 
     /// As `get`, to be changed and, with `until`, to live on.
-    pub(crate) fn renew<Q: Ord + ?Sized>(&mut self, key: &Q, until: Option<Instant>, now: Instant) -> Option<&mut V>
+    pub(crate) fn renew<Q: Hash + Eq + ?Sized>(
+        &mut self,
+        key: &Q,
+        until: Option<Instant>,
+        now: Instant,
+    ) -> Option<&mut V>
     where
         K: Borrow<Q>,
     {
-        let entry = self.entries.get_mut(key).filter(|entry| entry.until > now)?;
-        entry.until = until.unwrap_or(entry.until);
-        Some(&mut entry.value)
+        let (value, end) = self.living(key, now)?;
+        *end = until.unwrap_or(*end);
+        Some(value)
     }
 
     /// Puts an entry in the place of whatever was there.
@@ -56,30 +61,28 @@ impl<K: Ord, V> Expiring<K, V> {
     }
 
     /// Takes an entry out.
-    pub(crate) fn remove<Q: Ord + ?Sized>(&mut self, key: &Q, now: Instant) -> Option<V>
+    pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, now: Instant) -> Option<V>
     where
         K: Borrow<Q>,
     {
         self.entries.remove(key).filter(|entry| entry.until > now).map(|entry| entry.value)
     }
 
-    /// The entries from a bound on, in the order of their keys, with their ends.
-    pub(crate) fn from<Q: Ord + ?Sized>(
-        &self,
-        bound: Bound<&Q>,
-        now: Instant,
-    ) -> impl Iterator<Item = (&K, &V, Instant)>
+    /// As `get`, to be changed, with its end.
+    pub(crate) fn living<Q: Hash + Eq + ?Sized>(&mut self, key: &Q, now: Instant) -> Option<(&mut V, &mut Instant)>
     where
         K: Borrow<Q>,
     {
-        self.entries
-            .range::<Q, _>((bound, Bound::Unbounded))
-            .filter(move |(_, entry)| entry.until > now)
-            .map(|(key, entry)| (key, &entry.value, entry.until))
+        let entry = self.entries.get_mut(key).filter(|entry| entry.until > now)?;
+        Some((&mut entry.value, &mut entry.until))
+    }
+
+    /// What has not ended, in no order.
+    pub(crate) fn iter(&self, now: Instant) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().filter(move |(_, entry)| entry.until > now).map(|(key, entry)| (key, &entry.value))
     }
 
     /// How many entries are held, ended ones among them.
-    #[cfg(test)]
     pub(crate) fn held(&self) -> usize {
         self.entries.len()
     }

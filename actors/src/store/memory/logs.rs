@@ -5,7 +5,7 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use super::state::{Group, KnownOnce, MemoryStore};
+use super::state::{Group, KnownOnce, MemoryStore, State};
 use crate::ids::{Epoch, GroupName};
 use crate::protocol::{self, LogHead};
 use crate::store::{
@@ -23,12 +23,15 @@ impl Logs for MemoryStore {
             let again = again(known, once);
             return Ok(state.with_debt(again, now));
         }
-        let seq = state.group(&append.group, now).seq + 1;
-        let (event, message) = append.logged(seq);
-        let head = state.append(&append.group, event.body, now);
+        let mut message = None;
+        let event = |seq| {
+            let (event, id) = append.logged(seq);
+            message = id;
+            event.body
+        };
+        let (head, log) = state.append(&append.group, event, now);
         let owed = state.owe(&append, message.as_ref(), now);
         if let Some(once) = append.once {
-            let log = state.group(&append.group, now).log.clone();
             let known = KnownOnce {
                 fingerprint: once.fingerprint,
                 group: append.group,
@@ -110,26 +113,25 @@ fn take(events: impl Iterator<Item = StoredEvent>, size: PageSize) -> (Vec<Store
 #[async_trait]
 impl GroupIndex for MemoryStore {
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<GroupInfo>> {
-        let state = self.lock();
+        let mut state = self.lock();
         let now = Instant::now();
         let start = match cursor {
             Some(cursor) if cursor >= prefix => Bound::Excluded(cursor),
             _ => Bound::Included(prefix),
         };
-        Ok(state
-            .groups
-            .from(start, now)
-            .take_while(|(name, ..)| name.as_str().starts_with(prefix))
-            .take(limit)
-            .map(|(name, group, until)| info(name, group, until, now))
-            .collect())
+        let State { names, groups, .. } = &mut *state;
+        let names = names.range::<str, _>((start, Bound::Unbounded));
+        let infos = names.take_while(|name| name.as_str().starts_with(prefix)).filter_map(|name| {
+            let (group, until) = groups.living(name, now)?;
+            Some(info(name, group, *until, now))
+        });
+        Ok(infos.take(limit).collect())
     }
 
     async fn info(&self, group: &GroupName) -> StoreResult<Option<GroupInfo>> {
-        let state = self.lock();
+        let mut state = self.lock();
         let now = Instant::now();
-        let found = state.groups.from(Bound::Included(group.as_str()), now).next();
-        Ok(found.filter(|(name, ..)| *name == group).map(|(name, kept, until)| info(name, kept, until, now)))
+        Ok(state.groups.living(group, now).map(|(kept, until)| info(group, kept, *until, now)))
     }
 
     async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()> {

@@ -1,6 +1,6 @@
 //! Leases of slots of a single node.
 
-use std::ops::Bound;
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::store::{Held, SLOT_LEASE_MS, SlotLeases, SlotRequest, StoreResult};
 #[derive(Default)]
 pub struct MemorySlots(Mutex<TakenSlots>);
 
-/// By room and holder.
-pub(super) struct TakenSlots(Expiring<(String, String), ()>);
+/// The rooms, each with its holders and the ends of their leases.
+pub(super) struct TakenSlots(Expiring<String, HashMap<String, Instant>>);
 
 impl Default for TakenSlots {
     fn default() -> Self {
@@ -25,14 +25,14 @@ impl Default for TakenSlots {
 
 impl TakenSlots {
     fn count(&self, room: &str, now: Instant) -> usize {
-        let first = (room.to_owned(), String::new());
-        self.0.from(Bound::Included(&first), now).take_while(|((name, _), ..)| name == room).count()
+        self.0.get(room, now).map_or(0, |holders| holders.values().filter(|until| **until > now).count())
     }
 
     /// A room in which none is left for the holder.
     pub(super) fn full(&self, SlotRequest { holder, rooms }: &SlotRequest, now: Instant) -> Option<usize> {
         rooms.iter().position(|room| {
-            let own = self.0.get(&(room.name.clone(), holder.clone()), now).is_some();
+            let own =
+                self.0.get(&room.name, now).and_then(|holders| holders.get(holder)).is_some_and(|until| *until > now);
             !own && self.count(&room.name, now) >= room.slots
         })
     }
@@ -42,7 +42,20 @@ impl TakenSlots {
     }
 
     fn put(&mut self, room: &str, holder: &str, now: Instant) {
-        self.0.put((room.to_owned(), holder.to_owned()), (), now + Duration::from_millis(SLOT_LEASE_MS), now);
+        let until = now + Duration::from_millis(SLOT_LEASE_MS);
+        match self.0.renew(room, Some(until), now) {
+            Some(holders) => {
+                holders.retain(|_, until| *until > now);
+                holders.insert(holder.to_owned(), until);
+            }
+            None => self.0.put(room.to_owned(), HashMap::from([(holder.to_owned(), until)]), until, now),
+        }
+    }
+
+    fn remove(&mut self, room: &str, holder: &str, now: Instant) {
+        if let Some(holders) = self.0.renew(room, None, now) {
+            holders.remove(holder);
+        }
     }
 }
 
@@ -62,7 +75,7 @@ impl SlotLeases for MemorySlots {
 
     async fn release(&self, held: &[Held]) -> StoreResult<()> {
         let (mut taken, now) = (self.taken(), Instant::now());
-        held.iter().for_each(|it| _ = taken.0.remove(&(it.room.clone(), it.holder.clone()), now));
+        held.iter().for_each(|it| taken.remove(&it.room, &it.holder, now));
         Ok(())
     }
 

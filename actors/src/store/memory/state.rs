@@ -1,7 +1,6 @@
 //! What a single node keeps under one lock.
 
-use std::collections::VecDeque;
-use std::ops::Bound;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +24,8 @@ pub struct MemoryStore {
 /// What the lock guards.
 pub(super) struct State {
     pub(super) groups: Expiring<GroupName, Group>,
+    /// The groups' names in order, for who lists them; those of groups that have ended among them for a while.
+    pub(super) names: BTreeSet<GroupName>,
     pub(super) once: Expiring<(String, String), KnownOnce>,
     pub(super) answers: Expiring<AnswerId, Answer>,
     pub(super) sessions: Expiring<SessionId, Session>,
@@ -81,6 +82,7 @@ impl MemoryStore {
         let log_age = Duration::from_secs(options.log_seconds);
         let state = State {
             groups: Expiring::new(),
+            names: BTreeSet::new(),
             once: Expiring::new(),
             answers: Expiring::new(),
             sessions: Expiring::new(),
@@ -112,43 +114,49 @@ impl State {
 
     /// The group, made if there is none, its life renewed and what is too old in its log dropped.
     pub(super) fn group(&mut self, name: &GroupName, now: Instant) -> &mut Group {
-        self.keep_owner(name, now);
-        if self.groups.get(name, now).is_none() {
-            let epoch = Epoch::random();
-            let group = Group {
-                log: epoch.clone(),
-                epoch,
-                began: 0,
-                seq: 0,
-                created_at_ms: protocol::unix_ms(),
-                assistant: true,
-                events: VecDeque::new(),
-            };
-            self.groups.put(name.clone(), group, now + Duration::from_secs(BLANK_GROUP_SECONDS), now);
-        }
-        let age = self.log_age;
-        self.lengthen(name, BLANK_GROUP_SECONDS, now);
-        let group = self.groups.renew(name, None, now).expect("put in above if it was not there");
+        let (age, life) = (self.log_age, self.group_life);
+        let (group, until) = self.made(name, now);
+        *until = group.end(*until, life, BLANK_GROUP_SECONDS, now);
         group.forget(age, now);
         group
     }
 
-    /// Renews the life of a group, if it is there; one in which nothing was ever logged lives `blank` seconds at least.
-    fn lengthen(&mut self, name: &GroupName, blank: u64, now: Instant) {
-        let found = self.groups.from(Bound::Included(name), now).next().filter(|(found, ..)| *found == name);
-        let Some((_, group, until)) = found else { return };
-        let until = match group.seq {
-            0 => until.max(now + self.group_life.min(Duration::from_secs(blank))),
-            _ => now + self.group_life,
+    /// The group, made if there is none, and its end.
+    fn made(&mut self, name: &GroupName, now: Instant) -> (&mut Group, &mut Instant) {
+        self.keep_owner(name, now);
+        if self.groups.get(name, now).is_none() {
+            self.make(name, now);
+        }
+        self.groups.living(name, now).expect("made above if it was not there")
+    }
+
+    fn make(&mut self, name: &GroupName, now: Instant) {
+        let epoch = Epoch::random();
+        let group = Group {
+            log: epoch.clone(),
+            epoch,
+            began: 0,
+            seq: 0,
+            created_at_ms: protocol::unix_ms(),
+            assistant: true,
+            events: VecDeque::new(),
         };
-        self.groups.renew(name, Some(until), now);
+        self.groups.put(name.clone(), group, now + Duration::from_secs(BLANK_GROUP_SECONDS), now);
+        self.names.insert(name.clone());
+        if self.names.len() > 2 * self.groups.held() {
+            let groups = &self.groups;
+            self.names.retain(|name| groups.get(name, now).is_some());
+        }
     }
 
     /// Somebody is in these groups.
     pub(super) fn held(&mut self, names: &[GroupName], now: Instant) {
-        for name in names.iter().filter(|name| self.groups.get(*name, now).is_some()).cloned().collect::<Vec<_>>() {
-            self.lengthen(&name, BLANK_GROUP_HELD_SECONDS, now);
-            self.keep_owner(&name, now);
+        let life = self.group_life;
+        for name in names {
+            if let Some((group, until)) = self.groups.living(name, now) {
+                *until = group.end(*until, life, BLANK_GROUP_HELD_SECONDS, now);
+                self.keep_owner(name, now);
+            }
         }
     }
 
@@ -163,18 +171,23 @@ impl State {
         }
     }
 
-    /// Adds an event; returns the log's head.
-    pub(super) fn append(&mut self, name: &GroupName, body: ByteString, now: Instant) -> LogHead {
-        let most = self.log_events;
-        let group = self.group(name, now);
+    /// Adds the event that stands at the log's next place; returns the log's head, and the epoch that the log began with.
+    pub(super) fn append(
+        &mut self,
+        name: &GroupName,
+        event: impl FnOnce(u64) -> ByteString,
+        now: Instant,
+    ) -> (LogHead, Epoch) {
+        let (most, age, life) = (self.log_events, self.log_age, self.group_life);
+        let (group, until) = self.made(name, now);
+        *until = now + life;
+        group.forget(age, now);
         group.seq += 1;
-        group.events.push_back((now, body));
+        group.events.push_back((now, event(group.seq)));
         if group.events.len() > most {
             group.events.pop_front();
         }
-        let head = LogHead { epoch: group.epoch.clone(), seq: group.seq };
-        self.lengthen(name, BLANK_GROUP_SECONDS, now);
-        head
+        (LogHead { epoch: group.epoch.clone(), seq: group.seq }, group.log.clone())
     }
 
     /// Turns the assistant on or off; what an operator decided outlasts the silence of the group.
@@ -233,6 +246,14 @@ impl State {
 }
 
 impl Group {
+    /// Until when it lives that was to live until then: one in which nothing was ever logged `blank` seconds more at least.
+    fn end(&self, until: Instant, life: Duration, blank: u64, now: Instant) -> Instant {
+        match self.seq {
+            0 => until.max(now + life.min(Duration::from_secs(blank))),
+            _ => now + life,
+        }
+    }
+
     fn forget(&mut self, age: Duration, now: Instant) {
         while self.events.front().is_some_and(|(at, _)| now.duration_since(*at) >= age) {
             self.events.pop_front();
