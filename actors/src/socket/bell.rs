@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
 
 /// What sockets of one thread share.
 #[derive(Debug, Default)]
@@ -27,17 +28,15 @@ impl Bell {
 
     /// Has a task woken by the listener, at once or at the end of the [`Burst`] that this thread is in.
     pub(super) fn wake(self: &Arc<Self>, task: Waker) {
-        self.tasks().push(task);
-        let is_deferred = BURST.with_borrow_mut(|burst| match burst {
-            Some(bells) => {
-                if !bells.iter().any(|bell| Arc::ptr_eq(bell, self)) {
-                    bells.push(self.clone());
-                }
-                true
+        let left = BURST.with_borrow_mut(|burst| match burst {
+            Some(burst) => {
+                burst.wake(self, task);
+                None
             }
-            None => false,
+            None => Some(task),
         });
-        if !is_deferred {
+        if let Some(task) = left {
+            self.tasks().push(task);
             self.ring();
         }
     }
@@ -59,8 +58,25 @@ impl Bell {
 }
 
 thread_local! {
-    /// The bells to be rung at the end of this thread's burst, if it is in one.
-    static BURST: RefCell<Option<Vec<Arc<Bell>>>> = const { RefCell::new(None) };
+    /// The burst that this thread is in, if it is in one.
+    static BURST: RefCell<Option<Gathered>> = const { RefCell::new(None) };
+}
+
+/// What a burst gathers.
+struct Gathered {
+    /// When it began: what is pushed in it is as old.
+    begun: Instant,
+    /// The bells to be rung at its end, each for its tasks.
+    bells: Vec<(Arc<Bell>, Vec<Waker>)>,
+}
+
+impl Gathered {
+    fn wake(&mut self, bell: &Arc<Bell>, task: Waker) {
+        match self.bells.iter_mut().find(|(known, _)| Arc::ptr_eq(known, bell)) {
+            Some((_, tasks)) => tasks.push(task),
+            None => self.bells.push((bell.clone(), vec![task])),
+        }
+    }
 }
 
 /// While it lives, this thread's pushes wake no other thread. When dropped, it wakes each that something waits for, once.
@@ -76,19 +92,27 @@ impl Burst {
         let is_outermost = BURST.with_borrow_mut(|burst| match burst {
             Some(_) => false,
             None => {
-                *burst = Some(Vec::new());
+                *burst = Some(Gathered { begun: Instant::now(), bells: Vec::new() });
                 true
             }
         });
         Self { is_outermost }
+    }
+
+    /// The time, as of the beginning of this thread's burst, if it is in one.
+    pub(super) fn now() -> Instant {
+        BURST.with_borrow(|burst| burst.as_ref().map(|burst| burst.begun)).unwrap_or_else(Instant::now)
     }
 }
 
 impl Drop for Burst {
     fn drop(&mut self) {
         if self.is_outermost {
-            let bells = BURST.take().unwrap_or_default();
-            bells.iter().for_each(|bell| bell.ring());
+            let gathered = BURST.take().map(|burst| burst.bells).unwrap_or_default();
+            for (bell, mut tasks) in gathered {
+                bell.tasks().append(&mut tasks);
+                bell.ring();
+            }
         }
     }
 }

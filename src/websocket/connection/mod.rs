@@ -84,6 +84,8 @@ pub struct Connection<R: Receiver> {
     /// The timer wakes this task.
     is_timed: bool,
     is_begun: bool,
+    /// Since the last write.
+    has_read: bool,
     is_closed: bool,
 }
 
@@ -113,6 +115,7 @@ impl<R: Receiver> Connection<R> {
             is_shut: false,
             is_timed: false,
             is_begun: false,
+            has_read: false,
             is_closed: false,
         }
     }
@@ -127,8 +130,10 @@ impl<R: Receiver> Connection<R> {
         if self.poll_read(cx)?.is_ready() {
             return Poll::Ready(Ok(()));
         }
-        // What was read may be answered, or ended the connection.
-        self.poll_write(cx)?;
+        if mem::take(&mut self.has_read) {
+            // What was read may be answered, or ended the connection.
+            self.poll_write(cx)?;
+        }
         if self.held && self.blocked.is_none() && !self.is_held(cx) {
             // What was said at once held up what the client says next, and has gone.
             cx.waker().wake_by_ref();

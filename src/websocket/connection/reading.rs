@@ -67,6 +67,7 @@ impl<R: Receiver> Connection<R> {
 
     /// Looks at what was read: how many bytes of it. The rest waits.
     pub(super) fn look_at(&mut self, bytes: &mut [u8], cx: &mut Context<'_>) -> usize {
+        self.has_read = true;
         let mut at = 0;
         loop {
             if matches!(self.phase, Phase::Ending(..)) || self.deaf {

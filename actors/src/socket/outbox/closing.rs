@@ -1,5 +1,6 @@
 //! How a socket closes: by itself once what waits has been sent, else from outside.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -43,7 +44,7 @@ impl SocketHandle {
     }
 
     /// Closes the socket if something has waited for too long, and cuts it if it does not close. To be called by who carries it, when
-    /// that is due.
+    /// that is due, and now and then: an empty queue gives up its memory.
     pub fn sweep(&self) {
         let mut state = self.state();
         if state.gone {
@@ -59,6 +60,9 @@ impl SocketHandle {
             None => {
                 if state.queue.front().is_some_and(|oldest| oldest.at.elapsed() >= self.0.limits.age) {
                     self.begin_close(&mut state, CloseCode::Slow.into());
+                }
+                if state.queue.is_empty() {
+                    state.queue = VecDeque::new();
                 }
             }
         }

@@ -11,8 +11,8 @@ use crate::protocol::Close;
 /// What one poll of the way out takes at most, in bytes: enough for one good write, small enough that the queue and
 /// not the transport's buffer holds what the client does not read.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
-/// Frames for which an empty queue keeps its memory: as many as come at once where nothing is slow.
-const KEPT_FRAMES: usize = 4;
+/// Frames for which a queue that is in use keeps its memory when it is empty. One that rests keeps none.
+const KEPT_FRAMES: usize = 64;
 
 /// What the socket is to do next.
 #[derive(Debug, PartialEq, Eq)]

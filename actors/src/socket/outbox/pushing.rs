@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use bytestring::ByteString;
-use tokio::time::Instant;
 
 use super::{Delta, Queued, SocketHandle, State, Waiting};
 use crate::ids::GroupName;
 use crate::protocol::CloseCode;
+use crate::socket::Burst;
 
 impl SocketHandle {
     /// Queues a frame. `false`: the socket is closing (perhaps because of this very frame).
@@ -76,7 +76,7 @@ impl SocketHandle {
             Waiting::Delta(delta) => delta.frame.len(),
             Waiting::Merged(delta) => delta.text.len(),
         };
-        state.queue.push_back(Queued { frame, bytes, counted, at: Instant::now() });
+        state.queue.push_back(Queued { frame, bytes, counted, at: Burst::now() });
         state.bytes += bytes;
         if counted {
             state.counted_bytes += bytes;
