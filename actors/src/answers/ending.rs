@@ -1,8 +1,10 @@
 //! What the log says of an answer of which the store knows nothing.
 
+use std::collections::BTreeMap;
+
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId};
 use crate::protocol::Logged;
-use crate::store::{PageSize, StoreResult, Stores};
+use crate::store::{PageSize, StoreResult, StoredEvent, Stores};
 
 /// What is read of a log at once.
 const PAGE: PageSize = PageSize { events: 500, bytes: 1024 * 1024 };
@@ -32,30 +34,59 @@ pub(super) enum Ending {
 /// Looks through all that followed the doubted.
 pub(super) async fn look(stores: &Stores, doubted: &AnswerInDoubt<'_>) -> StoreResult<Ending> {
     let AnswerInDoubt { answer, group, message, seq, epoch } = doubted;
+    let (mut is_whole, mut end) = (false, None);
+    let read = read_from(stores, group, *seq, |event| {
+        is_whole |= event.seq == *seq && event.body.contains(message.as_str());
+        end = is_end(&event.body, answer).then_some(event.seq);
+        end.is_some()
+    });
+    let log = read.await?;
+    let is_the_same = log.is_some() && log.as_ref() == *epoch;
+    Ok(match end {
+        Some(seq) => Ending::At(seq),
+        None if is_the_same && !is_whole => Ending::Trimmed,
+        None => Ending::None,
+    })
+}
+
+/// The places of the ends of those answers that have ended at `seq` or behind it.
+pub(super) async fn find(
+    stores: &Stores,
+    group: &GroupName,
+    seq: u64,
+    answers: &[&AnswerId],
+) -> StoreResult<BTreeMap<AnswerId, u64>> {
+    let mut ends = BTreeMap::new();
+    let read = read_from(stores, group, seq, |event| {
+        let ended = answers.iter().filter(|answer| is_end(&event.body, answer));
+        ends.extend(ended.map(|answer| ((*answer).clone(), event.seq)));
+        ends.len() == answers.len()
+    });
+    read.await?;
+    Ok(ends)
+}
+
+/// Reads a log from `seq` on, as far as it goes or until `has_enough`. Returns which log that was.
+async fn read_from(
+    stores: &Stores,
+    group: &GroupName,
+    seq: u64,
+    mut has_enough: impl FnMut(&StoredEvent) -> bool,
+) -> StoreResult<Option<Epoch>> {
     let mut after = seq.saturating_sub(1);
-    let mut is_whole = false;
     loop {
         let page = stores.logs.read_after(group, after, PAGE).await?;
-        for event in &page.events {
-            is_whole |= event.seq == *seq && event.body.contains(message.as_str());
-            if event.body.contains(answer.as_str()) && is_end(&event.body, answer) {
-                return Ok(Ending::At(event.seq));
-            }
+        if page.events.iter().any(&mut has_enough) {
+            return Ok(page.epoch);
         }
         match page.events.last() {
             Some(last) if page.more => after = last.seq,
-            _ => {
-                let is_the_same = page.epoch.is_some() && page.epoch.as_ref() == *epoch;
-                return Ok(if is_the_same && !is_whole { Ending::Trimmed } else { Ending::None });
-            }
+            _ => return Ok(page.epoch),
         }
     }
 }
 
 fn is_end(body: &str, answer: &AnswerId) -> bool {
-    match serde_json::from_str::<Logged>(body) {
-        Ok(Logged::AnswerEnd { end, .. }) => end.answer == *answer,
-        Ok(Logged::AnswerError { failure, .. }) => failure.answer == *answer,
-        _ => false,
-    }
+    let logged = body.contains(answer.as_str()).then(|| serde_json::from_str::<Logged>(body));
+    logged.is_some_and(|logged| logged.is_ok_and(|logged| logged.ended_answer() == Some(answer)))
 }

@@ -67,11 +67,7 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
         }
         Ended::Before { seq } => _ = parts.delivery.registry.answer_over(AnswerOver { group, answer, seq }).await,
         // Lost meanwhile, perhaps with its log: its start was shown here.
-        Ended::Unknown => {
-            if let Some(over) = lost::settle(&parts.stores, orphan).await {
-                _ = parts.delivery.registry.answer_over(over).await;
-            }
-        }
+        Ended::Unknown => lost::settle(&parts.stores, &parts.delivery.registry, &group, vec![orphan]).await,
     }
     Ok(())
 }

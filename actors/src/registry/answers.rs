@@ -76,6 +76,20 @@ impl GroupRegistry {
             }
         }
     }
+
+    /// Has answers of a group looked for of which the store knows nothing.
+    pub(super) fn look_for(&mut self, group: GroupName, lost: Vec<AnswerRecord>) {
+        if lost.is_empty() {
+            return;
+        }
+        let answers: Vec<_> = lost.iter().map(|record| record.answer.clone()).collect();
+        if !self.reader.ask(group.clone(), Gap::Lost(lost))
+            && let Some(state) = self.groups.get_mut(&group)
+        {
+            // The next look at the logs finds them again.
+            _ = state.answers.looked_for(&answers, &group, &self.roster.node());
+        }
+    }
 }
 
 pub(super) fn piece(group: &GroupName, answer: &AnswerId, offset: usize, text: String) -> Arc<Delta> {
@@ -120,6 +134,17 @@ impl Handler<AnswerOver> for GroupRegistry {
             self.group(&group).end_answer(&answer);
         }
         self.deliver(&group, Due::default(), ctx);
+    }
+}
+
+impl Handler<LostSettled> for GroupRegistry {
+    type Result = ();
+
+    fn handle(&mut self, LostSettled { group, answers }: LostSettled, _: &mut Context<Self>) {
+        let node = self.roster.node();
+        let Some(state) = self.groups.get_mut(&group) else { return };
+        let again = state.answers.looked_for(&answers, &group, &node);
+        self.look_for(group, again);
     }
 }
 

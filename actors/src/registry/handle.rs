@@ -151,6 +151,14 @@ impl RegistryHandle {
         self.ask("answer over", over).await
     }
 
+    /// Answers of which the store knew nothing were looked for.
+    ///
+    /// # Errors
+    /// No answer: while they run they are looked for no more.
+    pub async fn lost_settled(&self, group: GroupName, answers: Vec<AnswerId>) -> Answered<()> {
+        self.ask("lost settled", LostSettled { group, answers }).await
+    }
+
     /// Where a log stands of which it was asked whether it is the one that was delivered; none if it could not be asked.
     ///
     /// # Errors

@@ -149,13 +149,9 @@ impl Handler<Resynced> for GroupRegistry {
         for (group, state) in logs {
             if let Some(known) = self.groups.get_mut(&group) {
                 let due = known.sequence.opened(&state);
-                let unknown = known.answers.unknown_to(&answers, &group, &node);
+                let lost = known.answers.lost(&answers, &group, &node);
                 self.deliver(&group, due, ctx);
-                for record in unknown {
-                    let gap = Gap::Lost(record);
-                    // If that is not taken, the next look finds it again.
-                    _ = self.reader.ask(group.clone(), gap);
-                }
+                self.look_for(group, lost);
             }
         }
         answers.into_iter().for_each(|record| self.learn(record));

@@ -16,13 +16,46 @@ struct Answer {
     chars: usize,
 }
 
+impl Answer {
+    fn record(&self, id: &AnswerId, group: &GroupName, node: &NodeId) -> AnswerRecord {
+        AnswerRecord {
+            answer: id.clone(),
+            group: group.clone(),
+            message: self.message.clone(),
+            node: node.clone(),
+            text: self.text.clone(),
+            start: Some(self.start.clone()),
+        }
+    }
+}
+
 /// The answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct ShownAnswers {
     running: BTreeMap<AnswerId, Answer>,
     ended: VecDeque<AnswerId>,
-    /// Asked of the store, with whether more of the answer was missed since.
-    asked: BTreeMap<AnswerId, bool>,
+    /// Something of them is missing.
+    asked: Asked,
+    /// The store knows nothing of them.
+    lost: Asked,
+}
+
+/// Answers of which the store is being asked, with whether there was a new reason for it since.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Asked(BTreeMap<AnswerId, bool>);
+
+impl Asked {
+    /// There is a reason to ask. Whether that is to be done now.
+    fn begin(&mut self, id: &AnswerId) -> bool {
+        let asked = self.0.contains_key(id);
+        self.0.insert(id.clone(), asked);
+        !asked
+    }
+
+    /// That is done. Whether it is to be done again.
+    fn end(&mut self, id: &AnswerId) -> bool {
+        self.0.remove(id).unwrap_or(false)
+    }
 }
 
 /// What a piece turned out to be.
@@ -60,18 +93,22 @@ impl ShownAnswers {
         self.running.iter().map(|(id, answer)| (id, &answer.message, &answer.start, answer.text.as_str()))
     }
 
-    /// All but those that the store knows of, with what is known here. `node` is whoever asks.
-    pub(super) fn unknown_to(&self, known: &[AnswerRecord], group: &GroupName, node: &NodeId) -> Vec<AnswerRecord> {
-        let unknown = self.running.iter().filter(|(id, _)| known.iter().all(|record| record.answer != **id));
-        let record = |(id, answer): (&AnswerId, &Answer)| AnswerRecord {
-            answer: id.clone(),
-            group: group.clone(),
-            message: answer.message.clone(),
-            node: node.clone(),
-            text: answer.text.clone(),
-            start: Some(answer.start.clone()),
-        };
-        unknown.map(record).collect()
+    /// Those that are to be looked for now, with what is known here: the store does not know of them, and nobody looks already. `node` is
+    /// whoever asks.
+    pub(super) fn lost(&mut self, known: &[AnswerRecord], group: &GroupName, node: &NodeId) -> Vec<AnswerRecord> {
+        let Self { running, lost, .. } = self;
+        let unknown = running.iter().filter(|(id, _)| known.iter().all(|record| record.answer != **id));
+        unknown.filter(|(id, _)| lost.begin(id)).map(|(id, answer)| answer.record(id, group, node)).collect()
+    }
+
+    /// They were looked for. Those that are to be looked for again, as [`Self::lost`] names them.
+    pub(super) fn looked_for(&mut self, ids: &[AnswerId], group: &GroupName, node: &NodeId) -> Vec<AnswerRecord> {
+        let Self { running, lost, .. } = self;
+        let again = ids.iter().filter_map(|id| {
+            let (id, answer) = lost.end(id).then(|| running.get_key_value(id))??;
+            lost.begin(id).then(|| answer.record(id, group, node))
+        });
+        again.collect()
     }
 
     /// Forgets all but those that the store knows of, and names them.
@@ -112,14 +149,12 @@ impl ShownAnswers {
 
     /// Something of an answer is missing. Whether the store is to be asked now.
     pub(super) fn missing(&mut self, id: &AnswerId) -> bool {
-        let asked = self.asked.contains_key(id);
-        self.asked.insert(id.clone(), asked);
-        !asked
+        self.asked.begin(id)
     }
 
     /// The store was asked. Whether it is to be asked again.
     pub(super) fn asked(&mut self, id: &AnswerId) -> bool {
-        self.asked.remove(id).unwrap_or(false)
+        self.asked.end(id)
     }
 
     /// What the store knows of an answer.
@@ -192,6 +227,23 @@ mod tests {
         assert_eq!(learned.more, Some((0, "äbc".into())));
         assert_eq!(answers.learn(record("äb")), Learned::default(), "older than what is known");
         assert_eq!(answers.learn(record("äbcd")).more, Some((3, "d".into())));
+    }
+
+    #[test]
+    fn what_the_store_has_lost_is_looked_for_once_at_a_time() {
+        let (group, node) = (GroupName::parse("g").expect("legal"), NodeId::from("n1"));
+        let mut answers = ShownAnswers::default();
+        answers.start(&id(), &MessageId::from("m1"), &begun());
+        answers.grow(&id(), 0, "so far".into());
+        assert_eq!(answers.lost(&[record("so far")], &group, &node), [], "the store knows it");
+        assert_eq!(answers.lost(&[], &group, &node), [record("so far")]);
+        assert_eq!(answers.lost(&[], &group, &node), [], "somebody looks already");
+        assert_eq!(answers.looked_for(&[id()], &group, &node), [record("so far")], "there was a new reason since");
+        assert_eq!(answers.looked_for(&[id()], &group, &node), []);
+        assert_eq!(answers.lost(&[], &group, &node), [record("so far")]);
+        assert_eq!(answers.lost(&[], &group, &node), []);
+        answers.end(&id());
+        assert_eq!(answers.looked_for(&[id()], &group, &node), [], "it has ended");
     }
 
     #[test]

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use sophie_actors::store::{Append, Appended};
+use sophie_actors::cluster::resync;
+use sophie_actors::ids::{AnswerId, MessageId};
+use sophie_actors::protocol::CacheStatus;
+use sophie_actors::registry::AnswerStarted;
+use sophie_actors::store::{AnswerStart, Append, Appended};
 use sophie_kit::faults::Fault;
 use tokio::time::sleep;
 
@@ -67,4 +71,52 @@ async fn one_log_that_does_not_answer_holds_no_other_up() {
     assert!(slow.waiting().is_empty());
     world.faults.wake();
     assert_eq!(slow.event_of("message").await["message"]["text"], "late");
+}
+
+#[actix::test]
+async fn so_many_gaps_are_read_at_a_time_and_no_more() {
+    let world = World::start().await;
+    let mut clients = Vec::new();
+    world.faults.set("read_after", Fault::Hang);
+    for n in 0..50 {
+        let session = format!("s{n}");
+        clients.push(world.connect(&session).await);
+        let home = format!("chat_{session}");
+        elsewhere(&world, &home, "missed").await;
+        world.node.registry.reached(group(&home), 1).await.expect("told");
+    }
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(world.faults.calls("read_after").len(), 8);
+    world.faults.lift("read_after");
+    for client in &clients {
+        assert_eq!(client.event_of("message").await["message"]["text"], "missed");
+    }
+}
+
+#[actix::test]
+async fn answers_that_the_store_has_lost_are_looked_for_together_and_once_however_often_that_is_noticed() {
+    let world = World::start().await;
+    let _client = world.connect("s").await;
+    let home = group("chat_s");
+    for n in 0..20 {
+        let (answer, message) = (AnswerId::from(format!("a{n}").as_str()), MessageId::from(format!("m{n}-1").as_str()));
+        let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
+        let started = AnswerStarted { group: home.clone(), answer, message, start };
+        world.node.registry.answer_started(started).await.expect("told");
+    }
+    world.faults.set("read_after", Fault::Away);
+    for _ in 0..10 {
+        resync(&world.stores, &world.node.registry, std::slice::from_ref(&home)).await.expect("looked at");
+    }
+    sleep(Duration::from_secs(3)).await;
+    let reads = world.faults.calls("read_after").len();
+    assert!((4..10).contains(&reads), "twice a second, and not for each answer and each look: {reads}");
+    world.faults.lift("read_after");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(
+        world.faults.calls("owe").len(),
+        40,
+        "each is owed; and once more, since it was noticed again meanwhile"
+    );
+    assert_eq!(world.faults.calls("read_after").len(), reads + 2);
 }

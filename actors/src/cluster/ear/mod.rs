@@ -4,31 +4,30 @@
 //! Owns: the listening to the other nodes and to Django, and the ordered way out to Django. Receives: gaps. Sends: what they held, and what was heard, to the registry.
 //! Ends when: never; its end ends the process.
 
+mod gaps;
 mod handle;
 
 use std::sync::Arc;
 
 use actix::prelude::*;
 
+use gaps::GapFiller;
 pub use handle::EarHandle;
 
 use super::OrderDesk;
 use super::leave_lost;
 use crate::actor::ExitGuard;
-use crate::answers::lost;
 use crate::aside::{in_parts, set_aside};
 use crate::django;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
 use crate::notifier::Courier;
 use crate::protocol::DjangoEvent;
-use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, Gap, GroupStates, RegistryHandle};
-use crate::store::{Heard, PageSize, StoreResult, Stores, Told};
+use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, GroupStates, RegistryHandle};
+use crate::store::{Heard, StoreResult, Stores, Told};
 
-/// Gaps that may wait; a group has at most one at a time, and an answer.
+/// Gaps that may wait; a group has at most a few at a time, and an answer one.
 const MAILBOX: usize = 16_384;
-/// What is read of a gap at once; the registry asks again for the rest.
-const PAGE: PageSize = PageSize { events: 500, bytes: 4 * 1024 * 1024 };
 /// Groups that are looked at in one round trip.
 const BATCH: usize = 100;
 /// How soon the logs are looked at again when that failed.
@@ -48,15 +47,14 @@ pub struct Listen {
 
 /// The actor.
 pub struct Ear {
-    stores: Stores,
-    registry: RegistryHandle,
+    gaps: Arc<GapFiller>,
     _exit: ExitGuard,
 }
 
 impl Ear {
     /// An ear that reads from `stores` what the registry has missed. It hears nothing before [`Listen`].
     pub fn new(stores: Stores, registry: RegistryHandle, exit: ExitGuard) -> Self {
-        Self { stores, registry, _exit: exit }
+        Self { gaps: Arc::new(GapFiller::new(stores, registry)), _exit: exit }
     }
 }
 
@@ -72,46 +70,8 @@ impl Handler<FillGap> for Ear {
     type Result = ();
 
     fn handle(&mut self, FillGap { group, gap }: FillGap, ctx: &mut Context<Self>) {
-        let (stores, registry) = (self.stores.clone(), self.registry.clone());
-        let fill = async move {
-            match gap {
-                Gap::Log(after) => {
-                    let page = match stores.logs.read_after(&group, after, PAGE).await {
-                        Ok(page) => page.epoch.map(|epoch| (epoch, page.events)),
-                        Err(error) => {
-                            log::debug!("gap not filled group={group} after={after} error={error}");
-                            None
-                        }
-                    };
-                    _ = registry.filled(group, page).await;
-                }
-                Gap::Life(head) => {
-                    let state = stores.logs.confirm(&group, &head).await;
-                    if let Err(error) = &state {
-                        log::debug!("log not confirmed group={group} error={error}");
-                    }
-                    _ = registry.confirmed(group, state.ok()).await;
-                }
-                Gap::Members => {
-                    let spread = stores.presence.spread(std::slice::from_ref(&group)).await;
-                    let spread = spread.ok().and_then(|spread| spread.first().copied());
-                    _ = registry.counted(group, spread).await;
-                }
-                Gap::Lost(record) => {
-                    if let Some(over) = lost::settle(&stores, record).await {
-                        _ = registry.answer_over(over).await;
-                    }
-                }
-                Gap::Answer(answer) => {
-                    let record = stores.answers.find(&answer).await.unwrap_or_else(|error| {
-                        log::debug!("answer not read answer={answer} error={error}");
-                        None
-                    });
-                    _ = registry.answer_found(group, answer, record).await;
-                }
-            }
-        };
-        ctx.spawn(fill.into_actor(self));
+        let gaps = self.gaps.clone();
+        ctx.spawn(async move { gaps.fill(group, gap).await }.into_actor(self));
     }
 }
 

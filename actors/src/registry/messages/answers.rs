@@ -58,6 +58,17 @@ pub struct AnswerFound {
     pub record: Option<AnswerRecord>,
 }
 
+/// Answers of which the store knew nothing were looked for: those that are over have been told, the others are owed, or the store could
+/// not be asked.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct LostSettled {
+    /// The group.
+    pub group: GroupName,
+    /// The answers.
+    pub answers: Vec<AnswerId>,
+}
+
 /// Asks for the next piece of an answer that a socket is owed. Whether more of it is owed.
 #[derive(Message)]
 #[rtype(result = "bool")]

@@ -15,8 +15,8 @@ pub enum Gap {
     Life(LogHead),
     /// Some of an answer.
     Answer(AnswerId),
-    /// What becomes of an answer that is shown here and of which the store knows nothing.
-    Lost(AnswerRecord),
+    /// What becomes of answers that are shown here and of which the store knows nothing.
+    Lost(Vec<AnswerRecord>),
     /// How many members the group has at all nodes.
     Members,
 }
