@@ -75,10 +75,7 @@ impl Identity {
     /// Whether a session `own` of this caller may join a group by what this caller has shown: its home group always. A guest joins any
     /// but other sessions' home groups; a token what its patterns match.
     pub fn may_join(&self, group: &GroupName, own: &SessionId) -> bool {
-        if group == &own.home() {
-            return true;
-        }
-        self.shown.as_ref().map_or(group.home_of().is_none(), |shown| shown.rights.allow(group, own))
+        self.shown.as_ref().map_or_else(|| may_guest_join(group, own), |shown| shown.rights.allow(group, own))
     }
 
     /// Whether this caller may use a session.
@@ -90,6 +87,11 @@ impl Identity {
             Some(_) => SessionRule::Refused,
         }
     }
+}
+
+/// Whether a guest's session `own` may join a group: any but other sessions' home groups.
+pub fn may_guest_join(group: &GroupName, own: &SessionId) -> bool {
+    group.home_of().is_none_or(|session| session == *own)
 }
 
 fn patterns(texts: Vec<String>) -> Vec<Pattern> {

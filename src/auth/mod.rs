@@ -19,7 +19,7 @@ mod refusal;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use authenticator::{Authenticator, Credentials, Freshness};
-pub use identity::{Identity, SessionRule};
+pub use identity::{Identity, SessionRule, may_guest_join};
 pub use refusal::AuthError;
 pub use sophie_actors::patterns;
 

@@ -39,7 +39,7 @@ pub(super) async fn claim(
     }
 }
 
-/// Who is connected, and who can say more.
+/// Who is connected and has shown by what, and who can say more.
 #[derive(Clone)]
 pub(super) struct CallerAccess {
     pub(super) identity: Identity,
@@ -62,10 +62,6 @@ impl std::fmt::Debug for CallerAccess {
 impl Access for CallerAccess {
     fn user(&self) -> &UserId {
         &self.identity.user
-    }
-
-    fn is_guest(&self) -> bool {
-        self.identity.guest
     }
 
     fn may_join(&self, group: &GroupName) -> bool {
@@ -96,12 +92,6 @@ impl Access for CallerAccess {
     }
 
     async fn refresh(&self, token: &str) -> Result<Arc<dyn Access>, Refusal> {
-        if self.identity.guest {
-            return Err(Refusal::new(
-                ErrorCode::BadRequest,
-                "this service uses no tokens; there is nothing to refresh",
-            ));
-        }
         // A caller who shows a token in place of what they showed before; an empty one leaves what the browser sent.
         let token = Some(token.to_owned()).filter(|token| !token.is_empty()).or_else(|| self.shown.token.clone());
         let shown = Credentials { token, ..self.shown.clone() };

@@ -3,6 +3,7 @@
 mod access;
 mod chat;
 mod flood;
+mod guest;
 mod handshake;
 mod query;
 
@@ -25,6 +26,7 @@ use crate::line::Wire;
 use crate::websocket::{self, Allowed, Connection, Heartbeat, Options};
 use access::{CallerAccess, Claim};
 use chat::{Chat, Seat};
+use guest::GuestAccess;
 
 /// How long a client is asked to stay away while the service is full or its store is away, in seconds.
 const COME_BACK_SECONDS: u64 = 2;
@@ -95,14 +97,17 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let cut = request.conn_data::<Arc<Wire>>().cloned();
     let worker = upgrade.worker();
     let handle = SocketHandle::new(limits, Some(worker.bell()), move || cut.iter().for_each(|wire| wire.cut()));
-    let access: Arc<dyn Access> = Arc::new(CallerAccess {
-        identity,
-        shown,
-        claim,
-        lost,
-        authenticator: state.authenticator.clone(),
-        sessions: state.node.stores.sessions.clone(),
-    });
+    let access: Arc<dyn Access> = match identity.guest {
+        true => Arc::new(GuestAccess { user: identity.user, session }),
+        false => Arc::new(CallerAccess {
+            identity,
+            shown,
+            claim,
+            lost,
+            authenticator: state.authenticator.clone(),
+            sessions: state.node.stores.sessions.clone(),
+        }),
+    };
     let socket = Attached { handle: handle.clone(), access, address, since_ms: unix_ms() };
     let opened = match actor {
         Ok(actor) => Some((actor, socket, resume)),
