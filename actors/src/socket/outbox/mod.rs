@@ -25,7 +25,7 @@ use crate::protocol::Close;
 use crate::socket::{Bell, SessionHandle};
 
 pub use outgoing::Outgoing;
-use replay::Replaying;
+use replay::Behind;
 pub use replay::{Replay, ReplayPage};
 pub use waiting::Delta;
 use waiting::Waiting;
@@ -58,7 +58,6 @@ struct Queued {
     at: Instant,
 }
 
-/// Its maps are nearly always empty, and so of the kind that is smallest then.
 #[derive(Default)]
 struct State {
     queue: VecDeque<Queued>,
@@ -69,13 +68,8 @@ struct State {
     bytes: usize,
     counted_bytes: usize,
     counted_frames: usize,
-    /// Answers of which the socket has yet to get what was written so far: how much it has, in bytes and characters.
-    owed: BTreeMap<AnswerId, (usize, usize)>,
-    replays: BTreeMap<GroupName, Replaying>,
-    /// Groups whose logged events wait for the client to say from where it wants them, with what is owed if it does not.
-    withheld: BTreeMap<GroupName, Replay>,
-    /// What a replay has delivered already and the live path may bring again.
-    replayed: BTreeMap<GroupName, u64>,
+    /// What it has yet to be brought; `None` for nearly every socket, which has all there is.
+    behind: Option<Box<Behind>>,
     /// Who takes the frames.
     waker: Option<Waker>,
     /// It has taken all, and is woken for the next.

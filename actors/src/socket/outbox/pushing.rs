@@ -19,15 +19,15 @@ impl SocketHandle {
     /// Queues an event of a group's log, unless a replay brings it or has brought it.
     pub fn push_logged(&self, group: &GroupName, seq: u64, frame: ByteString) -> bool {
         let mut state = self.state();
-        if let Some(replay) = state.replays.get_mut(group) {
-            replay.live = replay.live.max(seq);
-            return true;
-        }
-        if let Some(last) = state.replayed.get(group) {
-            if seq <= *last {
+        if let Some(behind) = &mut state.behind {
+            if let Some(replay) = behind.replays.get_mut(group) {
+                replay.live = replay.live.max(seq);
                 return true;
             }
-            state.replayed.remove(group);
+            if behind.replayed.get(group).is_some_and(|last| seq <= *last) {
+                return true;
+            }
+            state.catch_up(|behind| behind.replayed.remove(group));
         }
         self.enqueue(&mut state, Waiting::Text(frame), true)
     }
@@ -35,7 +35,7 @@ impl SocketHandle {
     /// Queues a piece of an answer; merged with the piece before it if that still waits.
     pub fn push_delta(&self, delta: &Arc<Delta>) -> bool {
         let mut state = self.state();
-        if !state.owed.is_empty() && state.owed.contains_key(&delta.answer) {
+        if state.behind.as_ref().is_some_and(|behind| behind.owed.contains_key(&delta.answer)) {
             // It comes with what is owed.
             return true;
         }
@@ -76,6 +76,10 @@ impl SocketHandle {
             Waiting::Delta(delta) => delta.frame.len(),
             Waiting::Merged(delta) => delta.text.len(),
         };
+        if state.queue.capacity() == 0 {
+            // Most frames are taken before the next one comes.
+            state.queue.reserve_exact(1);
+        }
         state.queue.push_back(Queued { frame, bytes, counted, at: Burst::now() });
         state.bytes += bytes;
         if counted {

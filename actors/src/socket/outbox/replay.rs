@@ -1,11 +1,12 @@
 //! What a socket has missed: logged events, which a replay brings in front of the live ones, and texts of answers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytestring::ByteString;
 
 use super::waiting::Waiting;
-use super::{Delta, SocketHandle};
+use super::{Delta, SocketHandle, State};
 use crate::ids::{AnswerId, Epoch, GroupName, cut};
 
 /// A replay goes on reading the log when less than this waits, in bytes.
@@ -35,6 +36,40 @@ pub struct ReplayPage {
     pub more: bool,
 }
 
+/// What one socket has yet to be brought.
+#[derive(Default)]
+pub(super) struct Behind {
+    /// Answers of which it has yet to get what was written so far: how much it has, in bytes and characters.
+    pub(super) owed: BTreeMap<AnswerId, (usize, usize)>,
+    pub(super) replays: BTreeMap<GroupName, Replaying>,
+    /// Groups whose logged events wait for the client to say from where it wants them, with what is owed if it does not.
+    pub(super) withheld: BTreeMap<GroupName, Replay>,
+    /// What a replay has delivered already and the live path may bring again.
+    pub(super) replayed: BTreeMap<GroupName, u64>,
+}
+
+impl Behind {
+    fn is_nothing(&self) -> bool {
+        self.owed.is_empty() && self.replays.is_empty() && self.withheld.is_empty() && self.replayed.is_empty()
+    }
+}
+
+impl State {
+    fn behind(&mut self) -> &mut Behind {
+        self.behind.get_or_insert_default()
+    }
+
+    /// Takes something off what it has yet to be brought, which is forgotten when it has all.
+    pub(super) fn catch_up<T>(&mut self, take: impl FnOnce(&mut Behind) -> T) -> Option<T> {
+        let behind = self.behind.as_mut()?;
+        let taken = take(behind);
+        if behind.is_nothing() {
+            self.behind = None;
+        }
+        Some(taken)
+    }
+}
+
 /// Where a replay of a group's log stands for this socket.
 #[derive(Default)]
 pub(super) struct Replaying {
@@ -47,22 +82,23 @@ pub(super) struct Replaying {
 impl SocketHandle {
     /// What was written of an answer so far comes by [`Self::pay`]; until then its pieces are left out.
     pub fn owe(&self, answer: &AnswerId) {
-        self.state().owed.insert(answer.clone(), (0, 0));
+        self.state().behind().owed.insert(answer.clone(), (0, 0));
     }
 
     /// Queues the next piece of an answer that is owed, of at most so many bytes (and a character at least), which does not count
     /// against the bounds. `text` is all of it so far. Whether something of it is owed still.
     pub fn pay(&self, group: &GroupName, answer: &AnswerId, text: &str, most: usize) -> bool {
         let mut state = self.state();
-        let Some((bytes, chars)) = state.owed.get(answer).copied() else { return false };
+        let owed = state.behind.as_ref().and_then(|behind| behind.owed.get(answer));
+        let Some((bytes, chars)) = owed.copied() else { return false };
         let rest = text.get(bytes..).unwrap_or_default();
         let piece = cut(rest, most.max(4));
         let end = piece.len();
         let is_all = end == rest.len();
         if is_all {
-            state.owed.remove(answer);
+            state.catch_up(|behind| behind.owed.remove(answer));
         } else {
-            state.owed.insert(answer.clone(), (bytes + end, chars + piece.chars().count()));
+            state.behind().owed.insert(answer.clone(), (bytes + end, chars + piece.chars().count()));
         }
         if !piece.is_empty() {
             let delta = Delta::new(group.clone(), answer.clone(), chars, piece.to_owned());
@@ -75,33 +111,36 @@ impl SocketHandle {
     /// is through.
     pub fn begin_replay(&self, group: &GroupName, after: u64) {
         let mut state = self.state();
-        state.replayed.remove(group);
-        state.replays.insert(group.clone(), Replaying { live: 0, at: after });
+        let behind = state.behind();
+        behind.replayed.remove(group);
+        behind.replays.insert(group.clone(), Replaying { live: 0, at: after });
     }
 
     /// As [`Self::begin_replay`], for a client that has yet to say what it missed: until then, or until its time for that is over,
     /// nothing newer may come to it. `owed` is what it gets if it says nothing.
     pub fn withhold(&self, owed: Replay) {
         self.begin_replay(&owed.group, owed.after);
-        self.state().withheld.insert(owed.group.clone(), owed);
+        self.state().behind().withheld.insert(owed.group.clone(), owed);
     }
 
     /// What a group's client is owed, if its events are withheld; from here on they are no more, but for the replay that is due.
     pub fn take_withheld(&self, group: &GroupName) -> Option<Replay> {
-        self.state().withheld.remove(group)
+        self.state().catch_up(|behind| behind.withheld.remove(group)).flatten()
     }
 
     /// [`Self::take_withheld`] of all groups.
     pub fn take_all_withheld(&self) -> Vec<Replay> {
-        std::mem::take(&mut self.state().withheld).into_values().collect()
+        let withheld = self.state().catch_up(|behind| std::mem::take(&mut behind.withheld));
+        withheld.unwrap_or_default().into_values().collect()
     }
 
     /// Gives a replay up, and forgets what one has brought: live events flow again, from whatever `seq`.
     pub fn end_replay(&self, group: &GroupName) {
-        let mut state = self.state();
-        state.replays.remove(group);
-        state.withheld.remove(group);
-        state.replayed.remove(group);
+        self.state().catch_up(|behind| {
+            behind.replays.remove(group);
+            behind.withheld.remove(group);
+            behind.replayed.remove(group);
+        });
     }
 
     /// Queues the events of a page that was read after some `seq`. `true`: the replay is through, and live events follow without hole or
@@ -109,7 +148,8 @@ impl SocketHandle {
     pub fn push_replayed(&self, group: &GroupName, page: ReplayPage) -> bool {
         let ReplayPage { after, frames, last, more } = page;
         let mut state = self.state();
-        let Some(replay) = state.replays.get_mut(group).filter(|replay| replay.at == after) else { return true };
+        let replay = state.behind.as_mut().and_then(|behind| behind.replays.get_mut(group));
+        let Some(replay) = replay.filter(|replay| replay.at == after) else { return true };
         replay.at = last;
         let live = replay.live;
         for frame in frames {
@@ -118,8 +158,9 @@ impl SocketHandle {
         if more || live > last {
             return false;
         }
-        state.replays.remove(group);
-        state.replayed.insert(group.clone(), last);
+        let behind = state.behind();
+        behind.replays.remove(group);
+        behind.replayed.insert(group.clone(), last);
         true
     }
 

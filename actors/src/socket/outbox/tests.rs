@@ -177,3 +177,31 @@ async fn a_large_queue_leaves_in_batches() {
     }
     assert!(poll(&handle).0.is_none());
 }
+
+#[tokio::test]
+async fn a_socket_at_rest_keeps_room_for_one_frame_and_after_a_sweep_for_none() {
+    let (handle, _) = handle();
+    let room = || handle.state().queue.capacity();
+    assert!(handle.push("one".into()));
+    assert_eq!((frames(&handle).len(), room()), (1, 1));
+    handle.sweep();
+    assert_eq!(room(), 0);
+    // There is one for each socket, of which there are many; mimalloc gives out 320 bytes next, and 384 after that.
+    assert!(size_of::<Shared>() + 2 * size_of::<usize>() <= 320, "{}", size_of::<Shared>());
+}
+
+#[tokio::test]
+async fn who_has_caught_up_is_remembered_to_be_behind_by_nothing() {
+    let (handle, _) = handle();
+    let is_behind = || handle.state().behind.is_some();
+    handle.begin_replay(&group(), 0);
+    assert!(handle.push_replayed(&group(), page(0, vec!["one".into()], 1)));
+    assert!(handle.push_logged(&group(), 1, "again".into()));
+    assert!(is_behind(), "the live path may bring it again");
+    assert!(handle.push_logged(&group(), 2, "two".into()));
+    assert_eq!((is_behind(), frames(&handle)), (false, vec!["one".to_owned(), "two".to_owned()]));
+    handle.owe(&AnswerId::from("a"));
+    assert!(is_behind());
+    assert!(!handle.pay(&group(), &AnswerId::from("a"), "text", 100));
+    assert!(!is_behind());
+}
