@@ -81,7 +81,8 @@ pub struct GroupRegistry {
     sessions: HashMap<SessionId, Running>,
     lives: u64,
     restarts: Restarts,
-    groups: BTreeMap<GroupName, Group>,
+    /// Boxed: half of a tree's places are empty.
+    groups: BTreeMap<GroupName, Box<Group>>,
     /// Groups that the sweep looks at: those without members, and those whose logs have something to be asked.
     unsettled: BTreeSet<GroupName>,
     draining: Option<Draining>,
@@ -110,7 +111,7 @@ impl GroupRegistry {
     fn group(&mut self, name: &GroupName) -> &mut Group {
         self.groups.entry(name.clone()).or_insert_with(|| {
             self.unsettled.insert(name.clone());
-            Group::default()
+            Box::default()
         })
     }
 
