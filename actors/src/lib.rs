@@ -27,5 +27,6 @@ pub mod repeated;
 pub mod rights;
 pub mod say;
 pub mod session;
+mod small_map;
 pub mod socket;
 pub mod store;

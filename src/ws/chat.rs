@@ -18,7 +18,7 @@ use crate::websocket::{Receiver, Unsent};
 pub(super) struct Chat {
     handle: SocketHandle,
     /// Taken when the connection begins.
-    opening: Option<(SessionHandle, Attached, Resume)>,
+    opening: Option<Box<(SessionHandle, Attached, Resume)>>,
     metrics: Metrics,
     max_text_chars: usize,
     flood: Option<Flood>,
@@ -46,7 +46,7 @@ impl Chat {
     ) -> Self {
         Self {
             handle,
-            opening,
+            opening: opening.map(Box::new),
             metrics: metrics.clone(),
             max_text_chars: options.max_text_chars,
             flood: limited.then(|| Flood::new(options)),
@@ -58,11 +58,10 @@ impl Chat {
 
 impl Receiver for Chat {
     fn opened(&mut self) {
-        if let Some((session, attached, resume)) = self.opening.take() {
-            self.handle.bind(session.clone());
-            if session.attach(AttachSocket::new(attached, resume)).is_err() {
-                self.handle.close(CloseCode::Overloaded);
-            }
+        if let Some((session, attached, resume)) = self.opening.take().map(|opening| *opening)
+            && session.attach(AttachSocket::new(attached, resume)).is_err()
+        {
+            self.handle.close(CloseCode::Overloaded);
         }
     }
 

@@ -25,7 +25,8 @@ const AFTER_AN_END: Duration = Duration::from_secs(2);
 pub(super) struct Due {
     idle_since: Instant,
     renewed_at: Instant,
-    timer: Option<SpawnHandle>,
+    /// What wakes it, and when.
+    timer: Option<(SpawnHandle, Instant)>,
 }
 
 impl Due {
@@ -42,11 +43,15 @@ impl Due {
 impl Session {
     /// Something may be due earlier than it was.
     pub(super) fn look_in_time(&mut self, ctx: &mut Context<Self>) {
-        if let Some(timer) = self.due.timer.take() {
+        let next = self.next_due();
+        let at = Instant::now() + next;
+        if let Some((timer, earlier)) = self.due.timer {
+            if earlier <= at {
+                return;
+            }
             ctx.cancel_future(timer);
         }
-        let next = self.next_due();
-        self.due.timer = Some(ctx.run_later(next, Self::look));
+        self.due.timer = Some((ctx.run_later(next, Self::look), at));
     }
 
     fn next_due(&self) -> Duration {

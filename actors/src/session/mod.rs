@@ -11,7 +11,7 @@ mod loading;
 mod replay;
 mod typing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -23,6 +23,7 @@ use crate::node::Node;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
 use crate::registry::{Attach, Seed, SessionEnded};
 use crate::repeated::Repeated;
+use crate::small_map::SmallMap;
 use crate::socket::{
     Access, AttachSocket, Attached, AwaitLoaded, Commanded, Replay, Reply, SessionHandle, SocketClosed,
 };
@@ -54,10 +55,12 @@ enum Effect {
 pub struct Session {
     id: SessionId,
     node: Arc<Node>,
-    sockets: HashMap<SocketId, Socket>,
-    seed: Option<Seed>,
+    sockets: SmallMap<SocketId, Socket>,
+    /// Until it has begun.
+    seed: Option<Box<Seed>>,
     typing: Typing,
-    sending: Arc<Mutex<()>>,
+    /// From the first command on.
+    sending: Option<Arc<Mutex<()>>>,
     due: Due,
     _exit: ExitGuard,
 }
@@ -65,17 +68,17 @@ pub struct Session {
 impl Session {
     /// A session that begins with `seed`.
     pub fn new(seed: Seed, node: Arc<Node>) -> Self {
-        let (session, life, registry) = (seed.session.clone(), seed.life, node.registry.clone());
+        let (session, life, ended_at) = (seed.session.clone(), seed.life, node.clone());
         let exit = ExitGuard::new(move |exit| {
-            registry.session_ended(SessionEnded { session, life, exit });
+            ended_at.registry.session_ended(SessionEnded { session, life, exit });
         });
         Self {
             id: seed.session.clone(),
             node,
-            sockets: HashMap::new(),
-            seed: Some(seed),
+            sockets: SmallMap::default(),
+            seed: Some(Box::new(seed)),
             typing: Typing::default(),
-            sending: Arc::default(),
+            sending: None,
             due: Due::new(),
             _exit: exit,
         }
@@ -98,7 +101,7 @@ impl Session {
             node: self.node.clone(),
             session: self.id.clone(),
             socket: socket.attached.clone(),
-            sending: self.sending.clone(),
+            sending: self.sending.get_or_insert_default().clone(),
         };
         let may_type = self.typing.gate(&command, &self.id);
         let carried_out = work.carry_out(command, reply, may_type);
@@ -138,9 +141,10 @@ impl Actor for Session {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
         let Some(seed) = self.seed.take() else { return };
+        let own = SessionHandle::of(&ctx.address());
         for attached in seed.sockets {
             let (id, handle) = (attached.handle.id(), attached.handle.clone());
-            handle.bind(SessionHandle::of(&ctx.address()));
+            handle.bind(own.clone());
             self.sockets.insert(id, Socket { attached, busy: false, waiting: VecDeque::new() });
             if handle.is_gone() {
                 // That was told to the actor that failed.
@@ -183,7 +187,6 @@ impl Handler<AttachSocket> for Session {
 
     fn handle(&mut self, AttachSocket { socket, resume, promise }: AttachSocket, ctx: &mut Context<Self>) {
         let id = socket.handle.id();
-        socket.handle.bind(SessionHandle::of(&ctx.address()));
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
         self.look_in_time(ctx);
         let (node, session) = (self.node.clone(), self.id.clone());

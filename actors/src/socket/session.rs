@@ -71,15 +71,48 @@ pub struct Commanded {
 #[error("the session's mailbox is full")]
 pub struct Full;
 
-/// A session's actor, as its sockets and the registry know it. Cloned for each command, so its addresses are shared.
+/// A session's actor, as its sockets and the registry know it. They share one address: each clone of an address takes memory of its
+/// own in three places.
 #[derive(Clone)]
-pub struct SessionHandle(Arc<Addresses>);
+pub struct SessionHandle(Arc<dyn Address>);
 
-struct Addresses {
-    attach: Recipient<AttachSocket>,
-    commanded: Recipient<Commanded>,
-    closed: Recipient<SocketClosed>,
-    loaded: Recipient<AwaitLoaded>,
+/// The address, whatever actor it is of.
+trait Address: Send + Sync {
+    fn is_alive(&self) -> bool;
+    fn loaded(&self) -> Recipient<AwaitLoaded>;
+    fn attach(&self, socket: AttachSocket) -> Result<(), Full>;
+    fn command(&self, command: Commanded) -> Result<(), Full>;
+    fn closed(&self, socket: SocketClosed);
+}
+
+impl<A> Address for Addr<A>
+where
+    A: Actor + Handler<AttachSocket> + Handler<Commanded> + Handler<SocketClosed> + Handler<AwaitLoaded>,
+    A::Context: ToEnvelope<A, AttachSocket>
+        + ToEnvelope<A, Commanded>
+        + ToEnvelope<A, SocketClosed>
+        + ToEnvelope<A, AwaitLoaded>,
+{
+    fn is_alive(&self) -> bool {
+        self.connected()
+    }
+
+    fn loaded(&self) -> Recipient<AwaitLoaded> {
+        self.clone().recipient()
+    }
+
+    fn attach(&self, socket: AttachSocket) -> Result<(), Full> {
+        taken(&self.try_send(socket))
+    }
+
+    fn command(&self, command: Commanded) -> Result<(), Full> {
+        taken(&self.try_send(command))
+    }
+
+    fn closed(&self, socket: SocketClosed) {
+        #[allow(clippy::disallowed_methods, reason = "it must not get lost, and there is one per socket")]
+        self.do_send(socket);
+    }
 }
 
 impl SessionHandle {
@@ -92,30 +125,26 @@ impl SessionHandle {
             + ToEnvelope<A, SocketClosed>
             + ToEnvelope<A, AwaitLoaded>,
     {
-        Self(Arc::new(Addresses {
-            attach: actor.clone().recipient(),
-            commanded: actor.clone().recipient(),
-            closed: actor.clone().recipient(),
-            loaded: actor.clone().recipient(),
-        }))
+        Self(Arc::new(actor.clone()))
     }
 
     /// Whether its actor lives.
     pub fn is_alive(&self) -> bool {
-        self.0.loaded.connected()
+        self.0.is_alive()
     }
 
     /// Whether it has read its record. `false`: it could not, and so has ended.
     pub async fn is_loaded(&self) -> bool {
-        self.0.loaded.send(AwaitLoaded).timeout(PATIENCE).await.is_ok()
+        self.0.loaded().send(AwaitLoaded).timeout(PATIENCE).await.is_ok()
     }
 
-    /// Gives it a socket. One that has ended drops it, and so closes it.
+    /// Gives it a socket, whose commands it takes from now on. One that has ended drops it, and so closes it.
     ///
     /// # Errors
     /// It has no place.
     pub fn attach(&self, socket: AttachSocket) -> Result<(), Full> {
-        taken(&self.0.attach.try_send(socket))
+        socket.socket.handle.bind(self.clone());
+        self.0.attach(socket)
     }
 
     /// Gives it a client's command. One that has ended drops it, and so answers it.
@@ -123,14 +152,13 @@ impl SessionHandle {
     /// # Errors
     /// It has no place.
     pub fn command(&self, command: Commanded) -> Result<(), Full> {
-        taken(&self.0.commanded.try_send(command))
+        self.0.command(command)
     }
 
     /// Tells it that a socket's client is gone, which the socket's way out must know before ([`SocketHandle::mark_gone`]): an actor
     /// that comes after this one looks there.
     pub fn closed(&self, socket: SocketId) {
-        #[allow(clippy::disallowed_methods, reason = "it must not get lost, and there is one per socket")]
-        self.0.closed.do_send(SocketClosed(socket));
+        self.0.closed(SocketClosed(socket));
     }
 }
 

@@ -15,7 +15,7 @@ impl Roster {
     /// The groups of a session.
     pub fn groups_of(&self, session: &SessionId) -> Vec<GroupName> {
         let tables = self.tables();
-        tables.sessions.get(session).map(|entry| entry.groups.iter().cloned().collect()).unwrap_or_default()
+        tables.sessions.get(session).map(|entry| entry.groups.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// Whether a session is in a group.
@@ -61,7 +61,7 @@ impl Roster {
     /// Every session in a group, with or without a socket, its user, and the Unix milliseconds at which it came.
     pub(in crate::registry) fn everyone(&self, group: &GroupName) -> Vec<(SessionId, UserId, u64)> {
         let tables = self.tables();
-        let members = tables.groups.get(group).into_iter().flat_map(|members| &members.since);
+        let members = tables.groups.get(group).into_iter().flat_map(|members| members.since.iter());
         let entry = |(session, since): (&SessionId, &u64)| {
             Some((session.clone(), tables.sessions.get(session)?.user.clone(), *since))
         };
@@ -97,7 +97,7 @@ impl Roster {
     /// Every session with an actor here, with its groups.
     pub fn memberships(&self) -> Vec<(SessionId, Vec<GroupName>)> {
         let tables = self.tables();
-        let groups = |entry: &Entry| entry.groups.iter().cloned().collect();
+        let groups = |entry: &Entry| entry.groups.keys().cloned().collect();
         tables.sessions.iter().map(|(session, entry)| (session.clone(), groups(entry))).collect()
     }
 

@@ -16,19 +16,20 @@ use self::listeners::Listeners;
 use self::short_names::ShortNames;
 use crate::ids::{GroupName, NodeId, NodeKey, SessionId, SocketId, UserId};
 use crate::protocol::{timestamp, unix_ms};
+use crate::small_map::SmallMap;
 use crate::socket::{Access, Attached};
 
 #[derive(Debug)]
 struct Entry {
     user: UserId,
-    groups: BTreeSet<GroupName>,
+    groups: SmallMap<GroupName, ()>,
     sockets: Vec<Attached>,
 }
 
 #[derive(Debug, Default)]
 struct Members {
     /// The Unix milliseconds at which each came.
-    since: BTreeMap<SessionId, u64>,
+    since: SmallMap<SessionId, u64>,
     listeners: Listeners,
 }
 
@@ -104,11 +105,11 @@ impl Roster {
         }
         let entry = tables.sessions.entry(session.clone()).or_insert_with(|| Entry {
             user: user.clone(),
-            groups: BTreeSet::new(),
+            groups: SmallMap::default(),
             // Most have one for life.
             sockets: Vec::with_capacity(1),
         });
-        if !entry.groups.insert(group.clone()) {
+        if entry.groups.insert(group.clone(), ()).is_some() {
             return false;
         }
         let members = tables.groups.entry(group.clone()).or_default();
@@ -127,7 +128,7 @@ impl Roster {
     pub(super) fn leave(&self, session: &SessionId, group: &GroupName) -> bool {
         let tables = &mut *self.tables();
         let entry = tables.sessions.get_mut(session);
-        let Some(entry) = entry.filter(|entry| entry.groups.contains(group)) else { return false };
+        let Some(entry) = entry.filter(|entry| entry.groups.contains_key(group)) else { return false };
         entry.groups.remove(group);
         let sockets = ids(&entry.sockets);
         tables.remove_member(group, session, &sockets);
@@ -139,7 +140,7 @@ impl Roster {
     pub(super) fn attach(&self, session: &SessionId, socket: Attached) {
         let tables = &mut *self.tables();
         if let Some(entry) = tables.sessions.get_mut(session) {
-            for group in &entry.groups {
+            for group in entry.groups.keys() {
                 if let Some(members) = tables.groups.get_mut(group) {
                     members.listeners.add(&socket.handle);
                 }
@@ -163,7 +164,7 @@ impl Roster {
     pub(super) fn detach(&self, session: &SessionId, socket: SocketId) {
         let tables = &mut *self.tables();
         if let Some(entry) = tables.sessions.get_mut(session) {
-            for group in &entry.groups {
+            for group in entry.groups.keys() {
                 if let Some(members) = tables.groups.get_mut(group) {
                     members.listeners.remove(socket);
                 }
@@ -181,14 +182,15 @@ impl Roster {
         let tables = &mut *self.tables();
         let Some(entry) = tables.sessions.remove(session) else { return (Vec::new(), Vec::new()) };
         let sockets = ids(&entry.sockets);
-        entry.groups.iter().for_each(|group| tables.remove_member(group, session, &sockets));
+        entry.groups.keys().for_each(|group| tables.remove_member(group, session, &sockets));
         tables.sockets -= entry.sockets.len();
         if let Some(channels) = &self.channels {
             tables.short.session_went(channels, session);
         }
         tables.changed_sessions.insert(session.clone());
         self.changed.notify_one();
-        (entry.sockets, entry.groups.into_iter().collect())
+        let groups = entry.groups.keys().cloned().collect();
+        (entry.sockets, groups)
     }
 }
 

@@ -17,7 +17,7 @@ impl Roster {
             node: self.node(),
             channel: self.channels.as_ref().map(|channels| channels.session_channel(session)),
             user: entry.user.clone(),
-            groups: entry.groups.iter().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),
+            groups: entry.groups.keys().map(|group| (group.clone(), since(group).unwrap_or_default())).collect(),
             sockets: sockets.collect(),
         }
     }
