@@ -1,5 +1,7 @@
 //! What the log says of those who are not let in: why, from where, and never what they showed.
 
+use sophie_kit::HeldPort;
+
 use crate::support::{Broker, Handshake, JWT, SOON, TestServer, Token, eventually};
 
 async fn line(broker: &Broker, of: &[&str]) -> String {
@@ -66,7 +68,8 @@ async fn shut_doors_and_forgotten_proxies_are_told_once() {
 
 #[tokio::test]
 async fn an_application_that_does_not_answer_is_named_with_the_reason() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let held = HeldPort::free();
+    let free = held.number();
     let url = format!("http://me:hunter2@127.0.0.1:{free}/hook?key=s3cret");
     let broker = Broker::start(0, &[("SOPHIE__AUTH__MODE", "hook"), ("SOPHIE__AUTH__HOOK_URL", &url)]).await;
     let cookie = [("cookie", "sessionid=abc123")];

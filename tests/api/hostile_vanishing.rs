@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use sophie_kit::HeldPort;
 use tokio::time::{Instant, sleep};
 
 use crate::support::{Broker, Network, SOON, TestSocket, eventually};
@@ -18,8 +19,8 @@ fn opening(session: &str) -> String {
 #[tokio::test]
 async fn who_vanishes_is_gone_when_no_pong_comes_or_too_much_waits_and_what_it_held_is_given_back() {
     let Some(mut network) = Network::new() else { return };
-    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = free.expect("a free port").port();
+    let held = HeldPort::free();
+    let port = held.number();
     let bind = format!("0.0.0.0:{port}");
     let broker = Broker::start(
         port,

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 
+use sophie_kit::HeldPort;
 use tempfile::TempDir;
 
 use crate::support::{ADMIN_TOKEN, Broker};
@@ -20,10 +21,6 @@ fn told(output: &Output) -> String {
     assert!(!text.contains("panicked"), "{text}");
     assert_eq!(text.trim_end().lines().count(), 1, "one line: {text}");
     text
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
 }
 
 async fn get(url: String) -> Option<u16> {
@@ -45,7 +42,8 @@ fn an_open_address_is_refused_unless_both_settings_say_that_it_is_meant() {
 
 #[tokio::test]
 async fn an_open_address_is_served_when_both_settings_say_so() {
-    let port = free_port();
+    let held = HeldPort::free();
+    let port = held.number();
     let bind = format!("0.0.0.0:{port}");
     let broker = Broker::start(port, &[("SOPHIE__SERVER__BIND", &bind), ("SOPHIE__AUTH__OPEN", "true")]).await;
     assert_eq!(get(format!("http://{}/health/ready", broker.address)).await, Some(200));
@@ -61,7 +59,8 @@ fn a_port_in_use_is_told_in_one_line() {
 
 #[tokio::test]
 async fn operators_may_have_a_port_of_their_own() {
-    let admin = format!("127.0.0.1:{}", free_port());
+    let held = HeldPort::free();
+    let admin = format!("127.0.0.1:{}", held.number());
     let broker = Broker::start(0, &[("SOPHIE__ADMIN__BIND", &admin)]).await;
     for path in ["/health/live", "/health/ready", "/metrics", "/admin/api/groups"] {
         assert_eq!(get(format!("http://{admin}{path}")).await, Some(200), "{path}");

@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::json;
+use sophie_kit::HeldPort;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep};
 
@@ -60,18 +61,18 @@ async fn sighup_of_nobodys_terminal_is_told_and_changes_nothing() {
 /// The program in a terminal of its own, as `script` (of Debian's bsdutils) makes one.
 struct Terminal {
     holder: Child,
-    port: u16,
+    port: HeldPort,
 }
 
 impl Terminal {
     async fn start(before: &str) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
+        let port = HeldPort::free();
         let command = format!("exec {before} {} 2>/dev/null", env!("CARGO_BIN_EXE_sophie"));
         let mut script = Command::new("script");
         script.args(["-q", "-e", "-c", &command, "/dev/null"]).current_dir(std::env::temp_dir());
-        script.env("SOPHIE__SERVER__BIND", format!("127.0.0.1:{port}")).env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN);
+        script
+            .env("SOPHIE__SERVER__BIND", format!("127.0.0.1:{}", port.number()))
+            .env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN);
         script.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let holder = script.spawn().expect("these tests need `script`: install it with `apt-get install bsdutils`");
         let terminal = Self { holder, port };
@@ -80,7 +81,7 @@ impl Terminal {
     }
 
     async fn serves(&self) -> bool {
-        tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
+        tokio::net::TcpStream::connect(("127.0.0.1", self.port.number())).await.is_ok()
     }
 
     /// The terminal goes, as when a window is closed.
@@ -93,7 +94,7 @@ impl Terminal {
 #[tokio::test]
 async fn a_terminal_that_goes_is_a_drain() {
     let mut terminal = Terminal::start("env --default-signal=HUP").await;
-    let address = ([127, 0, 0, 1], terminal.port).into();
+    let address = ([127, 0, 0, 1], terminal.port.number()).into();
     let mut socket = TestSocket::open(address, "s1", "").await;
     terminal.close();
     let closing = socket.closing().await;
@@ -105,14 +106,14 @@ async fn a_terminal_that_goes_is_a_drain() {
 #[tokio::test]
 async fn who_was_started_to_outlive_its_terminal_does() {
     let mut terminal = Terminal::start("nohup").await;
-    let address = ([127, 0, 0, 1], terminal.port).into();
+    let address = ([127, 0, 0, 1], terminal.port.number()).into();
     let mut socket = TestSocket::open(address, "s1", "").await;
     terminal.close();
     // Longer than it takes to see that a terminal is gone, and to begin a drain.
     sleep(Duration::from_secs(2)).await;
     socket.ask("p", json!({"type": "ping"})).await;
     assert!(terminal.serves().await);
-    let pattern = format!("SOPHIE__SERVER__BIND=127.0.0.1:{}", terminal.port);
+    let pattern = format!("SOPHIE__SERVER__BIND=127.0.0.1:{}", terminal.port.number());
     for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
         let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
         if String::from_utf8_lossy(&environment).contains(&pattern) {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
 use serde_json::json;
+use sophie_kit::HeldPort;
 
 use crate::support::{Answer, Broker, SOON, Secure};
 
@@ -67,9 +68,8 @@ async fn requests_come_over_both_versions_of_tls_and_http_1_alone() {
 
 #[tokio::test]
 async fn operators_have_a_port_without_tls() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let admin = free.local_addr().expect("bound").to_string();
-    drop(free);
+    let held = HeldPort::free();
+    let admin = format!("127.0.0.1:{}", held.number());
     let secure = Secure::start(&[("SOPHIE__ADMIN__BIND", &admin)]).await;
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let live = http.get(format!("http://{admin}/health/live")).send().await.expect("a response");

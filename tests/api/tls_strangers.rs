@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use sophie_kit::HeldPort;
 use sophie_kit::certificates::Authority;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -99,9 +100,8 @@ async fn who_speaks_something_else_is_closed_at_once() {
 async fn who_has_no_place_costs_no_handshake() {
     let authority = Authority::new("one");
     let issued = authority.issue(&["localhost"], 30);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let admin = free.local_addr().expect("bound").to_string();
-    drop(free);
+    let held = HeldPort::free();
+    let admin = format!("127.0.0.1:{}", held.number());
     let secure = Secure::with_files(authority, issued, 256, &[("SOPHIE__ADMIN__BIND", &admin)]).await;
     let taken = fill(&secure).await;
     let trusting = secure.trusting();

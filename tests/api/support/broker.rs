@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
+use sophie_kit::HeldPort;
 use sophie_kit::ai_server::AiServer;
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
@@ -17,6 +18,7 @@ pub struct Broker {
     pub address: SocketAddr,
     child: Child,
     log: NamedTempFile,
+    _port: Option<HeldPort>,
 }
 
 impl Broker {
@@ -45,10 +47,8 @@ impl Broker {
     async fn start_by(mut command: Command, port: u16, environment: &[(&str, &str)]) -> Self {
         // Tests ask the process by HTTP, and reqwest wants to know by what it would encrypt.
         sophie::tls::install();
-        let port = match port {
-            0 => std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port(),
-            port => port,
-        };
+        let held = if port == 0 { Some(HeldPort::free()) } else { HeldPort::of(port) };
+        let port = held.as_ref().map_or(port, HeldPort::number);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let dir = std::env::temp_dir();
         command.current_dir(dir).env("SOPHIE__SERVER__BIND", address.to_string());
@@ -57,7 +57,7 @@ impl Broker {
         let log = NamedTempFile::new().expect("a file");
         let stderr = log.reopen().expect("a second handle");
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn().expect("the binary starts");
-        let broker = Self { address, child, log };
+        let broker = Self { address, child, log, _port: held };
         let until = Instant::now() + Duration::from_secs(20);
         while tokio::net::TcpStream::connect(address).await.is_err() {
             assert!(Instant::now() < until, "the program does not listen");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use sophie_kit::HeldPort;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -30,13 +31,15 @@ pub struct Proxy {
     cuts: watch::Sender<()>,
     target: Arc<AtomicU16>,
     thread: Option<JoinHandle<()>>,
+    _held: HeldPort,
 }
 
 impl Proxy {
     /// Before a port of this machine.
     pub fn before(target: u16) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = listener.local_addr().expect("bound").port();
+        let held = HeldPort::free();
+        let port = held.number();
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it is held");
         let passage = Arc::new(watch::Sender::new(Passage::Late(Duration::ZERO)));
         let (watched, cuts) = (passage.subscribe(), watch::Sender::new(()));
         let cut = cuts.subscribe();
@@ -46,7 +49,7 @@ impl Proxy {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(serve(listener, aimed, watched, cut));
         });
-        Self { port, passage, cuts, target, thread: Some(thread) }
+        Self { port, passage, cuts, target, thread: Some(thread), _held: held }
     }
 
     /// Leads to another port, as a service's address that moves: what is connected stays where it is.
@@ -86,7 +89,9 @@ async fn serve(
         match (now, &listener) {
             (Passage::Over, _) => return,
             (Passage::Closed, Some(_)) => listener = None,
-            (Passage::Late(_), None) => listener = TcpListener::bind(("127.0.0.1", port)).await.ok(),
+            (Passage::Late(_), None) => {
+                listener = Some(TcpListener::bind(("127.0.0.1", port)).await.expect("it is held"));
+            }
             (_, Some(open)) => tokio::select! {
                 accepted = open.accept() => {
                     let (client, _) = accepted.expect("a connection");

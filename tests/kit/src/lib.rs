@@ -7,6 +7,7 @@
 pub mod ai_server;
 pub mod certificates;
 pub mod faults;
+mod port;
 pub mod properties;
 mod redis_server;
 pub mod seeds;
@@ -14,5 +15,6 @@ pub mod stores;
 pub mod vectors;
 mod waiting;
 
+pub use port::HeldPort;
 pub use redis_server::TestServer;
 pub use waiting::{eventually, until};

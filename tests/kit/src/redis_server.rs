@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::HeldPort;
+
 /// One server on a free port of this machine, without persistence unless it is asked for. Ends when it is dropped.
 pub struct TestServer {
-    port: u16,
+    port: HeldPort,
     dir: TempDir,
     durable: bool,
     child: Option<Child>,
@@ -16,9 +18,7 @@ pub struct TestServer {
 impl TestServer {
     /// A port on which nothing listens (yet).
     pub fn absent() -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("bound").port();
-        Self { port, dir: TempDir::new().expect("a directory"), durable: false, child: None }
+        Self { port: HeldPort::free(), dir: TempDir::new().expect("a directory"), durable: false, child: None }
     }
 
     /// A server that answers.
@@ -39,7 +39,7 @@ impl TestServer {
     /// A server that copies another one.
     pub fn replica_of(master: &Self) -> Self {
         let mut server = Self::absent();
-        let port = master.port.to_string();
+        let port = master.port().to_string();
         server.launch_with(&["--replicaof", "127.0.0.1", &port, "--repl-diskless-sync-delay", "0"]);
         server
     }
@@ -60,7 +60,7 @@ impl TestServer {
     /// A Sentinel that alone decides when a master, `mine`, is dead.
     pub fn sentinel_of(master: &Self) -> Self {
         let mut server = Self::absent();
-        let port = master.port;
+        let port = master.port();
         let told = format!(
             "sentinel monitor mine 127.0.0.1 {port} 1\nsentinel down-after-milliseconds mine 300\n\
              sentinel failover-timeout mine 3000\n"
@@ -72,7 +72,7 @@ impl TestServer {
 
     /// Where it listens.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.number()
     }
 
     /// Starts what is absent: empty, or with what [`Self::save`] or one that is durable has written.
@@ -85,9 +85,9 @@ impl TestServer {
         if more == ["--sentinel"] {
             // Its file is its memory, and comes first.
             command.arg(self.dir.path().join("sentinel.conf"));
-            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"]);
+            command.args(["--port", &self.port().to_string(), "--bind", "127.0.0.1"]);
         } else {
-            command.args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+            command.args(["--port", &self.port().to_string(), "--bind", "127.0.0.1", "--save", ""]);
             command.args(["--appendonly", if self.durable { "yes" } else { "no" }, "--appendfsync", "always"]);
         }
         let child = command.arg("--dir").arg(self.dir.path()).args(more).stdout(Stdio::null()).spawn().expect(
@@ -103,12 +103,12 @@ impl TestServer {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("redis-server does not answer on port {}", self.port);
+        panic!("redis-server does not answer on port {}", self.port());
     }
 
     /// The URL of a database.
     pub fn url(&self, db: u8) -> String {
-        format!("redis://127.0.0.1:{}/{db}", self.port)
+        format!("redis://127.0.0.1:{}/{db}", self.port())
     }
 
     /// A plain connection to a database, past everything under test.

@@ -33,6 +33,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::HeldPort;
+
 pub use self::call::Call;
 pub use self::chunks::{finish, role, usage, word};
 pub use self::gate::Gate;
@@ -62,12 +64,14 @@ pub struct AiServer {
     base_url: String,
     state: State,
     listening: Mutex<Option<JoinHandle<()>>>,
+    _port: HeldPort,
 }
 
 impl AiServer {
     /// Listens on a port of its own. By default each call gets a short good answer.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = HeldPort::free();
+        let listener = TcpListener::bind(("127.0.0.1", port.number())).await.expect("it is held");
         let scripts = Scripts { queue: VecDeque::new(), default: Box::new(|| Script::answer("Hello from the test.")) };
         let models = Models { names: vec!["test-model".into()], asked: 0 };
         let state = State {
@@ -77,7 +81,7 @@ impl AiServer {
         };
         let address = listener.local_addr().expect("an address");
         let listening = Mutex::new(Some(tokio::spawn(listen(listener, state.clone()))));
-        Self { address, base_url: format!("http://{address}/v1"), state, listening }
+        Self { address, base_url: format!("http://{address}/v1"), state, listening, _port: port }
     }
 
     /// What goes into `ai.base_url`.
