@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway soak chaos fuzz run fmt lint deny image clean
+.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway soak chaos crowd fuzz run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ test-llm: setup ## run the tests with a real model (builds llama.cpp's server at
 
 soak: ## churn for SOPHIE_SOAK_SECONDS (1200), by the plan of SOPHIE_SEED: nothing may grow
 	@scripts/long.sh soak 1200
+
+crowd: ## good clients beside SOPHIE_CROWD (1000) bad ones: their messages take no longer
+	@SOPHIE_CROWD=$${SOPHIE_CROWD:-1000} cargo test --locked --release --test api hostile_crowd -- --nocapture
 
 chaos: ## everything fails for SOPHIE_SOAK_SECONDS (120), by the plan of SOPHIE_SEED: nothing may be lost or doubled
 	@scripts/long.sh chaos 120

@@ -69,6 +69,7 @@ mod groups;
 mod histories;
 mod history;
 mod hook;
+mod hostile_crowd;
 mod hostile_sockets;
 #[cfg(target_os = "linux")]
 mod hostile_vanishing;
