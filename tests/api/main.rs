@@ -111,6 +111,8 @@ mod signals;
 mod slow_clients;
 mod soak;
 mod support;
+#[cfg(target_os = "linux")]
+mod threads;
 mod tls;
 mod tls_certificates;
 mod tls_strangers;
