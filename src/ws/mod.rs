@@ -3,6 +3,8 @@
 mod access;
 mod chat;
 mod flood;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod guest;
 mod handshake;
 mod query;
