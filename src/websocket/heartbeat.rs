@@ -1,12 +1,23 @@
 //! Whether a client is still there: it is asked by pings, and each is to be answered in time.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Part of the time between two pings that is drawn for the first of a connection, in thousandths: those that came at once, as after a
-/// restart, are not asked at once.
-const DRAWN: std::ops::Range<u32> = 500..1_000;
+/// Pings are sent at marks, so many in the time between two of one connection: a thread wakes once for all that are due at a mark.
+const MARKS: u32 = 100;
+/// How many marks after its beginning a connection is asked for the first time, drawn: those that came at once, as after a restart, are
+/// not asked at once.
+const DRAWN: std::ops::Range<u32> = MARKS / 2..MARKS;
+
+/// The first mark after a time.
+fn mark_after(time: Instant, ping: Duration) -> Instant {
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let (first, step) = (*FIRST.get_or_init(Instant::now), (ping / MARKS).max(Duration::from_millis(1)));
+    let into = time.saturating_duration_since(first).as_nanos() % step.as_nanos();
+    time + step - Duration::from_nanos(u64::try_from(into).unwrap_or_default())
+}
 
 /// The pulse of one connection.
 #[derive(Debug)]
@@ -30,8 +41,8 @@ pub(super) enum Beat {
 impl Heartbeat {
     /// Asks each `ping`, and waits for `pong`.
     pub fn new(ping: Duration, pong: Duration) -> Self {
-        let first = ping / 1_000 * rand::random_range(DRAWN);
-        Self { ping, pong, next: Instant::now() + first, asked: None }
+        let before = ping / MARKS * (rand::random_range(DRAWN) - 1);
+        Self { ping, pong, next: mark_after(Instant::now() + before, ping), asked: None }
     }
 
     /// When to look again.
@@ -50,7 +61,10 @@ impl Heartbeat {
         if now < self.next {
             return Beat::Nothing;
         }
-        self.next = now + self.ping;
+        self.next += self.ping;
+        if self.next <= now {
+            self.next = mark_after(now, self.ping);
+        }
         self.asked.get_or_insert(now);
         Beat::Ping
     }
@@ -72,7 +86,8 @@ mod tests {
     async fn who_answers_lives_and_who_does_not_is_dead() {
         let begun = Instant::now();
         let mut heart = Heartbeat::new(PING, PONG);
-        assert!((begun + PING / 2..=begun + PING).contains(&heart.due()));
+        let mark = PING / MARKS;
+        assert!((begun + PING / 2 - mark..=begun + PING).contains(&heart.due()));
         for _ in 0..3 {
             assert_eq!(heart.beat(heart.due(), false), Beat::Ping);
             heart.answered();
@@ -92,5 +107,18 @@ mod tests {
         let firsts: std::collections::BTreeSet<_> =
             (0..100).map(|_| (Heartbeat::new(PING, PONG).due() - begun).as_secs()).collect();
         assert!(firsts.len() > 6, "{firsts:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_come_at_any_time_are_asked_at_the_same_few_moments() {
+        let mut due = std::collections::BTreeSet::new();
+        let begun = Instant::now();
+        for _ in 0..1_000 {
+            tokio::time::advance(Duration::from_millis(7)).await;
+            due.insert(Heartbeat::new(PING, PONG).due());
+        }
+        // Half of the marks of 25 s, and those of the 7 s in which they came.
+        assert!((10..=80).contains(&due.len()), "{}", due.len());
+        assert!(due.iter().all(|due| *due > begun + PING / 2 - PING / MARKS));
     }
 }
