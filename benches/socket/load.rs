@@ -72,13 +72,17 @@ struct Heard {
 
 impl Heard {
     fn note(&mut self, said: &Said, sent: &Sent) {
-        let (begun, count) = match said {
-            Said::Message(at) => (*at, 1),
-            Said::Tokens(first, count) if *count > 0 => (sent.at(*first), *count),
-            _ => return,
-        };
         let now = now();
-        self.deliveries += count as u64;
+        match said {
+            Said::Message(begun) => self.took(*begun, now),
+            // Each token of a delta has waited for as long as it did itself.
+            Said::Tokens(first, count) => (*first..first + count).for_each(|number| self.took(sent.at(number), now)),
+            Said::Ready | Said::Other => {}
+        }
+    }
+
+    fn took(&mut self, begun: u64, now: u64) {
+        self.deliveries += 1;
         self.last = now;
         if let Some(latencies) = &mut self.latencies {
             latencies.push(now.saturating_sub(begun) as f64 / 1e6);
