@@ -51,7 +51,7 @@ async fn connect(request: HttpRequest, compression: web::Data<Compression>) -> R
     let worker = upgrade.worker();
     let handle = SocketHandle::new(limits, Some(worker.bell()), move || wire.iter().for_each(|wire| wire.cut()));
     upgrade.then(move |raw| {
-        let options = Options { allowed, heartbeat: None, deflate, patience: PATIENCE };
+        let options = Options { allowed, heartbeat: None, deflate };
         let echo = Echo(deflate.map(|_| handle.clone()));
         rt::spawn(Connection::new(raw, handle, echo, worker, options));
     });

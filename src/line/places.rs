@@ -50,12 +50,17 @@ struct Taken {
 pub struct Place {
     places: Places,
     counts: bool,
-    _share: Option<Share>,
+    _share: Share,
 }
 
-/// One connection of an address, given back when dropped.
-#[derive(Debug)]
+/// One connection of an address, given back when dropped. Holds nothing where they are not counted.
+#[derive(Debug, Default)]
 pub struct Share {
+    _counted: Option<Box<Counted>>,
+}
+
+#[derive(Debug)]
+struct Counted {
     places: Places,
     of: IpAddr,
 }
@@ -103,7 +108,7 @@ impl Places {
                 }
             }
         }
-        (wire, Place { places: self.clone(), counts, _share: share.flatten() })
+        (wire, Place { places: self.clone(), counts, _share: share.flatten().unwrap_or_default() })
     }
 
     fn is_proxy(&self, address: IpAddr) -> bool {
@@ -112,25 +117,26 @@ impl Places {
     }
 
     /// A client's connection that came through a proxy: `None` if its address has as many as it may.
-    pub fn share_behind(&self, peer: Option<IpAddr>, client: IpAddr) -> Option<Option<Share>> {
+    pub fn share_behind(&self, peer: Option<IpAddr>, client: IpAddr) -> Option<Share> {
         match peer.is_some_and(|peer| self.is_proxy(peer)) {
-            true => self.share(client).map(Some),
+            true => self.share(client),
             // It was counted when it was accepted.
-            false => Some(None),
+            false => Some(Share::default()),
         }
     }
 
     fn share(&self, address: IpAddr) -> Option<Share> {
-        let of = network(address);
-        if self.0.of_one_address > 0 {
-            let mut taken = self.taken();
-            let count = taken.of_address.entry(of).or_default();
-            if *count >= self.0.of_one_address {
-                return None;
-            }
-            *count += 1;
+        if self.0.of_one_address == 0 {
+            return Some(Share::default());
         }
-        Some(Share { places: self.clone(), of })
+        let of = network(address);
+        let mut taken = self.taken();
+        let count = taken.of_address.entry(of).or_default();
+        if *count >= self.0.of_one_address {
+            return None;
+        }
+        *count += 1;
+        Some(Share { _counted: Some(Box::new(Counted { places: self.clone(), of })) })
     }
 }
 
@@ -150,11 +156,8 @@ impl Drop for Place {
     }
 }
 
-impl Drop for Share {
+impl Drop for Counted {
     fn drop(&mut self) {
-        if self.places.0.of_one_address == 0 {
-            return;
-        }
         let mut taken = self.places.taken();
         if let Some(count) = taken.of_address.get_mut(&self.of) {
             *count -= 1;
@@ -234,6 +237,6 @@ mod tests {
         let proxy = Some(address("10.0.0.1"));
         let _shares = [(); 2].map(|()| places.share_behind(proxy, address("198.51.100.1")).unwrap());
         assert!(places.share_behind(proxy, address("198.51.100.1")).is_none());
-        assert!(matches!(places.share_behind(Some(address("192.0.2.1")), address("192.0.2.1")), Some(None)));
+        assert!(places.share_behind(Some(address("192.0.2.1")), address("192.0.2.1")).is_some());
     }
 }

@@ -33,7 +33,7 @@ const LEFT_OVER: usize = 64 * 1024;
 pub struct Raw {
     pub(super) io: Transport,
     pub(super) wire: Arc<Wire>,
-    /// What the client has sent behind its handshake.
+    /// What was read and may not be looked at yet; at first what the client has sent behind its handshake.
     pub(super) early: Vec<u8>,
     _place: Place,
 }

@@ -32,7 +32,7 @@ pub(super) struct Seat {
     /// Of the sockets of this node.
     pub(super) _place: SocketPlace,
     /// Of the connections of its address, if it came through a proxy.
-    pub(super) _share: Option<Share>,
+    pub(super) _share: Share,
 }
 
 impl Chat {
@@ -104,5 +104,21 @@ impl Receiver for Chat {
         if let Some(session) = self.handle.session() {
             session.closed(self.handle.id());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::websocket::Connection;
+
+    /// What tokio puts around a task of one thread, in bytes.
+    const AROUND: usize = 104;
+
+    #[test]
+    fn the_task_of_an_idle_socket_takes_640_bytes() {
+        // Tasks come in steps of 128 bytes, and each socket has one: what is rarely needed is boxed.
+        let size = size_of::<Connection<Chat>>();
+        assert!(size + AROUND <= 640, "{size}");
     }
 }

@@ -94,8 +94,8 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let actor = session_actor(state, &session).await?;
 
     let options = &state.node.options;
-    let patience = Duration::from_secs(options.outbox_seconds);
-    let limits = OutboxLimits { bytes: options.outbox_bytes, frames: options.outbox_messages, age: patience };
+    let age = Duration::from_secs(options.outbox_seconds);
+    let limits = OutboxLimits { bytes: options.outbox_bytes, frames: options.outbox_messages, age };
     let cut = request.conn_data::<Arc<Wire>>().cloned();
     let worker = upgrade.worker();
     let handle = SocketHandle::new(limits, Some(worker.bell()), move || cut.iter().for_each(|wire| wire.cut()));
@@ -126,7 +126,7 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let answer = websocket::handshake::accept(request, protocol, deflate);
     upgrade.then(move |raw| {
         let heartbeat = Some(Heartbeat::new(ping, pong));
-        let options = Options { allowed, heartbeat, deflate, patience };
+        let options = Options { allowed, heartbeat, deflate };
         rt::spawn(Connection::new(raw, handle, chat, worker, options));
     });
     Ok(answer)

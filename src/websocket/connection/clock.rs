@@ -24,7 +24,7 @@ impl<R: Receiver> Connection<R> {
         match self.phase {
             Phase::Open => {
                 self.handle.sweep();
-                if self.blocked.is_some_and(|since| now >= since + self.patience) {
+                if self.blocked.is_some_and(|since| now >= since + self.handle.patience()) {
                     self.handle.close(CloseCode::Slow);
                 }
                 match self.heartbeat.as_mut().map_or(Beat::Nothing, |heart| heart.beat(now, self.held)) {
@@ -43,7 +43,7 @@ impl<R: Receiver> Connection<R> {
         let due = match self.phase {
             Phase::Open => {
                 let beat = self.heartbeat.as_ref().map(Heartbeat::due);
-                let blocked = self.blocked.map(|since| since + self.patience);
+                let blocked = self.blocked.map(|since| since + self.handle.patience());
                 // Only what the transport does not take grows old.
                 let sweep = blocked.and_then(|_| self.handle.sweep_due());
                 [beat, blocked, sweep].into_iter().flatten().min()

@@ -40,8 +40,6 @@ pub struct Options {
     pub heartbeat: Option<Heartbeat>,
     /// How what goes out is compressed, if that was agreed on.
     pub deflate: Option<Deflate>,
-    /// How long the transport may take nothing of what waits.
-    pub patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +61,7 @@ pub struct Connection<R: Receiver> {
     deflate: Option<Deflate>,
     heartbeat: Option<Heartbeat>,
     timer: Pin<Box<Sleep>>,
-    patience: Duration,
     phase: Phase,
-    /// What was read and may not be looked at yet.
-    early: Vec<u8>,
     unsent: Unsent,
     /// Since when the transport has taken nothing.
     blocked: Option<Instant>,
@@ -91,10 +86,9 @@ pub struct Connection<R: Receiver> {
 
 impl<R: Receiver> Connection<R> {
     /// Over a stream whose handshake is done. Runs when it is polled, on the thread of `worker`.
-    pub fn new(mut raw: Raw, handle: SocketHandle, receiver: R, worker: Rc<Worker>, options: Options) -> Self {
-        let Options { allowed, heartbeat, deflate, patience } = options;
+    pub fn new(raw: Raw, handle: SocketHandle, receiver: R, worker: Rc<Worker>, options: Options) -> Self {
+        let Options { allowed, heartbeat, deflate } = options;
         Self {
-            early: mem::take(&mut raw.early),
             raw,
             handle,
             receiver,
@@ -103,7 +97,6 @@ impl<R: Receiver> Connection<R> {
             deflate,
             timer: Box::pin(tokio::time::sleep(clock::FAR)),
             heartbeat,
-            patience,
             phase: Phase::Open,
             unsent: Unsent::default(),
             blocked: None,

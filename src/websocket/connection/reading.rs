@@ -16,12 +16,12 @@ use crate::websocket::heads::{Head, Opcode};
 impl<R: Receiver> Connection<R> {
     /// Reads what there is. `Ready`: the client has gone.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
-        if !self.early.is_empty() || self.flooded {
-            let mut early = mem::take(&mut self.early);
+        if !self.raw.early.is_empty() || self.flooded {
+            let mut early = mem::take(&mut self.raw.early);
             let taken = self.look_at(&mut early, cx);
             if taken < early.len() {
                 early.drain(..taken);
-                self.early = early;
+                self.raw.early = early;
                 return Ok(Poll::Pending);
             }
         }
@@ -38,7 +38,7 @@ impl<R: Receiver> Connection<R> {
                 return Ok(Poll::Ready(()));
             }
             let taken = self.look_at(&mut buffer[..read], cx);
-            self.early.extend_from_slice(&buffer[taken..read]);
+            self.raw.early.extend_from_slice(&buffer[taken..read]);
         }
         Ok(Poll::Pending)
     }
@@ -49,7 +49,7 @@ impl<R: Receiver> Connection<R> {
             // An end of the stream is waited for, not what comes before it.
             return self.farewell > 0;
         }
-        self.early.is_empty() && self.farewell > 0 && !self.is_held(cx)
+        self.raw.early.is_empty() && self.farewell > 0 && !self.is_held(cx)
     }
 
     /// Whether the next frame has to wait.

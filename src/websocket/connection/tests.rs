@@ -45,7 +45,7 @@ fn carry(server: TcpStream, worker: Rc<Worker>) -> SocketHandle {
     let wire = raw.wire.clone();
     let handle = SocketHandle::new(LIMITS, Some(worker.bell()), move || wire.cut());
     let allowed = Allowed { bytes: 1 << 20, binary: false, compressed: false };
-    let options = Options { allowed, heartbeat: None, deflate: None, patience: SOON };
+    let options = Options { allowed, heartbeat: None, deflate: None };
     rt::spawn(Connection::new(raw, handle.clone(), Echo, worker, options));
     handle
 }

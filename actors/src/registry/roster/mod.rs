@@ -35,7 +35,8 @@ struct Members {
 
 #[derive(Debug, Default)]
 struct Tables {
-    sessions: BTreeMap<SessionId, Entry>,
+    /// Boxed: half of a tree's places are empty.
+    sessions: BTreeMap<SessionId, Box<Entry>>,
     groups: BTreeMap<GroupName, Members>,
     /// Sockets of all sessions.
     sockets: usize,
@@ -103,11 +104,13 @@ impl Roster {
         if let Some(channels) = self.channels.as_ref().filter(|_| !tables.sessions.contains_key(session)) {
             tables.short.session_came(channels, session);
         }
-        let entry = tables.sessions.entry(session.clone()).or_insert_with(|| Entry {
-            user: user.clone(),
-            groups: SmallMap::default(),
-            // Most have one for life.
-            sockets: Vec::with_capacity(1),
+        let entry = tables.sessions.entry(session.clone()).or_insert_with(|| {
+            Box::new(Entry {
+                user: user.clone(),
+                groups: SmallMap::default(),
+                // Most have one for life.
+                sockets: Vec::with_capacity(1),
+            })
         });
         if entry.groups.insert(group.clone(), ()).is_some() {
             return false;

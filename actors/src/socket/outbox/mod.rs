@@ -137,6 +137,11 @@ impl SocketHandle {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How long it may be that nothing of what waits is taken.
+    pub fn patience(&self) -> Duration {
+        self.0.limits.age
+    }
+
     /// Bytes that wait.
     pub fn queued_bytes(&self) -> usize {
         self.state().bytes
