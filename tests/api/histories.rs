@@ -28,7 +28,7 @@ const GROUP: &str = "room";
 const STEPS: usize = 25;
 const CLIENTS: usize = 3;
 /// What coming to rest may take, with leases to run out on a busy machine; only waited for when something is wrong.
-pub const REST: Duration = Duration::from_secs(60);
+pub const REST: Duration = Duration::from_secs(30);
 
 fn cut(redis: &TestServer, kind: &str) {
     _ = redis::cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]).query::<u64>(&mut redis.connection(0));
