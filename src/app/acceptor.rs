@@ -66,7 +66,7 @@ impl Acceptor {
             Err(error) => return AppError::Listen { address, error },
         };
         let (places, mut reminder) = (Arc::new(Semaphore::new(UNSEEN)), Reminder::default());
-        for thread in threads.iter().cycle() {
+        for turn in (0..threads.len()).cycle() {
             // While there are so many, more wait in the kernel.
             let Ok(unseen) = places.clone().acquire_owned().await else { break };
             let stream = loop {
@@ -80,6 +80,11 @@ impl Acceptor {
                         sleep(PAUSE).await;
                     }
                 }
+            };
+            let (before, after) = threads.split_at(turn);
+            // One that is busy with something long is not given more meanwhile.
+            let Some(thread) = after.iter().chain(before).min_by_key(|thread| UNSEEN - thread.capacity()) else {
+                break;
             };
             // There is room: no more are on their way than there are places.
             if thread.try_send(Accepted { stream, unseen }).is_err() {
