@@ -9,8 +9,13 @@ settings.configure(
     CHANNEL_LAYERS={
         "default": {
             "BACKEND": "channels_redis.core.RedisChannelLayer",
-            # By default it drops what is behind 100 messages: then nothing would be compared.
-            "CONFIG": {"hosts": [os.environ["REDIS_URL"]], "capacity": 100_000},
+            "CONFIG": {
+                # redis-py 8 gives up a read after 5 s, which is as long as the layer waits for a message: whoever is
+                # waiting then loses its WebSocket. It happens while sockets are idle, and while many are being opened.
+                "hosts": [{"address": os.environ["REDIS_URL"], "socket_timeout": None}],
+                # By default it drops what is behind 100 messages: then nothing would be compared.
+                "capacity": 100_000,
+            },
         }
     }
 )
