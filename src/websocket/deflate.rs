@@ -226,6 +226,17 @@ mod tests {
     }
 
     #[test]
+    fn what_one_client_sent_says_nothing_in_the_message_of_the_next() {
+        let (mut inflater, deflate) = (Inflater::default(), Deflate { window: 15 });
+        let secret = deflate.compress(&b"secret ".repeat(1_000));
+        assert_eq!(inflater.inflate(&secret, 100), Err(CloseCode::TooLarge));
+        // A copy of the 7 bytes before it (fixed codes, length 7, distance 7): nothing stands before it.
+        assert_eq!(inflater.inflate(&[0x82, 0x52, 0x00], 100), Err(CloseCode::ProtocolError));
+        let own = deflate.compress(b"own");
+        assert_eq!(inflater.inflate(&own, 100), Ok(b"own".to_vec()));
+    }
+
+    #[test]
     fn what_goes_to_many_is_compressed_once() {
         let (mut deflater, to) = (Deflater::default(), Deflate { window: 15 });
         let message = ByteString::from("hello ".repeat(100));

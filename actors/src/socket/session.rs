@@ -77,11 +77,22 @@ pub struct Full;
 pub struct SessionHandle(Arc<dyn Address>);
 
 /// The address, whatever actor it is of.
-trait Address: Send + Sync {
+pub trait Address: Send + Sync {
+    /// Whether the actor lives.
     fn is_alive(&self) -> bool;
+    /// For the question whether it has read its record.
     fn loaded(&self) -> Recipient<AwaitLoaded>;
+    /// Gives it a socket.
+    ///
+    /// # Errors
+    /// It has no place.
     fn attach(&self, socket: AttachSocket) -> Result<(), Full>;
+    /// Gives it a command.
+    ///
+    /// # Errors
+    /// It has no place.
     fn command(&self, command: Commanded) -> Result<(), Full>;
+    /// Tells it that a client is gone.
     fn closed(&self, socket: SocketClosed);
 }
 
@@ -117,13 +128,9 @@ where
 
 impl SessionHandle {
     /// Of a session's actor.
-    pub fn of<A>(actor: &Addr<A>) -> Self
+    pub fn of<A: Actor>(actor: &Addr<A>) -> Self
     where
-        A: Actor + Handler<AttachSocket> + Handler<Commanded> + Handler<SocketClosed> + Handler<AwaitLoaded>,
-        A::Context: ToEnvelope<A, AttachSocket>
-            + ToEnvelope<A, Commanded>
-            + ToEnvelope<A, SocketClosed>
-            + ToEnvelope<A, AwaitLoaded>,
+        Addr<A>: Address,
     {
         Self(Arc::new(actor.clone()))
     }
