@@ -8,6 +8,7 @@ use crate::support::{ADMIN_TOKEN, Mode, SOON, TestApp, eventually};
 in_both_modes!(
     groups_are_listed_by_name_in_pages,
     a_group_shows_its_members,
+    who_is_told_of_having_joined_is_a_member,
     an_operator_speaks_to_a_group,
     an_operator_takes_over_from_the_assistant_and_hands_back,
     an_ended_group_puts_its_members_out_and_a_home_group_begins_anew,
@@ -68,7 +69,7 @@ async fn a_group_shows_its_members(mode: Mode) {
         socket.ask("j", json!({"type": "group.join", "group": "team"})).await;
     }
     let (status, group) = app.admin("GET", "/admin/api/groups/team", None).await;
-    assert_eq!((status, &group["name"], &group["total"]), (200, &json!("team"), &json!(2)));
+    assert_eq!((status, &group["name"], &group["total"]), (200, &json!("team"), &json!(2)), "{group}");
     let members = group["members"].as_array().expect("members");
     let seen: Vec<_> =
         members.iter().map(|m| (m["session"].as_str(), m["sockets"].as_u64(), m["kind"].as_str())).collect();
@@ -78,6 +79,19 @@ async fn a_group_shows_its_members(mode: Mode) {
     }
     assert_eq!(app.admin("GET", "/admin/api/groups/none", None).await.0, 404);
     assert_eq!(app.admin("GET", "/admin/api/groups/bad%20name", None).await.0, 400);
+}
+
+async fn who_is_told_of_having_joined_is_a_member(mode: Mode) {
+    let app = TestApp::start(mode, &[]).await;
+    let mut socket = app.open("s1").await;
+    // The reply and the next request go over different connections, so other threads may carry them.
+    for number in 0..40 {
+        let name = format!("team{number}");
+        assert_eq!(socket.ask("j", json!({"type": "group.join", "group": name})).await["type"], "ack");
+        let (status, group) = app.admin("GET", &format!("/admin/api/groups/{name}"), None).await;
+        assert_eq!((status, &group["total"]), (200, &json!(1)), "{group}");
+        assert_eq!(socket.ask("l", json!({"type": "group.leave", "group": name})).await["type"], "ack");
+    }
 }
 
 async fn an_operator_speaks_to_a_group(mode: Mode) {

@@ -130,10 +130,12 @@ impl Handler<Enter> for GroupRegistry {
             let due = self.group(&name).sequence.opened(&state);
             self.deliver(&name, due, ctx);
             self.show_all_waiting(&name);
+            // Another thread may carry the reply to the client at once: who is told of having joined is a member.
+            let came = self.roster.enter(&session, &user, &name);
             if let Some(joining) = joining.take() {
                 due_replay = self.acknowledge(joining, &name, &state);
             }
-            if self.roster.enter(&session, &user, &name) {
+            if came {
                 if announce {
                     self.tell_change(&name, &session, &user, true, ctx);
                 }
