@@ -10,6 +10,7 @@ pub mod channel_layer;
 pub mod cluster;
 pub mod delivery;
 pub mod dependencies;
+pub mod dialects;
 pub mod django;
 pub mod failure;
 pub mod ids;

@@ -115,6 +115,7 @@ const CORE: &Floors = &[
     ("metrics", &["dependencies"]),
     ("openai", &["ids", "protocol"]),
     ("backend", &["openai", "protocol"]),
+    ("dialects", &["openai", "protocol"]),
     ("socket", &["actor", "ids", "metrics", "protocol", "rights"]),
     ("redis", &["actor", "backoff", "dependencies", "failure", "repeated"]),
     ("store", &["actor", "dependencies", "failure", "ids", "protocol", "redis", "rights"]),

@@ -66,6 +66,24 @@ pub fn join(left: Option<u16>, begins: Option<u16>, text: &str) -> String {
     String::from_utf16_lossy(&halves) + text
 }
 
+/// Puts a text together that comes in pieces, between which characters may have been cut in two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seam {
+    /// The first half of a character whose other half has not come yet.
+    left: Option<u16>,
+}
+
+impl Seam {
+    /// What can be shown of the text with this piece of it: a half waits for the next piece.
+    pub fn join(&mut self, piece: String) -> String {
+        let (text, Halves { begins, ends }) = split(piece);
+        let joins = begins.is_some() || !text.is_empty() && self.left.is_some();
+        let whole = if joins { join(self.left.take(), begins, &text) } else { text };
+        self.left = ends.or(self.left.take());
+        whole
+    }
+}
+
 /// Puts the halves in all texts of a value together.
 pub fn join_all(value: &mut Value) {
     match value {
@@ -144,6 +162,15 @@ mod tests {
         ] {
             assert_eq!(split(read(json)), (text.to_owned(), found), "{json}");
         }
+    }
+
+    #[test]
+    fn a_half_waits_for_the_piece_with_the_other_one() {
+        let mut seam = Seam::default();
+        let joined: Vec<_> = [r#""a\ud83d""#, r#""""#, r#""\ude00b\ud83d""#, r#""c""#, r#""\ude00""#]
+            .map(|json| seam.join(read(json)))
+            .into();
+        assert_eq!(joined, ["a", "", "😀b", "\u{fffd}c", "\u{fffd}"]);
     }
 
     #[test]

@@ -7,22 +7,28 @@ mod choices;
 mod chunk;
 pub mod completion;
 pub mod error;
+mod finish;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 pub mod halves;
 mod json;
 pub mod models;
 pub mod named_models;
+mod piece;
 mod question;
 pub mod request;
 pub mod stream_options;
+mod token_counts;
 mod tokens;
 
 pub use body::{BadBody, Body, MOST_DEPTH};
 pub use choices::Choices;
 pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Parsed};
+pub use finish::Finish;
 pub use halves::Halves;
 pub use json::{each_element, each_field, quoted};
+pub use piece::{CallPiece, Piece};
 pub use question::Question;
 pub use request::ChatRequest;
+pub use token_counts::TokenCounts;
 pub use tokens::{TOKENS_PER_MESSAGE, Weight, estimate_prompt_tokens, estimate_tokens, is_plausible};
