@@ -66,6 +66,14 @@ pub struct LimitOptions {
     pub key_burst: u64,
 }
 
+/// `[answers]`
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct RecordingOptions {
+    pub keep_seconds: u64,
+}
+
 /// `[cache]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -140,6 +140,7 @@ impl Program {
                 limiter: limiter.clone(),
                 options: settings.ai.answers.clone(),
                 cache: settings.cache.options.clone(),
+                recordings: settings.answers,
                 log_content: settings.log.content,
                 ledger: ledger.clone(),
                 metrics: metrics.clone(),

@@ -191,6 +191,7 @@ pub const RULES: &[(&str, Rule)] = &[
         }),
     ),
     ("ai.prices", Rule::Tables(&PRICES)),
+    ("answers.keep_seconds", Rule::Whole(60, 604_800)),
     (
         "log.level",
         Rule::Text("\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |t| {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
-use sophie_actors::options::{CacheOptions, LimitOptions, SessionOptions};
+use sophie_actors::options::{CacheOptions, LimitOptions, RecordingOptions, SessionOptions};
 use sophie_actors::protocol::DjangoEvent;
 
 use super::ai::AiSettings;
@@ -28,6 +28,7 @@ pub struct Settings {
     pub limits: LimitOptions,
     pub session: SessionOptions,
     pub ai: AiSettings,
+    pub answers: RecordingOptions,
     pub log: LogSettings,
 }
 

@@ -134,6 +134,7 @@ const CORE: &Floors = &[
             "backend",
             "backoff",
             "delivery",
+            "dialects",
             "ids",
             "ledger",
             "metrics",

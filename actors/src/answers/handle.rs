@@ -6,9 +6,11 @@ use tokio::sync::oneshot;
 
 use super::Answers;
 use super::messages::*;
+use super::recording::RecordingReader;
 use crate::actor::{Unanswered, ask};
 use crate::admission::{Admitted, NotAdmitted};
 use crate::ids::{AnswerId, SessionId};
+use crate::store::{StoreError, StoreResult};
 
 /// The answers.
 #[derive(Debug, Clone)]
@@ -72,6 +74,15 @@ impl AnswersHandle {
     /// No answer.
     pub async fn cancel_here(&self, answer: AnswerId) -> Result<bool, Unanswered> {
         self.ask_for("cancel here", CancelHere(answer)).await
+    }
+
+    /// Reads an answer from its first chunk, wherever it is written, or was. `None`: nothing is known of it (any more).
+    ///
+    /// # Errors
+    /// The store is away, or no answer.
+    pub async fn read(&self, answer: AnswerId) -> StoreResult<Option<RecordingReader>> {
+        let unanswered = |_| StoreError::Unavailable("the answers did not reply".to_owned());
+        self.ask_for("read an answer", ReadAnswer(answer)).await.map_err(unanswered)?
     }
 
     /// How many answers this node writes for groups.

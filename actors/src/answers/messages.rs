@@ -8,11 +8,12 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::generation::{Follower, Generation};
+use super::recording::RecordingReader;
 use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
 use crate::openai::ChatRequest;
-use crate::store::{Once, Page};
+use crate::store::{Once, Page, StoreResult};
 
 /// Asks for an answer to a logged message.
 #[derive(Debug)]
@@ -64,6 +65,11 @@ pub struct Cancel {
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct CancelHere(pub AnswerId);
+
+/// Asks for a reader of an answer. `None`: nothing is known of it (any more).
+#[derive(Message)]
+#[rtype(result = "StoreResult<Option<RecordingReader>>")]
+pub struct ReadAnswer(pub AnswerId);
 
 /// How many answers are being written here.
 #[derive(Message)]

@@ -17,6 +17,8 @@ mod heard;
 pub(crate) mod lost;
 mod messages;
 mod orphans;
+mod recording;
+mod recordings;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -33,9 +35,10 @@ use crate::delivery::Delivery;
 use crate::ids::{AnswerId, GroupName};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
-use crate::options::{AnswerOptions, CacheOptions};
+use crate::options::{AnswerOptions, CacheOptions, RecordingOptions};
+use crate::protocol::unix_ms;
 use crate::registry::Roster;
-use crate::store::Stores;
+use crate::store::{AnswerOwner, RecordingHead, Stores};
 pub use digest::{Scope, digest};
 use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};
@@ -43,6 +46,8 @@ pub(crate) use group_answer::CONVERSATION;
 pub use handle::AnswersHandle;
 pub use messages::{AdmitAndJoin, Ask, Join, Joined, Reuse};
 use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels, TakeOver};
+pub use recording::{Recorded, RecordingReader};
+use recordings::Recordings;
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;
@@ -81,6 +86,8 @@ pub struct Parts {
     pub options: AnswerOptions,
     /// `[cache]`
     pub cache: CacheOptions,
+    /// `[answers]`
+    pub recordings: RecordingOptions,
     /// Whether texts may be written to the log (`log.content`).
     pub log_content: bool,
     /// What answers cost.
@@ -94,6 +101,7 @@ pub struct Answers {
     parts: Arc<Parts>,
     generations: HashMap<String, Arc<Generation>>,
     running: HashMap<AnswerId, Running>,
+    recordings: Recordings,
     looking_for_orphans: bool,
     closing: watch::Sender<bool>,
     _exit: ExitGuard,
@@ -106,6 +114,7 @@ impl Answers {
             parts: Arc::new(parts),
             generations: HashMap::new(),
             running: HashMap::new(),
+            recordings: Recordings::default(),
             looking_for_orphans: false,
             closing: watch::Sender::new(false),
             _exit: exit,
@@ -145,12 +154,20 @@ impl Handler<TakeOver> for Answers {
         let cancel = Arc::new(Notify::new());
         self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: Arc::downgrade(&cancel) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
+        let head = RecordingHead {
+            owner: AnswerOwner::Group(ask.group.clone()),
+            model: self.parts.options.model.clone(),
+            began_ms: unix_ms(),
+            keep_seconds: self.parts.recordings.keep_seconds,
+        };
+        let recording = self.recordings.begin(&answer, head);
         let ended = EndedOnDrop { answers: ctx.address().into(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
         actix::spawn(group_answer::run(
             self.parts.clone(),
             ctx.address().into(),
             (ask, admitted),
+            recording,
             cancel,
             self.closing.subscribe(),
             ended,

@@ -1,10 +1,13 @@
 //! How an answer ended, as far as its readers may know.
 
+use serde::{Deserialize, Serialize};
+
 use crate::openai::Finish;
 use crate::protocol::{ErrorCode, Usage};
 
 /// How an answer ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum AnswerEnd {
     /// Complete.
     Complete {

@@ -23,7 +23,7 @@ mod tokens;
 
 pub use body::{BadBody, Body, MOST_DEPTH};
 pub use choices::Choices;
-pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Parsed};
+pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Joiner, Parsed};
 pub use finish::Finish;
 pub use halves::Halves;
 pub use json::{each_element, each_field, quoted};

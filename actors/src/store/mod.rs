@@ -17,6 +17,7 @@ mod membership;
 pub mod memory;
 mod orders;
 mod presence;
+mod recordings;
 pub mod redis;
 mod sessions;
 mod slots;
@@ -41,6 +42,10 @@ pub use logs::{LogState, Logs, Page, PageSize, StoredEvent};
 pub use membership::{Beat, Membership, Namesake};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
 pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
+pub use recordings::{
+    AnswerOwner, RECORDING_LEASE_MS, RECORDING_READ_MS, RecordingEnded, RecordingHead, RecordingStanding,
+    RecordingState, Recordings, Window,
+};
 pub use sessions::{SessionRecord, SessionRecords};
 pub use slots::{Held, Room, SLOT_LEASE_MS, SlotLeases, SlotRequest};
 pub use usage::{By, KEPT_SECONDS as USAGE_KEPT_SECONDS, MOST as USAGE_MOST, Totals, UsageRecords, UsageRow};
@@ -64,6 +69,8 @@ pub struct Stores {
     pub answers: Arc<dyn AnswerRecords>,
     /// Generations under way in the cluster.
     pub flights: Arc<dyn Flights>,
+    /// What answers consisted of.
+    pub recordings: Arc<dyn Recordings>,
     /// This node's memberships.
     pub membership: Arc<dyn Membership>,
     /// The response cache.

@@ -210,7 +210,9 @@ pub(crate) async fn with_stuck_answers(world: &World) -> impl Sized + use<> {
     let Options { answers: options, cache, .. } = Options::default();
     let backend = Ai::new().1;
     let log_content = false;
-    let parts = Parts { roster, stores, backend, delivery, limiter, options, cache, log_content, ledger, metrics };
+    let recordings = sophie_actors::options::RecordingOptions { keep_seconds: 3_600 };
+    let parts =
+        Parts { roster, stores, backend, delivery, limiter, options, cache, recordings, log_content, ledger, metrics };
     let (held, wait) = std::sync::mpsc::channel::<()>();
     let arbiter = Arbiter::new();
     arbiter.spawn_fn(move || _ = wait.recv());

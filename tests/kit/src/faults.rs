@@ -130,6 +130,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         worker_queue: faulty.inner.worker_queue.clone(),
         leases: faulty.inner.leases.clone(),
         flights: faulty.inner.flights.clone(),
+        recordings: faulty.clone(),
         usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
         orders: faulty.inner.orders.clone(),
@@ -304,5 +305,32 @@ impl SlotLeases for Faulty {
     }
     async fn taken(&self, room: &str) -> StoreResult<usize> {
         self.faults.on("taken", room, self.inner.slots.taken(room)).await
+    }
+}
+
+#[async_trait]
+impl Recordings for Faulty {
+    async fn begin(&self, answer: &AnswerId, head: &RecordingHead, about: &str) -> StoreResult<bool> {
+        self.faults.on("recording_begin", answer, self.inner.recordings.begin(answer, head, about)).await
+    }
+
+    async fn add(&self, answer: &AnswerId, added: usize, windows: &[Window]) -> StoreResult<RecordingStanding> {
+        self.faults.on("recording_add", answer, self.inner.recordings.add(answer, added, windows)).await
+    }
+
+    async fn end(&self, answer: &AnswerId, windows: Option<usize>, end: &str) -> StoreResult<RecordingEnded> {
+        self.faults.on("recording_end", answer, self.inner.recordings.end(answer, windows, end)).await
+    }
+
+    async fn read(&self, answer: &AnswerId, seen: usize) -> StoreResult<Option<(Vec<Window>, RecordingState)>> {
+        self.faults.on("recording_read", answer, self.inner.recordings.read(answer, seen)).await
+    }
+
+    async fn head(&self, answer: &AnswerId) -> StoreResult<Option<(RecordingHead, ByteString)>> {
+        self.faults.on("recording_head", answer, self.inner.recordings.head(answer)).await
+    }
+
+    async fn forget(&self, answer: &AnswerId) -> StoreResult<bool> {
+        self.faults.on("recording_forget", answer, self.inner.recordings.forget(answer)).await
     }
 }

@@ -18,7 +18,7 @@ pub use origin::GenerationOrigin;
 
 use super::Reuse;
 use crate::ledger::{Account, Asker};
-use crate::openai::{Chunk, Halves, estimate_tokens, halves};
+use crate::openai::{Chunk, Joiner, estimate_tokens};
 use crate::protocol::Usage;
 
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ struct State {
     origin: Option<GenerationOrigin>,
     /// Shared, as each is read by every follower.
     chunks: Vec<Arc<Chunk>>,
-    /// The first half of a character of the text whose other half has not come yet.
-    half: Option<u16>,
+    /// Puts characters together that were cut in two.
+    joiner: Joiner,
     end: Option<End>,
     followers: usize,
     /// Who may still read at other nodes: it is not abandoned before somebody has asked them.
@@ -39,17 +39,6 @@ struct State {
     paid: bool,
     /// How long the answer is to be kept in the cache, in seconds (`None`: as long as usual), if anybody wants it kept.
     keep: Option<Option<u64>>,
-}
-
-impl State {
-    /// Gives a chunk's text the whole of a character that was cut in two, where its second half is.
-    fn put_together(&mut self, chunk: &mut Chunk) {
-        let Halves { begins, ends } = chunk.halves;
-        if begins.is_some() || !chunk.text.is_empty() && self.half.is_some() {
-            chunk.text = halves::join(self.half.take(), begins, &chunk.text);
-        }
-        self.half = ends.or(self.half.take());
-    }
 }
 
 /// The list and its state.
@@ -94,7 +83,7 @@ impl Generation {
     /// Adds a chunk.
     pub fn push(&self, mut chunk: Chunk) {
         let mut state = self.state();
-        state.put_together(&mut chunk);
+        state.joiner.join(&mut chunk);
         state.chunks.push(Arc::new(chunk));
         drop(state);
         self.grew.notify_waiters();

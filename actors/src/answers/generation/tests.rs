@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::backend::BackendError;
+use crate::openai::Halves;
 use crate::protocol::ErrorCode;
 
 fn chunk(text: &str) -> Chunk {

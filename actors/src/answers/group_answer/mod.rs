@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::generation::{End, GenerationOrigin, Next};
 use super::heard::Watch;
+use super::recording::{Recorder, Recording};
 use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts};
 use crate::admission::Admitted;
 use crate::backend::BackendError;
@@ -54,6 +55,8 @@ struct GroupAnswer {
     start: Option<AnswerStart>,
     prompt_tokens: u64,
     cache: CacheStatus,
+    /// What of it is recorded.
+    recorder: Option<Recorder>,
 }
 
 /// Runs an answer from the question to its logged end.
@@ -61,6 +64,7 @@ pub(super) async fn run(
     parts: Arc<Parts>,
     answers: AnswersHandle,
     (ask, admitted): (Ask, oneshot::Receiver<Admitted>),
+    recording: Arc<Recording>,
     cancel: Arc<Notify>,
     closing: watch::Receiver<bool>,
     ended: EndedOnDrop,
@@ -81,12 +85,14 @@ pub(super) async fn run(
         start: None,
         prompt_tokens: 0,
         cache,
+        recorder: None,
     };
     let conversation = match work.ask.begun.take() {
         Some(page) => Some(Some(page)),
         None => work.begin().await,
     };
     if let Some(conversation) = conversation {
+        work.recorder = Some(Recorder::begin(work.parts.clone(), work.answer.clone(), recording));
         let outcome = work.follow(conversation, &cancel, closing).await;
         // Who has seen the end must not be told that they cancelled it.
         drop(cancel);
@@ -149,7 +155,9 @@ impl GroupAnswer {
     /// Whether somebody listens, at whichever node.
     async fn is_heard(&self) -> bool {
         let (parts, group) = (&self.parts, &self.ask.group);
-        parts.roster.listeners(group) > 0 || parts.stores.presence.is_heard_elsewhere(group).await
+        self.recorder.as_ref().is_some_and(Recorder::is_read)
+            || parts.roster.listeners(group) > 0
+            || parts.stores.presence.is_heard_elsewhere(group).await
     }
 
     fn status(&self, origin: GenerationOrigin, coalesced: bool) -> CacheStatus {
@@ -158,6 +166,10 @@ impl GroupAnswer {
     }
 
     async fn started(&mut self) {
+        // Who is told of it can read it, at any node.
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begun().await;
+        }
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
         let start = AnswerStart { model: self.parts.options.model.clone(), cache: self.cache };
         let started = AnswerStarted {
@@ -182,6 +194,9 @@ impl GroupAnswer {
             Next::Chunks(chunks) => chunks,
             Next::End(end) => return Some(end.for_people()),
         };
+        if let Some(recorder) = &self.recorder {
+            recorder.push(&chunks);
+        }
         let text: String = chunks.iter().map(|chunk| chunk.text.as_str()).collect();
         if !text.is_empty() {
             if self.text.is_empty() {

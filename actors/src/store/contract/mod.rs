@@ -8,6 +8,7 @@ mod limits;
 mod logs;
 mod membership;
 mod owed;
+mod recordings;
 mod sessions;
 mod slots;
 mod usage;
@@ -59,6 +60,12 @@ macro_rules! promises {
             a_cached_answer_comes_back_whole
             entries_are_counted_and_purged_by_model
             too_large_an_answer_is_not_cached
+            a_recording_is_read_as_it_was_written_while_it_grows_and_after_its_end
+            what_is_added_twice_is_there_once_and_what_is_lacking_is_told
+            a_recording_ends_once_and_takes_nothing_more
+            a_recording_whose_writer_is_gone_is_lost_and_can_be_ended_by_others
+            a_recording_is_kept_for_its_time_after_its_last_change
+            the_writer_of_a_recording_hears_whether_it_is_read
             what_answers_cost_is_summed_by_day_and_ranked
             what_is_flushed_again_is_not_counted_again_and_no_sum_is_too_large
             exactly_the_burst_is_admitted_at_once
@@ -87,7 +94,8 @@ macro_rules! promises {
 }
 
 pub(super) use self::{
-    answers::*, caches::*, groups::*, limits::*, logs::*, membership::*, owed::*, sessions::*, slots::*, usage::*,
+    answers::*, caches::*, groups::*, limits::*, logs::*, membership::*, owed::*, recordings::*, sessions::*, slots::*,
+    usage::*,
 };
 pub(super) use promises;
 

@@ -12,6 +12,7 @@ mod limits;
 mod logs;
 mod membership;
 mod presence;
+mod recordings;
 mod sessions;
 mod slots;
 mod state;
@@ -28,6 +29,7 @@ use self::feed::MemoryFeed;
 use self::general::MemoryGeneralCache;
 pub use self::limits::MemoryLimits;
 use self::membership::MemoryMembership;
+use self::recordings::MemoryRecordings;
 use self::slots::MemorySlots;
 use self::state::MemoryStore;
 use self::usage::MemoryUsage;
@@ -89,6 +91,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         worker_queue: Arc::new(Alone),
         leases: Arc::new(Alone),
         flights: Arc::new(Alone),
+        recordings: Arc::new(MemoryRecordings::new()),
         usage: Arc::new(MemoryUsage::new()),
     }
 }

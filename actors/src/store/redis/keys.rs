@@ -64,6 +64,15 @@ impl Keys {
         format!("{}:chunks:{id}", self.prefix)
     }
 
+    /// What an answer consisted of.
+    pub(super) fn recording(&self, answer: &AnswerId) -> String {
+        format!("{}:recording:{answer}", self.prefix)
+    }
+
+    pub(super) fn recording_windows(&self, answer: &AnswerId) -> String {
+        format!("{}:recording:{answer}:windows", self.prefix)
+    }
+
     /// The number of what a node has flushed last.
     pub(super) fn usage_flushed(&self, node_key: &str) -> String {
         format!("{}:usage:flushed:{node_key}", self.prefix)

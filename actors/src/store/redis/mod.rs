@@ -20,6 +20,7 @@ mod membership;
 mod orders;
 mod page;
 mod presence;
+mod recordings;
 mod sessions;
 mod slots;
 #[cfg(test)]
@@ -47,6 +48,7 @@ use self::logs::RedisLogs;
 use self::membership::RedisMembership;
 use self::orders::RedisOrders;
 use self::presence::RedisPresence;
+use self::recordings::RedisRecordings;
 use self::sessions::RedisSessions;
 use self::slots::RedisSlots;
 use self::usage::RedisUsage;
@@ -175,6 +177,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         usage: Arc::new(RedisUsage::new(main.clone(), keys.clone(), options.node_key.clone())),
         slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
+        recordings: Arc::new(RedisRecordings::new(main.clone(), keys.clone())),
         presence: Arc::new(RedisPresence::new(main.clone(), keys.clone(), &options)),
         worker_queue: Arc::new(RedisWorkerQueue::new(main.clone(), keys.clone())),
         leases: Arc::new(RedisLeases::new(main.clone(), keys.clone(), options.node_key.clone())),

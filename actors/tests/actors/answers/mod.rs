@@ -5,6 +5,7 @@ mod calls;
 mod ending;
 mod lasting;
 mod owed;
+mod recording;
 mod sharing;
 
 use crate::support::*;

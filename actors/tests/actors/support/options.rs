@@ -18,6 +18,8 @@ pub struct Options {
     pub notify: Vec<DjangoEvent>,
     /// In the place of no Django.
     pub layer: Option<Arc<dyn ChannelLayer>>,
+    /// The stores of another node, which this one shares.
+    pub beside: Option<(sophie_actors::store::Stores, sophie_kit::faults::Faults)>,
     pub flights: Option<Arc<dyn sophie_actors::store::Flights>>,
 }
 
@@ -79,6 +81,7 @@ impl Default for Options {
             notify: Vec::new(),
             layer: None,
             flights: None,
+            beside: None,
         }
     }
 }

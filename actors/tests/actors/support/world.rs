@@ -41,8 +41,10 @@ impl World {
     }
 
     pub async fn start_with(options: Options) -> Self {
-        tokio::time::pause();
-        let (mut stores, faults) = faults::stores(memory_options());
+        let (mut stores, faults) = options.beside.unwrap_or_else(|| {
+            tokio::time::pause();
+            faults::stores(memory_options())
+        });
         if let Some(flights) = options.flights {
             stores.flights = flights;
         }
@@ -69,6 +71,7 @@ impl World {
             limiter: limiter.clone(),
             options: options.answers,
             cache: options.cache,
+            recordings: sophie_actors::options::RecordingOptions { keep_seconds: 3_600 },
             log_content: false,
             ledger: ledger.clone(),
             metrics: metrics.clone(),
@@ -97,6 +100,12 @@ impl World {
         });
         registry.install(factory).await.expect("installed");
         Self { node, stores, faults, ai, lives }
+    }
+
+    /// Another node over the same stores.
+    pub async fn beside(&self) -> Self {
+        let beside = Some((self.stores.clone(), self.faults.clone()));
+        Self::start_with(Options { beside, ..Options::default() }).await
     }
 
     /// One in which something is as the test wants it.

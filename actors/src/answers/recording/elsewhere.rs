@@ -1,0 +1,86 @@
+//! A recording that another node writes, or wrote, read along from the store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{Finished, Recording};
+use crate::answers::Parts;
+use crate::dialects::AnswerEnd;
+use crate::ids::AnswerId;
+use crate::openai::{Chunk, Joiner, Parsed};
+use crate::protocol::ErrorCode;
+use crate::store::{RecordingEnded, RecordingState, Window};
+
+/// How often it is looked at while it grows.
+const LOOK: Duration = Duration::from_millis(30);
+/// Who finds more windows than a writer adds between two looks catches up, and looks again at once.
+const AT_ONCE: usize = 4;
+/// How long its writer must be lost, to a store that answers all the time, until that is believed: after a moment in which the store was
+/// away, writers say that they live before that.
+const LOST_FOR: Duration = Duration::from_secs(1);
+/// The same once the store was away in the meantime: leases ran out then, and writers first find their own way back to it.
+const LOST_FOR_AFTER: Duration = Duration::from_secs(5);
+
+/// Reads until the end, or until nobody reads here any more.
+pub(in crate::answers) async fn follow(parts: Arc<Parts>, answer: AnswerId, recording: Arc<Recording>) {
+    let store = &parts.stores.recordings;
+    let (mut seen, mut joiner) = (0, Joiner::default());
+    let (mut lost_at, mut lost_for) = (None, LOST_FOR);
+    while recording.has_readers() {
+        let Ok(read) = store.read(&answer, seen).await else {
+            // While the store is away nobody is declared dead.
+            (lost_at, lost_for) = (None, LOST_FOR_AFTER);
+            sleep(LOOK).await;
+            continue;
+        };
+        let Some((windows, state)) = read else { return recording.finish(Finished::Gone) };
+        let is_behind = windows.len() > AT_ONCE;
+        seen += windows.len();
+        recording.show(windows.into_iter().flat_map(|window| chunks(window, &mut joiner)));
+        match state {
+            RecordingState::Running => {
+                (lost_at, lost_for) = (None, LOST_FOR);
+                if is_behind {
+                    continue;
+                }
+            }
+            RecordingState::Ended(end) => return recording.finish(ended(&end)),
+            RecordingState::Lost => {
+                if lost_at.get_or_insert_with(Instant::now).elapsed() >= lost_for {
+                    let end = serde_json::to_string(&interrupted()).unwrap_or_default();
+                    if let Ok(RecordingEnded::As(_)) = store.end(&answer, None, &end).await {
+                        log::warn!("answer interrupted, its writer is gone answer={answer}");
+                        // What its writer added last, and the end that stands, are read as by everybody.
+                        continue;
+                    }
+                }
+            }
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn chunks(window: Window, joiner: &mut Joiner) -> Vec<Arc<Chunk>> {
+    let read = window.into_iter().filter_map(|raw| match Chunk::parse(raw) {
+        Ok(Parsed::Chunk(mut chunk)) => {
+            joiner.join(&mut chunk);
+            Some(Arc::new(chunk))
+        }
+        // What was stored had been read as a chunk before.
+        _ => None,
+    });
+    read.collect()
+}
+
+fn ended(json: &str) -> Finished {
+    Finished::As(serde_json::from_str(json).unwrap_or_else(|_| interrupted()))
+}
+
+fn interrupted() -> AnswerEnd {
+    AnswerEnd::Failed {
+        code: ErrorCode::Interrupted,
+        reason: "the answer was cut off by a fault of the server; what was written is kept".to_owned(),
+    }
+}

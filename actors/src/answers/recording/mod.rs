@@ -1,0 +1,135 @@
+//! The recording of an answer: its chunks as everybody reads them who is no socket of its group, at any node, now or later. Its writer stores
+//! them before anybody sees them, so that a reader who comes back at another node finds what it has seen.
+
+mod elsewhere;
+mod recorder;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytestring::ByteString;
+use tokio::sync::Notify;
+
+pub(super) use elsewhere::follow;
+pub(super) use recorder::Recorder;
+
+use crate::dialects::AnswerEnd;
+use crate::openai::Chunk;
+use crate::store::RecordingHead;
+
+#[derive(Debug, Default)]
+struct State {
+    chunks: Vec<Arc<Chunk>>,
+    end: Option<Finished>,
+    readers: usize,
+}
+
+/// That nothing more comes.
+#[derive(Debug, Clone, PartialEq)]
+enum Finished {
+    As(AnswerEnd),
+    /// The recording is gone: it was deleted, or its time is over.
+    Gone,
+}
+
+/// What there is of a recording at this node.
+#[derive(Debug)]
+pub struct Recording {
+    head: RecordingHead,
+    about: ByteString,
+    state: Mutex<State>,
+    grew: Notify,
+}
+
+impl Recording {
+    pub(super) fn new(head: RecordingHead, about: ByteString) -> Self {
+        Self { head, about, state: Mutex::default(), grew: Notify::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change is one step.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, chunks: impl IntoIterator<Item = Arc<Chunk>>) {
+        self.state().chunks.extend(chunks);
+        self.grew.notify_waiters();
+    }
+
+    /// Ends it; the first end stands.
+    fn finish(&self, end: Finished) {
+        self.state().end.get_or_insert(end);
+        self.grew.notify_waiters();
+    }
+
+    fn has_readers(&self) -> bool {
+        self.state().readers > 0
+    }
+
+    /// A reader from the first chunk.
+    pub(super) fn read(self: &Arc<Self>) -> RecordingReader {
+        self.state().readers += 1;
+        RecordingReader { recording: self.clone(), seen: 0 }
+    }
+}
+
+/// What a reader of a recording finds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Recorded {
+    /// Chunks that it has not seen.
+    Chunks(Vec<Arc<Chunk>>),
+    /// The end, after all chunks.
+    End(AnswerEnd),
+    /// The rest cannot be had any more: it was deleted, or its time is over.
+    Gone,
+}
+
+/// One reader of a recording.
+#[derive(Debug)]
+pub struct RecordingReader {
+    recording: Arc<Recording>,
+    seen: usize,
+}
+
+impl RecordingReader {
+    /// Whose it is, and of what.
+    pub fn head(&self) -> &RecordingHead {
+        &self.recording.head
+    }
+
+    /// What only its dialect understands.
+    pub fn about(&self) -> &str {
+        &self.recording.about
+    }
+
+    /// What has come that it has not seen, if anything has.
+    pub fn next_now(&mut self) -> Option<Recorded> {
+        let state = self.recording.state();
+        if state.chunks.len() > self.seen {
+            let chunks = state.chunks[self.seen..].to_vec();
+            self.seen = state.chunks.len();
+            return Some(Recorded::Chunks(chunks));
+        }
+        state.end.clone().map(|end| match end {
+            Finished::As(end) => Recorded::End(end),
+            Finished::Gone => Recorded::Gone,
+        })
+    }
+
+    /// Waits for what comes next. Cancelling the wait loses nothing.
+    pub async fn next(&mut self) -> Recorded {
+        let recording = self.recording.clone();
+        loop {
+            let grew = recording.grew.notified();
+            if let Some(next) = self.next_now() {
+                return next;
+            }
+            grew.await;
+        }
+    }
+}
+
+impl Drop for RecordingReader {
+    fn drop(&mut self) {
+        self.recording.state().readers -= 1;
+    }
+}

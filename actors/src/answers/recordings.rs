@@ -1,0 +1,71 @@
+//! The recordings that somebody writes or reads at this node.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use actix::prelude::*;
+
+use super::Answers;
+use super::messages::ReadAnswer;
+use super::recording::{Recording, RecordingReader, follow};
+use crate::ids::AnswerId;
+use crate::store::{RecordingHead, StoreResult};
+
+/// Below this many entries it is not worth while to look for those that nobody needs any more.
+const FLOOR: usize = 64;
+
+/// By answer. Each is held by whoever writes or reads it.
+#[derive(Debug)]
+pub(super) struct Recordings {
+    known: HashMap<AnswerId, Weak<Recording>>,
+    sweep_at: usize,
+}
+
+impl Default for Recordings {
+    fn default() -> Self {
+        Self { known: HashMap::new(), sweep_at: FLOOR }
+    }
+}
+
+impl Recordings {
+    /// One that is to be written here. Who reads it before the store knows it waits.
+    pub(super) fn begin(&mut self, answer: &AnswerId, head: RecordingHead) -> Arc<Recording> {
+        let recording = Arc::new(Recording::new(head, "{}".into()));
+        self.know(answer, &recording);
+        recording
+    }
+
+    fn know(&mut self, answer: &AnswerId, recording: &Arc<Recording>) {
+        if self.known.len() >= self.sweep_at {
+            self.known.retain(|_, known| known.strong_count() > 0);
+            self.sweep_at = (2 * self.known.len()).max(FLOOR);
+        }
+        self.known.insert(answer.clone(), Arc::downgrade(recording));
+    }
+
+    fn read(&self, answer: &AnswerId) -> Option<RecordingReader> {
+        self.known.get(answer)?.upgrade().map(|recording| recording.read())
+    }
+}
+
+impl Handler<ReadAnswer> for Answers {
+    type Result = ResponseActFuture<Self, StoreResult<Option<RecordingReader>>>;
+
+    fn handle(&mut self, ReadAnswer(answer): ReadAnswer, _: &mut Context<Self>) -> Self::Result {
+        if let Some(reader) = self.recordings.read(&answer) {
+            return Box::pin(fut::ready(Ok(Some(reader))));
+        }
+        let (store, asked) = (self.parts.stores.recordings.clone(), answer.clone());
+        let looked = async move { store.head(&asked).await }.into_actor(self);
+        Box::pin(looked.map(move |head, answers, _| {
+            // Somebody else may have asked meanwhile.
+            let known = answers.recordings.read(&answer);
+            let Some((head, about)) = head?.filter(|_| known.is_none()) else { return Ok(known) };
+            let recording = Arc::new(Recording::new(head, about));
+            let reader = recording.read();
+            answers.recordings.know(&answer, &recording);
+            actix::spawn(follow(answers.parts.clone(), answer, recording));
+            Ok(Some(reader))
+        }))
+    }
+}
