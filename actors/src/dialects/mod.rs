@@ -2,11 +2,13 @@
 //! same numbers, on every node and at every replay, so who comes back is given all of them again, but for those that it has. Nothing goes
 //! in but what is constant for the answer. Pure.
 
+pub mod agui;
 mod answer_end;
 #[cfg(test)]
 mod contract;
 mod json;
 mod parts;
+pub mod text;
 pub mod ui;
 
 pub use answer_end::{AnswerEnd, Outcome};

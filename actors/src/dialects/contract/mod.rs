@@ -1,8 +1,10 @@
 //! What every dialect must do: each promise is one function over the answers of real backends (`streams`, as they were sent), cut
 //! anywhere and ended in each way, and over random ones. The rules of a protocol stand in the file of its name.
 
+mod agui;
 mod answer;
 mod random;
+mod text;
 mod ui;
 
 use serde::Serialize;
