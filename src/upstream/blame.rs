@@ -9,7 +9,7 @@ use super::fault::Fault;
 pub enum Blame {
     /// The request's: no backend would take it.
     Request,
-    /// Nobody's: the backend does not have this model.
+    /// Nobody's: the backend does not have this model, or no embeddings.
     Model,
     /// The account's, at this backend.
     Account,
@@ -59,6 +59,7 @@ impl Fault {
             Self::Timeout(_) => Blame::Time,
             Self::Unreadable(_) | Self::Broken(_) => Blame::Backend,
             Self::Overlong => Blame::Request,
+            Self::NoEmbeddings => Blame::Model,
             Self::Status(..) | Self::Reported(_) => match self.meaning() {
                 Meaning::Account => Blame::Account,
                 Meaning::Filtered | Meaning::TooLong | Meaning::Rejected => Blame::Request,
@@ -99,6 +100,7 @@ mod tests {
             (status(405, ""), status(307, ""), status(404, "unknown_url")),
             (Blame::Address, Blame::Address, Blame::Address)
         );
+        assert_eq!(Fault::NoEmbeddings.blame(), Blame::Model, "chats are answered all the same");
         assert!(Blame::Address.counts() && Blame::Address.passes_on());
         assert!(!Blame::Model.counts() && Blame::Model.passes_on() && !Blame::Request.passes_on());
     }

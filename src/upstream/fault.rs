@@ -38,6 +38,8 @@ pub enum Fault {
     Broken(String),
     /// More data than an answer may have.
     Overlong,
+    /// It knows nothing of embeddings, or is not where it is looked for.
+    NoEmbeddings,
 }
 
 impl Fault {
@@ -82,6 +84,7 @@ impl Fault {
             Self::Unreadable(cause) => format!("unreadable answer: {}", clean(cause)),
             Self::Broken(cause) => format!("broken stream: {}", clean(cause)),
             Self::Overlong => "the answer is longer than ai.max_answer_bytes".to_owned(),
+            Self::NoEmbeddings => "no embeddings there (does base_url end in /v1?)".to_owned(),
         }
     }
 }

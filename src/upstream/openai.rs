@@ -10,10 +10,10 @@ use reqwest::{Client, Response, Url};
 use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::openai::completion::to_chunk;
-use sophie_actors::openai::error::ReportedError;
+use sophie_actors::openai::error::{Meaning, ReportedError};
 use sophie_actors::openai::request::for_backend;
 use sophie_actors::openai::stream_options::{INCLUDE_USAGE, STREAM_OPTIONS};
-use sophie_actors::openai::{Body, ChatRequest, models};
+use sophie_actors::openai::{Body, ChatRequest, Endpoint, embeddings, models};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::answer::{Answer, Bounds, Items};
@@ -43,6 +43,7 @@ const MODELS_WAIT: Duration = Duration::from_secs(2);
 pub struct OpenAi {
     client: Client,
     url: Url,
+    embeddings: Url,
     options: OpenAiOptions,
     secrets: Secrets,
     /// Where it is, for the log.
@@ -77,15 +78,27 @@ impl From<Fault> for Failed {
     }
 }
 
+impl Failed {
+    /// A backend of chats that knows nothing of embeddings is as well as before, and another one may know them.
+    fn at(self, endpoint: Endpoint) -> Self {
+        let lacks = |fault: &Fault| matches!(fault, Fault::Status(501, _)) || fault.meaning() == Meaning::Elsewhere;
+        match endpoint {
+            Endpoint::Embeddings if lacks(&self.fault) => Self { passing: false, fault: Fault::NoEmbeddings, ..self },
+            _ => self,
+        }
+    }
+}
+
 impl OpenAi {
     /// Checks the options and makes the client. The process must have installed a rustls crypto provider.
     pub fn new(options: OpenAiOptions) -> Result<Self, BadOptions> {
-        let url = request::endpoint(&options.base_url)?;
+        let url = request::address(Endpoint::ChatCompletions, &options.base_url)?;
+        let embeddings = request::address(Endpoint::Embeddings, &options.base_url)?;
         let connect = span(options.connect_seconds);
         let client = request::client(&url, options.api_key.as_ref(), &options.headers, connect)?;
         let secrets = Secrets::of(&url, options.api_key.as_ref(), options.headers.iter().map(|(_, value)| value));
         let place = request::place(&url);
-        Ok(Self { client, url, options, secrets, place, refuses_stream_options: AtomicBool::new(false) })
+        Ok(Self { client, url, embeddings, options, secrets, place, refuses_stream_options: AtomicBool::new(false) })
     }
 
     /// Where it is asked, for the log: without credentials and query.
@@ -104,19 +117,19 @@ impl OpenAi {
     }
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
-    pub async fn ask(&self, asked: &Body, deadline: Instant) -> Result<Items, NoAnswer> {
-        let (mut body, streams) = for_backend(asked, &self.options.model);
+    pub async fn ask(&self, endpoint: Endpoint, asked: &Body, deadline: Instant) -> Result<Items, NoAnswer> {
+        let (mut body, streams) = for_backend(endpoint, asked, &self.options.model);
         if self.refuses_stream_options.load(Ordering::Relaxed) {
             body.remove(STREAM_OPTIONS);
         }
         let (mut attempt, mut is_stripped) = (0, false);
         loop {
-            let failed = match self.attempt(&body, streams, deadline).await {
+            let failed = match self.attempt(endpoint, &body, streams, deadline).await {
                 Ok(answer) => {
                     self.refuses_stream_options.fetch_or(is_stripped, Ordering::Relaxed);
                     return Ok(answer);
                 }
-                Err(failed) => failed,
+                Err(failed) => failed.at(endpoint),
             };
             let refuses = failed.fault.refuses(STREAM_OPTIONS) || failed.fault.refuses(INCLUDE_USAGE);
             if refuses && body.remove(STREAM_OPTIONS) {
@@ -155,18 +168,24 @@ impl OpenAi {
         timeout(MODELS_WAIT, asked).await.ok().flatten()
     }
 
-    async fn attempt(&self, body: &Body, streams: bool, deadline: Instant) -> Result<Items, Failed> {
+    async fn attempt(
+        &self,
+        endpoint: Endpoint,
+        body: &Body,
+        streams: bool,
+        deadline: Instant,
+    ) -> Result<Items, Failed> {
         // A body that comes whole comes when all of it is written.
         let patience = if streams { self.options.first_chunk_seconds } else { LONGEST_SECONDS };
         let mut clock = Clock::new(span(patience), Stage::FirstChunk, deadline);
-        let response = clock.wait(self.send(body, streams)).await??;
+        let response = clock.wait(self.send(endpoint, body, streams)).await??;
         if !response.status().is_success() {
             return Err(refused(response).await);
         }
         let declared = declared(&response);
         let (form, pieces) = form::of(pieces(response)?, &declared, &mut clock).await?;
         match form {
-            BodyForm::Events => {
+            BodyForm::Events if endpoint == Endpoint::ChatCompletions => {
                 let idle = span(self.options.idle_seconds);
                 let bounds = Bounds { idle, deadline, bytes: self.options.max_answer_bytes };
                 let events = SseEvents::new(pieces, self.options.max_event_bytes);
@@ -174,24 +193,32 @@ impl OpenAi {
             }
             BodyForm::Json => {
                 let bytes = body::read(pieces, self.options.max_answer_bytes, &mut clock).await?;
-                let chunk = to_chunk(&bytes).map_err(Fault::from)?;
+                let chunk = match endpoint {
+                    Endpoint::ChatCompletions => to_chunk(&bytes),
+                    Endpoint::Embeddings => embeddings::to_chunk(bytes.into()),
+                };
+                let chunk = chunk.map_err(Fault::from)?;
                 Ok(stream::iter([Ok(StreamItem::Chunk(chunk)), Ok(StreamItem::Done)]).boxed())
             }
             BodyForm::Page => {
                 let page = body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await;
                 Err(Fault::Status(200, ReportedError::in_response(&page)).into())
             }
-            BodyForm::Other => Err(Fault::Unreadable(format!("content type {declared:?}")).into()),
+            BodyForm::Events | BodyForm::Other => Err(Fault::Unreadable(format!("content type {declared:?}")).into()),
         }
     }
 
     /// Sends a request. A connection that was kept may have been closed by the backend just then; before a byte of a response this says
     /// nothing of the backend, and another connection is taken at once.
-    async fn send(&self, body: &Body, streams: bool) -> Result<Response, Fault> {
+    async fn send(&self, endpoint: Endpoint, body: &Body, streams: bool) -> Result<Response, Fault> {
         let (accept, kind) = request::accept(streams);
+        let url = match endpoint {
+            Endpoint::ChatCompletions => &self.url,
+            Endpoint::Embeddings => &self.embeddings,
+        };
         let mut kept = 0;
         loop {
-            let request = self.client.post(self.url.clone()).header(&accept, &kind);
+            let request = self.client.post(url.clone()).header(&accept, &kind);
             match pooled::noted(request::with_body(request, body).send()).await {
                 (Ok(response), _) => return Ok(response),
                 (Err(error), is_new) if is_new || error.is_timeout() || error.is_connect() => {
@@ -211,7 +238,7 @@ impl OpenAi {
 impl Backend for OpenAi {
     async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
         let secrets = self.secrets.clone();
-        match self.ask(&request.body, self.deadline()).await {
+        match self.ask(request.endpoint, &request.body, self.deadline()).await {
             Ok(items) => Ok(items.map(move |item| item.map_err(|fault| fault.for_caller(None, &secrets))).boxed()),
             Err(unanswered) => Err(unanswered.fault.for_caller(unanswered.wait, &secrets)),
         }

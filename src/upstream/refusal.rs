@@ -47,6 +47,15 @@ pub fn of(status: Option<u16>, meaning: Meaning, error: &ReportedError, secrets:
     Some(BackendRefusal { status, error })
 }
 
+/// What is said where the model's backend knows nothing of embeddings.
+pub const NO_EMBEDDINGS: &str = "The AI service of this model does not offer embeddings.";
+
+/// That, for who speaks its protocol.
+pub fn no_embeddings() -> BackendRefusal {
+    let error = ErrorObject::new(INVALID_REQUEST, Some("embeddings_not_offered"), NO_EMBEDDINGS).about("model");
+    BackendRefusal { status: 404, error }
+}
+
 /// What is said while every backend is left out because it has too many requests.
 pub fn limited() -> BackendRefusal {
     let message = words(Meaning::Limited).1;

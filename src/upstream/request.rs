@@ -8,7 +8,7 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use reqwest::{Client, RequestBuilder, Url, redirect};
-use sophie_actors::openai::Body;
+use sophie_actors::openai::{Body, Endpoint};
 
 use super::options::BadOptions;
 use super::pooled::Noting;
@@ -20,16 +20,16 @@ pub const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 /// How many connections that nobody needs at the moment are kept.
 pub const KEPT_CONNECTIONS: usize = 64;
 
-/// Where chat completions are asked for, under a base address with or without a slash at its end. A query
+/// Where a backend is asked for something, under a base address with or without a slash at its end. A query
 /// (Azure's `?api-version=`) stays.
-pub fn endpoint(base_url: &str) -> Result<Url, BadOptions> {
+pub fn address(endpoint: Endpoint, base_url: &str) -> Result<Url, BadOptions> {
     let base_url = base_url.trim();
     let base_url = if base_url.is_empty() { DEFAULT_BASE_URL } else { base_url };
     let mut url = Url::parse(base_url).map_err(|_| BadOptions::BaseUrl)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(BadOptions::BaseUrl);
     }
-    url.path_segments_mut().map_err(|()| BadOptions::BaseUrl)?.pop_if_empty().extend(["chat", "completions"]);
+    url.path_segments_mut().map_err(|()| BadOptions::BaseUrl)?.pop_if_empty().extend(endpoint.path());
     Ok(url)
 }
 
@@ -129,27 +129,36 @@ mod tests {
             ("http://h", "http://h/chat/completions"),
             ("https://h/openai/v1/?api-version=1", "https://h/openai/v1/chat/completions?api-version=1"),
         ] {
-            assert_eq!(endpoint(base).expect("an address").as_str(), url);
+            assert_eq!(address(Endpoint::ChatCompletions, base).expect("an address").as_str(), url);
+        }
+    }
+
+    #[test]
+    fn embeddings_are_asked_for_beside_the_chat_completions() {
+        for (base, url) in
+            [("http://h/v1", "http://h/v1/embeddings"), ("https://h/x/?v=1", "https://h/x/embeddings?v=1")]
+        {
+            assert_eq!(address(Endpoint::Embeddings, base).expect("an address").as_str(), url);
         }
     }
 
     #[test]
     fn an_address_is_logged_without_its_secrets() {
-        let url = endpoint("https://user:word@h:8443/v1?key=secret").expect("an address");
+        let url = address(Endpoint::ChatCompletions, "https://user:word@h:8443/v1?key=secret").expect("an address");
         assert_eq!(place(&url), "https://h:8443/v1/chat/completions");
     }
 
     #[test]
     fn what_is_no_web_address_is_refused() {
         for base in ["localhost:8080", "ftp://h/v1", "file:///etc/passwd", "not an address"] {
-            assert_eq!(endpoint(base), Err(BadOptions::BaseUrl), "{base}");
+            assert_eq!(address(Endpoint::ChatCompletions, base), Err(BadOptions::BaseUrl), "{base}");
         }
     }
 
     #[test]
     fn models_are_listed_beside_the_chat_completions() {
         for (base, list) in [("http://h/v1", "http://h/v1/models"), ("https://h/x?v=1", "https://h/x/models?v=1")] {
-            let endpoint = endpoint(base).expect("an address");
+            let endpoint = address(Endpoint::ChatCompletions, base).expect("an address");
             assert_eq!(models(&endpoint).expect("an address").as_str(), list);
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::error::Meaning;
-use sophie_actors::openai::{Body, ChatRequest, Choices, Chunk};
+use sophie_actors::openai::{ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::{Instant, timeout};
 
@@ -81,9 +81,9 @@ impl Router {
         (self.members.len(), self.members.iter().filter(|member| member.is_available()).count())
     }
 
-    async fn route(&self, body: &Body, choices: u64) -> Result<ChunkStream, BackendError> {
+    async fn route(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
         let deadline = Instant::now() + self.total;
-        let model = body.text("model").unwrap_or_default();
+        let model = request.body.text("model").unwrap_or_default();
         let model = model.as_str();
         let serving: Vec<&Arc<Member>> = self.members.iter().filter(|member| member.serves(model)).collect();
         if serving.is_empty() {
@@ -100,7 +100,7 @@ impl Router {
                 }
             };
             let rest = &serving[place + 1..];
-            let (mut error, blame) = match begin(call, body, choices, deadline, rest).await {
+            let (mut error, blame) = match begin(call, request, deadline, rest).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -131,7 +131,7 @@ impl Router {
 impl Backend for Router {
     /// Returns with what is shown first at hand if another backend could take over until then.
     async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
-        self.route(&request.body, request.choices()).await
+        self.route(request).await
     }
 
     async fn models(&self) -> Vec<Value> {
@@ -146,18 +146,18 @@ impl Backend for Router {
 /// One request to one backend, up to what is shown first if one of the `rest` could still take over, else to its first chunk.
 async fn begin(
     mut call: Call,
-    body: &Body,
-    choices: u64,
+    request: &ChatRequest,
     deadline: Instant,
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {
-    let asked = call.member().client.ask(body, deadline).await;
+    let asked = call.member().client.ask(request.endpoint, &request.body, deadline).await;
     let items = asked.map_err(|NoAnswer { fault, wait, retried }| {
         (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
     })?;
     call.began();
+    let asked = request.choices();
     let mut answer =
-        Routed { call, items, held: VecDeque::new(), is_visible: false, choices: Choices::default(), asked: choices };
+        Routed { call, items, held: VecDeque::new(), is_visible: false, choices: Choices::default(), asked };
     if rest.iter().any(|member| member.is_usable()) {
         answer.hold().await.map_err(|fault| (answer.call.failed(&fault, None), fault.blame()))?;
     }

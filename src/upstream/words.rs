@@ -27,11 +27,13 @@ impl Fault {
                 (ErrorCode::AiUnavailable, "the AI service answered in a way that cannot be read", None)
             }
             Self::Broken(_) => (ErrorCode::Interrupted, "the answer was cut off; try again", None),
+            Self::NoEmbeddings => (ErrorCode::AiRejected, refusal::NO_EMBEDDINGS, None),
             Self::Overlong => (ErrorCode::Interrupted, "the answer grew too long and was cut off", None),
         };
         let refusal = match self {
             Self::Status(status, error) => refusal::of(Some(*status), self.meaning(), error, secrets),
             Self::Reported(error) => refusal::of(None, self.meaning(), error, secrets),
+            Self::NoEmbeddings => Some(refusal::no_embeddings()),
             _ => None,
         };
         let wait = usual.map(|usual| wait.unwrap_or(usual).min(LONGEST_TOLD));

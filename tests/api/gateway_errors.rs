@@ -11,7 +11,7 @@ async fn every_error_has_openais_shape() {
     for (method, path, status, code) in [
         ("GET", "/v1", 404, "unknown_url"),
         ("GET", "/v1/nothing", 404, "unknown_url"),
-        ("POST", "/v1/embeddings", 404, "unknown_url"),
+        ("POST", "/v1/moderations", 404, "unknown_url"),
         ("GET", "/v1/chat/completions", 405, "method_not_allowed"),
         ("POST", "/v1/models", 405, "method_not_allowed"),
         ("DELETE", "/v1/models/m", 405, "method_not_allowed"),

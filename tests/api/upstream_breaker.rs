@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sophie::upstream::Patience;
 use sophie_actors::backend::Backend;
-use sophie_actors::openai::ChatRequest;
+use sophie_actors::openai::{Body, ChatRequest};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ fn down() -> Script {
 
 fn request() -> ChatRequest {
     let serde_json::Value::Object(body) = json!({ "model": "m" }) else { unreachable!() };
-    ChatRequest { body: body.into() }
+    ChatRequest::from(Body::from(body))
 }
 
 async fn due(backends: &Backends, name: &str) {

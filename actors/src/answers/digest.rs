@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::ids::{GroupName, UserId, hex};
-use crate::openai::{Body, canonical};
+use crate::openai::{Body, Endpoint, canonical};
 
 /// Changes when entries of older versions must not be read any more.
 const SCHEMA: u32 = 2;
@@ -33,10 +33,19 @@ impl Scope {
     }
 }
 
-/// SHA-256, in lower-case hex, over the canonical JSON of schema, scope and every field that matters.
+/// SHA-256, in lower-case hex, over the canonical JSON of schema, scope and every field that matters of a chat completion.
 pub fn digest(scope: &Scope, request: &Body) -> String {
+    digest_for(Endpoint::ChatCompletions, scope, request)
+}
+
+/// The same of whatever is asked for: a body that could ask for either is two questions.
+pub fn digest_for(endpoint: Endpoint, scope: &Scope, request: &Body) -> String {
     let mut sha = Sha256::new();
-    sha.update(format!("[{SCHEMA},{},{{", scope.canonical()));
+    let asked = match endpoint {
+        Endpoint::ChatCompletions => "",
+        Endpoint::Embeddings => "\"embeddings\",",
+    };
+    sha.update(format!("[{SCHEMA},{},{asked}{{", scope.canonical()));
     canonical::write(request, |piece| sha.update(piece));
     sha.update("}]");
     hex(sha.finalize())
@@ -92,6 +101,15 @@ mod tests {
             r#"{"x":[1, {"a":1.50}],"model":"m","messages":[{"role":"user","content":"\u00e9"}],"stream":true}"#;
         let kept = "b15b9a37f3960f558a52352175bda1a47e742517f89b53021023ae380548a7b0";
         assert_eq!(digest(&Scope::Global, &map(asked)), kept);
+    }
+
+    #[test]
+    fn a_body_that_could_ask_for_either_is_two_questions() {
+        let either = map(r#"{"model":"m","messages":[],"input":"a"}"#);
+        let embeddings = digest_for(Endpoint::Embeddings, &Scope::Global, &either);
+        assert_ne!(embeddings, digest(&Scope::Global, &either));
+        let of_user = map(r#"{"input":"a","user":"u","messages":[],"model":"m"}"#);
+        assert_eq!(embeddings, digest_for(Endpoint::Embeddings, &Scope::Global, &of_user));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::generation::{End, Follower, Generation, GenerationOrigin};
 use super::{Join, Parts};
 use crate::backend::BackendError;
-use crate::openai::{ChatRequest, Chunk, Parsed, is_plausible};
+use crate::openai::{ChatRequest, is_plausible};
 use crate::store::{Boarding, Course, Flight, FlightStanding, Flights, StoreResult};
 
 /// How often chunks are added while other nodes follow, and how often those look.
@@ -80,13 +80,13 @@ async fn follow(parts: &Parts, generation: &Generation, request: &ChatRequest, f
         };
         seen += chunks.len();
         for raw in chunks {
-            match Chunk::parse(raw) {
-                Ok(Parsed::Chunk(mut chunk)) => {
+            match request.endpoint.read(raw) {
+                Some(mut chunk) => {
                     data += chunk.raw.len();
                     chunk.usage = chunk.usage.filter(|usage| is_plausible(*usage, request, data));
                     generation.push(chunk);
                 }
-                _ => {
+                None => {
                     generation.finish(End::Failed(BackendError::cut_off("a chunk of another node cannot be read")));
                     return true;
                 }

@@ -12,7 +12,7 @@ use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, GenerationOrigin};
 use super::{AnswersHandle, Generated, Join, Parts};
 use crate::backend::{BackendError, StreamItem};
-use crate::openai::{ChatRequest, Choices, Chunk, Parsed, is_plausible};
+use crate::openai::{ChatRequest, Choices, Chunk, is_plausible};
 use crate::options::DATA_PER_TEXT;
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
@@ -108,14 +108,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
         }
     };
     let Some(entry) = entry else { return false };
-    let chunks: Vec<Chunk> = entry
-        .chunks
-        .iter()
-        .filter_map(|raw| match Chunk::parse(raw.clone()) {
-            Ok(Parsed::Chunk(chunk)) => Some(chunk),
-            _ => None,
-        })
-        .collect();
+    let chunks: Vec<Chunk> = entry.chunks.iter().filter_map(|raw| request.endpoint.read(raw.clone())).collect();
     if chunks.len() != entry.chunks.len() || !Choices::of(&chunks).is_worth_keeping(request.choices()) {
         // Not whole, or from a time in which more was kept.
         log::warn!("cache entry not usable digest={digest}");

@@ -39,7 +39,7 @@ use crate::options::{AnswerOptions, CacheOptions, RecordingOptions};
 use crate::protocol::unix_ms;
 use crate::registry::Roster;
 use crate::store::{AnswerOwner, RecordingHead, Stores};
-pub use digest::{Scope, digest};
+pub use digest::{Scope, digest, digest_for};
 use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};
 pub(crate) use group_answer::CONVERSATION;

@@ -1,6 +1,7 @@
 //! The AI backend as the core sees it: something that streams chunks.
 
 mod demo;
+mod demo_embeddings;
 
 use std::pin::Pin;
 

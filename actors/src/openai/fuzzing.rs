@@ -24,10 +24,14 @@ pub fn request(data: &[u8]) {
         all
     };
     assert_eq!(question(&again), question(&body));
-    let (sent, streams) = request::for_backend(&body, "");
+    let (sent, streams) = request::for_backend(super::Endpoint::ChatCompletions, &body, "");
     assert_eq!(Body::parse(&sent.to_string().into()).expect("a body is sent"), sent);
     assert_eq!(streams, sent.get("stream") == Some("true"));
-    assert_eq!(request::for_backend(&sent, "").0, sent, "what was made ready once is ready");
+    assert_eq!(
+        request::for_backend(super::Endpoint::ChatCompletions, &sent, "").0,
+        sent,
+        "what was made ready once is ready"
+    );
     assert!(estimate_prompt_tokens(&body) <= text.len() as u64 * 2_000 + 10, "each byte costs little");
     let named = body.text("model").is_some_and(|model| model.split(',').any(|name| !name.trim().is_empty()));
     if named {

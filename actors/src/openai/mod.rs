@@ -6,6 +6,8 @@ pub mod canonical;
 mod choices;
 mod chunk;
 pub mod completion;
+pub mod embeddings;
+mod endpoint;
 pub mod error;
 mod finish;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -24,6 +26,7 @@ mod tokens;
 pub use body::{BadBody, Body, MOST_DEPTH};
 pub use choices::Choices;
 pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Joiner, Parsed};
+pub use endpoint::Endpoint;
 pub use finish::Finish;
 pub use halves::Halves;
 pub use json::{each_element, each_field, quoted};

@@ -26,26 +26,11 @@ impl Question {
     /// # Errors
     /// It is no request for a chat completion.
     pub fn read(bytes: Bytes) -> Result<Self, ErrorObject> {
-        let not_json = |error: &dyn std::fmt::Display| {
-            ErrorObject::invalid(&format!("The body of the request is not one JSON object: {error}."))
-        };
-        let text = ByteString::try_from(bytes).map_err(|error| not_json(&error))?;
-        let mut body = Body::parse(&text).map_err(|error| not_json(&error))?;
-        // A letter may be written as six.
-        let too_long = body.get("model").is_some_and(|model| model.len() > LONGEST_MODEL * 6 + 2);
-        match body.text("model").filter(|_| !too_long) {
-            Some(model) if model.len() > LONGEST_MODEL => return Err(long_model()),
-            None if too_long => return Err(long_model()),
-            Some(model) if names_one(&model) => {}
-            None if body.says("model") => return Err(wrong_type("model", "a string")),
-            _ => return Err(ErrorObject::invalid("You must provide a model parameter.").about("model")),
-        }
+        let mut body = read_object(bytes)?;
+        read_model(&body)?;
         match body.get("messages") {
             Some(messages) if messages.starts_with('[') => {}
-            None | Some("null") => {
-                let missing = ErrorObject::invalid("Missing required parameter: 'messages'.").about("messages");
-                return Err(missing.called("missing_required_parameter"));
-            }
+            None | Some("null") => return Err(missing("messages")),
             Some(_) => return Err(wrong_type("messages", "an array of messages")),
         }
         let streams = match body.get("stream") {
@@ -61,6 +46,40 @@ impl Question {
     }
 }
 
+/// Takes a body apart.
+///
+/// # Errors
+/// It is not one JSON object.
+pub(super) fn read_object(bytes: Bytes) -> Result<Body, ErrorObject> {
+    let not_json = |error: &dyn std::fmt::Display| {
+        ErrorObject::invalid(&format!("The body of the request is not one JSON object: {error}."))
+    };
+    let text = ByteString::try_from(bytes).map_err(|error| not_json(&error))?;
+    Body::parse(&text).map_err(|error| not_json(&error))
+}
+
+/// Checks that a body names a model.
+///
+/// # Errors
+/// It names none, or one of too long a name.
+pub(super) fn read_model(body: &Body) -> Result<(), ErrorObject> {
+    // A letter may be written as six.
+    let too_long = body.get("model").is_some_and(|model| model.len() > LONGEST_MODEL * 6 + 2);
+    match body.text("model").filter(|_| !too_long) {
+        Some(model) if model.len() > LONGEST_MODEL => Err(long_model()),
+        None if too_long => Err(long_model()),
+        Some(model) if names_one(&model) => Ok(()),
+        None if body.says("model") => Err(wrong_type("model", "a string")),
+        _ => Err(ErrorObject::invalid("You must provide a model parameter.").about("model")),
+    }
+}
+
+/// A field that must be there is not.
+pub(super) fn missing(param: &str) -> ErrorObject {
+    let message = format!("Missing required parameter: '{param}'.");
+    ErrorObject::invalid(&message).about(param).called("missing_required_parameter")
+}
+
 /// Whether a text names a model. Routers take several with commas between them, and one that finds none there asks which it likes: so
 /// a caller who may ask some models alone must name one.
 fn names_one(model: &str) -> bool {
@@ -72,7 +91,8 @@ fn long_model() -> ErrorObject {
     ErrorObject::invalid(&message).about("model").called("string_above_max_length")
 }
 
-fn wrong_type(param: &str, expected: &str) -> ErrorObject {
+/// A field has a value of another kind.
+pub(super) fn wrong_type(param: &str, expected: &str) -> ErrorObject {
     ErrorObject::invalid(&format!("Invalid type for '{param}': expected {expected}."))
         .about(param)
         .called("invalid_type")

@@ -1,14 +1,23 @@
-//! A request for a chat completion, on its way to a backend.
+//! A request on its way to a backend.
 
 use serde_json::json;
 
-use super::{Body, quoted, stream_options};
+use super::{Body, Endpoint, embeddings, estimate_prompt_tokens, quoted, stream_options};
 
-/// A chat completion request: the OpenAI body, fields that we do not know included.
+/// A request for a chat completion, or for embeddings: the OpenAI body, fields that we do not know included.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChatRequest {
-    /// `model`, `messages` and whatever else.
+    /// `model`, `messages` or `input`, and whatever else.
     pub body: Body,
+    /// What it asks for.
+    pub endpoint: Endpoint,
+}
+
+impl From<Body> for ChatRequest {
+    /// For a chat completion.
+    fn from(body: Body) -> Self {
+        Self { body, endpoint: Endpoint::ChatCompletions }
+    }
 }
 
 impl ChatRequest {
@@ -17,12 +26,23 @@ impl ChatRequest {
         let mut body = Body::default();
         body.set("model", &json!(model));
         body.set_text("messages", format!("[{}]", messages.join(",")));
-        Self { body }
+        Self::from(body)
     }
 
-    /// How many choices are asked for (`n`).
+    /// How many choices (`n`), or embeddings, are asked for.
     pub fn choices(&self) -> u64 {
+        if self.endpoint == Endpoint::Embeddings {
+            return embeddings::inputs(&self.body);
+        }
         self.body.get("n").and_then(|count| count.parse().ok()).unwrap_or(1).max(1)
+    }
+
+    /// About how many tokens the backend reads of it.
+    pub fn estimated_tokens(&self) -> u64 {
+        match self.endpoint {
+            Endpoint::ChatCompletions => estimate_prompt_tokens(&self.body),
+            Endpoint::Embeddings => embeddings::estimate_tokens(&self.body),
+        }
     }
 }
 
@@ -31,13 +51,22 @@ pub fn message(role: &str, text: &str) -> String {
     format!(r#"{{"role":"{role}","content":{}}}"#, quoted(text))
 }
 
-/// The body as it is sent, and whether it asks for a stream: everything as it came, plus the wish for a stream and its
-/// usage where the body says nothing else. `model` takes the place of the one that was asked for, unless it is empty.
-pub fn for_backend(asked: &Body, model: &str) -> (Body, bool) {
+/// The body as it is sent, and whether it asks for a stream. `model` takes the place of the one that was asked for, unless it is empty.
+pub fn for_backend(endpoint: Endpoint, asked: &Body, model: &str) -> (Body, bool) {
     let mut body = asked.clone();
     if !model.is_empty() {
         body.set("model", &model.into());
     }
+    match endpoint {
+        Endpoint::ChatCompletions => chat_for_backend(body),
+        // Nothing of it is ours to say.
+        Endpoint::Embeddings => (body, false),
+    }
+}
+
+/// A chat completion as it is sent: everything as it came, plus the wish for a stream and its
+/// usage where the body says nothing else.
+fn chat_for_backend(mut body: Body) -> (Body, bool) {
     let completes = body.text("model").is_some_and(|model| wants_completion_tokens(&model));
     if completes && body.get("max_completion_tokens").is_none() {
         body.rename("max_tokens", "max_completion_tokens");
@@ -69,7 +98,7 @@ mod tests {
 
     fn sent(asked: Value) -> (Value, bool) {
         let Value::Object(asked) = asked else { unreachable!() };
-        let (body, streams) = for_backend(&asked.into(), "");
+        let (body, streams) = for_backend(Endpoint::ChatCompletions, &asked.into(), "");
         (serde_json::from_str(&body.to_string()).expect("JSON"), streams)
     }
 
@@ -86,7 +115,7 @@ mod tests {
     #[test]
     fn what_is_sent_keeps_the_order_and_the_text_of_what_was_asked() {
         let asked = r#"{"model":"o1","max_tokens":9,"tools":[{"z":1.0, "a":123456789012345678901}],"stream":true,"stream_options":{"x":1}}"#;
-        let (body, _) = for_backend(&Body::parse(&asked.into()).expect("a body"), "");
+        let (body, _) = for_backend(Endpoint::ChatCompletions, &Body::parse(&asked.into()).expect("a body"), "");
         let sent =
             asked.replace("max_tokens", "max_completion_tokens").replace(r#""x":1"#, r#""x":1,"include_usage":true"#);
         assert_eq!(body.to_string(), sent);
@@ -119,7 +148,7 @@ mod tests {
     #[test]
     fn another_model_may_be_sent_and_is_the_one_that_counts() {
         let Value::Object(asked) = json!({ "model": "fast", "max_tokens": 9 }) else { unreachable!() };
-        let (body, _) = for_backend(&asked.into(), "o3-mini");
+        let (body, _) = for_backend(Endpoint::ChatCompletions, &asked.into(), "o3-mini");
         assert_eq!((body.get("model"), body.get("max_completion_tokens")), (Some(r#""o3-mini""#), Some("9")));
     }
 }

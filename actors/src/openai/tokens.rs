@@ -44,7 +44,7 @@ pub fn is_plausible(usage: Usage, request: &ChatRequest, data: usize) -> bool {
     }
     let field = |name: &str| request.body.get(name).and_then(|count| count.parse::<u64>().ok());
     let asked = field("max_completion_tokens").or_else(|| field("max_tokens")).unwrap_or(0).min(LONGEST_ANSWER);
-    let read = estimate_prompt_tokens(&request.body).saturating_mul(MOST_PER_ESTIMATED).saturating_add(UNSEEN_TOKENS);
+    let read = request.estimated_tokens().saturating_mul(MOST_PER_ESTIMATED).saturating_add(UNSEEN_TOKENS);
     let written =
         asked.max(UNSEEN_TOKENS).saturating_mul(request.choices().min(MOST_CHOICES)).saturating_add(data as u64);
     prompt_tokens <= read && completion_tokens <= written && total_tokens <= read.saturating_add(written)
@@ -72,7 +72,7 @@ fn of_part(part: &str) -> u64 {
 }
 
 /// Of a JSON text, or of the text in it.
-fn of_json(json: &str) -> u64 {
+pub(super) fn of_json(json: &str) -> u64 {
     let mut weight = Weight::default();
     weight.add(json.as_bytes());
     let quotes = if json.starts_with('"') { 2 } else { 0 };
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn counts_are_believed_as_far_as_the_request_can_have_used_them() {
         let body = r#"{"model":"m","max_tokens":200000,"messages":[{"role":"user","content":"Hi"}]}"#;
-        let request = ChatRequest { body: Body::parse(&body.into()).expect("a body") };
+        let request = ChatRequest::from(Body::parse(&body.into()).expect("a body"));
         let plausible = |prompt_tokens, completion_tokens, total_tokens| {
             is_plausible(Usage { prompt_tokens, completion_tokens, total_tokens }, &request, 1_000)
         };

@@ -79,9 +79,9 @@ impl GatewayError {
         Self::new(StatusCode::NOT_FOUND, INVALID_REQUEST, Some("model_not_found"), &message).about("model")
     }
 
-    /// 404: an address without a route.
-    pub fn no_route(method: &str, path: &str) -> Self {
-        let message = format!("Unknown request URL: {method} {path}.");
+    /// 404: an address without a route. `there_is`: those that have one.
+    pub fn no_route(method: &str, path: &str, there_is: &str) -> Self {
+        let message = format!("Unknown request URL: {method} {path}. There are: {there_is}.");
         Self::new(StatusCode::NOT_FOUND, INVALID_REQUEST, Some("unknown_url"), &message)
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
-use sophie_actors::answers::{Join, digest};
-use sophie_actors::openai::{ChatRequest, Question, estimate_prompt_tokens, named_models};
+use sophie_actors::answers::{Join, digest_for};
+use sophie_actors::openai::error::ErrorObject;
+use sophie_actors::openai::{ChatRequest, Endpoint, Question, embeddings, named_models};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -35,11 +36,22 @@ impl LongBodies {
     }
 }
 
+/// What a caller does.
+#[derive(Debug, Clone, Copy)]
+pub enum Operation {
+    /// `POST /v1/chat/completions`
+    Chat,
+    /// `POST /v1/embeddings`
+    Embed,
+}
+
 /// The form in which an answer is wanted.
 #[derive(Debug, Clone, Copy)]
 pub enum AnswerForm {
-    /// One body.
+    /// One body, joined from the chunks.
     Body,
+    /// The body that the backend wrote.
+    AsItCame,
     /// A stream.
     Stream {
         /// Whether its last chunk is to count the tokens.
@@ -59,22 +71,32 @@ impl Prepared {
     /// Takes a body apart and checks it.
     ///
     /// # Errors
-    /// It is no request for a chat completion, or names a model that its sender may not ask.
-    pub fn read(bytes: Bytes, state: &State, holder: &KeyHolder, wishes: Wishes) -> Result<Self, GatewayError> {
-        let Question { body, streams, wants_usage } = Question::read(bytes)?;
+    /// It is not what its address takes, or names a model that its sender may not ask.
+    pub fn read(
+        operation: Operation,
+        bytes: Bytes,
+        state: &State,
+        holder: &KeyHolder,
+        wishes: Wishes,
+    ) -> Result<Self, GatewayError> {
+        let (request, form, is_fixed) = read(operation, bytes)?;
+        let body = &request.body;
         if holder.is_restricted()
-            && let Some((field, model)) = named_models::forbidden(&body, &|model| holder.may_use(model))
+            && let Some((field, model)) = named_models::forbidden(body, &|model| holder.may_use(model))
         {
             return Err(GatewayError::no_model(&model).about(&field));
         }
-        let reuse = sharing::reuse(state.gateway.sharing, wishes, &body);
+        let reuse = sharing::reuse(state.gateway.sharing, wishes, is_fixed);
         let is_kept = reuse.read || reuse.write;
         // What is for nobody else needs no name.
-        let digest = if is_kept { digest(&caller::scope(state, holder), &body) } else { String::new() };
-        let prompt_tokens = estimate_prompt_tokens(&body);
+        let digest = match is_kept {
+            true => digest_for(request.endpoint, &caller::scope(state, holder), body),
+            false => String::new(),
+        };
+        let prompt_tokens = request.estimated_tokens();
         let asker = caller::asker(holder);
-        let join = Join { digest, request: ChatRequest { body }, reuse, asker, prompt_tokens };
-        Ok(Self { join, form: if streams { AnswerForm::Stream { wants_usage } } else { AnswerForm::Body } })
+        let join = Join { digest, request, reuse, asker, prompt_tokens };
+        Ok(Self { join, form })
     }
 
     /// The same with a long body: away from the worker, whose chats must not stand still, and only a few of them at once.
@@ -82,6 +104,7 @@ impl Prepared {
     /// # Errors
     /// As [`Self::read`]; or its turn does not come.
     pub async fn read_apart(
+        operation: Operation,
         bytes: Bytes,
         state: Data<State>,
         holder: KeyHolder,
@@ -90,8 +113,25 @@ impl Prepared {
         let turn = state.gateway.long_bodies.turn().await?;
         let read = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            Self::read(bytes, &state, &holder, wishes)
+            Self::read(operation, bytes, &state, &holder, wishes)
         });
         read.await.unwrap_or_else(|_| Err(GatewayError::internal()))
+    }
+}
+
+/// What a body asks of a backend, in which form its answer is wanted, and whether it fixes that answer.
+fn read(operation: Operation, bytes: Bytes) -> Result<(ChatRequest, AnswerForm, bool), ErrorObject> {
+    match operation {
+        Operation::Chat => {
+            let Question { body, streams, wants_usage } = Question::read(bytes)?;
+            let is_fixed = sharing::is_fixed(&body);
+            let form = if streams { AnswerForm::Stream { wants_usage } } else { AnswerForm::Body };
+            Ok((ChatRequest::from(body), form, is_fixed))
+        }
+        Operation::Embed => {
+            let request = ChatRequest { body: embeddings::read(bytes)?, endpoint: Endpoint::Embeddings };
+            // One text has one embedding: nothing is drawn by lot.
+            Ok((request, AnswerForm::AsItCame, true))
+        }
     }
 }

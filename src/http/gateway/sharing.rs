@@ -15,18 +15,18 @@ pub struct Wishes {
     pub asks: bool,
 }
 
-/// What is shared of the answer to a request.
-pub fn reuse(setting: HttpCache, wishes: Wishes, body: &Body) -> Reuse {
+/// What is shared of the answer to a request; `is_fixed`: it says that the same answer is to come each time.
+pub fn reuse(setting: HttpCache, wishes: Wishes, is_fixed: bool) -> Reuse {
     let shares = match setting {
         HttpCache::Always => true,
         HttpCache::Never => false,
-        HttpCache::Deterministic => wishes.asks || is_fixed(body),
+        HttpCache::Deterministic => wishes.asks || is_fixed,
     };
     if shares { wishes.reuse } else { Reuse::NOTHING }
 }
 
-/// Whether a request says that the same answer is to come each time.
-fn is_fixed(body: &Body) -> bool {
+/// Whether a request for a chat completion says so.
+pub fn is_fixed(body: &Body) -> bool {
     let number = |name: &str| body.get(name).and_then(|value| value.parse::<f64>().ok());
     number("temperature") == Some(0.0) || number("seed").is_some()
 }
@@ -39,7 +39,7 @@ mod tests {
     fn an_answer_is_shared_when_the_request_fixes_it_or_asks_for_it() {
         let shared = |setting: HttpCache, asks: bool, body: &'static str| {
             let body = Body::parse(&body.into()).unwrap();
-            reuse(setting, Wishes { reuse: Reuse::FREE, asks }, &body) == Reuse::FREE
+            reuse(setting, Wishes { reuse: Reuse::FREE, asks }, is_fixed(&body)) == Reuse::FREE
         };
         use HttpCache::{Always, Deterministic, Never};
         for fixed in [r#"{"temperature":0}"#, r#"{"temperature":0.0}"#, r#"{"temperature":-0e3}"#, r#"{"seed":7}"#] {

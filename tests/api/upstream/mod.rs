@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sophie::upstream::{OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
-use sophie_actors::openai::{ChatRequest, Choices, Chunk};
+use sophie_actors::openai::{Body, ChatRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::timeout;
@@ -42,7 +42,7 @@ fn question() -> ChatRequest {
 
 fn request(body: Value) -> ChatRequest {
     let Value::Object(body) = body else { panic!("not an object") };
-    ChatRequest { body: body.into() }
+    ChatRequest::from(Body::from(body))
 }
 
 /// All that came of an answer.

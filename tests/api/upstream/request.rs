@@ -61,6 +61,6 @@ async fn a_request_that_wants_no_stream_is_sent_so() {
 #[tokio::test]
 async fn a_request_without_messages_is_the_backends_to_judge() {
     let ai = AiServer::start().await;
-    let got = collect(backend(&ai).stream(&ChatRequest { body: Body::default() }).await.expect("an answer")).await;
+    let got = collect(backend(&ai).stream(&ChatRequest::from(Body::default())).await.expect("an answer")).await;
     assert!(got.is_proven());
 }

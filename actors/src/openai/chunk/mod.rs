@@ -90,6 +90,13 @@ impl Chunk {
         }
     }
 
+    /// A whole answer of so many parts, none of which is text. `usage` is what it says of its tokens.
+    pub(super) fn of_parts(raw: ByteString, parts: u64, usage: Value) -> Self {
+        let usage = tolerant::usage_of(&Value::from_iter([("usage", usage)]));
+        let finished = (0..parts).map(|part| (part, "stop".to_owned())).collect();
+        Self { finished, filled: (0..parts).collect(), ..Self::bare(raw, usage) }
+    }
+
     /// One that says nothing yet.
     fn bare(raw: ByteString, usage: Option<Usage>) -> Self {
         Self {

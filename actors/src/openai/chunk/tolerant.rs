@@ -65,7 +65,7 @@ fn calls(value: &Value) -> bool {
 }
 
 /// Counts of tokens, whatever numbers they are written as.
-fn usage_of(body: &Value) -> Option<Usage> {
+pub(super) fn usage_of(body: &Value) -> Option<Usage> {
     let usage = body.get("usage")?;
     let count = |name: &str| usage.get(name).and_then(whole);
     let (prompt, completion, total) = (count("prompt_tokens"), count("completion_tokens"), count("total_tokens"));

@@ -22,7 +22,8 @@ pub(super) async fn serve(stream: TcpStream, connection: usize, state: State) {
     let (mut input, mut output) = stream.into_split();
     let mut unread = vec![];
     while let Some(call) = receive(&mut input, &mut unread).await {
-        if !call.path.contains("/chat/completions") {
+        let embeds = call.path.contains("/embeddings");
+        if !embeds && !call.path.contains("/chat/completions") {
             let models = {
                 let mut models = state.models.lock().expect("whole");
                 models.asked += 1;
@@ -40,7 +41,11 @@ pub(super) async fn serve(stream: TcpStream, connection: usize, state: State) {
         }
         let script = {
             let mut scripts = state.scripts.lock().expect("whole");
-            scripts.queue.pop_front().unwrap_or_else(|| (scripts.default)())
+            match scripts.queue.pop_front() {
+                Some(script) => script,
+                None if embeds => Script::embeddings(&call.body),
+                None => (scripts.default)(),
+            }
         };
         let ledger = Ledger::open(&state.calls, Call { connection, ..call });
         let played = tokio::select! {

@@ -1,8 +1,8 @@
 //! An AI server that misbehaves on request.
 //!
 //! It speaks raw HTTP/1.1 over TCP, so that it can be wrong in every way in which real ones are. Each call to
-//! `POST …/chat/completions` takes the next [`Script`] from the queue, or the default one if the queue is empty; calls are
-//! counted from 0 in the order of their arrival.
+//! `POST …/chat/completions` takes the next [`Script`] from the queue, or the default one if the queue is empty; so does each
+//! to `POST …/embeddings`, whose default is [`Script::embeddings`]. Calls are counted from 0 in the order of their arrival.
 //!
 //! ```ignore
 //! let ai = AiServer::start().await;

@@ -80,6 +80,29 @@ impl Script {
         (script, Gate { steps })
     }
 
+    /// An embedding for each input, in the format that was asked for: its place, and a half.
+    pub fn embeddings(asked: &Value) -> Self {
+        let inputs = asked["input"].as_array().filter(|inputs| !inputs[0].is_number()).map_or(1, Vec::len);
+        let embedding = |index: usize| match asked["encoding_format"] == "base64" {
+            // A half alone, as 32 bits.
+            true => json!("AAAAPw=="),
+            false => json!([index, 0.5]),
+        };
+        let one = |index| json!({ "object": "embedding", "index": index, "embedding": embedding(index) });
+        let body = json!({
+            "object": "list", "data": (0..inputs).map(one).collect::<Vec<_>>(), "model": asked["model"],
+            "usage": { "prompt_tokens": 9, "total_tokens": 9 },
+        });
+        Self::respond(200, &[("content-type", "application/json")], &body.to_string())
+    }
+
+    /// The same as another script after a silence.
+    pub fn silent_for(silence: Duration, then: Self) -> Self {
+        let mut script = Self(VecDeque::new()).pause(silence);
+        script.0.extend(then.0);
+        script
+    }
+
     // ---- bad ones
 
     /// Never answers.

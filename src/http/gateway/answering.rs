@@ -1,0 +1,108 @@
+//! How a request becomes a response: it is read, admitted, joined to its answer, and that is told in the form that is wanted.
+
+use std::time::Duration;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use bytestring::ByteString;
+use sophie_actors::admission::{Admit, Caller, SlotOf};
+use sophie_actors::answers::{AdmitAndJoin, End, Joined, Next};
+use sophie_actors::openai::completion;
+use tokio::time::timeout;
+
+use super::bill::Bill;
+use super::prepared::{AnswerForm, Operation, Prepared};
+use super::reading::{How, Reading};
+use super::receiving::Receiving;
+use super::{GatewayError, State, caller, client_address, headers, stream};
+
+/// Answers one request.
+pub async fn respond(
+    operation: Operation,
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, GatewayError> {
+    let holder = caller::of(&request, &state)?;
+    let wishes = headers::wishes(request.headers())?;
+    let mut receiving = Receiving::begin(&request, payload, state.gateway.max_body_bytes)?;
+    let admit = |prompt_tokens, slot| Admit {
+        caller: Caller::Application(holder.application()),
+        address: client_address(&request, &state),
+        group: None,
+        prompt_tokens: Some(prompt_tokens),
+        slot,
+    };
+    let (visit, reuse, form, (bill, joined)) = match receiving.short().await? {
+        Some(bytes) => {
+            let Prepared { join, form } = Prepared::read(operation, bytes, &state, holder, wishes)?;
+            let (visit, reuse, admit) =
+                (state.gateway.running.begin(), join.reuse, admit(join.prompt_tokens, Some(SlotOf::Service)));
+            (visit, reuse, form, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
+        }
+        None => {
+            // Who is over a limit is told so before anything is read, and of a limit of tokens before anything is taken apart.
+            let bill = Bill::begin_long(state.clone(), admit(0, None)).await?;
+            let (bytes, tokens) = receiving.long().await?;
+            let bill = bill.raise(tokens).await?;
+            let apart = Prepared::read_apart(operation, bytes, state.clone(), holder.clone(), wishes).await;
+            let Prepared { join, form } = apart.map_err(|refused| refused.with_left(bill.left()))?;
+            (state.gateway.running.begin(), join.reuse, form, bill.join(join).await?)
+        }
+    };
+    let Joined { follower, coalesced } = joined;
+    let left = bill.left().clone();
+    let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
+    match answer(Reading::new(follower, bill, visit, how), form, state.gateway.headers_within).await {
+        Ok(mut response) => {
+            headers::tell_left(response.headers_mut(), &left);
+            Ok(response)
+        }
+        Err(refused) => Err(refused.with_left(&left)),
+    }
+}
+
+/// Follows the answer to its first chunk, or to its end; a stream no longer than `within`, after which it begins without. The client's
+/// going drops it at any time, and with it the answer, if nobody else follows that.
+async fn answer(mut reading: Reading, form: AnswerForm, within: Duration) -> Result<HttpResponse, GatewayError> {
+    let first = match form {
+        AnswerForm::Body | AnswerForm::AsItCame => Some(reading.next().await),
+        // A line on which nothing comes is cut by whoever stands between. A whole answer has no other beginning than its status.
+        AnswerForm::Stream { .. } => timeout(within, reading.next()).await.ok(),
+    };
+    // A failure before the first chunk is to be the response's status.
+    if let Some(Next::End(End::Failed(error))) = first {
+        return Err(error.into());
+    }
+    let (status, origin) = reading.origin();
+    let mut response = match (form, first) {
+        (AnswerForm::Stream { wants_usage }, first) => stream::respond(reading, first, wants_usage),
+        (_, Some(first)) => respond_whole(reading, form, first).await?,
+        (_, None) => return Err(GatewayError::internal()),
+    };
+    headers::tell_origin(response.headers_mut(), status, origin);
+    Ok(response)
+}
+
+async fn respond_whole(mut reading: Reading, form: AnswerForm, first: Next) -> Result<HttpResponse, GatewayError> {
+    let (mut chunks, mut next) = (Vec::new(), first);
+    loop {
+        match next {
+            Next::Chunks(more) => chunks.extend(more.iter().map(|chunk| chunk.raw.clone())),
+            Next::End(End::Complete { .. }) => return Ok(whole(form, &chunks)),
+            Next::End(End::Failed(error)) => return Err(error.into()),
+        }
+        next = reading.next().await;
+    }
+}
+
+/// An answer that is through, from all of its chunks.
+fn whole(form: AnswerForm, chunks: &[ByteString]) -> HttpResponse {
+    match form {
+        AnswerForm::AsItCame => {
+            let body = chunks.iter().map(|chunk| chunk.clone().into_bytes()).next().unwrap_or_default();
+            HttpResponse::Ok().content_type("application/json").body(body)
+        }
+        AnswerForm::Body | AnswerForm::Stream { .. } => HttpResponse::Ok().json(completion::from_chunks(chunks)),
+    }
+}
