@@ -14,6 +14,11 @@ impl Json {
         RawValue::from_string(text.replace(['\n', '\r'], " ")).ok().map(Self)
     }
 
+    /// One that stands in this program.
+    pub fn known(text: &'static str) -> Self {
+        Self::read(text).expect("what stands in the program is JSON")
+    }
+
     /// The arguments of a tool call. A call without any has an empty object.
     pub fn of_arguments(text: &str) -> Option<Self> {
         Self::read(if text.trim().is_empty() { "{}" } else { text })

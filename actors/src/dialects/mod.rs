@@ -8,6 +8,7 @@ mod answer_end;
 mod contract;
 mod json;
 mod parts;
+pub mod responses;
 pub mod text;
 pub mod ui;
 

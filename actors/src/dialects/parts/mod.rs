@@ -35,7 +35,8 @@ pub struct Part {
     pub kind: PartKind,
     /// All of it so far; of a call, its arguments.
     pub text: String,
-    is_open: bool,
+    /// More of it may come, or might have when the answer ended.
+    pub is_open: bool,
 }
 
 /// What happens to a part, which is named by its number: they are counted from 0 in the order in which they begin.
@@ -91,15 +92,12 @@ impl Parts {
         changes
     }
 
-    /// Closes what is open, after the last chunk.
+    /// Closes what is open, after the last chunk: once.
     pub fn close(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         (0..self.calls.len()).for_each(|at| self.tell_call(at, true, &mut changes));
-        for (number, part) in (0..).zip(&mut self.all) {
-            if std::mem::take(&mut part.is_open) {
-                changes.push(Change::Closed(number));
-            }
-        }
+        let open = self.all.iter().enumerate().filter(|(_, part)| part.is_open);
+        changes.extend(open.map(|(number, _)| Change::Closed(number)));
         changes
     }
 
