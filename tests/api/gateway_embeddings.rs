@@ -218,7 +218,13 @@ async fn an_address_that_there_is_not_tells_which_there_are() {
         assert_eq!((refused.status, &error["code"]), (404, &json!("unknown_url")), "{path}");
         let message = error["message"].as_str().expect("text");
         assert!(message.contains(&format!("{method} {path}")), "{message}");
-        for known in ["POST /v1/chat/completions", "POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{model}"] {
+        for known in [
+            "POST /v1/chat/completions",
+            "POST /v1/completions",
+            "POST /v1/embeddings",
+            "GET /v1/models",
+            "GET /v1/models/{model}",
+        ] {
             assert!(message.contains(known), "{message}");
         }
     }

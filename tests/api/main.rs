@@ -58,6 +58,7 @@ mod drain;
 mod essential;
 mod gateway;
 mod gateway_bodies;
+mod gateway_completions;
 mod gateway_embeddings;
 mod gateway_errors;
 mod gateway_keys;

@@ -23,6 +23,7 @@ class Gateway:
         self.base_url = f"{broker.url}/v1"
         self.push = backend.push
         self.calls = backend.calls
+        self.paths = backend.paths
 
 
 @pytest.fixture(scope="module", params=["memory", "redis"])
@@ -48,4 +49,5 @@ def gateway(service):
     """Shared by the tests of a module: each asks questions of its own."""
     broker, backend = service
     backend.calls.clear()
+    backend.paths.clear()
     return Gateway(broker, backend)

@@ -42,6 +42,29 @@ const checks = {
     const whole = await client.chat.completions.create({ ...question, tools });
     assert.equal(whole.choices[0].message.tool_calls[0].id, "call_1");
   },
+  async embeddings() {
+    const asked = { model: "test-embedding", input: [text, "other"] };
+    for (const more of [{}, { user: "another" }]) {
+      const reply = await client.embeddings.create({ ...asked, ...more });
+      assert.deepEqual(reply.data.map((each) => [...each.embedding]), [[0.5, -2], [1, 0.25]]);
+      assert.equal(reply.usage.prompt_tokens, 7);
+    }
+    const numbers = await client.embeddings.create({ ...asked, encoding_format: "float", dimensions: 2 });
+    assert.deepEqual(numbers.data[0].embedding, [3, 4]);
+    await assert.rejects(client.embeddings.create({ ...asked, input: [] }), OpenAI.BadRequestError);
+  },
+  async completions() {
+    const asked = { model, prompt: text, temperature: 0, max_tokens: 50 };
+    const texts = [];
+    for await (const chunk of await client.completions.create({ ...asked, stream: true })) texts.push(chunk.choices[0].text);
+    assert.ok(texts.length > 2 && texts.join("") === "Word by word.");
+    const whole = await client.completions.create({ ...asked, echo: true });
+    assert.equal(whole.object, "text_completion");
+    assert.equal(whole.choices[0].text, `${text}Word by word.`);
+    assert.equal(whole.choices[0].finish_reason, "stop");
+    const twice = client.completions.create({ ...asked, best_of: 2 });
+    await assert.rejects(twice, (error) => error instanceof OpenAI.BadRequestError && error.param === "best_of");
+  },
   async models() {
     const ids = [];
     for await (const offered of client.models.list()) ids.push(offered.id);

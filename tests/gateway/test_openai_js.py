@@ -6,7 +6,7 @@ import secrets
 import subprocess
 
 import pytest
-from ai_backend import answer, chunk, refusal, stream, whole
+from ai_backend import answer, chunk, embeddings, refusal, stream, whole
 
 HERE = pathlib.Path(__file__).parent
 CALL = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
@@ -14,6 +14,8 @@ SCRIPTS = {
     "whole": [whole({"content": "Hi.", "x_new": [1]})],
     "streamed": [answer("Word by word.")],
     "tools": [stream(chunk({"role": "assistant", "content": None, "tool_calls": [CALL | {"index": 0}]}), chunk({}, "tool_calls"))],
+    "embeddings": [embeddings([0.5, -2], [1, 0.25]), embeddings([3, 4], [5, 6])],
+    "completions": [answer("Word by word.")],
     "models": [],
     "errors": [],
     "broken": [stream(chunk({"content": "half "}), {"error": {"message": "overloaded", "type": "server_error"}}, done=False)],

@@ -3,8 +3,10 @@
 A script is a function that is given the handler and the request's body, and writes the response.
 """
 
+import base64
 import json
 import queue
+import struct
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -63,12 +65,27 @@ def answer(text):
     return play
 
 
+def embeddings(*vectors):
+    """These vectors, as the caller wants them: lists of numbers, or base64 of 32 bits each."""
+
+    def play(handler, body):
+        def written(vector):
+            return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode() if body.get("encoding_format") == "base64" else vector
+
+        data = [{"object": "embedding", "index": n, "embedding": written(vector)} for n, vector in enumerate(vectors)]
+        usage = {"prompt_tokens": 7, "total_tokens": 7}
+        handler.respond(200, {"object": "list", "data": data, "model": "test-embedding", "usage": usage}, {})
+
+    return play
+
+
 class Backend:
     """Listens on a port of its own until it is closed."""
 
     def __init__(self):
         self.scripts = queue.SimpleQueue()
         self.calls = []
+        self.paths = []
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"backend": self}))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
@@ -96,6 +113,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.backend.calls.append(body)
+        self.backend.paths.append(self.path)
         self.backend.next()(self, body)
 
     def do_GET(self):

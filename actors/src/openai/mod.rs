@@ -20,6 +20,7 @@ mod piece;
 mod question;
 pub mod request;
 pub mod stream_options;
+mod text_completion;
 mod token_counts;
 mod tokens;
 
@@ -33,5 +34,6 @@ pub use json::{each_element, each_field, quoted};
 pub use piece::{CallPiece, Piece};
 pub use question::Question;
 pub use request::ChatRequest;
+pub use text_completion::{TextForm, TextQuestion};
 pub use token_counts::TokenCounts;
 pub use tokens::{TOKENS_PER_MESSAGE, Weight, estimate_prompt_tokens, estimate_tokens, is_plausible};

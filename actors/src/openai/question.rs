@@ -26,8 +26,16 @@ impl Question {
     /// # Errors
     /// It is no request for a chat completion.
     pub fn read(bytes: Bytes) -> Result<Self, ErrorObject> {
-        let mut body = read_object(bytes)?;
+        let body = read_object(bytes)?;
         read_model(&body)?;
+        Self::of(body)
+    }
+
+    /// The same of a body that names a model.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub(super) fn of(mut body: Body) -> Result<Self, ErrorObject> {
         match body.get("messages") {
             Some(messages) if messages.starts_with('[') => {}
             None | Some("null") => return Err(missing("messages")),

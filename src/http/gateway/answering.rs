@@ -11,7 +11,7 @@ use sophie_actors::openai::completion;
 use tokio::time::timeout;
 
 use super::bill::Bill;
-use super::prepared::{AnswerForm, Operation, Prepared};
+use super::prepared::{AnswerForm, Operation, Prepared, Words};
 use super::reading::{How, Reading};
 use super::receiving::Receiving;
 use super::{GatewayError, State, caller, client_address, headers, stream};
@@ -66,7 +66,7 @@ pub async fn respond(
 /// going drops it at any time, and with it the answer, if nobody else follows that.
 async fn answer(mut reading: Reading, form: AnswerForm, within: Duration) -> Result<HttpResponse, GatewayError> {
     let first = match form {
-        AnswerForm::Body | AnswerForm::AsItCame => Some(reading.next().await),
+        AnswerForm::Body(_) | AnswerForm::AsItCame => Some(reading.next().await),
         // A line on which nothing comes is cut by whoever stands between. A whole answer has no other beginning than its status.
         AnswerForm::Stream { .. } => timeout(within, reading.next()).await.ok(),
     };
@@ -76,15 +76,15 @@ async fn answer(mut reading: Reading, form: AnswerForm, within: Duration) -> Res
     }
     let (status, origin) = reading.origin();
     let mut response = match (form, first) {
-        (AnswerForm::Stream { wants_usage }, first) => stream::respond(reading, first, wants_usage),
-        (_, Some(first)) => respond_whole(reading, form, first).await?,
+        (AnswerForm::Stream { wants_usage, words }, first) => stream::respond(reading, first, wants_usage, words),
+        (form, Some(first)) => respond_whole(reading, &form, first).await?,
         (_, None) => return Err(GatewayError::internal()),
     };
     headers::tell_origin(response.headers_mut(), status, origin);
     Ok(response)
 }
 
-async fn respond_whole(mut reading: Reading, form: AnswerForm, first: Next) -> Result<HttpResponse, GatewayError> {
+async fn respond_whole(mut reading: Reading, form: &AnswerForm, first: Next) -> Result<HttpResponse, GatewayError> {
     let (mut chunks, mut next) = (Vec::new(), first);
     loop {
         match next {
@@ -97,12 +97,15 @@ async fn respond_whole(mut reading: Reading, form: AnswerForm, first: Next) -> R
 }
 
 /// An answer that is through, from all of its chunks.
-fn whole(form: AnswerForm, chunks: &[ByteString]) -> HttpResponse {
+fn whole(form: &AnswerForm, chunks: &[ByteString]) -> HttpResponse {
     match form {
         AnswerForm::AsItCame => {
             let body = chunks.iter().map(|chunk| chunk.clone().into_bytes()).next().unwrap_or_default();
             HttpResponse::Ok().content_type("application/json").body(body)
         }
-        AnswerForm::Body | AnswerForm::Stream { .. } => HttpResponse::Ok().json(completion::from_chunks(chunks)),
+        AnswerForm::Body(Words::Text(text)) => HttpResponse::Ok().json(text.whole(chunks)),
+        AnswerForm::Body(Words::Chat) | AnswerForm::Stream { .. } => {
+            HttpResponse::Ok().json(completion::from_chunks(chunks))
+        }
     }
 }

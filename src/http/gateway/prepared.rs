@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web::{Bytes, Data};
 use sophie_actors::answers::{Join, digest_for};
 use sophie_actors::openai::error::ErrorObject;
-use sophie_actors::openai::{ChatRequest, Endpoint, Question, embeddings, named_models};
+use sophie_actors::openai::{ChatRequest, Endpoint, Question, TextForm, TextQuestion, embeddings, named_models};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -41,22 +41,44 @@ impl LongBodies {
 pub enum Operation {
     /// `POST /v1/chat/completions`
     Chat,
+    /// `POST /v1/completions`
+    Complete,
     /// `POST /v1/embeddings`
     Embed,
 }
 
 /// The form in which an answer is wanted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum AnswerForm {
     /// One body, joined from the chunks.
-    Body,
+    Body(Words),
     /// The body that the backend wrote.
     AsItCame,
     /// A stream.
     Stream {
         /// Whether its last chunk is to count the tokens.
         wants_usage: bool,
+        /// In which words it is told.
+        words: Words,
     },
+}
+
+/// The words in which an answer is told.
+#[derive(Debug, Clone)]
+pub enum Words {
+    /// As a chat completion, the chunks of a stream as they came.
+    Chat,
+    /// As a text completion.
+    Text(TextForm),
+}
+
+impl AnswerForm {
+    fn of(question: &Question, words: Words) -> Self {
+        match question.streams {
+            true => Self::Stream { wants_usage: question.wants_usage, words },
+            false => Self::Body(words),
+        }
+    }
 }
 
 /// What is asked, and the form in which the answer is wanted.
@@ -123,10 +145,12 @@ impl Prepared {
 fn read(operation: Operation, bytes: Bytes) -> Result<(ChatRequest, AnswerForm, bool), ErrorObject> {
     match operation {
         Operation::Chat => {
-            let Question { body, streams, wants_usage } = Question::read(bytes)?;
-            let is_fixed = sharing::is_fixed(&body);
-            let form = if streams { AnswerForm::Stream { wants_usage } } else { AnswerForm::Body };
-            Ok((ChatRequest::from(body), form, is_fixed))
+            let question = Question::read(bytes)?;
+            Ok(of_chat(question, Words::Chat))
+        }
+        Operation::Complete => {
+            let TextQuestion { question, form } = TextQuestion::read(bytes)?;
+            Ok(of_chat(question, Words::Text(form)))
         }
         Operation::Embed => {
             let request = ChatRequest { body: embeddings::read(bytes)?, endpoint: Endpoint::Embeddings };
@@ -134,4 +158,9 @@ fn read(operation: Operation, bytes: Bytes) -> Result<(ChatRequest, AnswerForm, 
             Ok((request, AnswerForm::AsItCame, true))
         }
     }
+}
+
+fn of_chat(question: Question, words: Words) -> (ChatRequest, AnswerForm, bool) {
+    let (form, is_fixed) = (AnswerForm::of(&question, words), sharing::is_fixed(&question.body));
+    (ChatRequest::from(question.body), form, is_fixed)
 }

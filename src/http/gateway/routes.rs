@@ -16,8 +16,9 @@ struct Address {
 }
 
 /// All of them.
-const ADDRESSES: [Address; 4] = [
+const ADDRESSES: [Address; 5] = [
     Address { method: "POST", path: "/chat/completions", route: || web::post().to(complete) },
+    Address { method: "POST", path: "/completions", route: || web::post().to(complete_text) },
     Address { method: "POST", path: "/embeddings", route: || web::post().to(embed) },
     Address { method: "GET", path: "/models", route: || web::get().to(models::list) },
     Address { method: "GET", path: "/models/{model:.+}", route: || web::get().to(models::one) },
@@ -48,6 +49,15 @@ async fn no_route(request: HttpRequest) -> HttpResponse {
 /// `POST /v1/chat/completions`
 async fn complete(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, GatewayError> {
     answering::respond(Operation::Chat, request, payload, state).await
+}
+
+/// `POST /v1/completions`
+async fn complete_text(
+    request: HttpRequest,
+    payload: Payload,
+    state: Data<State>,
+) -> Result<HttpResponse, GatewayError> {
+    answering::respond(Operation::Complete, request, payload, state).await
 }
 
 /// `POST /v1/embeddings`

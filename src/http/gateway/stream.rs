@@ -15,6 +15,7 @@ use sophie_actors::openai::{DONE, stream_options};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::GatewayError;
+use super::prepared::Words;
 use super::reading::Reading;
 
 /// Events that are ready are written together, up to about so many bytes.
@@ -33,6 +34,7 @@ struct EventStream {
     reading: Option<Reading>,
     ready: VecDeque<ByteString>,
     wants_usage: bool,
+    words: Words,
     /// Something of the answer was sent.
     begun: bool,
     sent_at: Instant,
@@ -41,12 +43,13 @@ struct EventStream {
 
 /// The response: what has come (without it: a sign of life), what will come, and the end. It is polled as quickly as the client reads, so a slow one leaves the rest in
 /// the answer's own list, which all its readers share.
-pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool) -> HttpResponse {
+pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool, words: Words) -> HttpResponse {
     let now = Instant::now();
     let mut sending = EventStream {
         reading: Some(reading),
         ready: VecDeque::new(),
         wants_usage,
+        words,
         begun: false,
         // Nothing has come: the line has been quiet for long enough.
         sent_at: if first.is_some() { now } else { now.checked_sub(QUIET).unwrap_or(now) },
@@ -104,8 +107,14 @@ impl EventStream {
         match next {
             Next::Chunks(chunks) => {
                 for chunk in &chunks {
-                    self.ready
-                        .extend(stream_options::lines(chunk, !self.begun, self.wants_usage).into_iter().flatten());
+                    let first = !self.begun;
+                    match &self.words {
+                        Words::Chat => {
+                            self.ready
+                                .extend(stream_options::lines(chunk, first, self.wants_usage).into_iter().flatten());
+                        }
+                        Words::Text(text) => self.ready.extend(text.lines(chunk, first, self.wants_usage)),
+                    }
                     self.begun = true;
                 }
             }
