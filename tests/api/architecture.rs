@@ -115,7 +115,7 @@ const CORE: &Floors = &[
     ("metrics", &["dependencies"]),
     ("openai", &["ids", "protocol"]),
     ("backend", &["openai", "protocol"]),
-    ("dialects", &["openai", "protocol"]),
+    ("dialects", &["ids", "openai", "protocol"]),
     ("socket", &["actor", "ids", "metrics", "protocol", "rights"]),
     ("redis", &["actor", "backoff", "dependencies", "failure", "repeated"]),
     ("store", &["actor", "dependencies", "failure", "ids", "protocol", "redis", "rights"]),

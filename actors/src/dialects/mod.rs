@@ -4,17 +4,23 @@
 
 pub mod agui;
 mod answer_end;
+mod bad_request;
 #[cfg(test)]
 mod contract;
+mod function_tool;
 mod json;
 mod parts;
 pub mod responses;
 pub mod text;
 pub mod ui;
+mod user_message;
 
 pub use answer_end::{AnswerEnd, Outcome};
+pub use bad_request::BadRequest;
+pub use function_tool::function_tool;
 pub use json::Json;
 pub use parts::{Change, Part, PartKind, Parts};
+pub use user_message::UserMessage;
 
 use crate::openai::Chunk;
 

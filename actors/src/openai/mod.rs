@@ -3,6 +3,7 @@
 
 mod body;
 pub mod canonical;
+mod chat_message;
 mod choices;
 mod chunk;
 pub mod completion;
@@ -25,6 +26,7 @@ mod token_counts;
 mod tokens;
 
 pub use body::{BadBody, Body, MOST_DEPTH};
+pub use chat_message::{CalledFunction, ChatMessage, Content, File, ImageUrl, MessagePart, ToolCall};
 pub use choices::Choices;
 pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Joiner, Parsed};
 pub use endpoint::Endpoint;

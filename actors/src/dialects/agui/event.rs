@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::dialects::Json;
 use crate::openai::TokenCounts;
 
 /// The largest number that all readers of JSON hold exactly.
@@ -17,6 +18,10 @@ pub enum AguiEvent {
         thread_id: String,
         run_id: String,
         protocol_version: &'static str,
+    },
+    /// What the client knows, but for the answer: right after the first event, to a client that has half of it.
+    MessagesSnapshot {
+        messages: Json,
     },
     TextMessageStart {
         message_id: String,

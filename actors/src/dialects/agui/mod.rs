@@ -1,6 +1,7 @@
 //! AG-UI 1.0, which CopilotKit and others read.
 
 mod event;
+pub mod request;
 
 pub use event::{AguiEvent, RunOutcome, RunUsage};
 

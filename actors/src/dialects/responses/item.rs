@@ -61,6 +61,12 @@ impl Item {
         format!("{prefix}_{answer}_{number}")
     }
 
+    /// The answer that an item with this id is of.
+    pub fn answer_of(id: &str) -> Option<&str> {
+        let of = |prefix: &str| id.strip_prefix(prefix)?.strip_prefix('_')?.rsplit_once('_');
+        ["rs", "msg", "fc"].into_iter().find_map(of).map(|(answer, _)| answer)
+    }
+
     /// The item that a part is, as far as it has come.
     pub fn of(answer: &str, number: usize, part: &Part, status: ItemStatus) -> Self {
         let id = Self::id(answer, number, &part.kind);

@@ -3,6 +3,7 @@
 mod echo;
 mod event;
 mod item;
+pub mod request;
 mod response;
 mod snapshot;
 #[cfg(test)]

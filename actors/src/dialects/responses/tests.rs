@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::dialects::PartKind;
 use crate::openai::{Body, Parsed};
 
 fn head(asked: Value) -> Head {
@@ -62,6 +63,13 @@ fn a_text_is_told_in_the_order_that_the_sdks_want() {
     let item = json!({"type": "message", "id": "msg_a_0", "role": "assistant", "status": "completed",
         "content": [{"type": "output_text", "text": "hi", "annotations": [], "logprobs": []}]});
     assert_eq!(written(&events)[7]["item"], item);
+}
+
+#[test]
+fn an_item_names_its_answer() {
+    let kinds = [PartKind::Text, PartKind::Reasoning, PartKind::Call { id: "c".to_owned(), name: "f".to_owned() }];
+    assert!(kinds.iter().all(|kind| Item::answer_of(&Item::id("an_answer", 12, kind)) == Some("an_answer")));
+    assert_eq!((Item::answer_of("msg_x"), Item::answer_of("call_a_1")), (None, None));
 }
 
 #[test]

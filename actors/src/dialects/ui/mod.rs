@@ -1,6 +1,7 @@
 //! The AI SDK's UI message stream, which `useChat` reads.
 
 mod chunk;
+pub mod request;
 
 pub use chunk::{FinishReason, InputTokens, Metadata, OutputTokens, Tokens, UiChunk};
 

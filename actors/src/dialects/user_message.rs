@@ -1,0 +1,47 @@
+//! What somebody says, in a chat of another protocol.
+
+use crate::openai::{ChatMessage, File, ImageUrl, MessagePart};
+
+/// A message of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserMessage {
+    /// Its id, which the client gave it: the same message sent again has the same.
+    pub id: String,
+    /// Texts, images and files.
+    pub parts: Vec<MessagePart>,
+}
+
+impl UserMessage {
+    /// Its text: that of all its parts, each in a line of its own.
+    pub fn text(&self) -> String {
+        let text = |part: &MessagePart| match part {
+            MessagePart::Text { text } => Some(text.clone()),
+            _ => None,
+        };
+        self.parts.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Whether there is more in it than text.
+    pub fn has_files(&self) -> bool {
+        self.parts.iter().any(|part| !matches!(part, MessagePart::Text { .. }))
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        !self.has_files() && self.text().trim().is_empty()
+    }
+
+    /// The same as a message of a chat completion.
+    pub fn to_chat(&self) -> ChatMessage {
+        ChatMessage::of_parts("user", self.parts.clone())
+    }
+}
+
+/// What a backend can be shown of a file at this address: an image from anywhere, another file only if it is all in the address.
+pub fn file_part(media_type: &str, url: &str, filename: Option<&str>) -> Option<MessagePart> {
+    if media_type == "image" || media_type.starts_with("image/") {
+        return Some(MessagePart::ImageUrl { image_url: ImageUrl { url: url.to_owned(), detail: None } });
+    }
+    let file = File { filename: filename.map(str::to_owned), file_data: url.to_owned() };
+    url.starts_with("data:").then_some(MessagePart::File { file })
+}
