@@ -47,7 +47,8 @@ async fn a_request_and_its_answer_go_through_as_they_are(mode: Mode) {
         (again.header("x-sophie-cache") == "hit").then_some(())
     })
     .await;
-    for input in [json!("one"), json!([1, 2, 3]), json!([[1, 2], [3]])] {
+    let long = json!(vec!["x".repeat(1_000); 100]);
+    for input in [json!("one"), json!([1, 2, 3]), json!([[1, 2], [3]]), long] {
         assert_eq!(embed(&app, &asked(input.clone())).await.status, 200, "{input}");
         assert_eq!(ai.call(ai.calls() - 1).body, asked(input));
     }
@@ -148,6 +149,16 @@ async fn what_is_wrong_with_a_request_is_named_and_costs_no_call() {
     let refused = embed(&app, &asked(json!("a"))).await;
     assert_eq!((refused.status, &refused.error()["code"]), (400, &json!("too_many_inputs")));
     assert_eq!(ai.calls(), 1);
+}
+
+#[tokio::test]
+async fn who_goes_away_cancels_the_request() {
+    let (ai, app) = start_with_ai(Mode::Memory, &[]).await;
+    ai.push(Script::silent());
+    let asking = tokio::spawn(app.request("POST", "/v1/embeddings").json(&asked(json!("a"))).send());
+    ai.wait_calls(1, SOON).await;
+    asking.abort();
+    ai.wait_cancelled(0, SOON).await;
 }
 
 #[tokio::test]
