@@ -8,6 +8,8 @@ mod bad_request;
 #[cfg(test)]
 mod contract;
 mod function_tool;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod json;
 mod parts;
 pub mod responses;
