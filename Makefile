@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-readme test-llm bench-gateway soak chaos crowd fuzz run fmt lint deny image clean
+.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-clients test-readme test-llm bench-gateway soak chaos crowd fuzz run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ test-django: setup ## run the tests with the real Django Channels alone
 
 test-gateway: setup ## run the official SDKs, LangChain and curl against the gateway alone
 	@scripts/test-python.sh tests/gateway
+
+test-clients: setup ## run the published clients of other protocols against two nodes alone
+	@scripts/test-python.sh tests/clients
 
 test-readme: setup ## run README's blocks alone
 	@scripts/test-python.sh tests/readme

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing: Debian packages (as root), a Python venv in .venv, and
-# OpenAI's JavaScript SDK in tests/gateway/node_modules.
+# clients in JavaScript in tests/gateway/node_modules and tests/clients/node_modules.
 # Does nothing, quickly, where everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,9 +47,11 @@ if [[ $wanted != "$(cat .venv/requirements.installed 2>/dev/null)" ]]; then
     echo "$wanted" >.venv/requirements.installed
 fi
 
-wanted=$(cat tests/gateway/package-lock.json)
-if [[ $wanted != "$(cat tests/gateway/node_modules/lock.installed 2>/dev/null)" ]]; then
-    echo "installing: tests/gateway/package-lock.json into tests/gateway/node_modules"
-    npm ci --prefix tests/gateway --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
-    echo "$wanted" >tests/gateway/node_modules/lock.installed
-fi
+for folder in tests/gateway tests/clients; do
+    wanted=$(cat $folder/package-lock.json)
+    if [[ $wanted != "$(cat $folder/node_modules/lock.installed 2>/dev/null)" ]]; then
+        echo "installing: $folder/package-lock.json into $folder/node_modules"
+        npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+        echo "$wanted" >$folder/node_modules/lock.installed
+    fi
+done

@@ -1,6 +1,5 @@
 //! Starting all actors, and joining them with what the settings ask for.
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -198,6 +197,7 @@ impl Program {
             body_within: Duration::from_secs(settings.server.body_seconds),
             most_bytes: rules.most_bytes,
             commands_limited: settings.limits.enabled,
+            poll_seconds: settings.ds.poll_seconds,
             gateway: Gateway {
                 cache: settings.cache.options.clone(),
                 sharing: settings.cache.http,
@@ -215,7 +215,7 @@ impl Program {
                 general: settings.general_cache.max_connections,
             },
             seen: RecentlySeen::default(),
-            draining: Arc::new(AtomicBool::new(false)),
+            draining: tokio::sync::watch::Sender::new(false),
         });
         let both = Serves { public: true, admin: operators.is_none() };
         let mut acceptors = vec![public.serve(state.clone(), both, &threads.workers(), rules.clone(), tls.clone())?];

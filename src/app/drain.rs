@@ -1,7 +1,6 @@
 //! How the program goes: sockets and answers come to their end, what is known is written, memberships are given up.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -20,7 +19,7 @@ const RESIGN: Duration = Duration::from_millis(900);
 impl Program {
     /// Lets sockets and answers come to their end, and gives memberships up.
     pub(super) async fn drain(&self, hurry: impl Future<Output = ()>) {
-        self.state.draining.store(true, Ordering::Relaxed);
+        self.state.draining.send_replace(true);
         tokio::select! {
             () = self.let_go() => {}
             () = hurry => {

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod cors;
+pub mod durable;
 mod error;
 pub mod gateway;
 pub mod health;
@@ -13,12 +14,12 @@ mod recent;
 mod redis;
 mod socket_places;
 mod tidy;
+pub mod visitor;
 mod wrap;
 
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use sophie_actors::node::Node;
 use sophie_actors::redis::{DatabaseLook, RedisHealth};
 use sophie_actors::store::CacheSize;
+use tokio::sync::watch;
 
 pub use error::ApiError;
 pub use gateway::{Gateway, LongBodies, Running};
@@ -74,6 +76,8 @@ pub struct State {
     pub most_bytes: usize,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
+    /// `ds.poll_seconds`
+    pub poll_seconds: u64,
     /// The OpenAI-compatible way in.
     pub gateway: Gateway,
     /// What prices are in.
@@ -87,7 +91,7 @@ pub struct State {
     /// What operators and probes ask for again and again.
     pub seen: RecentlySeen,
     /// Set when the node is going.
-    pub draining: Arc<AtomicBool>,
+    pub draining: watch::Sender<bool>,
 }
 
 /// What was seen of late of what costs the databases something to tell.
@@ -110,7 +114,13 @@ impl State {
 
     /// Whether the node is going.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        *self.draining.borrow()
+    }
+
+    /// Waits until it is.
+    pub async fn goes(&self) {
+        // The sender lives as long as this.
+        _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// The application that asks, by its API key; anybody where no key is needed, but for those who are not of this machine or come

@@ -5,12 +5,13 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sophie_actors::ids::{GroupName, digest};
+use sophie_actors::ids::{AnswerId, GroupName, digest};
 use sophie_actors::node::Node;
 use sophie_actors::protocol::{EVENT_DEPTH, ErrorCode, METADATA_DEPTH, Refusal, Role, is_deeper, is_map_deeper};
 use sophie_actors::say::{Key, Said, Speaker, Speech, Unsaid, pass_on, say};
 use sophie_actors::store::ONCE_SECONDS;
 
+use super::durable::name_answer;
 use super::{ApiError, Outsider, State, client_address, json};
 use crate::auth::bearer::KeyHolder;
 
@@ -122,6 +123,7 @@ pub async fn publish(
         passed.await.map_err(|_| Refusal::internal())??;
         return Ok(HttpResponse::Accepted().json(json!({"group": name})));
     };
+    let is_question = body.assistant;
     let speech = Speech {
         group,
         text,
@@ -134,7 +136,11 @@ pub async fn publish(
     let said = actix_web::rt::spawn(async move { say(&node, &speaker, speech, |_| {}).await });
     match said.await.map_err(|_| Refusal::internal())? {
         Ok(Said { seq, message, .. }) => {
-            Ok(HttpResponse::Ok().json(json!({"group": name, "seq": seq, "message": message})))
+            let mut reply = HttpResponse::Ok();
+            if let Some(message) = message.as_ref().filter(|_| is_question) {
+                name_answer(&mut reply, &AnswerId::owed_to(message));
+            }
+            Ok(reply.json(json!({"group": name, "seq": seq, "message": message})))
         }
         Err(Unsaid::Refused(refusal)) => Err(refusal.into()),
         Err(Unsaid::Conflict) => {

@@ -191,6 +191,7 @@ pub const RULES: &[(&str, Rule)] = &[
         }),
     ),
     ("ai.prices", Rule::Tables(&PRICES)),
+    ("ds.poll_seconds", Rule::Whole(1, 300)),
     ("answers.keep_seconds", Rule::Whole(60, 604_800)),
     (
         "log.level",

@@ -29,7 +29,15 @@ pub struct Settings {
     pub session: SessionOptions,
     pub ai: AiSettings,
     pub answers: RecordingOptions,
+    pub ds: DurableSettings,
     pub log: LogSettings,
+}
+
+/// `[ds]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct DurableSettings {
+    pub poll_seconds: u64,
 }
 
 /// `[server]`

@@ -4,40 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sophie_actors::ids::{GroupName, SessionId, UserId};
+use sophie_actors::ids::{GroupName, UserId};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::rights::Shown;
 use sophie_actors::socket::Access;
-use sophie_actors::store::{SessionRecords, StoreResult};
+use sophie_actors::store::SessionRecords;
 
-use crate::auth::{AuthError, Authenticator, Credentials, Freshness, Identity, SessionRule};
-
-/// How a caller has a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Claim {
-    /// It is theirs.
-    Owned,
-    /// What they have shown names it, or nobody owns anything here.
-    Named,
-    /// Not at all.
-    Refused,
-}
-
-/// Whether a caller may have a session; the first user of a session owns it.
-pub(super) async fn claim(
-    sessions: &dyn SessionRecords,
-    identity: &Identity,
-    session: &SessionId,
-) -> StoreResult<Claim> {
-    match identity.session_rule(session) {
-        SessionRule::Allowed => Ok(Claim::Named),
-        SessionRule::Refused => Ok(Claim::Refused),
-        SessionRule::IfUnowned => {
-            let is_theirs = sessions.claim(session, &identity.user).await? == identity.user;
-            Ok(if is_theirs { Claim::Owned } else { Claim::Refused })
-        }
-    }
-}
+use crate::auth::{AuthError, Authenticator, Credentials, Freshness, Identity};
+use crate::http::visitor::{Claim, claim};
 
 /// Who is connected and has shown by what, and who can say more.
 #[derive(Clone)]

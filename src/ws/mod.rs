@@ -13,25 +13,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, rt};
-use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted};
 use sophie_actors::ids::{Epoch, GroupName, SessionId};
-use sophie_actors::protocol::{Close, CloseCode, Refusal, unix_ms};
+use sophie_actors::protocol::{Close, CloseCode, unix_ms};
 use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
 
-use crate::auth::hook::CallerHeaders;
-use crate::auth::{AuthError, Credentials, Freshness, Identity, credentials};
+use crate::auth::{Identity, credentials};
+use crate::http::visitor::{self, COME_BACK_SECONDS, Claim, joined};
 use crate::http::{ApiError, State, client_address};
 use crate::line::Wire;
 use crate::websocket::{self, Allowed, Connection, Heartbeat, Options};
-use access::{CallerAccess, Claim};
+use access::CallerAccess;
 use chat::{Chat, Seat};
 use guest::GuestAccess;
-
-/// How long a client is asked to stay away while the service is full or its store is away, in seconds.
-const COME_BACK_SECONDS: u64 = 2;
 
 /// `GET /ws/chat/{session}`
 pub async fn connect(
@@ -65,28 +61,11 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let place = state.connections.take().ok_or_else(|| {
         ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
     })?;
-    state.check_chat_door(request)?;
-    if !state.origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
-        return Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"));
-    }
+    visitor::check_entrance(request, state)?;
     let address = client_address(request, state);
     let peer = request.peer_addr().map(|peer| peer.ip());
     let share = state.lines.share_behind(peer, address).ok_or_else(ApiError::too_many_connections)?;
-    admit(state, AdmitConnect::From(address)).await?;
-    let authorization = text(headers, header::AUTHORIZATION);
-    let token = credentials::token(authorization, &offers, request.query_string());
-    let sent = |name| text(headers, name).map(str::to_owned);
-    let headers = CallerHeaders {
-        cookie: Some(joined(headers, header::COOKIE, "; ")).filter(|cookies| !cookies.is_empty()),
-        authorization: sent(header::AUTHORIZATION),
-        origin: sent(header::ORIGIN),
-    };
-    let shown = Credentials { token, session: session.clone(), address, headers };
-    let identity = state.authenticator.authenticate(shown.clone(), Freshness::Kept).await.map_err(refused)?;
-    // A guest is named by the session alone: a limit would let strangers lock it.
-    if !identity.guest {
-        admit(state, AdmitConnect::Of(identity.user.clone())).await?;
-    }
+    let (identity, shown) = visitor::identify(request, &session, address, state).await?;
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
     let upgrade = handshake::check(request)?;
     let claim = claim_session(state, &identity, &session).await?;
@@ -132,30 +111,9 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     Ok(answer)
 }
 
-async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
-    match state.node.limiter.connect(connect).await {
-        Ok(()) => Ok(()),
-        Err(NotAdmitted { because: Because::Unanswered, .. }) => {
-            Err(ApiError::unavailable("overloaded", "the server has too much to do", COME_BACK_SECONDS))
-        }
-        Err(NotAdmitted { refusal: Refusal { message, retry_after_ms, .. }, .. }) => {
-            let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
-            Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).retry_after(seconds))
-        }
-    }
-}
-
-fn refused(error: AuthError) -> ApiError {
-    match error {
-        AuthError::Unavailable => ApiError::unavailable("auth_unavailable", error.to_string(), COME_BACK_SECONDS),
-        AuthError::Forbidden => ApiError::new(StatusCode::FORBIDDEN, "not_allowed", error.to_string()),
-        _ => ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string()),
-    }
-}
-
 /// Whether this caller may have the session; the first user of a session owns it.
 async fn claim_session(state: &State, identity: &Identity, session: &SessionId) -> Result<Claim, ApiError> {
-    match access::claim(state.node.stores.sessions.as_ref(), identity, session).await {
+    match visitor::claim(state.node.stores.sessions.as_ref(), identity, session).await {
         Ok(Claim::Refused) => {
             Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
         }
@@ -198,14 +156,6 @@ async fn session_actor(state: &State, session: &SessionId) -> Result<Result<Sess
         }
     }
     Err(store_away())
-}
-
-fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn joined(headers: &HeaderMap, name: header::HeaderName, by: &str) -> String {
-    headers.get_all(name).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(by)
 }
 
 /// Where a client left off.

@@ -112,6 +112,7 @@ mod session_faults;
 mod signals;
 mod slow_clients;
 mod soak;
+mod streams;
 mod support;
 #[cfg(target_os = "linux")]
 mod threads;

@@ -1,12 +1,14 @@
 //! The answers as everybody else knows them: one method a question, each with the time-out and the one line in the log.
 
+use std::sync::Arc;
+
 use actix::prelude::*;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::Answers;
 use super::messages::*;
-use super::recording::RecordingReader;
+use super::recording::{Recording, RecordingReader};
 use crate::actor::{Unanswered, ask};
 use crate::admission::{Admitted, NotAdmitted};
 use crate::ids::{AnswerId, SessionId};
@@ -107,6 +109,14 @@ impl AnswersHandle {
     /// No answer.
     pub async fn models(&self) -> Result<Vec<Value>, Unanswered> {
         self.ask_for("models", ListModels).await
+    }
+
+    /// A recording is written here from now on.
+    ///
+    /// # Errors
+    /// No answer.
+    pub(super) async fn records(&self, answer: AnswerId, recording: Arc<Recording>) -> Result<(), Unanswered> {
+        self.ask_for("records", Records(answer, recording)).await
     }
 
     /// A group's answer has ended, whichever way.

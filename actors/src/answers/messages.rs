@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::generation::{Follower, Generation};
-use super::recording::RecordingReader;
+use super::recording::{Recording, RecordingReader};
 use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
@@ -70,6 +70,11 @@ pub struct CancelHere(pub AnswerId);
 #[derive(Message)]
 #[rtype(result = "StoreResult<Option<RecordingReader>>")]
 pub struct ReadAnswer(pub AnswerId);
+
+/// A recording is written here from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Records(pub(super) AnswerId, pub(super) Arc<Recording>);
 
 /// How many answers are being written here.
 #[derive(Message)]

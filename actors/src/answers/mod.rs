@@ -36,9 +36,8 @@ use crate::ids::{AnswerId, GroupName};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions, RecordingOptions};
-use crate::protocol::unix_ms;
 use crate::registry::Roster;
-use crate::store::{AnswerOwner, RecordingHead, Stores};
+use crate::store::Stores;
 pub use digest::{Scope, digest, digest_for};
 use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};
@@ -154,20 +153,12 @@ impl Handler<TakeOver> for Answers {
         let cancel = Arc::new(Notify::new());
         self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: Arc::downgrade(&cancel) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
-        let head = RecordingHead {
-            owner: AnswerOwner::Group(ask.group.clone()),
-            model: self.parts.options.model.clone(),
-            began_ms: unix_ms(),
-            keep_seconds: self.parts.recordings.keep_seconds,
-        };
-        let recording = self.recordings.begin(&answer, head);
         let ended = EndedOnDrop { answers: ctx.address().into(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
         actix::spawn(group_answer::run(
             self.parts.clone(),
             ctx.address().into(),
             (ask, admitted),
-            recording,
             cancel,
             self.closing.subscribe(),
             ended,

@@ -6,10 +6,10 @@ use std::sync::{Arc, Weak};
 use actix::prelude::*;
 
 use super::Answers;
-use super::messages::ReadAnswer;
+use super::messages::{ReadAnswer, Records};
 use super::recording::{Recording, RecordingReader, follow};
 use crate::ids::AnswerId;
-use crate::store::{RecordingHead, StoreResult};
+use crate::store::StoreResult;
 
 /// Below this many entries it is not worth while to look for those that nobody needs any more.
 const FLOOR: usize = 64;
@@ -28,13 +28,6 @@ impl Default for Recordings {
 }
 
 impl Recordings {
-    /// One that is to be written here. Who reads it before the store knows it waits.
-    pub(super) fn begin(&mut self, answer: &AnswerId, head: RecordingHead) -> Arc<Recording> {
-        let recording = Arc::new(Recording::new(head, "{}".into()));
-        self.know(answer, &recording);
-        recording
-    }
-
     fn know(&mut self, answer: &AnswerId, recording: &Arc<Recording>) {
         if self.known.len() >= self.sweep_at {
             self.known.retain(|_, known| known.strong_count() > 0);
@@ -45,6 +38,14 @@ impl Recordings {
 
     fn read(&self, answer: &AnswerId) -> Option<RecordingReader> {
         self.known.get(answer)?.upgrade().map(|recording| recording.read())
+    }
+}
+
+impl Handler<Records> for Answers {
+    type Result = ();
+
+    fn handle(&mut self, Records(answer, recording): Records, _: &mut Context<Self>) {
+        self.recordings.know(&answer, &recording);
     }
 }
 
@@ -61,7 +62,7 @@ impl Handler<ReadAnswer> for Answers {
             // Somebody else may have asked meanwhile.
             let known = answers.recordings.read(&answer);
             let Some((head, about)) = head?.filter(|_| known.is_none()) else { return Ok(known) };
-            let recording = Arc::new(Recording::new(head, about));
+            let recording = Arc::new(Recording::elsewhere(head, about));
             let reader = recording.read();
             answers.recordings.know(&answer, &recording);
             actix::spawn(follow(answers.parts.clone(), answer, recording));

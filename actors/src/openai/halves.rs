@@ -76,7 +76,12 @@ pub struct Seam {
 impl Seam {
     /// What can be shown of the text with this piece of it: a half waits for the next piece.
     pub fn join(&mut self, piece: String) -> String {
-        let (text, Halves { begins, ends }) = split(piece);
+        let (text, halves) = split(piece);
+        self.close(text, halves)
+    }
+
+    /// The same with a piece whose halves have been split off.
+    pub fn close(&mut self, text: String, Halves { begins, ends }: Halves) -> String {
         let joins = begins.is_some() || !text.is_empty() && self.left.is_some();
         let whole = if joins { join(self.left.take(), begins, &text) } else { text };
         self.left = ends.or(self.left.take());

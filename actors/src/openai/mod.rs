@@ -28,7 +28,7 @@ mod tokens;
 pub use body::{BadBody, Body, MOST_DEPTH};
 pub use chat_message::{CalledFunction, ChatMessage, Content, File, ImageUrl, MessagePart, ToolCall};
 pub use choices::Choices;
-pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Joiner, Parsed};
+pub use chunk::{BadChunk, Chunk, ChunkWriter, DONE, Parsed};
 pub use endpoint::Endpoint;
 pub use finish::Finish;
 pub use halves::Halves;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreResult;
 use crate::ids::{AnswerId, GroupName};
+use crate::protocol::CacheStatus;
 
 /// Whose an answer is: who may read it, and end it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub struct RecordingHead {
     pub owner: AnswerOwner,
     /// The model that was asked for.
     pub model: String,
+    /// How it came about, if that was known at its beginning.
+    pub cache: Option<CacheStatus>,
     /// When it began, in Unix milliseconds.
     pub began_ms: u64,
     /// Seconds for which it is kept after its last change.

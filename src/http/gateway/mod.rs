@@ -23,7 +23,7 @@ use crate::settings::HttpCache;
 pub use error::GatewayError;
 pub use prepared::LongBodies;
 pub use routes::scope;
-pub use running::Running;
+pub use running::{Running, Visit};
 
 /// What the gateway is set up with.
 pub struct Gateway {

@@ -18,7 +18,8 @@ pub use origin::GenerationOrigin;
 
 use super::Reuse;
 use crate::ledger::{Account, Asker};
-use crate::openai::{Chunk, Joiner, estimate_tokens};
+use crate::openai::halves::Seam;
+use crate::openai::{Chunk, estimate_tokens};
 use crate::protocol::Usage;
 
 #[derive(Debug, Default)]
@@ -27,7 +28,7 @@ struct State {
     /// Shared, as each is read by every follower.
     chunks: Vec<Arc<Chunk>>,
     /// Puts characters together that were cut in two.
-    joiner: Joiner,
+    seam: Seam,
     end: Option<End>,
     followers: usize,
     /// Who may still read at other nodes: it is not abandoned before somebody has asked them.
@@ -83,7 +84,7 @@ impl Generation {
     /// Adds a chunk.
     pub fn push(&self, mut chunk: Chunk) {
         let mut state = self.state();
-        state.joiner.join(&mut chunk);
+        chunk.text = state.seam.close(std::mem::take(&mut chunk.text), chunk.halves);
         state.chunks.push(Arc::new(chunk));
         drop(state);
         self.grew.notify_waiters();

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::{GroupAnswer, Outcome};
 use crate::answers::End;
 use crate::backoff::Backoff;
-use crate::dialects::AnswerEnd;
 use crate::openai::estimate_tokens;
 use crate::protocol::{AnswerFailed, AnswerFinished, Logged, Usage};
 use crate::registry::AnswerOver;
@@ -24,12 +23,7 @@ impl GroupAnswer {
         if self.parts.log_content {
             log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
         }
-        if let Some(recorder) = self.recorder.take() {
-            match recorded(&outcome) {
-                Some(end) => recorder.end(end).await,
-                None => drop(recorder),
-            }
-        }
+        self.end_recording(&outcome).await;
         let latency = self.ask.asked_at.elapsed();
         let completion_tokens = estimate_tokens(&self.text);
         let estimate = Usage {
@@ -107,19 +101,5 @@ impl GroupAnswer {
     pub(super) async fn over(&self, seq: u64) {
         let over = AnswerOver { group: self.ask.group.clone(), answer: self.answer.clone(), seq };
         _ = self.parts.delivery.registry.answer_over(over).await;
-    }
-}
-
-/// The end as readers of its recording have it; none if somebody else has ended it.
-fn recorded(outcome: &Outcome) -> Option<AnswerEnd> {
-    match outcome {
-        Outcome::Generated(End::Complete { finish_reason, usage }) => {
-            Some(AnswerEnd::Complete { finish_reason: finish_reason.clone(), usage: *usage })
-        }
-        Outcome::Generated(End::Failed(error)) => {
-            Some(AnswerEnd::Failed { code: error.code, reason: error.reason.clone() })
-        }
-        Outcome::Cancelled => Some(AnswerEnd::Cancelled),
-        Outcome::Taken => None,
     }
 }

@@ -3,6 +3,7 @@
 mod beginning;
 mod end;
 mod lease;
+mod recording;
 
 pub(crate) use beginning::CONVERSATION;
 
@@ -14,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::generation::{End, GenerationOrigin, Next};
 use super::heard::Watch;
-use super::recording::{Recorder, Recording};
+use super::recording::Recorder;
 use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts};
 use crate::admission::Admitted;
 use crate::backend::BackendError;
@@ -64,7 +65,6 @@ pub(super) async fn run(
     parts: Arc<Parts>,
     answers: AnswersHandle,
     (ask, admitted): (Ask, oneshot::Receiver<Admitted>),
-    recording: Arc<Recording>,
     cancel: Arc<Notify>,
     closing: watch::Receiver<bool>,
     ended: EndedOnDrop,
@@ -92,7 +92,6 @@ pub(super) async fn run(
         None => work.begin().await,
     };
     if let Some(conversation) = conversation {
-        work.recorder = Some(Recorder::begin(work.parts.clone(), work.answer.clone(), recording));
         let outcome = work.follow(conversation, &cancel, closing).await;
         // Who has seen the end must not be told that they cancelled it.
         drop(cancel);
@@ -167,9 +166,7 @@ impl GroupAnswer {
 
     async fn started(&mut self) {
         // Who is told of it can read it, at any node.
-        if let Some(recorder) = &mut self.recorder {
-            recorder.begun().await;
-        }
+        self.recorder = Some(self.begin_recording().await);
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
         let start = AnswerStart { model: self.parts.options.model.clone(), cache: self.cache };
         let started = AnswerStarted {

@@ -9,7 +9,8 @@ use super::{Finished, Recording};
 use crate::answers::Parts;
 use crate::dialects::AnswerEnd;
 use crate::ids::AnswerId;
-use crate::openai::{Chunk, Joiner, Parsed};
+use crate::openai::halves::Seam;
+use crate::openai::{Chunk, Parsed};
 use crate::protocol::ErrorCode;
 use crate::store::{RecordingEnded, RecordingState, Window};
 
@@ -26,9 +27,10 @@ const LOST_FOR_AFTER: Duration = Duration::from_secs(5);
 /// Reads until the end, or until nobody reads here any more.
 pub(in crate::answers) async fn follow(parts: Arc<Parts>, answer: AnswerId, recording: Arc<Recording>) {
     let store = &parts.stores.recordings;
-    let (mut seen, mut joiner) = (0, Joiner::default());
+    let (mut seen, mut seam) = (0, Seam::default());
     let (mut lost_at, mut lost_for) = (None, LOST_FOR);
     while recording.has_readers() {
+        recording.call_begins();
         let Ok(read) = store.read(&answer, seen).await else {
             // While the store is away nobody is declared dead.
             (lost_at, lost_for) = (None, LOST_FOR_AFTER);
@@ -38,16 +40,18 @@ pub(in crate::answers) async fn follow(parts: Arc<Parts>, answer: AnswerId, reco
         let Some((windows, state)) = read else { return recording.finish(Finished::Gone) };
         let is_behind = windows.len() > AT_ONCE;
         seen += windows.len();
-        recording.show(windows.into_iter().flat_map(|window| chunks(window, &mut joiner)));
+        recording.show(windows.into_iter().flat_map(|window| chunks(window, &mut seam)));
         match state {
             RecordingState::Running => {
                 (lost_at, lost_for) = (None, LOST_FOR);
                 if is_behind {
                     continue;
                 }
+                recording.call_is_done();
             }
             RecordingState::Ended(end) => return recording.finish(ended(&end)),
             RecordingState::Lost => {
+                recording.call_is_done();
                 if lost_at.get_or_insert_with(Instant::now).elapsed() >= lost_for {
                     let end = serde_json::to_string(&interrupted()).unwrap_or_default();
                     if let Ok(RecordingEnded::As(_)) = store.end(&answer, None, &end).await {
@@ -58,14 +62,17 @@ pub(in crate::answers) async fn follow(parts: Arc<Parts>, answer: AnswerId, reco
                 }
             }
         }
-        sleep(LOOK).await;
+        tokio::select! {
+            () = sleep(LOOK) => {}
+            () = recording.wanted.notified() => {}
+        }
     }
 }
 
-fn chunks(window: Window, joiner: &mut Joiner) -> Vec<Arc<Chunk>> {
+fn chunks(window: Window, seam: &mut Seam) -> Vec<Arc<Chunk>> {
     let read = window.into_iter().filter_map(|raw| match Chunk::parse(raw) {
         Ok(Parsed::Chunk(mut chunk)) => {
-            joiner.join(&mut chunk);
+            chunk.text = seam.close(std::mem::take(&mut chunk.text), chunk.halves);
             Some(Arc::new(chunk))
         }
         // What was stored had been read as a chunk before.

@@ -21,6 +21,14 @@ struct State {
     chunks: Vec<Arc<Chunk>>,
     end: Option<Finished>,
     readers: usize,
+    calls: Calls,
+}
+
+/// The calls by which this node and the store come to have the same: looks of a reader, writes of the writer.
+#[derive(Debug, Default)]
+struct Calls {
+    begun: u64,
+    done: u64,
 }
 
 /// That nothing more comes.
@@ -38,11 +46,25 @@ pub struct Recording {
     about: ByteString,
     state: Mutex<State>,
     grew: Notify,
+    /// Somebody wants to know what the store has now.
+    wanted: Notify,
+    is_written_here: bool,
 }
 
 impl Recording {
-    pub(super) fn new(head: RecordingHead, about: ByteString) -> Self {
-        Self { head, about, state: Mutex::default(), grew: Notify::new() }
+    /// One that is written here.
+    pub(super) fn here(head: RecordingHead, about: ByteString) -> Self {
+        Self::new(head, about, true)
+    }
+
+    /// One that the store has.
+    pub(super) fn elsewhere(head: RecordingHead, about: ByteString) -> Self {
+        Self::new(head, about, false)
+    }
+
+    fn new(head: RecordingHead, about: ByteString, is_written_here: bool) -> Self {
+        let (state, grew, wanted) = (Mutex::default(), Notify::new(), Notify::new());
+        Self { head, about, state, grew, wanted, is_written_here }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -52,6 +74,18 @@ impl Recording {
 
     fn show(&self, chunks: impl IntoIterator<Item = Arc<Chunk>>) {
         self.state().chunks.extend(chunks);
+        self.grew.notify_waiters();
+    }
+
+    /// The store is called.
+    fn call_begins(&self) {
+        self.state().calls.begun += 1;
+    }
+
+    /// What the store had after the last call is here.
+    fn call_is_done(&self) {
+        let calls = &mut self.state().calls;
+        calls.done = calls.begun;
         self.grew.notify_waiters();
     }
 
@@ -113,6 +147,24 @@ impl RecordingReader {
             Finished::As(end) => Recorded::End(end),
             Finished::Gone => Recorded::Gone,
         })
+    }
+
+    /// Waits until all that the store has now is here: a reader may have seen it at another node.
+    pub async fn current(&self) {
+        let recording = &self.recording;
+        // A look that is under way may have missed it; a write has it.
+        let call = recording.state().calls.begun + u64::from(!recording.is_written_here);
+        recording.wanted.notify_one();
+        loop {
+            let grew = recording.grew.notified();
+            {
+                let state = recording.state();
+                if state.end.is_some() || state.calls.done >= call {
+                    return;
+                }
+            }
+            grew.await;
+        }
     }
 
     /// Waits for what comes next. Cancelling the wait loses nothing.

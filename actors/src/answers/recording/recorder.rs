@@ -172,6 +172,7 @@ impl Work {
         if !chunks.is_empty() {
             self.windows.push(chunks.iter().map(|chunk| chunk.raw.clone()).collect());
         }
+        self.recording.call_begins();
         if let Err(error) = self.store().await {
             // Readers here go on without it, and others when it is back.
             log::debug!("answer not recorded answer={} error={error}", self.answer);
@@ -181,6 +182,7 @@ impl Work {
         if !chunks.is_empty() && self.end_elsewhere.is_none() {
             self.recording.show(chunks);
         }
+        self.recording.call_is_done();
     }
 
     async fn store(&mut self) -> StoreResult<()> {

@@ -1,6 +1,5 @@
 //! One data line of a chat completion stream: read with tolerance, kept as it came.
 
-mod joiner;
 mod quick;
 #[cfg(test)]
 mod tests;
@@ -11,7 +10,6 @@ mod writer;
 use bytestring::ByteString;
 use serde_json::Value;
 
-pub use joiner::Joiner;
 pub use writer::ChunkWriter;
 
 use super::error::ReportedError;

@@ -6,11 +6,13 @@ use sophie_kit::eventually;
 
 use super::*;
 use crate::ids::AnswerId;
+use crate::protocol::CacheStatus;
 
 fn head(keep_seconds: u64) -> RecordingHead {
     RecordingHead {
         owner: AnswerOwner::Key("digest".into()),
         model: "m".into(),
+        cache: Some(CacheStatus::Hit),
         began_ms: 1_760_000_000_123,
         keep_seconds,
     }

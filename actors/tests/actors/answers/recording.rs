@@ -145,8 +145,13 @@ async fn an_answer_whose_node_is_gone_ends_as_interrupted_once_at_every_node() {
     let world = World::start().await;
     let other = world.beside().await;
     let answer = AnswerId::random();
-    let head =
-        RecordingHead { owner: AnswerOwner::Key("digest".into()), model: "m".into(), began_ms: 0, keep_seconds: 3_600 };
+    let head = RecordingHead {
+        owner: AnswerOwner::Key("digest".into()),
+        model: "m".into(),
+        cache: None,
+        began_ms: 0,
+        keep_seconds: 3_600,
+    };
     world.stores.recordings.begin(&answer, &head, "{}").await.expect("begun");
     let raw = ChunkWriter::new("test").text("half").raw;
     world.stores.recordings.add(&answer, 0, &[vec![raw]]).await.expect("added");

@@ -1,0 +1,75 @@
+//! Who may read an answer.
+
+use actix_web::HttpRequest;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Query};
+use serde::Deserialize;
+use sophie_actors::answers::RecordingReader;
+use sophie_actors::ids::{AnswerId, GroupName, SessionId};
+use sophie_actors::store::AnswerOwner;
+
+use super::stream::unknown;
+use crate::auth::credentials::bearer;
+use crate::http::visitor::{self, Claim};
+use crate::http::{ApiError, State, client_address};
+
+/// The session of whoever reads an answer of a group that is no session's own and names none: it has nothing.
+const NO_SESSION: &str = "reader";
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    session: Option<String>,
+}
+
+/// A reader of an answer, for whoever may read it: the group's members, as far as they show that they may be, or the holder of the API key
+/// that it was made with.
+///
+/// # Errors
+/// For everybody else the same as for an answer that never was.
+pub(super) async fn reader(
+    request: &HttpRequest,
+    id: &AnswerId,
+    state: &Data<State>,
+) -> Result<RecordingReader, ApiError> {
+    let holder = visitor::text(request.headers(), header::AUTHORIZATION)
+        .and_then(bearer)
+        .and_then(|key| state.api_keys.holder_of(key));
+    if holder.is_none() {
+        visitor::check_entrance(request, state)?;
+    }
+    let reader = state.node.answers.read(id.clone()).await?.ok_or_else(unknown)?;
+    let may_read = match (&reader.head().owner, holder) {
+        (AnswerOwner::Key(digest), Some(holder)) => holder.digest == *digest,
+        (AnswerOwner::Key(_), None) => false,
+        (AnswerOwner::Group(_), Some(_)) => false,
+        (AnswerOwner::Group(group), None) => may_be_member(request, group, state).await?,
+    };
+    if may_read { Ok(reader) } else { Err(unknown()) }
+}
+
+async fn may_be_member(request: &HttpRequest, group: &GroupName, state: &Data<State>) -> Result<bool, ApiError> {
+    let home = group.home_of();
+    let named = || Query::<Named>::from_query(request.query_string()).ok()?.into_inner().session;
+    let session = match &home {
+        Some(session) => session.clone(),
+        None => match SessionId::parse(named().as_deref().unwrap_or(NO_SESSION)) {
+            Ok(session) => session,
+            Err(_) => return Ok(false),
+        },
+    };
+    let address = client_address(request, state);
+    let identity = match visitor::identify(request, &session, address, state).await {
+        Ok((identity, _)) => identity,
+        Err(refused) if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&refused.parts().0) => {
+            return Ok(false);
+        }
+        Err(error) => return Err(error),
+    };
+    match home {
+        Some(session) => {
+            let claim = visitor::claim(state.node.stores.sessions.as_ref(), &identity, &session).await?;
+            Ok(claim != Claim::Refused)
+        }
+        None => Ok(identity.may_join(group, &session)),
+    }
+}

@@ -1,0 +1,120 @@
+//! Who comes to a chat, over a WebSocket or by plain HTTP: past the door, from a page that may, within the limits, and known.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::Data;
+use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted};
+use sophie_actors::ids::SessionId;
+use sophie_actors::protocol::Refusal;
+use sophie_actors::store::{SessionRecords, StoreResult};
+
+use super::{ApiError, State};
+use crate::auth::hook::CallerHeaders;
+use crate::auth::{AuthError, Credentials, Freshness, Identity, SessionRule, credentials};
+
+/// How long a client is asked to stay away while the service is full or its store is away, in seconds.
+pub const COME_BACK_SECONDS: u64 = 2;
+
+/// Whether a request may come to the chats at all: by the door, and by the page that it comes from.
+///
+/// # Errors
+/// 403.
+pub fn check_entrance(request: &HttpRequest, state: &State) -> Result<(), ApiError> {
+    state.check_chat_door(request)?;
+    let headers = request.headers();
+    if state.origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
+        return Ok(());
+    }
+    Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"))
+}
+
+/// Who asks for a session, from an address, and what they have shown.
+///
+/// # Errors
+/// Too many come from there, or they have not shown that they may come in, or nobody can say.
+pub async fn identify(
+    request: &HttpRequest,
+    session: &SessionId,
+    address: IpAddr,
+    state: &Data<State>,
+) -> Result<(Identity, Credentials), ApiError> {
+    admit(state, AdmitConnect::From(address)).await?;
+    let shown = shown(request, session, address);
+    let identity = state.authenticator.authenticate(shown.clone(), Freshness::Kept).await.map_err(refused)?;
+    // A guest is named by the session alone: a limit would let strangers lock it.
+    if !identity.guest {
+        admit(state, AdmitConnect::Of(identity.user.clone())).await?;
+    }
+    Ok((identity, shown))
+}
+
+/// What a request shows of who sends it.
+fn shown(request: &HttpRequest, session: &SessionId, address: IpAddr) -> Credentials {
+    let headers = request.headers();
+    let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL, ",");
+    let token = credentials::token(text(headers, header::AUTHORIZATION), &offers, request.query_string());
+    let sent = |name| text(headers, name).map(str::to_owned);
+    let headers = CallerHeaders {
+        cookie: Some(joined(headers, header::COOKIE, "; ")).filter(|cookies| !cookies.is_empty()),
+        authorization: sent(header::AUTHORIZATION),
+        origin: sent(header::ORIGIN),
+    };
+    Credentials { token, session: session.clone(), address, headers }
+}
+
+async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {
+    match state.node.limiter.connect(connect).await {
+        Ok(()) => Ok(()),
+        Err(NotAdmitted { because: Because::Unanswered, .. }) => {
+            Err(ApiError::unavailable("overloaded", "the server has too much to do", COME_BACK_SECONDS))
+        }
+        Err(NotAdmitted { refusal: Refusal { message, retry_after_ms, .. }, .. }) => {
+            let seconds = retry_after_ms.unwrap_or(1_000).div_ceil(1_000);
+            Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", message).retry_after(seconds))
+        }
+    }
+}
+
+fn refused(error: AuthError) -> ApiError {
+    match error {
+        AuthError::Unavailable => ApiError::unavailable("auth_unavailable", error.to_string(), COME_BACK_SECONDS),
+        AuthError::Forbidden => ApiError::new(StatusCode::FORBIDDEN, "not_allowed", error.to_string()),
+        _ => ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", error.to_string()),
+    }
+}
+
+/// How a caller has a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// It is theirs.
+    Owned,
+    /// What they have shown names it, or nobody owns anything here.
+    Named,
+    /// Not at all.
+    Refused,
+}
+
+/// Whether a caller may have a session; the first user of a session owns it.
+pub async fn claim(sessions: &dyn SessionRecords, identity: &Identity, session: &SessionId) -> StoreResult<Claim> {
+    match identity.session_rule(session) {
+        SessionRule::Allowed => Ok(Claim::Named),
+        SessionRule::Refused => Ok(Claim::Refused),
+        SessionRule::IfUnowned => {
+            let is_theirs = sessions.claim(session, &identity.user).await? == identity.user;
+            Ok(if is_theirs { Claim::Owned } else { Claim::Refused })
+        }
+    }
+}
+
+/// A header's value.
+pub fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// All values of a header, as one.
+pub fn joined(headers: &HeaderMap, name: header::HeaderName, by: &str) -> String {
+    headers.get_all(name).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(by)
+}
