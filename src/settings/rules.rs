@@ -191,8 +191,8 @@ pub const RULES: &[(&str, Rule)] = &[
         }),
     ),
     ("ai.prices", Rule::Tables(&PRICES)),
-    ("ds.poll_seconds", Rule::Whole(1, 300)),
     ("answers.keep_seconds", Rule::Whole(60, 604_800)),
+    ("ds.poll_seconds", Rule::Whole(1, 300)),
     (
         "log.level",
         Rule::Text("\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |t| {
