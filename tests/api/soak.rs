@@ -96,10 +96,11 @@ async fn churn_leaves_nothing_behind() {
 }
 
 /// Sessions end soon, answers are kept briefly, and limits are counted but let everybody pass.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("SOPHIE__SESSION__IDLE_SECONDS", "2"),
     ("SOPHIE__SESSION__LOG_EVENTS", "50"),
     ("SOPHIE__AI__ABANDON_SECONDS", "2"),
+    ("SOPHIE__ANSWERS__KEEP_SECONDS", "60"),
     ("SOPHIE__CACHE__TTL_SECONDS", "5"),
     ("SOPHIE__LIMITS__ENABLED", "true"),
     ("SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE", "100000"),

@@ -12,7 +12,7 @@ use super::sample::Sample;
 const LONGEST_LIFE: Duration = Duration::from_secs(620);
 /// Kinds of keys that there is one of for each thing that was done. They are bounded by what was done where a run is too short to see
 /// the first of them go.
-const OF_DEEDS: [&str; 7] = ["once", "answer", "chunks", "order", "flight", "database 1", "database 2"];
+const OF_DEEDS: [&str; 8] = ["once", "answer", "recording", "chunks", "order", "flight", "database 1", "database 2"];
 /// Keys of each such kind for one thing that was done, at most.
 const PER_DEED: u64 = 2;
 /// Kinds of which there are none without visitors.
