@@ -52,6 +52,8 @@ for folder in tests/gateway tests/clients; do
     if [[ $wanted != "$(cat $folder/node_modules/lock.installed 2>/dev/null)" ]]; then
         echo "installing: $folder/package-lock.json into $folder/node_modules"
         npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --loglevel error >/dev/null
+        # The one package whose script is needed: it fetches the binary of its version from the registry.
+        [[ ! -d $folder/node_modules/node ]] || npm rebuild --prefix $folder --no-audit --no-fund --loglevel error node >/dev/null
         echo "$wanted" >$folder/node_modules/lock.installed
     fi
 done

@@ -197,6 +197,7 @@ impl Program {
             body_within: Duration::from_secs(settings.server.body_seconds),
             most_bytes: rules.most_bytes,
             commands_limited: settings.limits.enabled,
+            replay_seconds: settings.chat.replay_seconds,
             poll_seconds: settings.ds.poll_seconds,
             gateway: Gateway {
                 cache: settings.cache.options.clone(),

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder};
 
-use crate::http::{admin, durable, gateway, health, no_route, only, pages, publish};
+use crate::http::{admin, chat, durable, gateway, health, no_route, only, pages, publish};
 use crate::ws;
 
 /// What a listener serves.
@@ -26,6 +26,7 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves) {
                     .default_service(only("POST")),
             )
             .service(gateway::scope())
+            .service(chat::scope())
             .service(durable::scope())
             .service(read("/", pages::page))
             .service(read("/page/{file:.*}", pages::page));

@@ -1,6 +1,7 @@
 //! HTTP: the handlers of what is no WebSocket, and what all handlers share.
 
 pub mod admin;
+pub mod chat;
 mod cors;
 pub mod durable;
 mod error;
@@ -36,6 +37,7 @@ pub use gateway::{Gateway, LongBodies, Running};
 use recent::Recent;
 pub use redis::ConnectionCaps;
 pub use socket_places::{SocketPlace, SocketPlaces};
+use wrap::InOwnWords;
 pub use wrap::{keep_small_plain, wrap};
 
 use crate::auth::Authenticator;
@@ -76,6 +78,8 @@ pub struct State {
     pub most_bytes: usize,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
+    /// `chat.replay_seconds`
+    pub replay_seconds: u64,
     /// `ds.poll_seconds`
     pub poll_seconds: u64,
     /// The OpenAI-compatible way in.

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
 use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted};
-use sophie_actors::ids::SessionId;
+use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::protocol::Refusal;
 use sophie_actors::store::{SessionRecords, StoreResult};
 
@@ -107,6 +107,41 @@ pub async fn claim(sessions: &dyn SessionRecords, identity: &Identity, session: 
             Ok(if is_theirs { Claim::Owned } else { Claim::Refused })
         }
     }
+}
+
+/// Whether this caller may have the session; the first user of a session owns it.
+///
+/// # Errors
+/// They may not, or the store is away.
+pub async fn claim_session(state: &State, identity: &Identity, session: &SessionId) -> Result<Claim, ApiError> {
+    match claim(state.node.stores.sessions.as_ref(), identity, session).await {
+        Ok(Claim::Refused) => {
+            Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
+        }
+        Ok(claim) => Ok(claim),
+        Err(error) => {
+            log::debug!("ownership not read session={session} error={error}");
+            Err(store_away())
+        }
+    }
+}
+
+/// Holds the session to what this caller has shown, if that is the newest; returns the groups that it has lost by that. Also for a
+/// caller who does not stay: the sockets that are there are held to it.
+///
+/// # Errors
+/// The store is away.
+pub async fn hold(state: &State, identity: &Identity, session: &SessionId) -> Result<Vec<GroupName>, ApiError> {
+    let Some(shown) = &identity.shown else { return Ok(Vec::new()) };
+    sophie_actors::cluster::hold_to(&state.node, session, &identity.user, shown).await.map_err(|error| {
+        log::debug!("rights not noted session={session} error={error}");
+        store_away()
+    })
+}
+
+/// The store is away: come back.
+pub fn store_away() -> ApiError {
+    ApiError::unavailable("store_unavailable", "the store is away; connect again", COME_BACK_SECONDS)
 }
 
 /// A header's value.

@@ -19,7 +19,7 @@ use sophie_actors::ids::random_text;
 use super::cors::AllowedPage;
 use super::incoming::Incoming;
 use super::tidy::tidy;
-use super::{ApiError, State, gateway};
+use super::{ApiError, State, chat, gateway};
 use crate::line::{Standing, UnderWay, Wire};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,7 +42,7 @@ pub async fn wrap<B: MessageBody + 'static>(
     }
     let wire = request.conn_data::<Arc<Wire>>().cloned();
     let under_way = wire.as_ref().map(Wire::begin);
-    let for_openai = gateway::is_below(request.path());
+    let shape = Shape::of(request.path());
     // The connection leaves HTTP then, whatever is answered: no body that is not of a known length can be told from what follows it.
     let swallowed =
         request.headers().get_all(header::UPGRADE).any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
@@ -57,13 +57,13 @@ pub async fn wrap<B: MessageBody + 'static>(
 
     let standing = wire.as_ref().map_or(Standing::Whole, |wire| wire.standing());
     let mut response = match no_place(standing, request.path()) {
-        Some(refusal) => request.into_response(refused(refusal, for_openai)).map_into_right_body(),
+        Some(refusal) => request.into_response(shape.tell(refusal)).map_into_right_body(),
         // Errors of handlers are responses by now; the only other middleware answers with responses too.
         None => with_json_error(next.call(request).await?),
     };
     if let Some(refusal) = incoming.as_ref().and_then(Incoming::refusal) {
         let (request, _) = response.into_parts();
-        response = ServiceResponse::new(request, refused(refusal, for_openai)).map_into_right_body();
+        response = ServiceResponse::new(request, shape.tell(refusal)).map_into_right_body();
     }
     if let Some(page) = page {
         response = page.tell(response);
@@ -146,12 +146,34 @@ fn no_place(standing: Standing, path: &str) -> Option<ApiError> {
     }
 }
 
-fn refused(error: ApiError, for_openai: bool) -> HttpResponse {
-    match for_openai {
-        true => gateway::GatewayError::from(error).error_response(),
-        false => error.error_response(),
+/// How errors are told at an address.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    OpenAi,
+    Sentence,
+    Own,
+}
+
+impl Shape {
+    fn of(path: &str) -> Self {
+        match path {
+            path if gateway::is_below(path) => Self::OpenAi,
+            path if chat::is_below(path) => Self::Sentence,
+            _ => Self::Own,
+        }
+    }
+
+    fn tell(self, error: ApiError) -> HttpResponse {
+        match self {
+            Self::OpenAi => gateway::GatewayError::from(error).error_response(),
+            Self::Sentence => chat::ChatRefusal::from(error).error_response(),
+            Self::Own => error.error_response(),
+        }
     }
 }
+
+/// A response whose error is in the words of its own protocol, and in no JSON.
+pub struct InOwnWords;
 
 /// A body that is being sent. What its request holds is held as long.
 pub struct HeldBody<B> {
@@ -205,7 +227,10 @@ fn with_json_error<B: MessageBody + 'static>(response: ServiceResponse<B>) -> Se
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
-    if is_json || !(status.is_client_error() || status.is_server_error()) {
+    if is_json
+        || response.response().extensions().contains::<InOwnWords>()
+        || !(status.is_client_error() || status.is_server_error())
+    {
         return response.map_into_left_body();
     }
     let code = match status.as_u16() {

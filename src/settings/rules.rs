@@ -192,6 +192,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     ("ai.prices", Rule::Tables(&PRICES)),
     ("answers.keep_seconds", Rule::Whole(60, 604_800)),
+    ("chat.replay_seconds", Rule::Whole(0, 3_600)),
     ("ds.poll_seconds", Rule::Whole(1, 300)),
     (
         "log.level",

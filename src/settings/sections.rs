@@ -29,8 +29,16 @@ pub struct Settings {
     pub session: SessionOptions,
     pub ai: AiSettings,
     pub answers: RecordingOptions,
+    pub chat: ChatSettings,
     pub ds: DurableSettings,
     pub log: LogSettings,
+}
+
+/// `[chat]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct ChatSettings {
+    pub replay_seconds: u64,
 }
 
 /// `[ds]`

@@ -12,16 +12,15 @@ mod query;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, rt};
-use sophie_actors::ids::{Epoch, GroupName, SessionId};
+use sophie_actors::ids::{Epoch, SessionId};
 use sophie_actors::protocol::{Close, CloseCode, unix_ms};
 use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
 
-use crate::auth::{Identity, credentials};
-use crate::http::visitor::{self, COME_BACK_SECONDS, Claim, joined};
+use crate::auth::credentials;
+use crate::http::visitor::{self, COME_BACK_SECONDS, joined};
 use crate::http::{ApiError, State, client_address};
 use crate::line::Wire;
 use crate::websocket::{self, Allowed, Connection, Heartbeat, Options};
@@ -68,8 +67,8 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let (identity, shown) = visitor::identify(request, &session, address, state).await?;
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
     let upgrade = handshake::check(request)?;
-    let claim = claim_session(state, &identity, &session).await?;
-    let lost = hold(state, &identity, &session).await?;
+    let claim = visitor::claim_session(state, &identity, &session).await?;
+    let lost = visitor::hold(state, &identity, &session).await?;
     let actor = session_actor(state, &session).await?;
 
     let options = &state.node.options;
@@ -111,34 +110,6 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     Ok(answer)
 }
 
-/// Whether this caller may have the session; the first user of a session owns it.
-async fn claim_session(state: &State, identity: &Identity, session: &SessionId) -> Result<Claim, ApiError> {
-    match visitor::claim(state.node.stores.sessions.as_ref(), identity, session).await {
-        Ok(Claim::Refused) => {
-            Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
-        }
-        Ok(claim) => Ok(claim),
-        Err(error) => {
-            log::debug!("ownership not read session={session} error={error}");
-            Err(store_away())
-        }
-    }
-}
-
-/// Holds the session to what this caller has shown, if that is the newest; returns the groups that it has lost by that. Also for a
-/// caller who does not stay: the sockets that are there are held to it.
-async fn hold(state: &State, identity: &Identity, session: &SessionId) -> Result<Vec<GroupName>, ApiError> {
-    let Some(shown) = &identity.shown else { return Ok(Vec::new()) };
-    sophie_actors::cluster::hold_to(&state.node, session, &identity.user, shown).await.map_err(|error| {
-        log::debug!("rights not noted session={session} error={error}");
-        store_away()
-    })
-}
-
-fn store_away() -> ApiError {
-    ApiError::unavailable("store_unavailable", "the store is away; connect again", COME_BACK_SECONDS)
-}
-
 /// The session's actor, with its record read; or why the socket is to be closed at once.
 async fn session_actor(state: &State, session: &SessionId) -> Result<Result<SessionHandle, Close>, ApiError> {
     // An idle session may end between the two questions: then a new one is opened.
@@ -155,7 +126,7 @@ async fn session_actor(state: &State, session: &SessionId) -> Result<Result<Sess
             return Ok(Ok(actor));
         }
     }
-    Err(store_away())
+    Err(visitor::store_away())
 }
 
 /// Where a client left off.

@@ -46,6 +46,7 @@ mod backend_ends;
 mod backend_refusals;
 mod chaos;
 mod chat;
+mod chat_http;
 mod closing;
 mod commands;
 mod connecting;

@@ -6,6 +6,7 @@ mod lost;
 pub mod mirror;
 pub mod operators;
 mod orders;
+mod stopping;
 pub mod whereabouts;
 
 pub use ear::{Ear, EarHandle, Listen, resync};
@@ -13,3 +14,5 @@ pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 use orders::OrderDesk;
 pub use orders::{CarriedOut, confirmed};
+pub use stopping::stop;
+pub(crate) use stopping::stop_elsewhere;

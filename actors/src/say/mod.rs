@@ -7,9 +7,11 @@
 //!
 //! What is not on the way of most messages (`Box::pin`) is kept out of the future of each, which is moved as a whole.
 
+mod again;
 mod speaker;
 mod speech;
 
+pub use again::{Answered, ask_again};
 pub use speaker::Speaker;
 pub use speech::{Key, Speech};
 
@@ -202,6 +204,19 @@ impl Saying<'_> {
             asked_at: self.asked_at,
         };
         self.node.ask(ask, admitted).await;
+    }
+}
+
+/// The message that was said before under the same key, if it was.
+///
+/// # Errors
+/// Its key was used for something else, or the store is away.
+pub async fn said_before(node: &Node, speaker: &Speaker, speech: &Speech) -> Result<Option<MessageId>, Unsaid> {
+    let Some(once) = speech.once(speaker) else { return Ok(None) };
+    match node.stores.logs.recall(&once).await.map_err(Unsaid::Unlogged)? {
+        Some(Appended::Again { message, .. }) => Ok(message),
+        Some(Appended::Conflict) => Err(Unsaid::Conflict),
+        Some(Appended::New { .. }) | None => Ok(None),
     }
 }
 

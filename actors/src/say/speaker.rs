@@ -42,6 +42,16 @@ impl Speaker {
         *self == Self::Django
     }
 
+    /// For whom an answer is, and what the application says of them, for the model.
+    pub(super) fn asker(&self) -> (UserId, Option<String>) {
+        match self {
+            Self::Session { user, context, .. } => (user.clone(), context.clone()),
+            Self::Application { application, .. } => (UserId::from(application.name.as_str()), None),
+            Self::Operator => (UserId::from("operator"), None),
+            Self::Django => (UserId::from("django"), None),
+        }
+    }
+
     /// Takes what something said costs, all of it or nothing: a message, and for a `question` a slot and the tokens that its answer
     /// may come to use.
     ///

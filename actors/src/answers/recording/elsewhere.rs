@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Finished, Recording};
+use super::{Finished, RecordedEnd, Recording, interrupted};
 use crate::answers::Parts;
-use crate::dialects::AnswerEnd;
 use crate::ids::AnswerId;
 use crate::openai::halves::Seam;
 use crate::openai::{Chunk, Parsed};
-use crate::protocol::ErrorCode;
 use crate::store::{RecordingEnded, RecordingState, Window};
 
 /// How often it is looked at while it grows.
@@ -49,11 +47,11 @@ pub(in crate::answers) async fn follow(parts: Arc<Parts>, answer: AnswerId, reco
                 }
                 recording.call_is_done();
             }
-            RecordingState::Ended(end) => return recording.finish(ended(&end)),
+            RecordingState::Ended(end) => return recording.finish(Finished::As(RecordedEnd::read(&end))),
             RecordingState::Lost => {
                 recording.call_is_done();
                 if lost_at.get_or_insert_with(Instant::now).elapsed() >= lost_for {
-                    let end = serde_json::to_string(&interrupted()).unwrap_or_default();
+                    let end = serde_json::to_string(&RecordedEnd::now(interrupted())).unwrap_or_default();
                     if let Ok(RecordingEnded::As(_)) = store.end(&answer, None, &end).await {
                         log::warn!("answer interrupted, its writer is gone answer={answer}");
                         // What its writer added last, and the end that stands, are read as by everybody.
@@ -79,15 +77,4 @@ fn chunks(window: Window, seam: &mut Seam) -> Vec<Arc<Chunk>> {
         _ => None,
     });
     read.collect()
-}
-
-fn ended(json: &str) -> Finished {
-    Finished::As(serde_json::from_str(json).unwrap_or_else(|_| interrupted()))
-}
-
-fn interrupted() -> AnswerEnd {
-    AnswerEnd::Failed {
-        code: ErrorCode::Interrupted,
-        reason: "the answer was cut off by a fault of the server; what was written is kept".to_owned(),
-    }
 }

@@ -7,6 +7,7 @@ mod recorder;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytestring::ByteString;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 pub(super) use elsewhere::follow;
@@ -14,6 +15,7 @@ pub(super) use recorder::Recorder;
 
 use crate::dialects::AnswerEnd;
 use crate::openai::Chunk;
+use crate::protocol::{ErrorCode, unix_ms};
 use crate::store::RecordingHead;
 
 #[derive(Debug, Default)]
@@ -31,10 +33,37 @@ struct Calls {
     done: u64,
 }
 
+/// The end of a recording, as it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct RecordedEnd {
+    end: AnswerEnd,
+    /// When that was, in Unix milliseconds.
+    at_ms: u64,
+}
+
+impl RecordedEnd {
+    fn now(end: AnswerEnd) -> Self {
+        Self { end, at_ms: unix_ms() }
+    }
+
+    /// As it was stored.
+    fn read(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_else(|_| Self::now(interrupted()))
+    }
+}
+
+/// The end of an answer whose writer is gone.
+fn interrupted() -> AnswerEnd {
+    AnswerEnd::Failed {
+        code: ErrorCode::Interrupted,
+        reason: "the answer was cut off by a fault of the server; what was written is kept".to_owned(),
+    }
+}
+
 /// That nothing more comes.
 #[derive(Debug, Clone, PartialEq)]
 enum Finished {
-    As(AnswerEnd),
+    As(RecordedEnd),
     /// The recording is gone: it was deleted, or its time is over.
     Gone,
 }
@@ -135,6 +164,14 @@ impl RecordingReader {
         &self.recording.about
     }
 
+    /// When it ended, in Unix milliseconds, as far as that is known here.
+    pub fn ended_ms(&self) -> Option<u64> {
+        match &self.recording.state().end {
+            Some(Finished::As(end)) => Some(end.at_ms),
+            Some(Finished::Gone) | None => None,
+        }
+    }
+
     /// What has come that it has not seen, if anything has.
     pub fn next_now(&mut self) -> Option<Recorded> {
         let state = self.recording.state();
@@ -144,7 +181,7 @@ impl RecordingReader {
             return Some(Recorded::Chunks(chunks));
         }
         state.end.clone().map(|end| match end {
-            Finished::As(end) => Recorded::End(end),
+            Finished::As(end) => Recorded::End(end.end),
             Finished::Gone => Recorded::Gone,
         })
     }

@@ -7,13 +7,12 @@ use bytestring::ByteString;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::{Finished, Recording};
+use super::{Finished, RecordedEnd, Recording, interrupted};
 use crate::answers::Parts;
 use crate::backoff::Backoff;
 use crate::dialects::AnswerEnd;
 use crate::ids::AnswerId;
 use crate::openai::Chunk;
-use crate::protocol::ErrorCode;
 use crate::store::{RecordingEnded, RecordingStanding, StoreResult, Window};
 
 /// Chunks that come within this time after others were stored are stored together.
@@ -159,10 +158,7 @@ impl Work {
             }
         };
         self.save().await;
-        let end = end.unwrap_or_else(|| AnswerEnd::Failed {
-            code: ErrorCode::Interrupted,
-            reason: "the answer was cut off by a fault of the server; what was written is kept".to_owned(),
-        });
+        let end = RecordedEnd::now(end.unwrap_or_else(interrupted));
         self.end(end, done).await;
     }
 
@@ -217,14 +213,10 @@ impl Work {
     }
 
     fn finish(&self, end: &str) {
-        let interrupted = || AnswerEnd::Failed {
-            code: ErrorCode::Interrupted,
-            reason: "the end of the answer cannot be read".to_owned(),
-        };
-        self.recording.finish(Finished::As(serde_json::from_str(end).unwrap_or_else(|_| interrupted())));
+        self.recording.finish(Finished::As(RecordedEnd::read(end)));
     }
 
-    async fn end(mut self, end: AnswerEnd, done: oneshot::Sender<()>) {
+    async fn end(mut self, end: RecordedEnd, done: oneshot::Sender<()>) {
         let Ok(json) = serde_json::to_string(&end) else { return };
         let mut done = Some(done);
         let mut backoff = Backoff::between(END_RETRY, MAX_END_RETRY);

@@ -1,0 +1,30 @@
+//! Ending an answer on behalf of somebody who may, wherever it is written.
+
+use super::orders::{self, CarriedOut};
+use crate::ids::AnswerId;
+use crate::node::Node;
+use crate::store::{Concerned, StoreResult, Told};
+
+/// Stops an answer: how often that was done, and which nodes have yet to do it. `None`: it is not under way (any more).
+///
+/// # Errors
+/// The store is away: the call may be repeated.
+pub async fn stop(node: &Node, answer: &AnswerId) -> StoreResult<Option<CarriedOut>> {
+    if node.answers.cancel_here(answer.clone()).await == Ok(true) {
+        return Ok(Some(CarriedOut::default()));
+    }
+    if node.stores.answers.find(answer).await?.is_none() {
+        return Ok(None);
+    }
+    stop_elsewhere(node, answer.clone()).await
+}
+
+/// Has an answer stopped that another node writes.
+///
+/// # Errors
+/// As for [`stop`].
+pub(crate) async fn stop_elsewhere(node: &Node, answer: AnswerId) -> StoreResult<Option<CarriedOut>> {
+    let given = node.stores.orders.give(&Told::Cancelled { answer }, Concerned::Everybody).await?;
+    let outcome = orders::confirmed(node, &given, 1).await;
+    Ok((outcome != CarriedOut::default()).then_some(outcome))
+}

@@ -1,0 +1,82 @@
+//! Who comes to a chat over HTTP: as at the WebSocket, and for each request anew.
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header;
+use actix_web::web::Data;
+use sophie_actors::admission::{Spend, Spending, Subject};
+use sophie_actors::ids::SessionId;
+use sophie_actors::say::Speaker;
+
+use crate::auth::Identity;
+use crate::auth::credentials::bearer;
+use crate::http::visitor::{self, COME_BACK_SECONDS};
+use crate::http::{ApiError, State, client_address};
+
+/// Somebody in a chat.
+pub(super) struct Guest {
+    pub(super) session: SessionId,
+    pub(super) identity: Identity,
+    address: IpAddr,
+}
+
+impl Guest {
+    pub(super) fn speaker(&self) -> Speaker {
+        Speaker::Session {
+            session: self.session.clone(),
+            user: self.identity.user.clone(),
+            is_guest: self.identity.guest,
+            address: self.address,
+            context: self.identity.context.clone(),
+        }
+    }
+
+    /// Takes what a read costs.
+    pub(super) async fn reads(&self, state: &State) -> Result<(), ApiError> {
+        let spend = Spend { whose: Subject::User(self.identity.user.clone()), on: Spending::Reads, units: 1 };
+        Ok(state.node.limiter.spend(spend).await.map_err(sophie_actors::protocol::Refusal::from)?)
+    }
+}
+
+/// Lets somebody in.
+///
+/// # Errors
+/// The node is going; they may not come in; too many come.
+pub(super) async fn enter(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<Guest, ApiError> {
+    visitor::check_entrance(request, state)?;
+    let session = SessionId::parse(chat).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
+    enter_session(request, session, state).await
+}
+
+/// The same past the entrance.
+///
+/// # Errors
+/// As for [`enter`].
+pub(super) async fn enter_session(
+    request: &HttpRequest,
+    session: SessionId,
+    state: &Data<State>,
+) -> Result<Guest, ApiError> {
+    if state.is_draining() {
+        let message = "this node is being restarted; try again";
+        return Err(ApiError::unavailable("draining", message, COME_BACK_SECONDS));
+    }
+    let address = client_address(request, state);
+    let (identity, _) = visitor::identify(request, &session, address, state).await?;
+    visitor::claim_session(state, &identity, &session).await?;
+    visitor::hold(state, &identity, &session).await?;
+    Ok(Guest { session, identity, address })
+}
+
+/// The session of a chat, for who may stop its answers: whoever may be in it, and the site's own server by its API key.
+///
+/// # Errors
+/// As for [`enter`].
+pub(super) async fn may_stop(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<SessionId, ApiError> {
+    let key = visitor::text(request.headers(), header::AUTHORIZATION).and_then(bearer);
+    if key.is_some_and(|key| state.api_keys.holder_of(key).is_some()) {
+        return SessionId::parse(chat).map_err(|bad| ApiError::bad_request(bad.to_string()));
+    }
+    Ok(enter(request, chat, state).await?.session)
+}
