@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::web::Data;
-use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted};
+use sophie_actors::admission::{AdmitConnect, Because, NotAdmitted, Spend, Spending, Subject};
 use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::protocol::Refusal;
 use sophie_actors::store::{SessionRecords, StoreResult};
@@ -31,6 +31,15 @@ pub fn check_entrance(request: &HttpRequest, state: &State) -> Result<(), ApiErr
     Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"))
 }
 
+/// For what somebody comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comes {
+    /// For a connection that lasts.
+    ToStay,
+    /// For one request.
+    ToAsk,
+}
+
 /// Who asks for a session, from an address, and what they have shown.
 ///
 /// # Errors
@@ -40,12 +49,20 @@ pub async fn identify(
     session: &SessionId,
     address: IpAddr,
     state: &Data<State>,
+    comes: Comes,
 ) -> Result<(Identity, Credentials), ApiError> {
-    admit(state, AdmitConnect::From(address)).await?;
+    match comes {
+        Comes::ToStay => admit(state, AdmitConnect::From(address)).await?,
+        // Who reads along comes again and again.
+        Comes::ToAsk => {
+            let spend = Spend { whose: Subject::Address(address), on: Spending::Reads, units: 1 };
+            state.node.limiter.spend(spend).await.map_err(Refusal::from)?;
+        }
+    }
     let shown = shown(request, session, address);
     let identity = state.authenticator.authenticate(shown.clone(), Freshness::Kept).await.map_err(refused)?;
     // A guest is named by the session alone: a limit would let strangers lock it.
-    if !identity.guest {
+    if !identity.guest && comes == Comes::ToStay {
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;
     }
     Ok((identity, shown))

@@ -20,7 +20,7 @@ use sophie_actors::protocol::{Close, CloseCode, unix_ms};
 use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
 
 use crate::auth::credentials;
-use crate::http::visitor::{self, COME_BACK_SECONDS, joined};
+use crate::http::visitor::{self, COME_BACK_SECONDS, Comes, joined};
 use crate::http::{ApiError, State, client_address};
 use crate::line::Wire;
 use crate::websocket::{self, Allowed, Connection, Heartbeat, Options};
@@ -64,7 +64,7 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let address = client_address(request, state);
     let peer = request.peer_addr().map(|peer| peer.ip());
     let share = state.lines.share_behind(peer, address).ok_or_else(ApiError::too_many_connections)?;
-    let (identity, shown) = visitor::identify(request, &session, address, state).await?;
+    let (identity, shown) = visitor::identify(request, &session, address, state, Comes::ToStay).await?;
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
     let upgrade = handshake::check(request)?;
     let claim = visitor::claim_session(state, &identity, &session).await?;

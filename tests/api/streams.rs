@@ -266,3 +266,22 @@ async fn only_who_may_see_the_chat_reads_its_answers() {
     }
     assert_eq!(status(&format!("{own}?token={alice}"), None).await, 200);
 }
+
+#[tokio::test]
+async fn who_reads_without_end_is_told_to_come_back_and_can_chat_all_the_same() {
+    let limits = [("SOPHIE__LIMITS__ENABLED", "true"), ("SOPHIE__LIMITS__READS_PER_MINUTE", "1")];
+    let app = TestApp::patient(Mode::Memory, &limits).await;
+    let path = format!("/ds/answers/{}", ask(&mut app.open("s1").await).await);
+    let mut refused = None;
+    for _ in 0..=200 {
+        let response = get(&app, &path).await;
+        if response.status() != StatusCode::OK {
+            refused = Some(response);
+            break;
+        }
+    }
+    let refused = refused.expect("a bound");
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(header(&refused, "retry-after").is_some());
+    app.open("s1").await;
+}

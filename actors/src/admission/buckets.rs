@@ -98,6 +98,7 @@ pub(super) fn of_subject(options: &LimitOptions, subject: &Subject) -> Vec<Bucke
             some(Limit::AddressMessages, options.address_messages_per_minute),
             some(Limit::AddressTokens, options.address_tokens_per_hour),
             some(Limit::AddressConnects, options.connects_per_minute),
+            with_burst(Limit::AddressReads, options.reads_per_minute, READS_BURST),
         ],
         Subject::Group(_) => vec![
             some(Limit::GroupMessages, options.group_messages_per_minute),

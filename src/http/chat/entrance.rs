@@ -5,13 +5,12 @@ use std::net::IpAddr;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::Data;
-use sophie_actors::admission::{Spend, Spending, Subject};
 use sophie_actors::ids::SessionId;
 use sophie_actors::say::Speaker;
 
 use crate::auth::Identity;
 use crate::auth::credentials::bearer;
-use crate::http::visitor::{self, COME_BACK_SECONDS};
+use crate::http::visitor::{self, COME_BACK_SECONDS, Comes};
 use crate::http::{ApiError, State, client_address};
 
 /// Somebody in a chat.
@@ -30,12 +29,6 @@ impl Guest {
             address: self.address,
             context: self.identity.context.clone(),
         }
-    }
-
-    /// Takes what a read costs.
-    pub(super) async fn reads(&self, state: &State) -> Result<(), ApiError> {
-        let spend = Spend { whose: Subject::User(self.identity.user.clone()), on: Spending::Reads, units: 1 };
-        Ok(state.node.limiter.spend(spend).await.map_err(sophie_actors::protocol::Refusal::from)?)
     }
 }
 
@@ -63,7 +56,7 @@ pub(super) async fn enter_session(
         return Err(ApiError::unavailable("draining", message, COME_BACK_SECONDS));
     }
     let address = client_address(request, state);
-    let (identity, _) = visitor::identify(request, &session, address, state).await?;
+    let (identity, _) = visitor::identify(request, &session, address, state, Comes::ToAsk).await?;
     visitor::claim_session(state, &identity, &session).await?;
     visitor::hold(state, &identity, &session).await?;
     Ok(Guest { session, identity, address })

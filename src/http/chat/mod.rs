@@ -67,7 +67,6 @@ async fn stop(
 /// `GET /api/chat/{chat}/messages`: what was said, for `useChat({messages})`.
 async fn read(request: HttpRequest, chat: Path<String>, state: Data<State>) -> Result<HttpResponse, ChatRefusal> {
     let guest = enter(&request, &chat, &state).await?;
-    guest.reads(&state).await?;
     let size = messages::SIZE;
     let page = state.node.stores.logs.read_before(&guest.session.home(), None, size).await?;
     Ok(HttpResponse::Ok().json(messages::of(&page.events)))

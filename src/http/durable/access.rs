@@ -10,7 +10,7 @@ use sophie_actors::store::AnswerOwner;
 
 use super::stream::unknown;
 use crate::auth::credentials::bearer;
-use crate::http::visitor::{self, Claim};
+use crate::http::visitor::{self, Claim, Comes};
 use crate::http::{ApiError, State, client_address};
 
 /// The session of whoever reads an answer of a group that is no session's own and names none: it has nothing.
@@ -58,7 +58,7 @@ async fn may_be_member(request: &HttpRequest, group: &GroupName, state: &Data<St
         },
     };
     let address = client_address(request, state);
-    let identity = match visitor::identify(request, &session, address, state).await {
+    let identity = match visitor::identify(request, &session, address, state, Comes::ToAsk).await {
         Ok((identity, _)) => identity,
         Err(refused) if [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&refused.parts().0) => {
             return Ok(false);

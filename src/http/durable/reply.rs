@@ -13,6 +13,8 @@ use crate::http::{ApiError, State};
 
 /// Bytes of a body, at most.
 const MOST: usize = 1 << 20;
+/// What comes within this time after the first piece is sent with it: who polls need not ask for each word.
+const GATHERED: Duration = Duration::from_millis(100);
 /// A piece never changes, and who has one asks for what follows it. Never for others: a stream may be a person's.
 const KEPT: HeaderValue = HeaderValue::from_static("private, max-age=60, stale-while-revalidate=300");
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
@@ -96,14 +98,23 @@ pub(super) async fn long_poll(
 ) -> Result<HttpResponse, ApiError> {
     let position = stream.position(from)?;
     let _visit = state.gateway.running.begin();
-    let until = Instant::now() + Duration::from_secs(state.poll_seconds);
-    while stream.content.len() == position && !stream.is_closed {
+    let mut until = Instant::now() + Duration::from_secs(state.poll_seconds);
+    // What is there already is sent at once.
+    let mut is_over = stream.content.len() > position || stream.is_closed;
+    while !is_over {
+        let had_none = stream.content.len() == position;
         tokio::select! {
             biased;
-            grown = stream.grow() => grown.map_err(|_| unknown())?,
+            grown = stream.grow() => {
+                grown.map_err(|_| unknown())?;
+                is_over = stream.is_closed;
+                if had_none && stream.content.len() > position {
+                    until = Instant::now() + GATHERED;
+                }
+            }
             // Then the reader comes back, to another node.
-            () = state.goes() => break,
-            () = sleep_until(until) => break,
+            () = state.goes() => is_over = true,
+            () = sleep_until(until) => is_over = true,
         }
     }
     let cursor = cursor::next(shown);

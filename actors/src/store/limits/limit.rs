@@ -32,6 +32,7 @@ pub enum Limit {
     AddressMessages,
     AddressTokens,
     AddressConnects,
+    AddressReads,
     GroupMessages,
     GroupTokens,
     ServiceMessages,
@@ -54,6 +55,7 @@ impl Limit {
             Self::AddressMessages => ("address_messages", "messages a minute of an address"),
             Self::AddressTokens => ("address_tokens", "tokens an hour of an address"),
             Self::AddressConnects => ("address_connects", "connects a minute of an address"),
+            Self::AddressReads => ("address_reads", "reads a minute of an address, over plain HTTP"),
             Self::GroupMessages => ("group_messages", "messages a minute of a group"),
             Self::GroupTokens => ("group_tokens", "tokens an hour of a group"),
             Self::ServiceMessages => ("service_messages", "messages a minute of the whole service"),
@@ -85,7 +87,7 @@ impl Limit {
             }
             Self::UserConnects | Self::AddressConnects => Unit::Connects,
             Self::ConnectionCommands => Unit::Commands,
-            Self::UserReads | Self::KeyReads => Unit::Reads,
+            Self::UserReads | Self::KeyReads | Self::AddressReads => Unit::Reads,
             Self::UserJoins => Unit::Joins,
         }
     }
