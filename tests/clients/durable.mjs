@@ -19,7 +19,9 @@ async function read(url, offset, most) {
       count += 1;
       if (ended || count >= most) resolve();
     });
-    response.closed.then(() => resolve(), reject);
+    // The last piece is handed on after that.
+    const through = () => (next === response.offset ? resolve() : setImmediate(through));
+    response.closed.then(through, reject);
   });
   ended ||= response.streamClosed;
   cutting.abort();
