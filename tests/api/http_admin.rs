@@ -9,6 +9,7 @@ in_both_modes!(
     groups_are_listed_by_name_in_pages,
     a_group_shows_its_members,
     who_is_told_of_having_joined_is_a_member,
+    who_is_told_of_being_ready_is_there,
     an_operator_speaks_to_a_group,
     an_operator_takes_over_from_the_assistant_and_hands_back,
     an_ended_group_puts_its_members_out_and_a_home_group_begins_anew,
@@ -91,6 +92,16 @@ async fn who_is_told_of_having_joined_is_a_member(mode: Mode) {
         let (status, group) = app.admin("GET", &format!("/admin/api/groups/{name}"), None).await;
         assert_eq!((status, &group["total"]), (200, &json!(1)), "{group}");
         assert_eq!(socket.ask("l", json!({"type": "group.leave", "group": name})).await["type"], "ack");
+    }
+}
+
+async fn who_is_told_of_being_ready_is_there(mode: Mode) {
+    let app = TestApp::start(mode, &[]).await;
+    for number in 0..40 {
+        let name = format!("s{number}");
+        let _socket = app.open(&name).await;
+        let (status, group) = app.admin("GET", &format!("/admin/api/groups/chat_{name}"), None).await;
+        assert_eq!((status, &group["total"]), (200, &json!(1)), "{group}");
     }
 }
 

@@ -97,7 +97,10 @@ impl Handler<Attach> for GroupRegistry {
             expires_in_ms: socket.access.expires_in().map(millis),
             protocol: SUBPROTOCOL,
         };
-        socket.handle.push(ready.encode());
+        let ready = ready.encode();
+        // Another thread may carry it to the client at once: who is told of being ready is there.
+        self.roster.attach(&session, socket.clone());
+        socket.handle.push(ready);
         pay_owed(ctx.address().into(), socket.handle.clone(), owed);
         if resume.is_some() {
             // The client comes back, and says by `group.join` where it left its other groups: nothing newer may come before.
@@ -111,11 +114,9 @@ impl Handler<Attach> for GroupRegistry {
         if let Some(replay) = &replay {
             socket.handle.begin_replay(&home, replay.after);
         }
-        let handle = socket.handle.clone();
-        self.roster.attach(&session, socket);
-        if handle.is_gone() {
+        if socket.handle.is_gone() {
             // The news of it may have come before this.
-            self.roster.detach(&session, handle.id());
+            self.roster.detach(&session, socket.handle.id());
         }
         replay
     }
