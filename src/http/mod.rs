@@ -13,6 +13,7 @@ pub mod pages;
 pub mod publish;
 mod recent;
 mod redis;
+mod server_sent;
 mod socket_places;
 mod tidy;
 pub mod visitor;

@@ -1,10 +1,9 @@
 //! An answer as a UI message stream, from its first chunk to its end. It is a reading alone: the client's going ends nothing.
 
 use std::io;
-use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{self, HeaderName};
+use actix_web::http::header::HeaderName;
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
 use sophie_actors::answers::{Recorded, RecordingReader};
@@ -16,11 +15,8 @@ use tokio::time::timeout;
 use crate::http::State;
 use crate::http::durable::name_answer;
 use crate::http::gateway::Visit;
+use crate::http::server_sent::{self, KEEPALIVE, QUIET};
 
-/// A line on which nothing comes for longer is given up by proxies.
-const QUIET: Duration = Duration::from_secs(15);
-const SIGN_OF_LIFE: &[u8] = b": keepalive\n\n";
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const DIALECT: HeaderName = HeaderName::from_static("x-vercel-ai-ui-message-stream");
 
 struct Telling {
@@ -48,16 +44,9 @@ pub(super) fn respond(state: &Data<State>, answer: &AnswerId, reader: RecordingR
             Err(error) => Some((Err(error), None)),
         }
     });
-    let mut reply = HttpResponse::Ok();
+    let mut reply = server_sent::response();
     name_answer(&mut reply, answer);
-    reply
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((DIALECT, "v1"))
-        .insert_header((BUFFERING, "no"))
-        // Keeps the compressor away, which would hold events back. It is not sent: see `wrap`.
-        .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(pieces)
+    reply.insert_header((DIALECT, "v1")).streaming(pieces)
 }
 
 impl Telling {
@@ -71,7 +60,7 @@ impl Telling {
                 biased;
                 next = timeout(QUIET, self.reader.next()) => match next {
                     Ok(next) => self.take(next)?,
-                    Err(_) => return Ok(Some(Bytes::from_static(SIGN_OF_LIFE))),
+                    Err(_) => return Ok(Some(Bytes::from_static(KEEPALIVE))),
                 },
                 () = self.visit.interrupted() => return Err(io::Error::other("the node goes")),
             }

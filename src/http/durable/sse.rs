@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, Data};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +16,7 @@ use super::stream::AnswerStream;
 use super::{cursor, header as name};
 use crate::http::State;
 use crate::http::gateway::Visit;
+use crate::http::server_sent::{self, KEEPALIVE, QUIET};
 
 /// Bytes of the data of one event, at most.
 const MOST: usize = 256 * 1024;
@@ -24,10 +24,6 @@ const MOST: usize = 256 * 1024;
 const LASTS: Duration = Duration::from_secs(60);
 /// How often it is looked whether something has to be said though nothing comes.
 const LOOK: Duration = Duration::from_secs(1);
-/// A line on which nothing comes for longer is given up by proxies.
-const QUIET: Duration = Duration::from_secs(15);
-const SIGN_OF_LIFE: &[u8] = b": nothing new\n\n";
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 struct Live {
     state: Data<State>,
@@ -62,13 +58,7 @@ pub(super) fn respond(state: Data<State>, stream: AnswerStream, position: u64, s
         let piece = live.next().await?;
         Some((Ok::<_, Infallible>(piece), live))
     });
-    let mut reply = HttpResponse::Ok();
-    reply
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((BUFFERING, "no"))
-        // Keeps the compressor away, which would hold events back. It is not sent: see `wrap`.
-        .insert_header((header::CONTENT_ENCODING, "identity"));
+    let mut reply = server_sent::response();
     if is_text {
         // A line of an event cannot hold a carriage return.
         reply.insert_header((name::SSE_DATA_ENCODING, "base64"));
@@ -99,7 +89,7 @@ impl Live {
                     }
                     if self.said_at.elapsed() >= QUIET {
                         self.said_at = Instant::now();
-                        return Some(Bytes::from_static(SIGN_OF_LIFE));
+                        return Some(Bytes::from_static(KEEPALIVE));
                     }
                 }
             }

@@ -3,10 +3,8 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{self, HeaderName};
 use actix_web::web::{Bytes, BytesMut};
 use bytestring::ByteString;
 use futures_util::stream;
@@ -17,16 +15,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::GatewayError;
 use super::prepared::Words;
 use super::reading::Reading;
+use crate::http::server_sent::{self, KEEPALIVE, QUIET};
 
 /// Events that are ready are written together, up to about so many bytes.
 const PIECE: usize = 16 * 1024;
-/// Says to nginx, and what has learned from it, that a stream is not to be gathered.
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-
-/// A line on which nothing comes for longer is given up by proxies and clients.
-const QUIET: Duration = Duration::from_secs(15);
-/// What comes then: no event, to whoever reads events.
-const SIGN_OF_LIFE: &[u8] = b": the answer is being written\n\n";
 
 /// What is still to be sent.
 struct EventStream {
@@ -62,13 +54,7 @@ pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool, words: 
         let piece = sending.piece().await?;
         Some((Ok::<_, Infallible>(piece), sending))
     });
-    HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((BUFFERING, "no"))
-        // Keeps the compressor away, which would hold chunks back. It is not sent: see `wrap`.
-        .insert_header((header::CONTENT_ENCODING, "identity"))
-        .streaming(events)
+    server_sent::response().streaming(events)
 }
 
 impl EventStream {
@@ -86,7 +72,7 @@ impl EventStream {
                     }
                     self.alarm.as_mut().reset(self.sent_at + QUIET);
                     if quiet {
-                        return Some(Bytes::from_static(SIGN_OF_LIFE));
+                        return Some(Bytes::from_static(KEEPALIVE));
                     }
                 }
             }
