@@ -131,6 +131,7 @@ pub async fn publish(
         author: body.author.unwrap_or(author),
         metadata: body.metadata,
         assistant: body.assistant,
+        with: None,
         key,
     };
     let said = actix_web::rt::spawn(async move { say(&node, &speaker, speech, |_| {}).await });

@@ -1,9 +1,10 @@
 //! What is sent to the model: system prompt, as much of the group's log as the token budget allows, the question. Pure.
 
+use super::AskedWith;
 use super::digest::Scope;
 use crate::ids::{GroupName, UserId};
 use crate::openai::request::message;
-use crate::openai::{ChatRequest, TOKENS_PER_MESSAGE, estimate_tokens};
+use crate::openai::{ChatMessage, ChatRequest, TOKENS_PER_MESSAGE, estimate_tokens};
 use crate::options::{AnswerOptions, CacheScope};
 use crate::protocol::{Logged, Role};
 use crate::store::StoredEvent;
@@ -21,7 +22,12 @@ pub struct Conversation {
 
 /// Builds the request for `question` from the log before it (oldest first). `context` joins the system prompt: it is part
 /// of the request, so no answer is shared with somebody whose context differs.
-pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str, context: Option<&str>) -> Conversation {
+pub fn build(
+    options: &AnswerOptions,
+    log: &[StoredEvent],
+    (question, with): (&str, Option<&AskedWith>),
+    context: Option<&str>,
+) -> Conversation {
     let mut budget = options.history_tokens as u64;
     let mut used = estimate_tokens(question) + TOKENS_PER_MESSAGE;
     budget = budget.saturating_sub(used);
@@ -36,18 +42,46 @@ pub fn build(options: &AnswerOptions, log: &[StoredEvent], question: &str, conte
         used += cost;
         history.push(message(role, &text));
     }
-    let has_history = !history.is_empty();
+    let has_history = !history.is_empty() || with.is_some_and(AskedWith::has_history);
     let mut messages = Vec::with_capacity(history.len() + 2);
-    let prompts = [options.system_prompt.as_str(), context.unwrap_or_default()];
+    let said_by_page = with.and_then(|with| with.context.as_deref());
+    let prompts = [options.system_prompt.as_str(), context.unwrap_or_default(), said_by_page.unwrap_or_default()];
     let prompt = prompts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
     if !prompt.is_empty() {
         used += estimate_tokens(&prompt) + TOKENS_PER_MESSAGE;
         messages.push(message("system", &prompt));
     }
+    let Some(with) = with else {
+        messages.extend(history.into_iter().rev());
+        messages.push(message("user", question));
+        let request = ChatRequest::new(&options.model, &messages);
+        return Conversation { request, has_history, prompt_tokens: used };
+    };
+    let written = |message: &ChatMessage| serde_json::to_string(message).ok();
+    if history.is_empty() {
+        messages.extend(newest_that_fit(&with.earlier, budget).iter().filter_map(written));
+    }
     messages.extend(history.into_iter().rev());
-    messages.push(message("user", question));
-    let request = ChatRequest::new(&options.model, &messages);
-    Conversation { request, has_history, prompt_tokens: used }
+    messages.push(match with.parts.is_empty() {
+        true => message("user", question),
+        false => written(&ChatMessage::of_parts("user", with.parts.clone())).unwrap_or_default(),
+    });
+    messages.extend(with.behind.iter().filter_map(written));
+    let mut request = ChatRequest::new(with.model.as_deref().unwrap_or(&options.model), &messages);
+    with.offer_tools(&mut request);
+    let prompt_tokens = request.estimated_tokens();
+    Conversation { request, has_history, prompt_tokens }
+}
+
+/// The end of a conversation that is no longer than so many tokens.
+fn newest_that_fit(earlier: &[ChatMessage], mut budget: u64) -> &[ChatMessage] {
+    let mut first = earlier.len();
+    for (at, message) in earlier.iter().enumerate().rev() {
+        let cost = serde_json::to_string(message).map_or(0, |text| estimate_tokens(&text));
+        let Some(left) = budget.checked_sub(cost) else { break };
+        (first, budget) = (at, left);
+    }
+    &earlier[first..]
 }
 
 /// What an event adds to the conversation, as (role of the model's protocol, text).
@@ -78,8 +112,11 @@ pub fn scope(setting: CacheScope, has_history: bool, group: &GroupName, user: &U
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::ids::MessageId;
+    use crate::openai::{ImageUrl, MessagePart};
     use crate::protocol::{Message, timestamp};
 
     fn options(history_tokens: usize) -> AnswerOptions {
@@ -115,14 +152,14 @@ mod tests {
     #[test]
     fn the_newest_messages_that_fit_are_sent_in_their_order() {
         let log = [said(1, &"old ".repeat(50)), said(2, "newer"), said(3, "newest")];
-        let conversation = build(&options(40), &log, "why?", None);
+        let conversation = build(&options(40), &log, ("why?", None), None);
         assert_eq!(texts(&conversation), ["be kind", "newer", "newest", "why?"]);
         assert!(conversation.has_history);
     }
 
     #[test]
     fn a_first_question_has_no_history_and_may_be_shared() {
-        let conversation = build(&options(100), &[], "why?", None);
+        let conversation = build(&options(100), &[], ("why?", None), None);
         assert_eq!(texts(&conversation), ["be kind", "why?"]);
         assert!(!conversation.has_history);
         let (group, user) = (GroupName::parse("g").expect("legal"), UserId::from("u"));
@@ -132,14 +169,61 @@ mod tests {
 
     #[test]
     fn the_context_of_the_asker_joins_the_system_prompt() {
-        let told = build(&options(100), &[], "why?", Some("Alice is a member."));
+        let told = build(&options(100), &[], ("why?", None), Some("Alice is a member."));
         assert_eq!(texts(&told), ["be kind\n\nAlice is a member.", "why?"]);
         let bare = AnswerOptions { system_prompt: String::new(), ..options(100) };
-        assert_eq!(texts(&build(&bare, &[], "why?", Some("Alice"))), ["Alice", "why?"]);
+        assert_eq!(texts(&build(&bare, &[], ("why?", None), Some("Alice"))), ["Alice", "why?"]);
+    }
+
+    #[test]
+    fn a_question_is_asked_with_its_images_its_tools_and_what_came_of_those() {
+        let image = ImageUrl { url: "https://x/y".into(), detail: None };
+        let parts = vec![MessagePart::Text { text: "why?".into() }, MessagePart::ImageUrl { image_url: image }];
+        let mut behind = Vec::new();
+        ChatMessage::add_call(&mut behind, "c", "f", "{}");
+        behind.push(ChatMessage::result("c", "1"));
+        let with = AskedWith {
+            earlier: vec![ChatMessage::says("user", "told by the asker")],
+            parts,
+            behind,
+            tools: vec![r#"{"type":"function","function":{"name":"f"}}"#.into()],
+            context: Some("The cart is empty.".into()),
+            model: Some("better".into()),
+        };
+        let asked = |log: &[StoredEvent]| {
+            let conversation = build(&options(100), log, ("why?", Some(&with)), Some("Alice is a member."));
+            assert!(conversation.has_history && conversation.prompt_tokens > 800, "an image is many tokens");
+            serde_json::from_str::<serde_json::Value>(&conversation.request.body.to_string()).expect("a body")
+        };
+        let body = asked(&[]);
+        assert_eq!((&body["model"], &body["tools"][0]["function"]["name"]), (&json!("better"), &json!("f")));
+        let expected = json!([
+            {"role": "system", "content": "be kind\n\nAlice is a member.\n\nThe cart is empty."},
+            {"role": "user", "content": "told by the asker"},
+            {"role": "user", "content": [
+                {"type": "text", "text": "why?"}, {"type": "image_url", "image_url": {"url": "https://x/y"}},
+            ]},
+            {"role": "assistant", "content": null, "tool_calls": [
+                {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+            ]},
+            {"role": "tool", "content": "1", "tool_call_id": "c"},
+        ]);
+        assert_eq!(body["messages"], expected);
+        let logged = asked(&[said(1, "logged")]);
+        assert_eq!(logged["messages"][1]["content"], "logged", "the log is the truth where it says anything");
+        assert_eq!(logged["messages"].as_array().map(Vec::len), Some(5));
+    }
+
+    #[test]
+    fn of_what_the_asker_tells_the_newest_that_fits_is_sent() {
+        let earlier = vec![ChatMessage::says("user", &"old ".repeat(50)), ChatMessage::says("assistant", "newest")];
+        let with = AskedWith { earlier, ..AskedWith::default() };
+        let conversation = build(&options(40), &[], ("why?", Some(&with)), None);
+        assert_eq!(texts(&conversation), ["be kind", "newest", "why?"]);
     }
 
     #[test]
     fn a_question_beyond_the_budget_is_still_asked() {
-        assert_eq!(texts(&build(&options(1), &[said(1, "x")], &"long ".repeat(20), None)).len(), 2);
+        assert_eq!(texts(&build(&options(1), &[said(1, "x")], (&"long ".repeat(20), None), None)).len(), 2);
     }
 }

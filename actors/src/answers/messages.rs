@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::AskedWith;
 use super::generation::{Follower, Generation};
 use super::recording::{Recording, RecordingReader};
 use crate::admission::{Admit, Admitted, NotAdmitted};
@@ -34,6 +35,8 @@ pub struct Ask {
     pub question: String,
     /// What the application says of who asks; joins the system prompt.
     pub context: Option<String>,
+    /// What else it is asked with.
+    pub with: Option<Box<AskedWith>>,
     /// The message's once-only key: it is answered once.
     pub once: Option<Once>,
     /// Whether the cache is passed by.

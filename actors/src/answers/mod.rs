@@ -5,6 +5,7 @@
 //! end to the registry, what it cost to the limiter. Ends when: never; its end ends the process, and answers under way
 //! end as `interrupted` once their leases have run out.
 
+mod asked_with;
 mod conversation;
 mod digest;
 mod ending;
@@ -38,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions, RecordingOptions};
 use crate::registry::Roster;
 use crate::store::Stores;
+pub use asked_with::AskedWith;
 pub use digest::{Scope, digest, digest_for};
 use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};

@@ -193,6 +193,7 @@ fn speech(group: &GroupName, text: &str, fields: &Fields) -> Speech {
         author,
         metadata: (!metadata.is_empty()).then_some(metadata),
         assistant: false,
+        with: None,
         key: None,
     }
 }

@@ -2,9 +2,9 @@
 
 use tokio::time::Instant;
 
-use super::Speaker;
+use super::{Speaker, question_tokens};
 use crate::admission::Admitted;
-use crate::answers::{Ask, CONVERSATION};
+use crate::answers::{Ask, AskedWith, CONVERSATION};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::node::Node;
 use crate::protocol::{ErrorCode, Refusal};
@@ -21,6 +21,8 @@ pub struct Answered {
     pub seq: u64,
     /// Its text.
     pub text: String,
+    /// With what it is asked again beside that.
+    pub with: Option<Box<AskedWith>>,
 }
 
 /// Begins another answer, for [`Node::ask`]: once this is acknowledged it ends, whatever becomes of this node.
@@ -29,8 +31,9 @@ pub struct Answered {
 /// It may not be asked for now, or the store is away.
 pub async fn ask_again(node: &Node, speaker: &Speaker, answered: Answered) -> Result<(Ask, Admitted), Refusal> {
     let asked_at = Instant::now();
-    let Answered { group, message, seq, text: question } = answered;
-    let mut admitted = speaker.admit(node, &group, Some(&question)).await?;
+    let Answered { group, message, seq, text: question, with } = answered;
+    let tokens = question_tokens(&question, with.as_deref());
+    let mut admitted = speaker.admit(node, &group, Some(tokens)).await?;
     let record = AnswerRecord {
         answer: AnswerId::random(),
         group,
@@ -64,6 +67,7 @@ pub async fn ask_again(node: &Node, speaker: &Speaker, answered: Answered) -> Re
         seq,
         question,
         context,
+        with,
         once: None,
         past_cache: true,
         asked_at,

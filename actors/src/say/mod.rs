@@ -18,9 +18,10 @@ pub use speech::{Key, Speech};
 use tokio::time::Instant;
 
 use crate::admission::{Admitted, Remaining};
-use crate::answers::Ask;
+use crate::answers::{Ask, AskedWith};
 use crate::ids::{AnswerId, GroupName, MessageId, UserId};
 use crate::node::Node;
+use crate::openai::estimate_tokens;
 use crate::protocol::{Event, Refusal};
 use crate::registry::Fanout;
 use crate::store::{Append, Appended, Once, StoreError};
@@ -53,6 +54,11 @@ impl From<Refusal> for Unsaid {
     }
 }
 
+/// About how many tokens a question is.
+fn question_tokens(text: &str, with: Option<&AskedWith>) -> u64 {
+    estimate_tokens(text) + with.map_or(0, AskedWith::estimated_tokens)
+}
+
 /// A message, on its way into the log.
 struct Saying<'a> {
     node: &'a Node,
@@ -60,6 +66,7 @@ struct Saying<'a> {
     group: GroupName,
     text: String,
     assistant: bool,
+    with: Option<Box<AskedWith>>,
     once: Option<Once>,
     asked_at: Instant,
 }
@@ -71,20 +78,24 @@ struct Saying<'a> {
 pub async fn say(
     node: &Node,
     speaker: &Speaker,
-    speech: Speech,
+    mut speech: Speech,
     acknowledge: impl FnOnce(&Said),
 ) -> Result<Said, Unsaid> {
+    let once = speech.once(speaker);
+    let with = speech.with.take();
     let Speech { group, text, assistant, .. } = &speech;
+    let tokens = assistant.then(|| question_tokens(text, with.as_deref()));
     let saying = Saying {
         node,
         speaker,
         group: group.clone(),
         text: text.clone(),
         assistant: *assistant,
-        once: speech.once(speaker),
+        with,
+        once,
         asked_at: Instant::now(),
     };
-    let admitted = match speaker.admit(node, group, assistant.then_some(text.as_str())).await {
+    let admitted = match speaker.admit(node, group, tokens).await {
         Ok(admitted) => admitted,
         Err(refusal) => return Box::pin(saying.recall(refusal, acknowledge)).await,
     };
@@ -199,6 +210,7 @@ impl Saying<'_> {
             seq: said.seq,
             question: self.text,
             context,
+            with: self.with,
             once: self.once,
             past_cache: false,
             asked_at: self.asked_at,

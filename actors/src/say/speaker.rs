@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use crate::admission::{Admit, Admitted, Application, Caller, SlotOf, Spend, Spending, Subject};
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::node::Node;
-use crate::openai::estimate_tokens;
 use crate::protocol::Refusal;
 
 /// Who speaks.
@@ -52,8 +51,8 @@ impl Speaker {
         }
     }
 
-    /// Takes what something said costs, all of it or nothing: a message, and for a `question` a slot and the tokens that its answer
-    /// may come to use.
+    /// Takes what something said costs, all of it or nothing: a message, and for a `question` of so many tokens a slot and the tokens that
+    /// its answer may come to use.
     ///
     /// # Errors
     /// It may not be said now.
@@ -61,7 +60,7 @@ impl Speaker {
         &self,
         node: &Node,
         group: &GroupName,
-        question: Option<&str>,
+        question: Option<u64>,
     ) -> Result<Admitted, Refusal> {
         let (caller, address, slot) = match self {
             Self::Session { session, user, is_guest, address, .. } => {
@@ -77,7 +76,7 @@ impl Speaker {
             caller,
             address,
             group: Some(group.clone()),
-            prompt_tokens: question.map(estimate_tokens),
+            prompt_tokens: question,
             slot: question.map(|_| slot),
         };
         Ok(node.limiter.admit(admit).await?)

@@ -4,6 +4,7 @@ use bytestring::ByteString;
 use serde_json::{Map, Value};
 
 use super::Speaker;
+use crate::answers::AskedWith;
 use crate::ids::{GroupName, MessageId, digest};
 use crate::protocol::{Logged, Message, Role, timestamp};
 use crate::store::Once;
@@ -34,6 +35,8 @@ pub struct Speech {
     pub metadata: Option<Map<String, Value>>,
     /// The assistant is asked.
     pub assistant: bool,
+    /// With what the assistant is asked beside the text. It is not logged.
+    pub with: Option<Box<AskedWith>>,
     /// Said again under the same key, it is said once.
     pub key: Option<Key>,
 }
@@ -47,7 +50,12 @@ impl Speech {
         let named = named.then_some((&self.role, &self.author));
         // Some clients write no metadata as `{}`. serde_json's maps are sorted by key, so equal ones have equal texts.
         let metadata = self.metadata.as_ref().filter(|map| !map.is_empty());
-        let same = serde_json::to_vec(&(&self.group, named, &self.text, self.assistant, metadata));
+        let same = (&self.group, named, &self.text, self.assistant, metadata);
+        let parts = self.with.as_ref().map(|with| &with.parts).filter(|parts| !parts.is_empty());
+        let same = match parts {
+            Some(parts) => serde_json::to_vec(&(same, parts)),
+            None => serde_json::to_vec(&same),
+        };
         Some(Once { scope, id, fingerprint: digest(same.unwrap_or_default()), seconds })
     }
 
@@ -64,6 +72,7 @@ impl Speech {
 mod tests {
     use super::*;
     use crate::ids::{SessionId, UserId};
+    use crate::openai::MessagePart;
 
     fn speech() -> Speech {
         Speech {
@@ -73,6 +82,7 @@ mod tests {
             author: "a".into(),
             metadata: None,
             assistant: true,
+            with: None,
             key: Some(Key { scope: "s".into(), id: "1".into(), seconds: 1 }),
         }
     }
@@ -90,13 +100,17 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_every_field_apart_and_not_the_order_of_metadata() {
         let base = fingerprint(&Speaker::Operator, |_| {});
-        let changes: [fn(&mut Speech); 6] = [
+        let changes: [fn(&mut Speech); 7] = [
             |it| it.text = "u".into(),
             |it| it.assistant = false,
             |it| it.group = GroupName::parse("h").expect("legal"),
             |it| it.metadata = map(r#"{"a":1,"b":2}"#),
             |it| it.author = "b".into(),
             |it| it.role = Role::System,
+            |it| {
+                let parts = vec![MessagePart::Text { text: "t".into() }];
+                it.with = Some(Box::new(AskedWith { parts, ..AskedWith::default() }));
+            },
         ];
         for (n, change) in changes.into_iter().enumerate() {
             assert_ne!(base, fingerprint(&Speaker::Operator, change), "{n}");

@@ -80,6 +80,7 @@ async fn ask(guest: &Guest, asked: &UiRequest, state: &Data<State>) -> Result<An
         author: guest.identity.user.to_string(),
         metadata: None,
         assistant: true,
+        with: None,
         key: Some(Key { scope: guest.session.to_string(), id: question.id.clone(), seconds: ONCE_SECONDS }),
     };
     if let Some(message) = said_before(node, &speaker, &speech).await.map_err(ApiError::from)? {
@@ -107,7 +108,7 @@ async fn again(guest: &Guest, state: &Data<State>) -> Result<AnswerId, ChatRefus
         _ => None,
     });
     let (seq, message) = last.ok_or_else(|| ApiError::bad_request("there is no question in this chat yet"))?;
-    let answered = Answered { group, message: message.id, seq, text: message.text };
+    let answered = Answered { group, message: message.id, seq, text: message.text, with: None };
     let (ask, admitted) = ask_again(&state.node, &guest.speaker(), answered).await.map_err(ApiError::from)?;
     let answer = ask.answer.clone();
     state.node.ask(ask, admitted).await;

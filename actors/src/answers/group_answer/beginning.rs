@@ -63,7 +63,12 @@ impl GroupAnswer {
     pub(super) async fn join(&mut self, conversation: Option<Page>) -> Option<Joined> {
         let log = self.history(conversation).await;
         let options = &self.parts.options;
-        let conversation = conversation::build(options, &log, &self.ask.question, self.ask.context.as_deref());
+        let conversation = conversation::build(
+            options,
+            &log,
+            (&self.ask.question, self.ask.with.as_deref()),
+            self.ask.context.as_deref(),
+        );
         self.prompt_tokens = conversation.prompt_tokens;
         let setting = self.parts.cache.scope;
         let scope = conversation::scope(setting, conversation.has_history, &self.ask.group, &self.ask.user);

@@ -159,6 +159,11 @@ impl GroupAnswer {
             || parts.stores.presence.is_heard_elsewhere(group).await
     }
 
+    fn model(&self) -> String {
+        let asked = self.ask.with.as_ref().and_then(|with| with.model.as_ref());
+        asked.unwrap_or(&self.parts.options.model).clone()
+    }
+
     fn status(&self, origin: GenerationOrigin, coalesced: bool) -> CacheStatus {
         // Who asks past the cache is never coalesced with others.
         origin.came_about(coalesced, self.ask.past_cache || !self.parts.cache.enabled)
@@ -168,7 +173,7 @@ impl GroupAnswer {
         // Who is told of it can read it, at any node.
         self.recorder = Some(self.begin_recording().await);
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
-        let start = AnswerStart { model: self.parts.options.model.clone(), cache: self.cache };
+        let start = AnswerStart { model: self.model(), cache: self.cache };
         let started = AnswerStarted {
             group: self.ask.group.clone(),
             answer: self.answer.clone(),

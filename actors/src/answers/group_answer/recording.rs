@@ -14,7 +14,7 @@ impl GroupAnswer {
     pub(super) async fn begin_recording(&self) -> Recorder {
         let head = RecordingHead {
             owner: AnswerOwner::Group(self.ask.group.clone()),
-            model: self.parts.options.model.clone(),
+            model: self.model(),
             cache: Some(self.cache),
             began_ms: unix_ms(),
             keep_seconds: self.parts.recordings.keep_seconds,

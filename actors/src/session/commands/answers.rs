@@ -65,7 +65,7 @@ impl Work {
                 && let Ok(Logged::Message { message, .. }) = serde_json::from_str::<Logged>(&event.body)
                 && message.id == *wanted
             {
-                return Ok(Some(Answered { group, message: message.id, seq, text: message.text }));
+                return Ok(Some(Answered { group, message: message.id, seq, text: message.text, with: None }));
             }
         }
         Ok(None)

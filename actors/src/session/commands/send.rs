@@ -26,6 +26,7 @@ impl Work {
             author: self.socket.access.user().to_string(),
             metadata,
             assistant,
+            with: None,
             key: Some(Key { scope, id, seconds: ONCE_SECONDS }),
         };
         let alone = self.sending.lock().await;
