@@ -206,6 +206,7 @@ impl Program {
                 long_bodies: LongBodies::default(),
                 max_body_bytes: settings.server.max_body_bytes,
                 running: Running::default(),
+                keep_seconds: settings.answers.keep_seconds,
             },
             currency: settings.ai.currency.clone(),
             router,

@@ -65,6 +65,7 @@ mod gateway_errors;
 mod gateway_keys;
 mod gateway_leaving;
 mod gateway_nodes;
+mod gateway_resuming;
 mod gateway_sharing;
 mod gateway_streams;
 mod gathering;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Answers;
 use super::messages::*;
-use super::recording::{Recording, RecordingReader};
+use super::recording::{Recorder, Recording, RecordingReader};
 use crate::actor::{Unanswered, ask};
 use crate::admission::{Admitted, NotAdmitted};
 use crate::ids::{AnswerId, SessionId};
@@ -76,6 +76,14 @@ impl AnswersHandle {
     /// No answer.
     pub async fn cancel_here(&self, answer: AnswerId) -> Result<bool, Unanswered> {
         self.ask_for("cancel here", CancelHere(answer)).await
+    }
+
+    /// Begins to record an answer that its caller writes.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn record(&self, record: Record) -> Result<Recorder, Unanswered> {
+        self.ask_for("record", record).await
     }
 
     /// Reads an answer from its first chunk, wherever it is written, or was. `None`: nothing is known of it (any more).

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use actix::prelude::*;
+use bytestring::ByteString;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::AskedWith;
 use super::generation::{Follower, Generation};
-use super::recording::{Recording, RecordingReader};
+use super::recording::{Recorder, Recording, RecordingReader};
 use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
 use crate::openai::ChatRequest;
-use crate::store::{Once, Page, StoreResult};
+use crate::store::{Once, Page, RecordingHead, StoreResult};
 
 /// Asks for an answer to a logged message.
 #[derive(Debug)]
@@ -78,6 +79,20 @@ pub struct ReadAnswer(pub AnswerId);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct Records(pub(super) AnswerId, pub(super) Arc<Recording>);
+
+/// An answer that goes on without whoever asked for it, as far as it can be read by others.
+#[derive(Debug, Message)]
+#[rtype(result = "Recorder")]
+pub struct Record {
+    /// Its id.
+    pub answer: AnswerId,
+    /// Whose it is, and of what.
+    pub head: RecordingHead,
+    /// What only its dialect understands.
+    pub about: ByteString,
+    /// It is written to its end also when nobody reads it.
+    pub in_background: bool,
+}
 
 /// How many answers are being written here.
 #[derive(Message)]

@@ -45,9 +45,9 @@ use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};
 pub(crate) use group_answer::CONVERSATION;
 pub use handle::AnswersHandle;
-pub use messages::{AdmitAndJoin, Ask, Join, Joined, Reuse};
+pub use messages::{AdmitAndJoin, Ask, Join, Joined, Record, Reuse};
 use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels, TakeOver};
-pub use recording::{Recorded, RecordingReader};
+pub use recording::{Recorded, Recorder, RecordingReader, Unwanted};
 use recordings::Recordings;
 
 /// Questions that may wait.
@@ -181,7 +181,7 @@ impl Handler<CancelHere> for Answers {
     type Result = bool;
 
     fn handle(&mut self, CancelHere(answer): CancelHere, _: &mut Context<Self>) -> bool {
-        self.running.get(&answer).is_some_and(Running::cancel)
+        self.running.get(&answer).is_some_and(Running::cancel) || self.recordings.cancel(&answer)
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use actix::prelude::*;
 
 use super::Answers;
-use super::messages::{ReadAnswer, Records};
-use super::recording::{Recording, RecordingReader, follow};
+use super::messages::{ReadAnswer, Record, Records};
+use super::recording::{Recorder, Recording, RecordingReader, follow};
 use crate::ids::AnswerId;
 use crate::store::StoreResult;
 
@@ -39,6 +40,11 @@ impl Recordings {
     fn read(&self, answer: &AnswerId) -> Option<RecordingReader> {
         self.known.get(answer)?.upgrade().map(|recording| recording.read())
     }
+
+    /// Has one of an API caller that is written here stopped. `false`: there is none.
+    pub(super) fn cancel(&self, answer: &AnswerId) -> bool {
+        self.known.get(answer).and_then(Weak::upgrade).is_some_and(|recording| recording.cancel())
+    }
 }
 
 impl Handler<Records> for Answers {
@@ -46,6 +52,18 @@ impl Handler<Records> for Answers {
 
     fn handle(&mut self, Records(answer, recording): Records, _: &mut Context<Self>) {
         self.recordings.know(&answer, &recording);
+    }
+}
+
+impl Handler<Record> for Answers {
+    type Result = MessageResult<Record>;
+
+    fn handle(&mut self, Record { answer, head, about, in_background }: Record, _: &mut Context<Self>) -> Self::Result {
+        let recording = Arc::new(Recording::here(head, about));
+        self.recordings.know(&answer, &recording);
+        let recorder = Recorder::begin(self.parts.clone(), answer, recording);
+        let abandon_after = Duration::from_secs(self.parts.options.abandon_seconds);
+        MessageResult(if in_background { recorder } else { recorder.abandoned_after(abandon_after) })
     }
 }
 

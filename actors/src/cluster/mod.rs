@@ -14,5 +14,5 @@ pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 use orders::OrderDesk;
 pub use orders::{CarriedOut, confirmed};
-pub use stopping::stop;
 pub(crate) use stopping::stop_elsewhere;
+pub use stopping::{stop, stop_recorded};

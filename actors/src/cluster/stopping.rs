@@ -19,6 +19,17 @@ pub async fn stop(node: &Node, answer: &AnswerId) -> StoreResult<Option<CarriedO
     stop_elsewhere(node, answer.clone()).await
 }
 
+/// Stops the recorded answer of an API caller, which has not ended as far as is known: as [`stop`].
+///
+/// # Errors
+/// As for [`stop`].
+pub async fn stop_recorded(node: &Node, answer: &AnswerId) -> StoreResult<Option<CarriedOut>> {
+    if node.answers.cancel_here(answer.clone()).await == Ok(true) {
+        return Ok(Some(CarriedOut::default()));
+    }
+    stop_elsewhere(node, answer.clone()).await
+}
+
 /// Has an answer stopped that another node writes.
 ///
 /// # Errors

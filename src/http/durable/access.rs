@@ -31,18 +31,18 @@ pub(super) async fn reader(
     id: &AnswerId,
     state: &Data<State>,
 ) -> Result<RecordingReader, ApiError> {
-    let holder = visitor::text(request.headers(), header::AUTHORIZATION)
+    let has_key = visitor::text(request.headers(), header::AUTHORIZATION)
         .and_then(bearer)
-        .and_then(|key| state.api_keys.holder_of(key));
-    if holder.is_none() {
+        .is_some_and(|key| state.api_keys.holder_of(key).is_some());
+    if !has_key {
         visitor::check_entrance(request, state)?;
     }
     let reader = state.node.answers.read(id.clone()).await?.ok_or_else(unknown)?;
-    let may_read = match (&reader.head().owner, holder) {
-        (AnswerOwner::Key(digest), Some(holder)) => holder.digest == *digest,
-        (AnswerOwner::Key(_), None) => false,
-        (AnswerOwner::Group(_), Some(_)) => false,
-        (AnswerOwner::Group(group), None) => may_be_member(request, group, state).await?,
+    let may_read = match &reader.head().owner {
+        // Where no key is needed, everybody is the one application that there is.
+        AnswerOwner::Key(digest) => state.application(request).is_ok_and(|holder| holder.digest == *digest),
+        AnswerOwner::Group(_) if has_key => false,
+        AnswerOwner::Group(group) => may_be_member(request, group, state).await?,
     };
     if may_read { Ok(reader) } else { Err(unknown()) }
 }

@@ -11,7 +11,7 @@ mod stream;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
-use actix_web::http::header::LINK;
+use actix_web::http::header::{HeaderMap, HeaderValue, LINK};
 use actix_web::web::{self, Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Deserialize;
@@ -50,6 +50,17 @@ pub fn scope() -> impl HttpServiceFactory {
 pub fn name_answer(reply: &mut HttpResponseBuilder, answer: &AnswerId) {
     reply.insert_header((header::ANSWER, answer.as_str()));
     reply.insert_header((LINK, format!("</ds/answers/{answer}>; rel=\"alternate\"")));
+}
+
+/// The same in headers. `is_readable`: it can be read there; what is not recorded has a name alone.
+pub fn tell_answer(headers: &mut HeaderMap, answer: &AnswerId, is_readable: bool) {
+    if let Ok(name) = HeaderValue::from_str(answer.as_str()) {
+        headers.insert(header::ANSWER, name);
+    }
+    let link = HeaderValue::from_str(&format!("</ds/answers/{answer}>; rel=\"alternate\""));
+    if let Some(link) = link.ok().filter(|_| is_readable) {
+        headers.insert(LINK, link);
+    }
 }
 
 async fn answer(

@@ -6,15 +6,22 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytestring::ByteString;
 use sophie_actors::admission::{Admit, Caller, SlotOf};
-use sophie_actors::answers::{AdmitAndJoin, End, Joined, Next};
-use sophie_actors::openai::completion;
+use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next, Record};
+use sophie_actors::ids::AnswerId;
+use sophie_actors::openai::{ChatRequest, completion};
+use sophie_actors::protocol::unix_ms;
+use sophie_actors::store::{AnswerOwner, RecordingHead};
 use tokio::time::timeout;
 
 use super::bill::Bill;
+use super::kept::Kept;
 use super::prepared::{AnswerForm, Operation, Prepared, Words};
 use super::reading::{How, Reading};
 use super::receiving::Receiving;
+use super::source::Source;
 use super::{GatewayError, State, caller, client_address, headers, stream};
+use crate::auth::bearer::KeyHolder;
+use crate::http::durable;
 
 /// Answers one request.
 pub async fn respond(
@@ -25,6 +32,9 @@ pub async fn respond(
 ) -> Result<HttpResponse, GatewayError> {
     let holder = caller::of(&request, &state)?;
     let wishes = headers::wishes(request.headers())?;
+    // Embeddings are no answer that somebody could read on.
+    let resumes = headers::resumes(request.headers())? && !matches!(operation, Operation::Embed);
+    let answer_id = AnswerId::random();
     let mut receiving = Receiving::begin(&request, payload, state.gateway.max_body_bytes)?;
     let admit = |prompt_tokens, slot| Admit {
         caller: Caller::Application(holder.application()),
@@ -33,12 +43,13 @@ pub async fn respond(
         prompt_tokens: Some(prompt_tokens),
         slot,
     };
-    let (visit, reuse, form, (bill, joined)) = match receiving.short().await? {
+    let record = |join: &Join| resumes.then(|| record(&answer_id, &join.request, holder, state.gateway.keep_seconds));
+    let (visit, reuse, record, form, (bill, joined)) = match receiving.short().await? {
         Some(bytes) => {
             let Prepared { join, form } = Prepared::read(operation, bytes, &state, holder, wishes)?;
-            let (visit, reuse, admit) =
-                (state.gateway.running.begin(), join.reuse, admit(join.prompt_tokens, Some(SlotOf::Service)));
-            (visit, reuse, form, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
+            let (visit, reuse, record) = (state.gateway.running.begin(), join.reuse, record(&join));
+            let admit = admit(join.prompt_tokens, Some(SlotOf::Service));
+            (visit, reuse, record, form, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
         }
         None => {
             // Who is over a limit is told so before anything is read, and of a limit of tokens before anything is taken apart.
@@ -47,14 +58,22 @@ pub async fn respond(
             let bill = bill.raise(tokens).await?;
             let apart = Prepared::read_apart(operation, bytes, state.clone(), holder.clone(), wishes).await;
             let Prepared { join, form } = apart.map_err(|refused| refused.with_left(bill.left()))?;
-            (state.gateway.running.begin(), join.reuse, form, bill.join(join).await?)
+            (state.gateway.running.begin(), join.reuse, record(&join), form, bill.join(join).await?)
         }
     };
     let Joined { follower, coalesced } = joined;
     let left = bill.left().clone();
     let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
-    match answer(Reading::new(follower, bill, visit, how), form, state.gateway.headers_within).await {
+    let reading = Reading::new(follower, bill, visit, how);
+    let source = match record {
+        Some(record) => Source::Kept(Kept::begin(&state, reading, record).await?),
+        None => Source::Own(Box::new(reading)),
+    };
+    match answer(source, form, state.gateway.headers_within).await {
         Ok(mut response) => {
+            if !matches!(operation, Operation::Embed) {
+                durable::tell_answer(response.headers_mut(), &answer_id, resumes);
+            }
             headers::tell_left(response.headers_mut(), &left);
             Ok(response)
         }
@@ -62,9 +81,22 @@ pub async fn respond(
     }
 }
 
+/// What is recorded of an answer that its caller wants to come back to.
+fn record(answer: &AnswerId, request: &ChatRequest, holder: &KeyHolder, keep_seconds: u64) -> Record {
+    let head = RecordingHead {
+        owner: AnswerOwner::Key(holder.digest.clone()),
+        model: request.body.text("model").unwrap_or_default(),
+        // Not known yet.
+        cache: None,
+        began_ms: unix_ms(),
+        keep_seconds,
+    };
+    Record { answer: answer.clone(), head, about: "{}".into(), in_background: false }
+}
+
 /// Follows the answer to its first chunk, or to its end; a stream no longer than `within`, after which it begins without. The client's
 /// going drops it at any time, and with it the answer, if nobody else follows that.
-async fn answer(mut reading: Reading, form: AnswerForm, within: Duration) -> Result<HttpResponse, GatewayError> {
+async fn answer(mut reading: Source, form: AnswerForm, within: Duration) -> Result<HttpResponse, GatewayError> {
     let first = match form {
         AnswerForm::Body(_) | AnswerForm::AsItCame => Some(reading.next().await),
         // A line on which nothing comes is cut by whoever stands between. A whole answer has no other beginning than its status.
@@ -84,7 +116,7 @@ async fn answer(mut reading: Reading, form: AnswerForm, within: Duration) -> Res
     Ok(response)
 }
 
-async fn respond_whole(mut reading: Reading, form: &AnswerForm, first: Next) -> Result<HttpResponse, GatewayError> {
+async fn respond_whole(mut reading: Source, form: &AnswerForm, first: Next) -> Result<HttpResponse, GatewayError> {
     let (mut chunks, mut next) = (Vec::new(), first);
     loop {
         match next {

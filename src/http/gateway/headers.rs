@@ -9,6 +9,7 @@ use super::GatewayError;
 use super::sharing::Wishes;
 
 const TTL: HeaderName = HeaderName::from_static("x-sophie-cache-ttl");
+const RESUME: HeaderName = HeaderName::from_static("x-sophie-resume");
 const CACHE: HeaderName = HeaderName::from_static("x-sophie-cache");
 const REQUESTS: [HeaderName; 3] = [
     HeaderName::from_static("x-ratelimit-limit-requests"),
@@ -54,6 +55,18 @@ pub fn wishes(headers: &HeaderMap) -> Result<Wishes, GatewayError> {
         asks = true;
     }
     Ok(Wishes { reuse, asks })
+}
+
+/// Whether the caller wants to come back to the answer: `x-sophie-resume: 1`.
+///
+/// # Errors
+/// It says something else.
+pub fn resumes(headers: &HeaderMap) -> Result<bool, GatewayError> {
+    match headers.get(RESUME).map(|value| value.as_bytes().trim_ascii()) {
+        None | Some(b"0") => Ok(false),
+        Some(b"1") => Ok(true),
+        Some(_) => Err(GatewayError::invalid("x-sophie-resume is 1 or 0.")),
+    }
 }
 
 /// Tells how an answer came about, and its age if it was kept.

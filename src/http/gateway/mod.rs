@@ -5,6 +5,7 @@ mod bill;
 mod caller;
 mod error;
 mod headers;
+mod kept;
 mod models;
 mod prepared;
 mod reading;
@@ -12,6 +13,7 @@ mod receiving;
 mod routes;
 mod running;
 mod sharing;
+mod source;
 mod stream;
 
 use std::time::Duration;
@@ -35,6 +37,8 @@ pub struct Gateway {
     pub headers_within: Duration,
     /// `server.max_body_bytes`
     pub max_body_bytes: usize,
+    /// `answers.keep_seconds`: seconds for which an answer that goes on without its caller is kept.
+    pub keep_seconds: u64,
     /// Long bodies that are being taken apart.
     pub long_bodies: LongBodies,
     /// The answers under way.

@@ -69,7 +69,7 @@ impl Drop for Reading {
 }
 
 /// The node goes before the answer is through.
-fn interrupted() -> BackendError {
+pub fn interrupted() -> BackendError {
     let reason = "the server was stopped before the answer was through; try again";
     let error = BackendError::new(ErrorCode::Interrupted, reason, "the drain time was over");
     BackendError { retry_after_ms: Some(1_000), ..error }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::GatewayError;
 use super::prepared::Words;
-use super::reading::Reading;
+use super::source::Source;
 use crate::http::server_sent::{self, KEEPALIVE, QUIET};
 
 /// Events that are ready are written together, up to about so many bytes.
@@ -23,7 +23,7 @@ const PIECE: usize = 16 * 1024;
 /// What is still to be sent.
 struct EventStream {
     /// Dropped with the end of the answer, or when the client goes.
-    reading: Option<Reading>,
+    reading: Option<Source>,
     ready: VecDeque<ByteString>,
     wants_usage: bool,
     words: Words,
@@ -35,7 +35,7 @@ struct EventStream {
 
 /// The response: what has come (without it: a sign of life), what will come, and the end. It is polled as quickly as the client reads, so a slow one leaves the rest in
 /// the answer's own list, which all its readers share.
-pub fn respond(reading: Reading, first: Option<Next>, wants_usage: bool, words: Words) -> HttpResponse {
+pub fn respond(reading: Source, first: Option<Next>, wants_usage: bool, words: Words) -> HttpResponse {
     let now = Instant::now();
     let mut sending = EventStream {
         reading: Some(reading),

@@ -11,6 +11,7 @@ mod handshake;
 mod http;
 #[cfg(target_os = "linux")]
 mod network;
+mod pair;
 mod plan;
 mod proxy;
 mod raw;
@@ -32,6 +33,7 @@ pub use handshake::Handshake;
 pub use http::{RawHttp, RawResponse};
 #[cfg(target_os = "linux")]
 pub use network::Network;
+pub use pair::Pair;
 pub use plan::{seconds, seed};
 pub use proxy::{Passage, Proxy};
 pub use raw::{RawClient, RawFrame};

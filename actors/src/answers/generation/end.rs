@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::backend::BackendError;
+use crate::dialects::AnswerEnd;
 use crate::protocol::{ErrorCode, Usage};
 
 /// How a generation ended.
@@ -29,6 +30,17 @@ impl End {
                 "finish_reason=error",
             )),
             end => end,
+        }
+    }
+}
+
+impl From<&End> for AnswerEnd {
+    fn from(end: &End) -> Self {
+        match end {
+            End::Complete { finish_reason, usage } => {
+                Self::Complete { finish_reason: finish_reason.clone(), usage: *usage }
+            }
+            End::Failed(error) => Self::Failed { code: error.code, reason: error.reason.clone() },
         }
     }
 }

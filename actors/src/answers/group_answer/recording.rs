@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{GroupAnswer, Outcome};
-use crate::answers::End;
 use crate::answers::recording::{Recorder, Recording};
 use crate::dialects::AnswerEnd;
 use crate::protocol::unix_ms;
@@ -30,12 +29,7 @@ impl GroupAnswer {
     pub(super) async fn end_recording(&mut self, outcome: &Outcome) {
         let Some(recorder) = self.recorder.take() else { return };
         match outcome {
-            Outcome::Generated(End::Complete { finish_reason, usage }) => {
-                recorder.end(AnswerEnd::Complete { finish_reason: finish_reason.clone(), usage: *usage }).await;
-            }
-            Outcome::Generated(End::Failed(error)) => {
-                recorder.end(AnswerEnd::Failed { code: error.code, reason: error.reason.clone() }).await;
-            }
+            Outcome::Generated(end) => recorder.end(end.into()).await,
             Outcome::Cancelled => recorder.end(AnswerEnd::Cancelled).await,
             Outcome::Taken => drop(recorder),
         }

@@ -3,6 +3,7 @@
 
 mod elsewhere;
 mod recorder;
+mod unwanted;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 pub(super) use elsewhere::follow;
-pub(super) use recorder::Recorder;
+pub use recorder::Recorder;
+pub use unwanted::Unwanted;
 
 use crate::dialects::AnswerEnd;
 use crate::openai::Chunk;
 use crate::protocol::{ErrorCode, unix_ms};
-use crate::store::RecordingHead;
+use crate::store::{AnswerOwner, RecordingHead};
 
 #[derive(Debug, Default)]
 struct State {
@@ -77,6 +79,8 @@ pub struct Recording {
     grew: Notify,
     /// Somebody wants to know what the store has now.
     wanted: Notify,
+    /// Somebody who may has stopped it.
+    cancel: Notify,
     is_written_here: bool,
 }
 
@@ -92,8 +96,8 @@ impl Recording {
     }
 
     fn new(head: RecordingHead, about: ByteString, is_written_here: bool) -> Self {
-        let (state, grew, wanted) = (Mutex::default(), Notify::new(), Notify::new());
-        Self { head, about, state, grew, wanted, is_written_here }
+        let (state, grew, wanted, cancel) = (Mutex::default(), Notify::new(), Notify::new(), Notify::new());
+        Self { head, about, state, grew, wanted, cancel, is_written_here }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -122,6 +126,19 @@ impl Recording {
     fn finish(&self, end: Finished) {
         self.state().end.get_or_insert(end);
         self.grew.notify_waiters();
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state().end.is_some()
+    }
+
+    /// Has its writer stop. `false`: it is not written here, or has ended. An answer of a group is stopped as such.
+    pub(super) fn cancel(&self) -> bool {
+        let may = self.is_written_here && matches!(self.head.owner, AnswerOwner::Key(_)) && !self.has_ended();
+        if may {
+            self.cancel.notify_one();
+        }
+        may
     }
 
     fn has_readers(&self) -> bool {

@@ -7,7 +7,7 @@ use bytestring::ByteString;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
-use super::{Finished, RecordedEnd, Recording, interrupted};
+use super::{Finished, RecordedEnd, Recording, RecordingReader, interrupted};
 use crate::answers::Parts;
 use crate::backoff::Backoff;
 use crate::dialects::AnswerEnd;
@@ -51,9 +51,11 @@ impl Given {
 
 /// The writer's end of a recording. What is dropped without an end ends as interrupted.
 #[derive(Debug)]
-pub(in crate::answers) struct Recorder {
+pub struct Recorder {
     given: Arc<Given>,
-    recording: Arc<Recording>,
+    pub(super) recording: Arc<Recording>,
+    /// After how long without readers it is not to be written any more; `None`: it is written to its end.
+    pub(super) abandon_after: Option<Duration>,
     is_read_elsewhere: Arc<std::sync::atomic::AtomicBool>,
     begun: Option<oneshot::Receiver<()>>,
     through: Option<oneshot::Receiver<()>>,
@@ -77,29 +79,41 @@ impl Recorder {
             end_elsewhere: None,
         };
         actix::spawn(work.run(done));
-        Self { given, recording, is_read_elsewhere, begun: Some(begun), through: Some(through) }
+        let (begun, through) = (Some(begun), Some(through));
+        Self { given, recording, abandon_after: None, is_read_elsewhere, begun, through }
+    }
+
+    /// The same, not to be written any more once nobody has read it for so long.
+    pub(in crate::answers) fn abandoned_after(mut self, time: Duration) -> Self {
+        self.abandon_after = Some(time);
+        self
+    }
+
+    /// A reader from the first chunk.
+    pub fn reader(&self) -> RecordingReader {
+        self.recording.read()
     }
 
     /// Waits a moment until other nodes can read it.
-    pub(in crate::answers) async fn begun(&mut self) {
+    pub async fn begun(&mut self) {
         if let Some(begun) = self.begun.take() {
             _ = timeout(KNOWN_WITHIN, begun).await;
         }
     }
 
     /// Adds chunks.
-    pub(in crate::answers) fn push(&self, chunks: &[Arc<Chunk>]) {
+    pub fn push(&self, chunks: &[Arc<Chunk>]) {
         self.given.waiting().chunks.extend_from_slice(chunks);
         self.given.came.notify_one();
     }
 
     /// Whether somebody reads it, at whichever node.
-    pub(in crate::answers) fn is_read(&self) -> bool {
+    pub fn is_read(&self) -> bool {
         self.recording.has_readers() || self.is_read_elsewhere.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Ends it behind what was pushed, and waits a moment until readers have the end.
-    pub(in crate::answers) async fn end(mut self, end: AnswerEnd) {
+    pub async fn end(mut self, end: AnswerEnd) {
         self.given.waiting().end = Some(end);
         let through = self.through.take();
         drop(self);
