@@ -5,12 +5,15 @@ use crate::metrics::Metrics;
 use crate::notifier::Notifier;
 use crate::registry::{Deliver, RegistryHandle};
 use crate::store::StoredEvent;
+use crate::tails::Tails;
 
 /// Whom to tell of what was logged.
 #[derive(Clone)]
 pub struct Delivery {
     /// Delivers to the sockets of this node.
     pub registry: RegistryHandle,
+    /// Tells those who read along without a socket.
+    pub tails: Tails,
     /// Tells Django.
     pub notifier: Notifier,
     /// Figures.
@@ -32,6 +35,7 @@ impl Delivery {
 
     /// The second half. Django is not told what it said itself. Without the epoch, the registry reads the log as far as this event.
     pub(crate) async fn deliver(&self, group: GroupName, epoch: Option<Epoch>, event: StoredEvent, is_django: bool) {
+        self.tails.grew(&group);
         if !is_django {
             self.notifier.logged(&event);
         }

@@ -31,3 +31,4 @@ pub mod session;
 mod small_map;
 pub mod socket;
 pub mod store;
+pub mod tails;

@@ -24,6 +24,7 @@ use sophie_actors::session::Session;
 use sophie_actors::socket::SessionHandle;
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::MemoryLimits;
+use sophie_actors::tails::Tails;
 use tokio::sync::mpsc;
 
 use super::listener::{Bound, Rules, raise_file_limit};
@@ -128,7 +129,8 @@ impl Program {
             });
             LimiterHandle::of(actor, &settings.limits)
         };
-        let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
+        let tails = Tails::new(stores.logs.clone());
+        let delivery = Delivery { registry: registry.clone(), tails, notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(backend::prices(&settings), &stores, metrics.clone()));
         let answers = {
             let parts = Parts {

@@ -119,12 +119,13 @@ const CORE: &Floors = &[
     ("socket", &["actor", "ids", "metrics", "protocol", "rights"]),
     ("redis", &["actor", "backoff", "dependencies", "failure", "repeated"]),
     ("store", &["actor", "dependencies", "failure", "ids", "protocol", "redis", "rights"]),
+    ("tails", &["ids", "store"]),
     ("admission", &["actor", "dependencies", "ids", "metrics", "options", "protocol", "store"]),
     ("ledger", &["ids", "metrics", "protocol", "store"]),
     ("channel_layer", &["actor", "aside", "backoff", "dependencies", "ids", "metrics", "redis", "repeated", "store"]),
     ("registry", &["actor", "ids", "metrics", "protocol", "small_map", "socket", "store"]),
     ("notifier", &["channel_layer", "ids", "metrics", "protocol", "repeated", "store"]),
-    ("delivery", &["ids", "metrics", "notifier", "registry", "store"]),
+    ("delivery", &["ids", "metrics", "notifier", "registry", "store", "tails"]),
     (
         "answers",
         &[

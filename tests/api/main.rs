@@ -69,6 +69,7 @@ mod gateway_resuming;
 mod gateway_sharing;
 mod gateway_streams;
 mod gathering;
+mod group_streams;
 mod groups;
 mod histories;
 mod history;

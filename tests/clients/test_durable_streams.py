@@ -1,9 +1,10 @@
-"""@durable-streams/client reads answers as they are written, from both nodes in turn."""
+"""@durable-streams/client reads answers as they are written, and groups as people speak in them, from both nodes in turn."""
 
 import json
 import pathlib
 import secrets
 import subprocess
+import time
 
 import pytest
 from ai_backend import chunk, stream
@@ -36,3 +37,33 @@ def test_an_answer_is_read_byte_for_byte(nodes, live, pieces):
         done = subprocess.run(["node", "durable.mjs", json.dumps(options)], cwd=HERE, capture_output=True, timeout=60)
         assert done.returncode == 0, done.stderr.decode()
         assert done.stdout.decode() == event(socket, "answer.end")["text"] == TEXT
+
+
+@pytest.mark.parametrize("live", [True, "long-poll", "sse"])
+@pytest.mark.parametrize("most", [1, 3, 100])
+def test_a_group_is_followed_event_by_event(nodes, live, most):
+    group = secrets.token_hex(8)
+    options = {"urls": [f"{node.url}/ds/groups/{group}" for node in nodes], "live": live, "events": 9, "most": most}
+    said = []
+    with nodes[0].client(secrets.token_hex(8)) as here, nodes[1].client(secrets.token_hex(8)) as there:
+        for socket in (here, there):
+            socket.send(json.dumps({"type": "group.join", "id": "j", "group": group}))
+            event(socket, "ack")
+
+        def say(number):
+            socket = (here, there)[number % 2]
+            socket.send(json.dumps({"type": "message.send", "id": f"m{number}", "group": group, "text": f"Nummer {number}, schön.", "assistant": False}))
+            said.append(event(here, "message"))
+
+        for number in range(3):
+            say(number)
+        reading = subprocess.Popen(["node", "group.mjs", json.dumps(options)], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            for number in range(3, 9):
+                time.sleep(0.1)
+                say(number)
+            out, errors = reading.communicate(timeout=30)
+        finally:
+            reading.kill()
+    assert reading.returncode == 0, errors.decode()
+    assert json.loads(out) == said

@@ -10,3 +10,4 @@ mod rights;
 mod session;
 mod slots;
 mod support;
+mod tails;

@@ -1,4 +1,4 @@
-//! Who may read an answer.
+//! Who may read an answer, or a group.
 
 use actix_web::HttpRequest;
 use actix_web::http::{StatusCode, header};
@@ -8,7 +8,7 @@ use sophie_actors::answers::RecordingReader;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId};
 use sophie_actors::store::AnswerOwner;
 
-use super::stream::unknown;
+use super::answer;
 use crate::auth::credentials::bearer;
 use crate::http::visitor::{self, Claim, Comes};
 use crate::http::{ApiError, State, client_address};
@@ -37,14 +37,27 @@ pub(super) async fn reader(
     if !has_key {
         visitor::check_entrance(request, state)?;
     }
-    let reader = state.node.answers.read(id.clone()).await?.ok_or_else(unknown)?;
+    let reader = state.node.answers.read(id.clone()).await?.ok_or_else(answer::unknown)?;
     let may_read = match &reader.head().owner {
         // Where no key is needed, everybody is the one application that there is.
         AnswerOwner::Key(digest) => state.application(request).is_ok_and(|holder| holder.digest == *digest),
         AnswerOwner::Group(_) if has_key => false,
         AnswerOwner::Group(group) => may_be_member(request, group, state).await?,
     };
-    if may_read { Ok(reader) } else { Err(unknown()) }
+    if may_read { Ok(reader) } else { Err(answer::unknown()) }
+}
+
+/// Whether a reader may read a group's log: if it may be a member, as far as it shows that.
+///
+/// # Errors
+/// The door is shut, or it comes too often, or nobody can say.
+pub(super) async fn may_read_group(
+    request: &HttpRequest,
+    group: &GroupName,
+    state: &Data<State>,
+) -> Result<bool, ApiError> {
+    visitor::check_entrance(request, state)?;
+    may_be_member(request, group, state).await
 }
 
 async fn may_be_member(request: &HttpRequest, group: &GroupName, state: &Data<State>) -> Result<bool, ApiError> {

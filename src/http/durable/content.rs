@@ -38,19 +38,9 @@ impl Content {
                 (piece.to_owned(), (from + piece.len()) as u64)
             }
             Self::Messages(messages) => {
-                let (mut body, mut next) = (String::from("["), from);
-                for message in messages.get(from..).unwrap_or_default() {
-                    if next > from {
-                        if body.len() + message.len() + 2 > most {
-                            break;
-                        }
-                        body.push(',');
-                    }
-                    body.push_str(message);
-                    next += 1;
-                }
-                body.push(']');
-                (body, next as u64)
+                let rest = messages.get(from..).unwrap_or_default();
+                let (body, taken) = array(rest.iter().map(String::as_str), most);
+                (body, (from + taken) as u64)
             }
         }
     }
@@ -62,6 +52,24 @@ impl Content {
             Self::Messages(_) => "application/json",
         }
     }
+}
+
+/// An array of at most so many bytes (of one element at least), and how many elements are in it.
+pub(super) fn array<T: AsRef<str>>(elements: impl Iterator<Item = T>, most: usize) -> (String, usize) {
+    let (mut body, mut taken) = (String::from("["), 0);
+    for element in elements {
+        let element = element.as_ref();
+        if taken > 0 {
+            if body.len() + element.len() + 2 > most {
+                break;
+            }
+            body.push(',');
+        }
+        body.push_str(element);
+        taken += 1;
+    }
+    body.push(']');
+    (body, taken)
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
-//! Durable Streams, the reading side: each answer has an address to read from, as far as it is written and while it grows.
+//! Durable Streams, the reading side: each answer and each group has an address to read from, as far as it is written and while it grows.
 
 mod access;
+mod answer;
 mod content;
 mod cursor;
+mod group;
 mod header;
 mod offset;
 mod reply;
@@ -13,14 +15,16 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderValue, LINK};
 use actix_web::web::{self, Data, Path, Query};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder};
 use serde::Deserialize;
-use sophie_actors::ids::AnswerId;
+use sophie_actors::ids::{AnswerId, GroupName};
 
 use super::{ApiError, State, no_route, only};
 use crate::http::visitor::COME_BACK_SECONDS;
+use answer::{AnswerStream, Form};
+use group::GroupStream;
 use offset::From;
-use stream::{AnswerStream, Form};
+use stream::Stream;
 
 /// What a reader may say.
 #[derive(Debug, Deserialize)]
@@ -32,18 +36,29 @@ struct Asked {
 
 /// The routes.
 pub fn scope() -> impl HttpServiceFactory {
-    let read = |path, form| {
+    let form_of = |path, form| {
         let handler = move |request, id, asked, state| answer(request, id, asked, state, form);
-        web::resource(path)
-            .route(web::get().to(handler))
-            .route(web::head().to(handler))
-            .default_service(only("GET, HEAD"))
+        read(path, handler)
     };
     web::scope("/ds")
-        .service(read("/answers/{id}", Form::Text))
-        .service(read("/answers/{id}/ui", Form::Ui))
-        .service(read("/answers/{id}/events", Form::Events))
+        .service(form_of("/answers/{id}", Form::Text))
+        .service(form_of("/answers/{id}/ui", Form::Ui))
+        .service(form_of("/answers/{id}/events", Form::Events))
+        .service(read("/groups/{group}", group))
         .default_service(web::to(no_route))
+}
+
+/// What is read alone.
+fn read<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(only("GET, HEAD"))
 }
 
 /// Says in a reply which answer it begins, and where that can be read.
@@ -70,24 +85,53 @@ async fn answer(
     state: Data<State>,
     form: Form,
 ) -> Result<HttpResponse, ApiError> {
+    refuse_while_draining(&state)?;
+    let id = AnswerId::from(id.as_str());
+    let reader = access::reader(&request, &id, &state).await?;
+    let stream = AnswerStream::open(id, reader, form).await?;
+    respond(&request, state, asked.into_inner(), stream).await
+}
+
+async fn group(
+    request: HttpRequest,
+    name: Path<String>,
+    asked: Query<Asked>,
+    state: Data<State>,
+) -> Result<HttpResponse, ApiError> {
+    refuse_while_draining(&state)?;
+    let name = GroupName::parse(&name).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
+    if !access::may_read_group(&request, &name, &state).await? {
+        return Err(group::unknown());
+    }
+    let stream = GroupStream::open(&state.node, name, asked.live.is_some()).await?;
+    respond(&request, state, asked.into_inner(), stream).await
+}
+
+fn refuse_while_draining(state: &State) -> Result<(), ApiError> {
     if state.is_draining() {
         let message = "this node is being restarted; come back";
         return Err(ApiError::unavailable("draining", message, COME_BACK_SECONDS));
     }
-    let Asked { offset, live, cursor } = asked.into_inner();
+    Ok(())
+}
+
+async fn respond(
+    request: &HttpRequest,
+    state: Data<State>,
+    asked: Asked,
+    mut stream: impl Stream + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let Asked { offset, live, cursor } = asked;
     let from = From::read(offset.as_deref())?;
-    let id = AnswerId::from(id.as_str());
-    let reader = access::reader(&request, &id, &state).await?;
-    let stream = AnswerStream::open(id, reader, form).await?;
     if request.method() == Method::HEAD {
-        return Ok(reply::head(&stream));
+        return reply::head(stream).await;
     }
     match live.as_deref() {
-        None => reply::catch_up(&request, &stream, &from),
+        None => reply::catch_up(request, stream, &from).await,
         Some(_) if offset.is_none() => Err(ApiError::bad_request("a live read says where it begins: `offset`")),
-        Some("long-poll") => reply::long_poll(&request, &state, stream, &from, cursor.as_deref()).await,
+        Some("long-poll") => reply::long_poll(request, &state, stream, &from, cursor.as_deref()).await,
         Some("sse") => {
-            let position = stream.position(&from)?;
+            let position = stream.position(&from).await?;
             Ok(sse::respond(state, stream, position, cursor))
         }
         Some(_) => Err(ApiError::bad_request("`live` is `long-poll` or `sse`")),

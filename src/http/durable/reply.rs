@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use tokio::time::{Instant, sleep_until};
 
 use super::offset::From;
-use super::stream::{AnswerStream, unknown};
+use super::stream::{Piece, Stream};
 use super::{cursor, header as name};
 use crate::http::{ApiError, State};
 
@@ -20,50 +20,51 @@ const KEPT: HeaderValue = HeaderValue::from_static("private, max-age=60, stale-w
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Where the reader stands after a reply.
-fn place(mut reply: HttpResponseBuilder, stream: &AnswerStream, next: u64) -> HttpResponseBuilder {
-    reply.insert_header((name::NEXT_OFFSET, stream.offset(next)));
-    if next == stream.content.len() {
+fn place(mut reply: HttpResponseBuilder, stream: &impl Stream, piece: &Piece) -> HttpResponseBuilder {
+    reply.insert_header((name::NEXT_OFFSET, stream.offset(piece.next)));
+    if piece.is_tail {
         reply.insert_header((name::UP_TO_DATE, "true"));
     }
-    if stream.is_end(next) {
+    if piece.is_end {
         reply.insert_header((name::CLOSED, "true"));
     }
     reply
 }
 
 /// `HEAD`: where the tail is.
-pub(super) fn head(stream: &AnswerStream) -> HttpResponse {
+///
+/// # Errors
+/// It is gone, or cannot be had now.
+pub(super) async fn head(mut stream: impl Stream) -> Result<HttpResponse, ApiError> {
+    let look = stream.look().await?;
     let mut reply = HttpResponse::Ok();
-    let tail = stream.content.len();
-    reply.insert_header((name::NEXT_OFFSET, stream.offset(tail)));
-    if stream.is_closed {
+    reply.insert_header((name::NEXT_OFFSET, stream.offset(look.tail)));
+    if look.is_closed {
         reply.insert_header((name::CLOSED, "true"));
     }
-    reply.insert_header((name::TTL, stream.keep_seconds()));
-    reply.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(stream.content.mime()).finish()
+    reply.insert_header((name::TTL, look.keep_seconds));
+    Ok(reply.insert_header((header::CACHE_CONTROL, NOT_KEPT)).content_type(stream.mime()).finish())
 }
 
 /// What there is.
 ///
 /// # Errors
 /// 400 or 410: there is no such place.
-pub(super) fn catch_up(request: &HttpRequest, stream: &AnswerStream, from: &From) -> Result<HttpResponse, ApiError> {
-    let position = stream.position(from)?;
-    Ok(piece(request, stream, position, *from == From::Now, None))
+pub(super) async fn catch_up(
+    request: &HttpRequest,
+    mut stream: impl Stream,
+    from: &From,
+) -> Result<HttpResponse, ApiError> {
+    let position = stream.position(from).await?;
+    let piece = stream.piece(position, MOST).await?;
+    Ok(sent(request, &stream, piece, *from == From::Now, None))
 }
 
-/// The piece from a position on.
-fn piece(
-    request: &HttpRequest,
-    stream: &AnswerStream,
-    position: u64,
-    is_tail: bool,
-    cursor: Option<u64>,
-) -> HttpResponse {
-    let (body, next) = stream.content.piece(position, MOST);
-    let tag = stream.tag(position, next);
+/// A piece as it is sent.
+fn sent(request: &HttpRequest, stream: &impl Stream, piece: Piece, is_tail: bool, cursor: Option<u64>) -> HttpResponse {
+    let tag = tag(stream, &piece);
     let is_known = !is_tail && knows(request, &tag);
-    let mut reply = place(if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() }, stream, next);
+    let mut reply = place(if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() }, stream, &piece);
     reply.insert_header((header::CACHE_CONTROL, if is_tail { NOT_KEPT } else { KEPT }));
     if !is_tail {
         reply.insert_header((header::ETAG, tag));
@@ -74,7 +75,13 @@ fn piece(
     if is_known {
         return reply.finish();
     }
-    reply.content_type(stream.content.mime()).body(body)
+    reply.content_type(stream.mime()).body(piece.body)
+}
+
+/// The name of a piece for caches.
+fn tag(stream: &impl Stream, piece: &Piece) -> String {
+    let closed = if piece.is_end { ":c" } else { "" };
+    format!("\"{}:{}:{}{closed}\"", stream.name(), piece.from, piece.next)
 }
 
 /// Whether the caller has this piece already.
@@ -92,23 +99,25 @@ fn knows(request: &HttpRequest, tag: &str) -> bool {
 pub(super) async fn long_poll(
     request: &HttpRequest,
     state: &State,
-    mut stream: AnswerStream,
+    mut stream: impl Stream,
     from: &From,
     shown: Option<&str>,
 ) -> Result<HttpResponse, ApiError> {
-    let position = stream.position(from)?;
+    let position = stream.position(from).await?;
     let _visit = state.gateway.running.begin();
     let mut until = Instant::now() + Duration::from_secs(state.poll_seconds);
+    let mut piece = stream.piece(position, MOST).await?;
     // What is there already is sent at once.
-    let mut is_over = stream.content.len() > position || stream.is_closed;
+    let mut is_over = !piece.is_empty() || piece.is_end;
     while !is_over {
-        let had_none = stream.content.len() == position;
+        let had_none = piece.is_empty();
         tokio::select! {
             biased;
             grown = stream.grow() => {
-                grown.map_err(|_| unknown())?;
-                is_over = stream.is_closed;
-                if had_none && stream.content.len() > position {
+                grown?;
+                piece = stream.piece(position, MOST).await?;
+                is_over = piece.is_end;
+                if had_none && !piece.is_empty() {
                     until = Instant::now() + GATHERED;
                 }
             }
@@ -118,11 +127,11 @@ pub(super) async fn long_poll(
         }
     }
     let cursor = cursor::next(shown);
-    if stream.content.len() > position {
-        return Ok(piece(request, &stream, position, false, Some(cursor)));
+    if !piece.is_empty() {
+        return Ok(sent(request, &stream, piece, false, Some(cursor)));
     }
-    let mut reply = place(HttpResponse::NoContent(), &stream, position);
-    if !stream.is_closed {
+    let mut reply = place(HttpResponse::NoContent(), &stream, &piece);
+    if !piece.is_end {
         reply.insert_header((name::CURSOR, cursor));
     }
     Ok(reply.insert_header((header::CACHE_CONTROL, NOT_KEPT)).finish())

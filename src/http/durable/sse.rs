@@ -1,6 +1,7 @@
 //! A stream as server-sent events: data, and behind each a word on where the reader stands, in one write.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
@@ -11,8 +12,7 @@ use futures_util::stream;
 use serde_json::json;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::content::Content;
-use super::stream::AnswerStream;
+use super::stream::{Piece, Stream};
 use super::{cursor, header as name};
 use crate::http::State;
 use crate::http::gateway::Visit;
@@ -25,9 +25,9 @@ const LASTS: Duration = Duration::from_secs(60);
 /// How often it is looked whether something has to be said though nothing comes.
 const LOOK: Duration = Duration::from_secs(1);
 
-struct Live {
+struct Live<S> {
     state: Data<State>,
-    stream: AnswerStream,
+    stream: S,
     position: u64,
     shown: Option<String>,
     /// Nothing was said yet.
@@ -40,9 +40,14 @@ struct Live {
 }
 
 /// The response, from a position on.
-pub(super) fn respond(state: Data<State>, stream: AnswerStream, position: u64, shown: Option<String>) -> HttpResponse {
+pub(super) fn respond(
+    state: Data<State>,
+    stream: impl Stream + 'static,
+    position: u64,
+    shown: Option<String>,
+) -> HttpResponse {
     let now = Instant::now();
-    let is_text = matches!(stream.content, Content::Text(_));
+    let is_text = stream.is_text();
     let live = Live {
         _visit: state.gateway.running.begin(),
         state,
@@ -66,58 +71,58 @@ pub(super) fn respond(state: Data<State>, stream: AnswerStream, position: u64, s
     reply.streaming(events)
 }
 
-impl Live {
+impl<S: Stream> Live<S> {
     /// The next write; `None`: the response ends, always behind a word on where the reader stands.
     async fn next(&mut self) -> Option<Bytes> {
-        let state = self.state.clone();
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             if self.is_over {
                 return None;
             }
-            if self.is_new || self.stream.content.len() > self.position || self.stream.is_closed {
-                return Some(self.event());
+            // A reader who cannot be told more comes back and is told why.
+            let piece = self.stream.piece(self.position, MOST).await.ok()?;
+            if self.is_new || !piece.is_empty() || piece.is_end {
+                return Some(self.event(piece));
             }
-            tokio::select! {
-                biased;
-                grown = self.stream.grow() => grown.ok()?,
-                () = state.goes() => return None,
-                _ = look.tick() => {
-                    if Instant::now() >= self.ends_at {
-                        return None;
-                    }
-                    if self.said_at.elapsed() >= QUIET {
-                        self.said_at = Instant::now();
-                        return Some(Bytes::from_static(KEEPALIVE));
+            let mut grown = pin!(self.stream.grow());
+            loop {
+                tokio::select! {
+                    biased;
+                    grown = &mut grown => break grown.ok()?,
+                    () = self.state.goes() => return None,
+                    _ = look.tick() => {
+                        if Instant::now() >= self.ends_at {
+                            return None;
+                        }
+                        if self.said_at.elapsed() >= QUIET {
+                            self.said_at = Instant::now();
+                            return Some(Bytes::from_static(KEEPALIVE));
+                        }
                     }
                 }
             }
         }
     }
 
-    fn event(&mut self) -> Bytes {
-        let (body, next) = self.stream.content.piece(self.position, MOST);
-        let mut written = String::new();
-        if next > self.position {
-            let data = match &self.stream.content {
-                Content::Text(_) => STANDARD.encode(body),
-                Content::Messages(_) => body,
-            };
-            written = format!("event: data\ndata: {data}\n\n");
-        }
-        let mut control = json!({"streamNextOffset": self.stream.offset(next)});
-        if next == self.stream.content.len() {
+    fn event(&mut self, piece: Piece) -> Bytes {
+        let mut control = json!({"streamNextOffset": self.stream.offset(piece.next)});
+        if piece.is_tail {
             control["upToDate"] = true.into();
         }
-        if self.stream.is_end(next) {
+        if piece.is_end {
             control["streamClosed"] = true.into();
             self.is_over = true;
         } else {
             control["streamCursor"] = cursor::next(self.shown.as_deref()).to_string().into();
             self.is_over = Instant::now() >= self.ends_at;
         }
-        (self.position, self.is_new, self.said_at) = (next, false, Instant::now());
+        (self.position, self.is_new, self.said_at) = (piece.next, false, Instant::now());
+        let mut written = String::new();
+        if !piece.is_empty() {
+            let data = if self.stream.is_text() { STANDARD.encode(piece.body) } else { piece.body };
+            written = format!("event: data\ndata: {data}\n\n");
+        }
         written.push_str(&format!("event: control\ndata: {control}\n\n"));
         Bytes::from(written)
     }

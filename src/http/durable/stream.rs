@@ -1,191 +1,69 @@
-//! An answer as a stream that grows: its text, or its events in a dialect.
+//! What can be read: something that grows, has places, and may end.
 
-use std::time::Duration;
-
-use serde::Serialize;
-use sophie_actors::answers::{Recorded, RecordingReader};
-use sophie_actors::dialects::responses::{self, Echo, ResponseFold};
-use sophie_actors::dialects::text::TextFold;
-use sophie_actors::dialects::ui::UiFold;
-use sophie_actors::dialects::{AnswerEnd, Fold};
-use sophie_actors::ids::AnswerId;
-use sophie_actors::openai::{Body, Chunk};
-use tokio::time::timeout;
-
-use super::content::Content;
-use super::offset::{From, Offset};
+use super::offset::From;
 use crate::http::ApiError;
 
-/// How long the store has to tell what there is.
-const TOLD_WITHIN: Duration = Duration::from_secs(2);
-/// An answer is written once: its stream has one epoch.
-const EPOCH: &str = "a";
-
-/// In which form an answer is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// Its text.
-    Text,
-    /// Chunks of the AI SDK's UI message stream.
-    Ui,
-    /// Events of OpenAI's Responses.
-    Events,
-}
-
-/// What tells the answer in its form.
+/// A piece of a stream.
 #[derive(Debug)]
-enum Telling {
-    Text(TextFold),
-    Ui(Box<UiFold>),
-    Events(Box<ResponseFold>),
+pub(super) struct Piece {
+    /// As it is sent.
+    pub(super) body: String,
+    /// The position at which it begins.
+    pub(super) from: u64,
+    /// The position behind it.
+    pub(super) next: u64,
+    /// There is no more at present.
+    pub(super) is_tail: bool,
+    /// There will be no more.
+    pub(super) is_end: bool,
 }
 
-/// One step of a fold.
-enum Step<'a> {
-    Begin,
-    Chunk(&'a Chunk),
-    End(&'a AnswerEnd),
-}
-
-impl Telling {
-    fn of(form: Form, id: &AnswerId, reader: &RecordingReader) -> Self {
-        let head = reader.head();
-        match form {
-            Form::Text => Self::Text(TextFold::default()),
-            Form::Ui => Self::Ui(Box::new(UiFold::new(id.as_str(), head.cache))),
-            Form::Events => {
-                // What was asked in a chat has nothing of a request to Responses.
-                let request = Body::parse(&reader.about().to_owned().into()).unwrap_or_default();
-                let (answer, model) = (id.to_string(), head.model.clone());
-                let head =
-                    responses::Head { answer, created_at: head.began_ms / 1_000, model, echo: Echo::of(&request) };
-                Self::Events(Box::new(ResponseFold::new(head)))
-            }
-        }
-    }
-
-    fn step(&mut self, step: &Step, content: &mut Content) {
-        match (self, content) {
-            (Self::Text(fold), Content::Text(text)) => {
-                taken(fold, step).into_iter().for_each(|piece| text.push_str(&piece))
-            }
-            (Self::Ui(fold), Content::Messages(messages)) => tell(messages, &taken(fold.as_mut(), step)),
-            (Self::Events(fold), Content::Messages(messages)) => tell(messages, &taken(fold.as_mut(), step)),
-            (_, Content::Text(_) | Content::Messages(_)) => {}
-        }
+impl Piece {
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.next == self.from
     }
 }
 
-fn taken<F: Fold>(fold: &mut F, step: &Step) -> Vec<F::Event> {
-    match step {
-        Step::Begin => fold.begin(),
-        Step::Chunk(chunk) => fold.chunk(chunk),
-        Step::End(end) => fold.end(end),
-    }
-}
-
-fn tell(messages: &mut Vec<String>, events: &[impl Serialize]) {
-    messages.extend(events.iter().filter_map(|event| serde_json::to_string(event).ok()));
-}
-
-/// One reader's answer.
-pub(super) struct AnswerStream {
-    id: AnswerId,
-    reader: RecordingReader,
-    telling: Telling,
-    pub(super) content: Content,
-    /// Nothing more comes.
-    pub(super) is_closed: bool,
-}
-
-/// The answer is gone in the middle: it was deleted, or its time is over.
-#[derive(Debug)]
-pub(super) struct Gone;
-
-impl AnswerStream {
-    /// What there is of it.
-    ///
-    /// # Errors
-    /// The store does not tell in time, or it is gone.
-    pub(super) async fn open(id: AnswerId, reader: RecordingReader, form: Form) -> Result<Self, ApiError> {
-        let away = |_| ApiError::unavailable("store_unavailable", "the store did not answer in time; try again", 1);
-        timeout(TOLD_WITHIN, reader.current()).await.map_err(away)?;
-        let content = match form {
-            Form::Text => Content::Text(String::new()),
-            Form::Ui | Form::Events => Content::Messages(Vec::new()),
-        };
-        let telling = Telling::of(form, &id, &reader);
-        let mut stream = Self { id, reader, telling, content, is_closed: false };
-        stream.step(&Step::Begin);
-        while !stream.is_closed
-            && let Some(next) = stream.reader.next_now()
-        {
-            stream.take(next).map_err(|Gone| unknown())?;
-        }
-        Ok(stream)
-    }
-
-    /// Waits until there is more. Cancelling the wait loses nothing.
-    pub(super) async fn grow(&mut self) -> Result<(), Gone> {
-        let next = self.reader.next().await;
-        self.take(next)
-    }
-
-    fn take(&mut self, next: Recorded) -> Result<(), Gone> {
-        match next {
-            Recorded::Chunks(chunks) => chunks.iter().for_each(|chunk| self.step(&Step::Chunk(chunk))),
-            Recorded::End(end) => {
-                self.step(&Step::End(&end));
-                self.is_closed = true;
-            }
-            Recorded::Gone => return Err(Gone),
-        }
-        Ok(())
-    }
-
-    fn step(&mut self, step: &Step) {
-        self.telling.step(step, &mut self.content);
-    }
-
+/// A stream as one reader sees it. Positions are the stream's own.
+pub(super) trait Stream {
+    /// The content type.
+    fn mime(&self) -> &'static str;
+    /// Whether it is text, which events carry as base64: a line of an event cannot hold a carriage return.
+    fn is_text(&self) -> bool;
+    /// A position as readers know it.
+    fn offset(&self, position: u64) -> String;
+    /// What the names of its pieces begin with.
+    fn name(&self) -> String;
     /// The position at which a reader begins.
     ///
     /// # Errors
-    /// 410: of another stream of this name. 400: there is no such place.
-    pub(super) fn position(&self, from: &From) -> Result<u64, ApiError> {
-        match from {
-            From::Start => Ok(0),
-            From::Now => Ok(self.content.len()),
-            From::At(offset) if offset.epoch != EPOCH => {
-                Err(ApiError::gone("this offset is of another stream; begin anew with -1"))
-            }
-            From::At(offset) if self.content.is_place(offset.position) => Ok(offset.position),
-            From::At(_) => Err(ApiError::bad_request("`offset` is beyond the tail of this stream")),
-        }
-    }
-
-    /// A position as readers know it.
-    pub(super) fn offset(&self, position: u64) -> String {
-        Offset { epoch: EPOCH.to_owned(), position }.to_string()
-    }
-
-    /// Whether nothing comes behind a position.
-    pub(super) fn is_end(&self, position: u64) -> bool {
-        self.is_closed && position == self.content.len()
-    }
-
-    /// The name of a piece for caches.
-    pub(super) fn tag(&self, from: u64, next: u64) -> String {
-        let closed = if self.is_end(next) { ":c" } else { "" };
-        format!("\"{}:{from}:{next}{closed}\"", self.id)
-    }
-
-    /// Seconds for which it is kept after its last change.
-    pub(super) fn keep_seconds(&self) -> u64 {
-        self.reader.head().keep_seconds
-    }
+    /// 400: there is no such place. 410: what lies behind it can no longer be had.
+    async fn position(&mut self, from: &From) -> Result<u64, ApiError>;
+    /// At most so many bytes from a position on, or one message.
+    ///
+    /// # Errors
+    /// It is gone, or cannot be had now.
+    async fn piece(&mut self, from: u64, most: usize) -> Result<Piece, ApiError>;
+    /// Waits until there may be more. Cancelling the wait loses nothing.
+    ///
+    /// # Errors
+    /// As for [`Self::piece`].
+    async fn grow(&mut self) -> Result<(), ApiError>;
+    /// Where it stands.
+    ///
+    /// # Errors
+    /// As for [`Self::piece`].
+    async fn look(&mut self) -> Result<Look, ApiError>;
 }
 
-/// What is said of an answer that there is not, and of one that is somebody else's.
-pub(super) fn unknown() -> ApiError {
-    ApiError::not_found("there is no such answer, its time is over, or it is not yours")
+/// Where a stream stands.
+#[derive(Debug)]
+pub(super) struct Look {
+    /// The position of its tail.
+    pub(super) tail: u64,
+    /// Nothing more comes.
+    pub(super) is_closed: bool,
+    /// Seconds for which it is kept, if nothing is added to it.
+    pub(super) keep_seconds: u64,
 }

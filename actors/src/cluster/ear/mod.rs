@@ -102,10 +102,18 @@ impl Handler<Listen> for Ear {
 
 /// Everything that was heard, in its order.
 async fn pass_on(node: &Arc<Node>, orders: &Arc<OrderDesk>, heard: Heard) {
+    let tails = &node.delivery.tails;
     match heard {
-        Heard::Logged { group, epoch, event } => _ = node.registry.deliver(Deliver { group, epoch, event }).await,
-        Heard::LoggedHere { group, epoch, seq } => _ = node.registry.logged_here(group, epoch, seq).await,
+        Heard::Logged { group, epoch, event } => {
+            tails.grew(&group);
+            _ = node.registry.deliver(Deliver { group, epoch, event }).await;
+        }
+        Heard::LoggedHere { group, epoch, seq } => {
+            tails.grew(&group);
+            _ = node.registry.logged_here(group, epoch, seq).await;
+        }
         Heard::Resumed => {
+            tails.missed();
             orders.look_soon();
             look_again(node.clone());
         }

@@ -20,6 +20,7 @@ use sophie_actors::session::Session;
 use sophie_actors::socket::{AttachSocket, SessionHandle};
 use sophie_actors::store::Stores;
 use sophie_actors::store::memory::MemoryLimits;
+use sophie_actors::tails::Tails;
 use sophie_kit::faults::{self, Fault, Faults};
 use sophie_kit::stores::memory_options;
 
@@ -61,7 +62,8 @@ impl World {
         let (limits, shared) = (options.limits.clone(), stores.limits.clone());
         let limiter = RateLimiter::new(shared, local, slots.clone(), limits, metrics.clone(), unwatched());
         let limiter = LimiterHandle::of(limiter.start(), &options.limits);
-        let delivery = Delivery { registry: registry.clone(), notifier, metrics: metrics.clone() };
+        let tails = Tails::new(stores.logs.clone());
+        let delivery = Delivery { registry: registry.clone(), tails, notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(Arc::new(|_| None), &stores, metrics.clone()));
         let parts = Parts {
             roster: roster.clone(),
