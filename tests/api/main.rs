@@ -115,6 +115,7 @@ mod session_faults;
 mod signals;
 mod slow_clients;
 mod soak;
+mod steering;
 mod streams;
 mod support;
 #[cfg(target_os = "linux")]

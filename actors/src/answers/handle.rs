@@ -6,9 +6,9 @@ use actix::prelude::*;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::Answers;
 use super::messages::*;
 use super::recording::{Recorder, Recording, RecordingReader};
+use super::{Answers, Stopped};
 use crate::actor::{Unanswered, ask};
 use crate::admission::{Admitted, NotAdmitted};
 use crate::ids::{AnswerId, SessionId};
@@ -70,12 +70,12 @@ impl AnswersHandle {
         self.ask_for("cancel", Cancel { answer, by }).await
     }
 
-    /// Cancels an answer of this node, for another one that was asked for it. `false`: there is none.
+    /// Stops an answer of this node, on behalf of somebody who may. `false`: there is none.
     ///
     /// # Errors
     /// No answer.
-    pub async fn cancel_here(&self, answer: AnswerId) -> Result<bool, Unanswered> {
-        self.ask_for("cancel here", CancelHere(answer)).await
+    pub async fn stop_here(&self, answer: AnswerId, why: Stopped) -> Result<bool, Unanswered> {
+        self.ask_for("stop here", StopHere { answer, why }).await
     }
 
     /// Begins to record an answer that its caller writes.

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::AskedWith;
 use super::generation::{Follower, Generation};
 use super::recording::{Recorder, Recording, RecordingReader};
+use super::{AskedWith, Stopped};
 use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
@@ -65,10 +65,13 @@ pub struct Cancel {
     pub by: SessionId,
 }
 
-/// Ends an answer that somebody who may has cancelled. `false`: it is not written here, or past cancelling.
+/// Ends an answer that somebody who may has stopped. `false`: it is not written here, or past stopping.
 #[derive(Message)]
 #[rtype(result = "bool")]
-pub struct CancelHere(pub AnswerId);
+pub(super) struct StopHere {
+    pub(super) answer: AnswerId,
+    pub(super) why: Stopped,
+}
 
 /// Asks for a reader of an answer. `None`: nothing is known of it (any more).
 #[derive(Message)]

@@ -20,6 +20,7 @@ mod messages;
 mod orphans;
 mod recording;
 mod recordings;
+mod stopping;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use serde_json::Value;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::actor::ExitGuard;
 use crate::admission::{Admitted, LimiterHandle, NotAdmitted};
@@ -46,9 +47,11 @@ pub use generation::{End, Follower, GenerationOrigin, Next};
 pub(crate) use group_answer::CONVERSATION;
 pub use handle::AnswersHandle;
 pub use messages::{AdmitAndJoin, Ask, Join, Joined, Record, Reuse};
-use messages::{AnswerEnded, Cancel, CancelHere, CountRunning, Generated, InterruptAll, ListModels, TakeOver};
+use messages::{AnswerEnded, Cancel, CountRunning, Generated, InterruptAll, ListModels, StopHere, TakeOver};
 pub use recording::{Recorded, Recorder, RecordingReader, Unwanted};
 use recordings::Recordings;
+pub use stopping::Stopped;
+use stopping::Stopping;
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;
@@ -59,15 +62,15 @@ const WRITE_LEDGER: Duration = Duration::from_secs(1);
 
 struct Running {
     group: GroupName,
-    /// Gone once the answer is past cancelling and only its end remains to be logged.
-    cancel: Weak<Notify>,
+    /// Gone once the answer is past stopping and only its end remains to be logged.
+    stopping: Weak<Stopping>,
 }
 
 impl Running {
-    /// Whether it could still be cancelled.
-    fn cancel(&self) -> bool {
-        let cancel = self.cancel.upgrade();
-        cancel.inspect(|cancel| cancel.notify_one()).is_some()
+    /// Whether it could still be stopped.
+    fn stop(&self, why: Stopped) -> bool {
+        let stopping = self.stopping.upgrade();
+        stopping.inspect(|stopping| stopping.tell(why)).is_some()
     }
 }
 
@@ -152,8 +155,8 @@ impl Handler<TakeOver> for Answers {
             // The same message, sent twice at once: one of them is answered, and this one's reservation given back.
             return;
         }
-        let cancel = Arc::new(Notify::new());
-        self.running.insert(answer.clone(), Running { group: ask.group.clone(), cancel: Arc::downgrade(&cancel) });
+        let stopping = Arc::new(Stopping::default());
+        self.running.insert(answer.clone(), Running { group: ask.group.clone(), stopping: Arc::downgrade(&stopping) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
         let ended = EndedOnDrop { answers: ctx.address().into(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
@@ -161,7 +164,7 @@ impl Handler<TakeOver> for Answers {
             self.parts.clone(),
             ctx.address().into(),
             (ask, admitted),
-            cancel,
+            stopping,
             self.closing.subscribe(),
             ended,
         ));
@@ -173,15 +176,15 @@ impl Handler<Cancel> for Answers {
 
     fn handle(&mut self, Cancel { answer, by }: Cancel, _: &mut Context<Self>) -> bool {
         let running = self.running.get(&answer);
-        running.is_some_and(|it| self.parts.roster.is_member(&by, &it.group) && it.cancel())
+        running.is_some_and(|it| self.parts.roster.is_member(&by, &it.group) && it.stop(Stopped::Cancelled))
     }
 }
 
-impl Handler<CancelHere> for Answers {
+impl Handler<StopHere> for Answers {
     type Result = bool;
 
-    fn handle(&mut self, CancelHere(answer): CancelHere, _: &mut Context<Self>) -> bool {
-        self.running.get(&answer).is_some_and(Running::cancel) || self.recordings.cancel(&answer)
+    fn handle(&mut self, StopHere { answer, why }: StopHere, _: &mut Context<Self>) -> bool {
+        self.running.get(&answer).is_some_and(|it| it.stop(why)) || self.recordings.cancel(&answer)
     }
 }
 

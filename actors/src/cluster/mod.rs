@@ -6,6 +6,7 @@ mod lost;
 pub mod mirror;
 pub mod operators;
 mod orders;
+mod steering;
 mod stopping;
 pub mod whereabouts;
 
@@ -14,5 +15,6 @@ pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 use orders::OrderDesk;
 pub use orders::{CarriedOut, confirmed};
+pub(crate) use steering::steer;
 pub(crate) use stopping::stop_elsewhere;
 pub use stopping::{stop, stop_recorded};

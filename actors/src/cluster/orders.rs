@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::answers::Stopped;
 use crate::backoff::Backoff;
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::node::Node;
@@ -192,9 +193,10 @@ impl OrderDesk {
                 _ = node.registry.leave(session, user, group).await;
                 Ok(u64::from(is_member))
             }
-            Told::Cancelled { answer } => {
-                let cancelled = node.answers.cancel_here(answer).await;
-                Ok(u64::from(cancelled.unwrap_or(false)))
+            Told::Cancelled { answer, steered } => {
+                let why = if steered { Stopped::Steered } else { Stopped::Cancelled };
+                let stopped = node.answers.stop_here(answer, why).await;
+                Ok(u64::from(stopped.unwrap_or(false)))
             }
             Told::Disconnected { session } => Ok(disconnect_here(node, &session, before).await.unwrap_or(0) as u64),
             Told::GroupEnded { group } => Ok(end_group_here(node, &group, before).await? as u64),

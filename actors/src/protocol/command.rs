@@ -75,6 +75,8 @@ pub struct SendMessage {
     pub assistant: bool,
     /// Passed on as it is.
     pub metadata: Option<Map<String, Value>>,
+    /// Whether it ends the answer that is being written to its author, so that it follows on that.
+    pub steer: bool,
 }
 
 /// The fields of `group.join`.

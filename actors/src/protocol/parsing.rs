@@ -28,6 +28,7 @@ struct SendFields {
     group: Option<GroupName>,
     assistant: Option<bool>,
     metadata: Option<Map<String, Value>>,
+    steer: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -118,11 +119,17 @@ impl Command {
                     let message = format!("`metadata` is nested more than {METADATA_DEPTH} deep");
                     return Err(fail(ErrorCode::BadRequest, message));
                 }
+                let (assistant, steer) = (fields.assistant.unwrap_or(true), fields.steer.unwrap_or(false));
+                if steer && !assistant {
+                    let message = "`steer` is for messages that the assistant answers; leave it out or set `assistant`";
+                    return Err(fail(ErrorCode::BadRequest, message.into()));
+                }
                 CommandBody::Send(SendMessage {
                     text: fields.text,
                     group: fields.group,
-                    assistant: fields.assistant.unwrap_or(true),
+                    assistant,
                     metadata: fields.metadata,
+                    steer,
                 })
             }
             "answer.cancel" => {

@@ -66,6 +66,9 @@ pub enum Told {
     Cancelled {
         /// The answer.
         answer: AnswerId,
+        /// By their next message, which follows on it. A version that does not know this cancels.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        steered: bool,
     },
     /// An operator disconnects a session.
     Disconnected {

@@ -47,7 +47,11 @@ impl GroupAnswer {
                 let usage = usage.unwrap_or(estimate);
                 ("complete", finished(finish_reason, usage), usage)
             }
-            Outcome::Cancelled | Outcome::Taken => ("cancelled", finished("cancelled".into(), estimate), estimate),
+            Outcome::Stopped(why) => {
+                let reason = why.finish_reason();
+                (reason, finished(reason.to_owned(), estimate), estimate)
+            }
+            Outcome::Taken => ("cancelled", finished("cancelled".to_owned(), estimate), estimate),
             Outcome::Generated(End::Failed(error)) => {
                 let failure = AnswerFailed {
                     answer: self.answer.clone(),

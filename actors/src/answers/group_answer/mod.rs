@@ -10,13 +10,13 @@ pub(crate) use beginning::CONVERSATION;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
 use super::generation::{End, GenerationOrigin, Next};
 use super::heard::Watch;
 use super::recording::Recorder;
-use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts};
+use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts, Stopped, Stopping};
 use crate::admission::Admitted;
 use crate::backend::BackendError;
 use crate::ids::{AnswerId, Epoch};
@@ -29,7 +29,7 @@ const RENEW: Duration = Duration::from_millis(300);
 
 enum Outcome {
     Generated(End),
-    Cancelled,
+    Stopped(Stopped),
     /// Somebody else has ended this answer.
     Taken,
 }
@@ -65,7 +65,7 @@ pub(super) async fn run(
     parts: Arc<Parts>,
     answers: AnswersHandle,
     (ask, admitted): (Ask, oneshot::Receiver<Admitted>),
-    cancel: Arc<Notify>,
+    stopping: Arc<Stopping>,
     closing: watch::Receiver<bool>,
     ended: EndedOnDrop,
 ) {
@@ -92,9 +92,9 @@ pub(super) async fn run(
         None => work.begin().await,
     };
     if let Some(conversation) = conversation {
-        let outcome = work.follow(conversation, &cancel, closing).await;
-        // Who has seen the end must not be told that they cancelled it.
-        drop(cancel);
+        let outcome = work.follow(conversation, &stopping, closing).await;
+        // Who has seen the end must not be told that they stopped it.
+        drop(stopping);
         work.end(outcome).await;
     }
     drop(ended);
@@ -104,7 +104,7 @@ impl GroupAnswer {
     async fn follow(
         &mut self,
         conversation: Option<Page>,
-        cancel: &Notify,
+        stopping: &Stopping,
         mut closing: watch::Receiver<bool>,
     ) -> Outcome {
         let Some(Joined { mut follower, coalesced }) = self.join(conversation).await else {
@@ -126,7 +126,7 @@ impl GroupAnswer {
         loop {
             tokio::select! {
                 biased;
-                () = cancel.notified() => return Outcome::Cancelled,
+                why = stopping.told() => return Outcome::Stopped(why),
                 _ = closing.wait_for(|closing| *closing) => return Outcome::Generated(End::Failed(BackendError::drained())),
                 _ = tick.tick() => {
                     if !self.renew().await {
@@ -134,7 +134,7 @@ impl GroupAnswer {
                     }
                     if watch.nobody_listens(self.is_heard().await) {
                         log::info!("answer abandoned, nobody listens answer={} group={}", self.answer, self.ask.group);
-                        return Outcome::Cancelled;
+                        return Outcome::Stopped(Stopped::Cancelled);
                     }
                 }
                 () = sleep_until(self.save_at), if self.saved < self.text.len() => {

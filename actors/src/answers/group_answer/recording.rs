@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{GroupAnswer, Outcome};
+use crate::answers::Stopped;
 use crate::answers::recording::{Recorder, Recording};
 use crate::dialects::AnswerEnd;
 use crate::protocol::unix_ms;
@@ -30,7 +31,8 @@ impl GroupAnswer {
         let Some(recorder) = self.recorder.take() else { return };
         match outcome {
             Outcome::Generated(end) => recorder.end(end.into()).await,
-            Outcome::Cancelled => recorder.end(AnswerEnd::Cancelled).await,
+            Outcome::Stopped(Stopped::Cancelled) => recorder.end(AnswerEnd::Cancelled).await,
+            Outcome::Stopped(Stopped::Steered) => recorder.end(AnswerEnd::Steered).await,
             Outcome::Taken => drop(recorder),
         }
     }

@@ -3,7 +3,7 @@
 use super::Work;
 use crate::actor::Unanswered;
 use crate::admission::Admitted;
-use crate::answers::Ask;
+use crate::answers::{Ask, Stopped};
 use crate::cluster::{CarriedOut, stop_elsewhere};
 use crate::ids::{AnswerId, MessageId};
 use crate::protocol::{ErrorCode, Logged, Refusal};
@@ -32,7 +32,7 @@ impl Work {
         let found = self.node.stores.answers.find(&answer).await;
         let found = found.map_err(|error| self.store_failed("find", &error))?;
         found.filter(|it| self.node.roster.is_member(&self.session, &it.group)).ok_or_else(not_found)?;
-        let stopped = stop_elsewhere(&self.node, answer).await;
+        let stopped = stop_elsewhere(&self.node, answer, Stopped::Cancelled).await;
         stopped.map_err(|error| self.store_failed("tell", &error))?.ok_or_else(not_found)
     }
 

@@ -25,7 +25,7 @@ fn junk_on_the_channel_is_not_heard() {
 #[test]
 fn a_node_hears_the_others_and_not_itself() {
     let (one, other) = (NodeKey::random(), NodeKey::random());
-    let told = Told::Cancelled { answer: AnswerId::from("a 1") };
+    let told = Told::Cancelled { answer: AnswerId::from("a 1"), steered: false };
     let published = encode(&one, &told);
     let life = Life::default();
     assert_eq!(decode(&other, &life, published.as_bytes()), Some(Published::Heard(Heard::Told(told))));

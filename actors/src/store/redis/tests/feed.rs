@@ -71,6 +71,6 @@ async fn a_node_that_was_cut_off_hears_so_when_it_is_back() {
     let cut: u64 = redis::cmd("CLIENT").arg(&["KILL", "TYPE", "pubsub"]).query(&mut connection).expect("cut");
     assert!(cut > 0);
     assert_eq!(hear(&other, 1).await, [Heard::Resumed]);
-    redis.stores.feed.tell(&Told::Cancelled { answer: AnswerId::from("a") }).await.expect("told");
-    assert_eq!(hear(&other, 1).await, [Heard::Told(Told::Cancelled { answer: AnswerId::from("a") })]);
+    redis.stores.feed.tell(&Told::Cancelled { answer: AnswerId::from("a"), steered: false }).await.expect("told");
+    assert_eq!(hear(&other, 1).await, [Heard::Told(Told::Cancelled { answer: AnswerId::from("a"), steered: false })]);
 }
