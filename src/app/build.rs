@@ -199,7 +199,7 @@ impl Program {
             body_within: Duration::from_secs(settings.server.body_seconds),
             most_bytes: rules.most_bytes,
             commands_limited: settings.limits.enabled,
-            replay_seconds: settings.chat.replay_seconds,
+            chat: settings.chat.clone(),
             poll_seconds: settings.ds.poll_seconds,
             gateway: Gateway {
                 cache: settings.cache.options.clone(),

@@ -113,7 +113,7 @@ impl Bound {
                     .wrap(from_fn(http::keep_small_plain))
                     .wrap(Compress::default())
                     .wrap(from_fn(http::wrap))
-                    .configure(|config| routes(config, serves));
+                    .configure(|config| routes(config, serves, &state));
                 let app = app.into_factory().map_err(|error: Error| error.error_response());
                 map_config(app, |()| AppConfig::default())
             };

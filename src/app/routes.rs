@@ -3,8 +3,8 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder};
 
-use crate::http::{admin, chat, durable, gateway, health, no_route, only, pages, publish};
-use crate::ws;
+use crate::http::{State, admin, chat, durable, gateway, health, no_route, only, pages, publish};
+use crate::ws::{self, ai_sdk};
 
 /// What a listener serves.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,7 @@ pub(super) struct Serves {
 }
 
 /// All addresses. Those below `/v1` and `/admin` are in the scopes of their rooms.
-pub(super) fn routes(config: &mut ServiceConfig, serves: Serves) {
+pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) {
     if serves.public {
         config
             .service(web::resource("/ws/chat/{session}").route(web::get().to(ws::connect)).default_service(only("GET")))
@@ -26,7 +26,7 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves) {
                     .default_service(only("POST")),
             )
             .service(gateway::scope())
-            .service(chat::scope())
+            .service(chat::scope(&state.chat.path, web::get().to(ai_sdk::connect)))
             .service(durable::scope())
             .service(read("/", pages::page))
             .service(read("/page/{file:.*}", pages::page));

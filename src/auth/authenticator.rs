@@ -113,6 +113,16 @@ impl Authenticator {
         identity
     }
 
+    /// Whether a token is good, where tokens say who callers are; whatever the session is.
+    ///
+    /// # Errors
+    /// It is not.
+    pub async fn check_token(&self, token: Option<&str>) -> Result<(), AuthError> {
+        let By::Tokens(keys, _) = &self.0 else { return Ok(()) };
+        let token = token.filter(|token| !token.is_empty()).ok_or(AuthError::Missing)?;
+        keys.verify(token).await.map(|_| ())
+    }
+
     async fn identify(&self, credentials: &Credentials, ask: Freshness) -> Result<Identity, AuthError> {
         match &self.0 {
             By::Nothing => Ok(Identity::guest(&credentials.session)),

@@ -39,6 +39,11 @@ pub fn negotiate(offers: &str) -> Result<Option<&'static str>, UnknownProtocol> 
     if protocols.any(|offer| offer == PROTOCOL) { Ok(Some(PROTOCOL)) } else { Err(UnknownProtocol) }
 }
 
+/// Whichever protocol is offered beside tokens, for those who do not look at it: browsers take no answer without one of what they offered.
+pub fn first_offer(offers: &str) -> Option<&str> {
+    split(offers).find(|offer| !offer.starts_with(BEARER_OFFER))
+}
+
 fn split(offers: &str) -> impl Iterator<Item = &str> {
     offers.split(',').map(str::trim).filter(|offer| !offer.is_empty())
 }
@@ -57,6 +62,13 @@ mod tests {
         assert_eq!(found(Some("Bearer "), "bearer.", "token=").as_deref(), None);
         assert_eq!(found(Some("Bearer"), "", "").as_deref(), None);
         assert_eq!(found(None, "", "%%%"), None);
+    }
+
+    #[test]
+    fn any_protocol_will_do_but_a_token() {
+        assert_eq!(first_offer("bearer.abc, chat, other"), Some("chat"));
+        assert_eq!(first_offer("bearer.abc"), None);
+        assert_eq!(first_offer(""), None);
     }
 
     #[test]

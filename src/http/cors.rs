@@ -38,7 +38,7 @@ impl AllowedPage {
         let path = request.path();
         let below =
             |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        PREFIXES.into_iter().find(|prefix| below(prefix))?;
+        PREFIXES.into_iter().chain([state.chat.path.as_str()]).find(|prefix| below(prefix))?;
         let headers = request.headers();
         let origin = headers.get(header::ORIGIN)?;
         let is_named = state.origins.listed(origin.to_str().ok()?)?;

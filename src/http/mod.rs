@@ -47,6 +47,7 @@ use crate::auth::credentials::bearer;
 use crate::auth::doors::{Doors, Knock, Shut, client_of};
 use crate::auth::origin::OriginRule;
 use crate::line;
+use crate::settings::ChatSettings;
 use crate::upstream::Router;
 
 /// What every handler may use.
@@ -79,8 +80,8 @@ pub struct State {
     pub most_bytes: usize,
     /// Whether a connection's commands are limited.
     pub commands_limited: bool,
-    /// `chat.replay_seconds`
-    pub replay_seconds: u64,
+    /// `[chat]`
+    pub chat: ChatSettings,
     /// `ds.poll_seconds`
     pub poll_seconds: u64,
     /// The OpenAI-compatible way in.

@@ -43,7 +43,7 @@ pub enum Comes {
 /// Who asks for a session, from an address, and what they have shown.
 ///
 /// # Errors
-/// Too many come from there, or they have not shown that they may come in, or nobody can say.
+/// As for [`recognize`].
 pub async fn identify(
     request: &HttpRequest,
     session: &SessionId,
@@ -51,6 +51,16 @@ pub async fn identify(
     state: &Data<State>,
     comes: Comes,
 ) -> Result<(Identity, Credentials), ApiError> {
+    let shown = shown(request, address).to(session.clone());
+    Ok((recognize(shown.clone(), state, comes).await?, shown))
+}
+
+/// Who somebody is, by what they have shown.
+///
+/// # Errors
+/// Too many come from there, or they have not shown that they may come in, or nobody can say.
+pub async fn recognize(shown: Credentials, state: &Data<State>, comes: Comes) -> Result<Identity, ApiError> {
+    let address = shown.address;
     match comes {
         Comes::ToStay => admit(state, AdmitConnect::From(address)).await?,
         // Who reads along comes again and again.
@@ -59,17 +69,45 @@ pub async fn identify(
             state.node.limiter.spend(spend).await.map_err(Refusal::from)?;
         }
     }
-    let shown = shown(request, session, address);
-    let identity = state.authenticator.authenticate(shown.clone(), Freshness::Kept).await.map_err(refused)?;
+    let identity = state.authenticator.authenticate(shown, Freshness::Kept).await.map_err(refused)?;
     // A guest is named by the session alone: a limit would let strangers lock it.
     if !identity.guest && comes == Comes::ToStay {
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;
     }
-    Ok((identity, shown))
+    Ok(identity)
+}
+
+/// Whether what was shown can be of use for any session, as far as that can be said without one.
+///
+/// # Errors
+/// It cannot.
+pub async fn check_shown(shown: &Shown, state: &State) -> Result<(), ApiError> {
+    state.authenticator.check_token(shown.token.as_deref()).await.map_err(refused)
+}
+
+/// What somebody has shown, for whichever session they will ask.
+#[derive(Clone)]
+pub struct Shown {
+    token: Option<String>,
+    address: IpAddr,
+    headers: CallerHeaders,
+}
+
+impl Shown {
+    /// From where they come.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// For one session.
+    pub fn to(&self, session: SessionId) -> Credentials {
+        let Self { token, address, headers } = self.clone();
+        Credentials { token, session, address, headers }
+    }
 }
 
 /// What a request shows of who sends it.
-fn shown(request: &HttpRequest, session: &SessionId, address: IpAddr) -> Credentials {
+pub fn shown(request: &HttpRequest, address: IpAddr) -> Shown {
     let headers = request.headers();
     let offers = joined(headers, header::SEC_WEBSOCKET_PROTOCOL, ",");
     let token = credentials::token(text(headers, header::AUTHORIZATION), &offers, request.query_string());
@@ -79,7 +117,15 @@ fn shown(request: &HttpRequest, session: &SessionId, address: IpAddr) -> Credent
         authorization: sent(header::AUTHORIZATION),
         origin: sent(header::ORIGIN),
     };
-    Credentials { token, session: session.clone(), address, headers }
+    Shown { token, address, headers }
+}
+
+/// Counts a connection by where it comes from.
+///
+/// # Errors
+/// There are too many.
+pub async fn admit_from(shown: &Shown, state: &State) -> Result<(), ApiError> {
+    admit(state, AdmitConnect::From(shown.address)).await
 }
 
 async fn admit(state: &State, connect: AdmitConnect) -> Result<(), ApiError> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, StatusCode, Version};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpResponse, ResponseError};
@@ -42,14 +42,14 @@ pub async fn wrap<B: MessageBody + 'static>(
     }
     let wire = request.conn_data::<Arc<Wire>>().cloned();
     let under_way = wire.as_ref().map(Wire::begin);
-    let shape = Shape::of(request.path());
+    let shape = Shape::of(request.path(), state.as_ref());
     // The connection leaves HTTP then, whatever is answered: no body that is not of a known length can be told from what follows it.
     let swallowed =
         request.headers().get_all(header::UPGRADE).any(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if swallowed {
         request.headers_mut().remove(header::ACCEPT_ENCODING);
     }
-    let is_socket = request.path().starts_with("/ws/");
+    let is_socket = swallowed && request.method() == Method::GET;
     let within = state.as_ref().map_or(Duration::MAX, |state| state.body_within);
     // Nobody who speaks HTTP/1.0 knows what it means.
     let awaits = wire.clone().filter(|wire| wire.take_expectation() && request.version() == Version::HTTP_11);
@@ -155,10 +155,10 @@ enum Shape {
 }
 
 impl Shape {
-    fn of(path: &str) -> Self {
+    fn of(path: &str, state: Option<&Data<State>>) -> Self {
         match path {
             path if gateway::is_below(path) => Self::OpenAi,
-            path if chat::is_below(path) => Self::Sentence,
+            path if state.is_some_and(|state| chat::is_below(path, &state.chat.path)) => Self::Sentence,
             _ => Self::Own,
         }
     }

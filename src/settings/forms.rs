@@ -31,6 +31,22 @@ pub(super) fn is_url(text: &str, schemes: &[&str]) -> bool {
     schemes.contains(&url.scheme()) && (socket || url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
+/// What stands at paths of the program's own, as the first of their parts, or the first two of them.
+const TAKEN: [&str; 9] = ["/v1", "/ws", "/ds", "/ag-ui", "/admin", "/health", "/metrics", "/page", "/api/groups"];
+
+/// Whether a path can stand beside those of the program: it has parts, as they are told on the wire, and begins as none of them does.
+pub(super) fn is_own_path(path: &str) -> bool {
+    let is_part = |part: &str| {
+        let plain = part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+        plain && !part.is_empty() && !part.starts_with('.')
+    };
+    let below = |taken: &&str| path.strip_prefix(*taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path.len() <= 128
+        && path != "/api"
+        && path.strip_prefix('/').is_some_and(|parts| parts.split('/').all(is_part))
+        && !TAKEN.iter().any(below)
+}
+
 /// The name of a model, or a pattern of names: what is allowed, in words.
 pub(super) const MODELS: &str = "a model's name or a pattern, visible ASCII; * is any run of characters and ? any one";
 
@@ -47,6 +63,41 @@ pub(super) fn every_model() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_of_its_own_is_a_path_where_nothing_else_stands() {
+        for path in ["/api/chat", "/chat", "/v1x", "/my/chat_2.0", "/api/groupsx"] {
+            assert!(is_own_path(path), "{path}");
+        }
+        let long = format!("/{}", "x".repeat(128));
+        for path in [
+            "",
+            "/",
+            "chat",
+            "/chat/",
+            "//chat",
+            "/a b",
+            "/a{b}",
+            "/a%20",
+            "/..",
+            "/v1",
+            "/v1/chat",
+            "/ws/x",
+            "/ds",
+            "/ag-ui",
+            "/admin",
+            "/health/x",
+            "/metrics",
+            "/page",
+            "/api",
+            "/api/groups",
+            "/api/groups/x",
+            "/é",
+            &long,
+        ] {
+            assert!(!is_own_path(path), "{path}");
+        }
+    }
 
     #[test]
     fn addresses_urls_and_networks_are_told_from_other_texts() {

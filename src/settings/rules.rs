@@ -3,7 +3,7 @@
 use sophie_actors::protocol::DjangoEvent;
 
 use super::backends::BACKENDS;
-use super::forms::{MODELS, address, is_host, is_model, is_name, network};
+use super::forms::{MODELS, address, is_host, is_model, is_name, is_own_path, network};
 use super::keys::KEYS;
 use super::listed_key::ListedKey;
 use super::origin::AllowedOrigin;
@@ -192,7 +192,10 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     ("ai.prices", Rule::Tables(&PRICES)),
     ("answers.keep_seconds", Rule::Whole(60, 604_800)),
+    ("chat.path", Rule::Text("a path of its own, such as /api/chat", is_own_path)),
     ("chat.replay_seconds", Rule::Whole(0, 3_600)),
+    ("chat.anyone_may_stop", Rule::Switch),
+    ("chat.max_frame_bytes", Rule::Whole(125, 16_777_216)),
     ("ds.poll_seconds", Rule::Whole(1, 300)),
     (
         "log.level",

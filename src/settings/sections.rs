@@ -35,10 +35,13 @@ pub struct Settings {
 }
 
 /// `[chat]`
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[allow(missing_docs, reason = "each is described in settings.toml")]
 pub struct ChatSettings {
+    pub path: String,
     pub replay_seconds: u64,
+    pub anyone_may_stop: bool,
+    pub max_frame_bytes: usize,
 }
 
 /// `[ds]`

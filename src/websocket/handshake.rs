@@ -14,16 +14,20 @@ use super::{Deflate, Upgrade};
 /// The version that is spoken.
 pub const VERSION: &str = "13";
 
+/// Whether a request asks for a WebSocket, be it in the right way or not.
+pub fn is_asked_for(request: &HttpRequest) -> bool {
+    let values = request.headers().get_all(header::UPGRADE);
+    // One value that says so alone: the HTTP library hands the connection over for that, and for nothing else.
+    values.into_iter().any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
 /// Where to leave word what comes after a handshake.
 ///
 /// # Errors
 /// The request is none.
 pub fn opening(request: &HttpRequest) -> Result<Rc<Upgrade>, HandshakeError> {
     let headers = request.headers();
-    // One value that says so alone: the HTTP library hands the connection over for that, and for nothing else.
-    let upgrades =
-        headers.get_all(header::UPGRADE).any(|value| value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"websocket"));
-    if !upgrades {
+    if !is_asked_for(request) {
         return Err(HandshakeError::NoWebsocketUpgrade);
     }
     if !names(headers, header::CONNECTION, "upgrade") {
@@ -52,7 +56,7 @@ pub fn compression(request: &HttpRequest, is_on: bool) -> Option<Deflate> {
 }
 
 /// The answer to an opening.
-pub fn accept(request: &HttpRequest, protocol: Option<&'static str>, compression: Option<Deflate>) -> HttpResponse {
+pub fn accept(request: &HttpRequest, protocol: Option<&str>, compression: Option<Deflate>) -> HttpResponse {
     let key = request.headers().get(header::SEC_WEBSOCKET_KEY).map(|key| key.as_bytes()).unwrap_or_default();
     let accept = hash_key(key);
     let mut response = HttpResponse::build(StatusCode::SWITCHING_PROTOCOLS);

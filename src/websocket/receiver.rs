@@ -38,6 +38,11 @@ pub trait Receiver: Unpin + 'static {
         None
     }
 
+    /// The number that a close has on the wire.
+    fn number(&self, code: CloseCode) -> u16 {
+        code.code()
+    }
+
     /// The connection is over for the core: nothing more is said or heard. `code`: why the server closed it, if it did.
     fn closed(&mut self, code: Option<CloseCode>);
 }

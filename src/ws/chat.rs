@@ -10,8 +10,7 @@ use sophie_actors::socket::{AttachSocket, Attached, Commanded, Intake, Reply, Se
 
 use super::Resume;
 use super::flood::Flood;
-use crate::http::SocketPlace;
-use crate::line::Share;
+use super::seat::Seat;
 use crate::websocket::{Receiver, Unsent};
 
 /// One socket's.
@@ -25,14 +24,6 @@ pub(super) struct Chat {
     /// Commands that are under way.
     intake: Intake,
     _seat: Seat,
-}
-
-/// What a socket takes up while it lives.
-pub(super) struct Seat {
-    /// Of the sockets of this node.
-    pub(super) _place: SocketPlace,
-    /// Of the connections of its address, if it came through a proxy.
-    pub(super) _share: Share,
 }
 
 impl Chat {

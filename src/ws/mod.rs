@@ -1,32 +1,34 @@
-//! Browsers' way in: everything that is decided before a connection becomes a socket of a session.
+//! The ways in by WebSocket: everything that is decided before a connection becomes a socket of a session, or of another protocol.
 
 mod access;
+pub mod ai_sdk;
 mod chat;
+mod dialect;
 mod flood;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod guest;
 mod handshake;
 mod query;
+mod seat;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, rt};
 use sophie_actors::ids::{Epoch, SessionId};
 use sophie_actors::protocol::{Close, CloseCode, unix_ms};
-use sophie_actors::socket::{Access, Attached, OutboxLimits, SessionHandle, SocketHandle};
+use sophie_actors::socket::{Access, Attached, SessionHandle};
 
 use crate::auth::credentials;
 use crate::http::visitor::{self, COME_BACK_SECONDS, Comes, joined};
 use crate::http::{ApiError, State, client_address};
-use crate::line::Wire;
-use crate::websocket::{self, Allowed, Connection, Heartbeat, Options};
+use crate::websocket::{self, Allowed, Connection, Options};
 use access::CallerAccess;
-use chat::{Chat, Seat};
+use chat::Chat;
 use guest::GuestAccess;
+use seat::Seat;
 
 /// `GET /ws/chat/{session}`
 pub async fn connect(
@@ -50,20 +52,8 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let protocol = credentials::negotiate(&offers)
         .map_err(|_| ApiError::bad_request("offer the subprotocol sophie.v1, or none"))?;
     let resume = query::resume(request.query_string())?;
-    if state.is_draining() {
-        return Err(ApiError::unavailable(
-            "draining",
-            "this node is being restarted; connect again",
-            COME_BACK_SECONDS,
-        ));
-    }
-    let place = state.connections.take().ok_or_else(|| {
-        ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
-    })?;
-    visitor::check_entrance(request, state)?;
+    let seat = Seat::take(request, state)?;
     let address = client_address(request, state);
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let share = state.lines.share_behind(peer, address).ok_or_else(ApiError::too_many_connections)?;
     let (identity, shown) = visitor::identify(request, &session, address, state, Comes::ToStay).await?;
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
     let upgrade = handshake::check(request)?;
@@ -72,11 +62,8 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let actor = session_actor(state, &session).await?;
 
     let options = &state.node.options;
-    let age = Duration::from_secs(options.outbox_seconds);
-    let limits = OutboxLimits { bytes: options.outbox_bytes, frames: options.outbox_messages, age };
-    let cut = request.conn_data::<Arc<Wire>>().cloned();
     let worker = upgrade.worker();
-    let handle = SocketHandle::new(limits, Some(worker.bell()), move || cut.iter().for_each(|wire| wire.cut()));
+    let handle = seat::way_out(request, options, &worker);
     let access: Arc<dyn Access> = match identity.guest {
         true => Arc::new(GuestAccess { user: identity.user, session }),
         false => Arc::new(CallerAccess {
@@ -96,15 +83,13 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
             None
         }
     };
-    let seat = Seat { _place: place, _share: share };
     let chat = Chat::new(handle.clone(), opened, options, state.commands_limited, &state.node.metrics, seat);
     let deflate = websocket::handshake::compression(request, options.compression);
     let allowed = Allowed { bytes: options.frame_bytes(), binary: false, compressed: deflate.is_some() };
-    let (ping, pong) = (Duration::from_secs(options.ping_seconds), Duration::from_secs(options.pong_seconds));
+    let heartbeat = seat::heartbeat(options);
     let answer = websocket::handshake::accept(request, protocol, deflate);
     upgrade.then(move |raw| {
-        let heartbeat = Some(Heartbeat::new(ping, pong));
-        let options = Options { allowed, heartbeat, deflate };
+        let options = Options { allowed, heartbeat: Some(heartbeat), deflate };
         rt::spawn(Connection::new(raw, handle, chat, worker, options));
     });
     Ok(answer)

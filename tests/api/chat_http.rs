@@ -172,7 +172,16 @@ async fn what_is_wrong_is_said_in_one_sentence() {
         let sentence = response.text().await.expect("a body");
         assert!(sentence.ends_with('.') && sentence.starts_with(char::is_uppercase), "{sentence}");
     }
-    assert_eq!(get(&nodes[0], "/api/chat").await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    let plain = get(&nodes[0], "/api/chat").await;
+    assert_eq!(
+        (plain.status(), &plain.headers()["upgrade"]),
+        (StatusCode::UPGRADE_REQUIRED, &"websocket".parse().expect("a value"))
+    );
+    assert_eq!(plain.text().await.expect("a body"), "This address takes POST, or a WebSocket.");
+    assert_eq!(
+        nodes[0].request("PUT", "/api/chat").send().await.expect("a response").status(),
+        StatusCode::METHOD_NOT_ALLOWED
+    );
     assert_eq!(get(&nodes[0], "/api/chat/s1/else").await.status(), StatusCode::NOT_FOUND);
     let page = nodes[0].request("POST", "/api/chat").header("origin", "https://elsewhere.example");
     assert_eq!(page.json(&submit("s1", "1", "x")).send().await.expect("a response").status(), StatusCode::FORBIDDEN);

@@ -47,6 +47,8 @@ mod backend_refusals;
 mod chaos;
 mod chat;
 mod chat_http;
+mod chat_socket;
+mod chat_socket_bounds;
 mod closing;
 mod commands;
 mod connecting;

@@ -9,6 +9,8 @@ pub enum CloseCode {
     Unsupported,
     /// A text frame that is not UTF-8.
     InvalidText,
+    /// A message of which not even is clear what it belongs to.
+    NotUnderstood,
     /// A frame over `session.max_frame_bytes`.
     TooLarge,
     /// A fault of the server.
@@ -39,10 +41,11 @@ pub enum CloseCode {
 
 impl CloseCode {
     /// Every code, for documents and tests.
-    pub const ALL: [CloseCode; 16] = [
+    pub const ALL: [CloseCode; 17] = [
         Self::ProtocolError,
         Self::Unsupported,
         Self::InvalidText,
+        Self::NotUnderstood,
         Self::TooLarge,
         Self::Internal,
         Self::Draining,
@@ -64,6 +67,7 @@ impl CloseCode {
             Self::ProtocolError => (1002, "protocol_error", "the WebSocket protocol was broken"),
             Self::Unsupported => (1003, "unsupported", "binary frames are not part of this protocol; send JSON text"),
             Self::InvalidText => (1007, "invalid_text", "a text frame was not UTF-8"),
+            Self::NotUnderstood => (1008, "not_understood", "a message was none of this protocol"),
             Self::TooLarge => (1009, "too_large", "a frame was larger than this server takes"),
             Self::Internal => (1011, "internal", "a fault of the server; reconnect"),
             Self::Draining => (4001, "draining", "this server is being restarted; reconnect"),

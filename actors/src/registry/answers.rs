@@ -100,6 +100,7 @@ impl Handler<AnswerStarted> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, started: AnswerStarted, _: &mut Context<Self>) {
+        self.roster.answer_begun(&started.group);
         // Without a state here nobody has been in the group for a while, and nobody will ask.
         if let Some(state) = self.groups.get_mut(&started.group)
             && state.answers.start(&started.answer, &started.message, &started.start)

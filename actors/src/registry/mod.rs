@@ -42,7 +42,7 @@ pub use messages::{
     SessionFactory,
 };
 pub use restarts::{MAX_RESTARTS, WINDOW};
-pub use roster::{Count, Roster};
+pub use roster::{Count, Roster, Watch};
 pub use states::GroupStates;
 
 use crate::actor::ExitGuard;

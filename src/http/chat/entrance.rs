@@ -1,4 +1,4 @@
-//! Who comes to a chat over HTTP: as at the WebSocket, and for each request anew.
+//! Who comes to a chat of the AI SDK: as at our own WebSocket, and for each request anew, over HTTP and over a socket.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,15 @@ use sophie_actors::say::Speaker;
 
 use crate::auth::Identity;
 use crate::auth::credentials::bearer;
-use crate::http::visitor::{self, COME_BACK_SECONDS, Comes};
+use crate::http::visitor::{self, COME_BACK_SECONDS, Comes, Shown};
 use crate::http::{ApiError, State, client_address};
 
 /// Somebody in a chat.
-pub(super) struct Guest {
-    pub(super) session: SessionId,
-    pub(super) identity: Identity,
+pub struct Guest {
+    /// The chat.
+    pub session: SessionId,
+    /// Who it is.
+    pub identity: Identity,
     address: IpAddr,
 }
 
@@ -39,27 +41,22 @@ impl Guest {
 pub(super) async fn enter(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<Guest, ApiError> {
     visitor::check_entrance(request, state)?;
     let session = SessionId::parse(chat).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
-    enter_session(request, session, state).await
+    enter_session(&visitor::shown(request, client_address(request, state)), session, state).await
 }
 
-/// The same past the entrance.
+/// The same past the entrance, by what was shown there.
 ///
 /// # Errors
 /// As for [`enter`].
-pub(super) async fn enter_session(
-    request: &HttpRequest,
-    session: SessionId,
-    state: &Data<State>,
-) -> Result<Guest, ApiError> {
+pub async fn enter_session(shown: &Shown, session: SessionId, state: &Data<State>) -> Result<Guest, ApiError> {
     if state.is_draining() {
         let message = "this node is being restarted; try again";
         return Err(ApiError::unavailable("draining", message, COME_BACK_SECONDS));
     }
-    let address = client_address(request, state);
-    let (identity, _) = visitor::identify(request, &session, address, state, Comes::ToAsk).await?;
+    let identity = visitor::recognize(shown.to(session.clone()), state, Comes::ToAsk).await?;
     visitor::claim_session(state, &identity, &session).await?;
     visitor::hold(state, &identity, &session).await?;
-    Ok(Guest { session, identity, address })
+    Ok(Guest { session, identity, address: shown.address() })
 }
 
 /// The session of a chat, for who may stop its answers: whoever may be in it, and the site's own server by its API key.

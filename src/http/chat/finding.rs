@@ -12,21 +12,46 @@ use crate::http::{ApiError, State};
 
 /// The end of a log, in which the last answer's end is looked for.
 const LAST: PageSize = PageSize { events: 20, bytes: 1 << 20 };
+/// One event.
+const ONE: PageSize = PageSize { events: 1, bytes: 1 << 20 };
 /// How long the store has to tell what there is.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 /// The answers that are being written in a group, by when they were asked for.
-pub(super) async fn running(state: &State, group: &GroupName) -> StoreResult<Vec<AnswerId>> {
+pub async fn running(state: &State, group: &GroupName) -> StoreResult<Vec<AnswerId>> {
     let mut records = state.node.stores.answers.running(std::slice::from_ref(group)).await?;
     records.sort_by_key(|record| record.message.seq());
     Ok(records.into_iter().map(|record| record.answer).collect())
+}
+
+/// Whether nothing more comes of these answers.
+pub(super) async fn have_ended(state: &State, answers: Vec<AnswerId>) -> StoreResult<bool> {
+    for answer in answers {
+        let Some(reader) = state.node.answers.read(answer).await? else { return Ok(false) };
+        _ = timeout(TOLD_WITHIN, reader.current()).await;
+        if reader.ended_ms().is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Who asked for an answer that is being written, by the name that their question bears.
+pub async fn asker(state: &State, answer: &AnswerId) -> StoreResult<Option<String>> {
+    let Some(record) = state.node.stores.answers.find(answer).await? else { return Ok(None) };
+    let Some(seq) = record.message.seq() else { return Ok(None) };
+    let page = state.node.stores.logs.read_after(&record.group, seq.saturating_sub(1), ONE).await?;
+    Ok(page.events.first().and_then(|event| match serde_json::from_str(&event.body).ok()? {
+        Logged::Message { message, .. } => Some(message.author),
+        Logged::AnswerEnd { .. } | Logged::AnswerError { .. } => None,
+    }))
 }
 
 /// The answer that is being written, or has ended within `chat.replay_seconds`, with a reader.
 ///
 /// # Errors
 /// The store is away.
-pub(super) async fn recent(state: &State, group: &GroupName) -> Result<Option<(AnswerId, RecordingReader)>, ApiError> {
+pub async fn recent(state: &State, group: &GroupName) -> Result<Option<(AnswerId, RecordingReader)>, ApiError> {
     let answers = &state.node.answers;
     for answer in running(state, group).await?.into_iter().rev() {
         if let Some(reader) = answers.read(answer.clone()).await? {
@@ -43,6 +68,6 @@ pub(super) async fn recent(state: &State, group: &GroupName) -> Result<Option<(A
     let Some(reader) = answers.read(answer.clone()).await? else { return Ok(None) };
     _ = timeout(TOLD_WITHIN, reader.current()).await;
     let is_recent =
-        reader.ended_ms().is_none_or(|ended| unix_ms().saturating_sub(ended) <= state.replay_seconds * 1_000);
+        reader.ended_ms().is_none_or(|ended| unix_ms().saturating_sub(ended) <= state.chat.replay_seconds * 1_000);
     Ok(is_recent.then_some((answer, reader)))
 }

@@ -1,4 +1,5 @@
-//! `/api/chat`: the chats of the AI SDK's `useChat`, over plain HTTP. A chat is a session, and its log is the truth.
+//! `/api/chat`, or wherever `chat.path` says: the chats of the AI SDK's `useChat`, over plain HTTP. A chat is a session, and its log is the
+//! truth.
 
 mod entrance;
 mod finding;
@@ -9,28 +10,35 @@ mod stream;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Path, Payload};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, Route};
 use serde_json::json;
 use sophie_actors::cluster;
 
 use super::State;
 use entrance::enter;
+pub use entrance::{Guest, enter_session};
+pub use finding::{asker, recent, running};
 pub use refusal::ChatRefusal;
+pub use sending::answer;
 
-/// Whether a path is of the chats, so that errors are to be sentences.
-pub(super) fn is_below(path: &str) -> bool {
-    path == "/api/chat" || path.starts_with("/api/chat/")
+/// Whether a path is of the chats, which are at `base`, so that errors are to be sentences.
+pub(super) fn is_below(path: &str, base: &str) -> bool {
+    path.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The routes.
-pub fn scope() -> impl HttpServiceFactory {
+/// The routes, below `base`. `socket`: what answers `GET` there, which may ask for a WebSocket.
+pub fn scope(base: &str, socket: Route) -> impl HttpServiceFactory + use<> {
     let only = |methods| super::only_or(methods, ChatRefusal::only);
-    web::scope("/api/chat")
-        .service(web::resource("").route(web::post().to(post)).default_service(only("POST")))
+    web::scope(base)
+        .service(web::resource("").route(web::post().to(post)).route(socket).default_service(only("GET, POST")))
         .service(web::resource("/{chat}/stream").route(web::get().to(resume)).default_service(only("GET")))
         .service(web::resource("/{chat}/stop").route(web::post().to(stop)).default_service(only("POST")))
         .service(web::resource("/{chat}/messages").route(web::get().to(read)).default_service(only("GET")))
-        .default_service(web::to(|| async { ChatRefusal::no_route().error_response() }))
+        .default_service(web::to(no_route))
+}
+
+async fn no_route(state: Data<State>) -> HttpResponse {
+    ChatRefusal::no_route(&state.chat.path).error_response()
 }
 
 /// `POST /api/chat`: a question, or another answer to the last one.

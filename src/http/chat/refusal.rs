@@ -20,15 +20,41 @@ impl ChatRefusal {
     }
 
     /// 404.
-    pub fn no_route() -> Self {
+    pub fn no_route(base: &str) -> Self {
         let there_is =
-            "POST /api/chat, GET /api/chat/{id}/stream, POST /api/chat/{id}/stop and GET /api/chat/{id}/messages";
+            format!("POST {base}, GET {base}/{{id}}/stream, POST {base}/{{id}}/stop and GET {base}/{{id}}/messages");
         Self(ApiError::not_found(format!("there is nothing at this address; there is {there_is}")))
     }
 
     /// 409.
     pub fn conflict(message: &str) -> Self {
         Self(ApiError::new(StatusCode::CONFLICT, "conflict", message))
+    }
+
+    /// 426.
+    pub fn upgrade_required() -> Self {
+        let message = "this address takes POST, or a WebSocket";
+        Self(
+            ApiError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", message).with(header::UPGRADE, "websocket"),
+        )
+    }
+
+    /// The sentence.
+    pub fn sentence(&self) -> String {
+        let (_, _, message, _) = self.0.parts();
+        let mut sentence = message.to_owned();
+        if let Some(first) = sentence.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        if !sentence.ends_with(['.', '?', '!']) {
+            sentence.push('.');
+        }
+        sentence
+    }
+
+    /// The code, as a metric label.
+    pub fn label(&self) -> &'static str {
+        self.0.label()
     }
 }
 
@@ -66,15 +92,7 @@ impl ResponseError for ChatRefusal {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (_, _, message, _) = self.0.parts();
-        let mut sentence = message.to_owned();
-        if let Some(first) = sentence.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
-        if !sentence.ends_with(['.', '?', '!']) {
-            sentence.push('.');
-        }
-        let mut response = self.0.error_response().set_body(sentence);
+        let mut response = self.0.error_response().set_body(self.sentence());
         let text = header::HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert(header::CONTENT_TYPE, text);
         response.extensions_mut().insert(InOwnWords);

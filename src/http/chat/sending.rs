@@ -14,13 +14,15 @@ use sophie_actors::store::{ONCE_SECONDS, PageSize};
 use tokio::time::{Instant, sleep};
 
 use super::entrance::{Guest, enter_session};
-use super::finding::running;
+use super::finding::{have_ended, running};
 use super::refusal::ChatRefusal;
-use crate::http::{ApiError, State, json, visitor};
+use crate::http::{ApiError, State, client_address, json, visitor};
 
 /// How long an answer has to begin, and how often it is looked for: it is there as soon as it is known whether the cache has it.
 const BEGINS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
+/// How long the end of an answer that is told has until it is in the log.
+const LOGGED_WITHIN: Duration = Duration::from_secs(2);
 /// The end of a log, in which the last question is looked for.
 const LAST: PageSize = PageSize { events: 50, bytes: 1 << 20 };
 
@@ -36,10 +38,23 @@ pub(super) async fn send(
     visitor::check_entrance(request, state)?;
     let body: Value = json::body(&json::receive(payload, state.most_bytes).await?)?;
     let asked = UiRequest::read(&body)?;
-    let guest = enter_session(request, asked.chat.clone(), state).await?;
+    let shown = visitor::shown(request, client_address(request, state));
+    let guest = enter_session(&shown, asked.chat.clone(), state).await?;
+    answer(&guest, asked, state).await
+}
+
+/// Asks for somebody who is in the chat, and finds the answer.
+///
+/// # Errors
+/// It cannot be asked.
+pub async fn answer(
+    guest: &Guest,
+    asked: UiRequest,
+    state: &Data<State>,
+) -> Result<(AnswerId, RecordingReader), ChatRefusal> {
     let answer = match &asked.wish {
-        Wish::Answer => ask(&guest, &asked, state).await?,
-        Wish::Again { .. } => again(&guest, state).await?,
+        Wish::Answer => ask(guest, &asked, state).await?,
+        Wish::Again { .. } => again(guest, state).await?,
         Wish::GoOn { .. } => {
             return Err(ApiError::bad_request("this chat has no tools whose results it could take").into());
         }
@@ -109,17 +124,30 @@ async fn again(guest: &Guest, state: &Data<State>) -> Result<AnswerId, ChatRefus
     });
     let (seq, message) = last.ok_or_else(|| ApiError::bad_request("there is no question in this chat yet"))?;
     let answered = Answered { group, message: message.id, seq, text: message.text, with: None };
-    let (ask, admitted) = ask_again(&state.node, &guest.speaker(), answered).await.map_err(ApiError::from)?;
-    let answer = ask.answer.clone();
-    state.node.ask(ask, admitted).await;
-    Ok(answer)
+    let (node, speaker) = (state.node.clone(), guest.speaker());
+    let asked = actix_web::rt::spawn(async move {
+        let (ask, admitted) = ask_again(&node, &speaker, answered).await?;
+        let answer = ask.answer.clone();
+        node.ask(ask, admitted).await;
+        Ok::<_, Refusal>(answer)
+    });
+    Ok(asked.await.map_err(|_| ApiError::from(Refusal::internal()))?.map_err(ApiError::from)?)
 }
 
 async fn refuse_second(state: &State, guest: &Guest) -> Result<(), ChatRefusal> {
-    if running(state, &guest.session.home()).await?.is_empty() {
-        return Ok(());
+    let home = guest.session.home();
+    let until = Instant::now() + LOGGED_WITHIN;
+    loop {
+        let running = running(state, &home).await?;
+        if running.is_empty() {
+            return Ok(());
+        }
+        // Who has read an answer to its end may ask on at once, and be here before the end is in the log.
+        if Instant::now() >= until || !have_ended(state, running).await? {
+            return Err(ChatRefusal::conflict("a response is already active for this chat"));
+        }
+        sleep(LOOK).await;
     }
-    Err(ChatRefusal::conflict("a response is already active for this chat"))
 }
 
 /// The answer that a request to stop names, if it names one.

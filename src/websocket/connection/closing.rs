@@ -15,7 +15,7 @@ impl<R: Receiver> Connection<R> {
         if let Some(goodbye) = self.receiver.goodbye(close) {
             self.unsent.say(Opcode::Text, goodbye.as_bytes());
         }
-        self.unsent.say_goodbye(Some(close.code.code()), close.code.reason());
+        self.unsent.say_goodbye(Some(self.receiver.number(close.code)), close.code.reason());
         // A client that cannot be understood is not waited for: it sees the end of the stream.
         match (self.left, self.deaf) {
             (true, _) => self.end(LINGER),

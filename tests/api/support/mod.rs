@@ -4,6 +4,7 @@ mod answer;
 mod app;
 mod backends;
 mod broker;
+pub mod chat_socket;
 mod crowd;
 mod faulty;
 mod feeds;

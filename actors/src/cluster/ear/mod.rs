@@ -115,6 +115,7 @@ async fn pass_on(node: &Arc<Node>, orders: &Arc<OrderDesk>, heard: Heard) {
         Heard::Resumed => {
             tails.missed();
             orders.look_soon();
+            node.roster.answers_may_have_begun();
             look_again(node.clone());
         }
         Heard::Ordered(order) => orders.heard(order).await,

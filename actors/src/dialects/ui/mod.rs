@@ -1,9 +1,11 @@
 //! The AI SDK's UI message stream, which `useChat` reads.
 
 mod chunk;
+mod merge;
 pub mod request;
 
 pub use chunk::{FinishReason, InputTokens, Metadata, OutputTokens, Tokens, UiChunk};
+pub use merge::merge;
 
 use super::{AnswerEnd, Change, Fold, Json, Outcome, PartKind, Parts};
 use crate::openai::Chunk;

@@ -6,6 +6,7 @@ mod listeners;
 mod looks;
 mod rows;
 mod short_names;
+mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +15,8 @@ use tokio::sync::Notify;
 
 use self::listeners::Listeners;
 use self::short_names::ShortNames;
+pub use self::watches::Watch;
+use self::watches::Watches;
 use crate::ids::{GroupName, NodeId, NodeKey, SessionId, SocketId, UserId};
 use crate::protocol::{timestamp, unix_ms};
 use crate::small_map::SmallMap;
@@ -68,12 +71,20 @@ pub struct Roster {
     since: String,
     tables: Mutex<Tables>,
     changed: Notify,
+    watches: Arc<Watches>,
 }
 
 impl Roster {
     /// An empty table.
     pub fn new(node: NodeId, channels: Option<NodeKey>) -> Self {
-        Self { node: Mutex::new(node), channels, since: timestamp(), tables: Mutex::default(), changed: Notify::new() }
+        Self {
+            node: Mutex::new(node),
+            channels,
+            since: timestamp(),
+            tables: Mutex::default(),
+            changed: Notify::new(),
+            watches: Arc::default(),
+        }
     }
 
     /// What this node is called.
@@ -92,6 +103,21 @@ impl Roster {
     /// When it began; RFC 3339.
     pub fn since(&self) -> &str {
         &self.since
+    }
+
+    /// Waits for answers of a group, in which one need not be.
+    pub fn watch(&self, group: &GroupName) -> Watch {
+        self.watches.watch(group)
+    }
+
+    /// An answer has begun in a group.
+    pub(super) fn answer_begun(&self, group: &GroupName) {
+        self.watches.begun(group);
+    }
+
+    /// Word of beginnings may have been missed.
+    pub(crate) fn answers_may_have_begun(&self) {
+        self.watches.all_may_have_begun();
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {

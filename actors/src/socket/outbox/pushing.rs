@@ -16,6 +16,12 @@ impl SocketHandle {
         self.enqueue(&mut state, Waiting::Text(frame), true)
     }
 
+    /// Queues a frame for which its sender has waited by [`Self::wants_more`]: it does not count against the bounds. `false`: the socket is
+    /// closing.
+    pub fn push_in_turn(&self, frame: ByteString) -> bool {
+        self.enqueue(&mut self.state(), Waiting::Text(frame), false)
+    }
+
     /// Queues an event of a group's log, unless a replay brings it or has brought it.
     pub fn push_logged(&self, group: &GroupName, seq: u64, frame: ByteString) -> bool {
         let mut state = self.state();

@@ -164,7 +164,7 @@ impl SocketHandle {
         true
     }
 
-    /// Waits until a replay may read on. `false`: the socket is closing.
+    /// Waits until a replay may read on, or whoever else waits for room. `false`: the socket is closing.
     pub async fn wants_more(&self) -> bool {
         loop {
             let drained = self.0.drained.notified();

@@ -1,0 +1,56 @@
+//! What a socket takes up while it lives, and what it is kept by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpRequest;
+use actix_web::web::Data;
+use sophie_actors::options::SessionOptions;
+use sophie_actors::socket::{OutboxLimits, SocketHandle};
+
+use crate::http::visitor::{self, COME_BACK_SECONDS};
+use crate::http::{ApiError, SocketPlace, State, client_address};
+use crate::line::{Share, Wire};
+use crate::websocket::{Heartbeat, Worker};
+
+/// A place for one socket.
+pub(super) struct Seat {
+    /// Of the sockets of this node.
+    _place: SocketPlace,
+    /// Of the connections of its address, if it came through a proxy.
+    _share: Share,
+}
+
+impl Seat {
+    /// Takes one.
+    ///
+    /// # Errors
+    /// The node is going or full, the request may not come in, or there are too many from where it comes.
+    pub(super) fn take(request: &HttpRequest, state: &Data<State>) -> Result<Self, ApiError> {
+        if state.is_draining() {
+            let message = "this node is being restarted; connect again";
+            return Err(ApiError::unavailable("draining", message, COME_BACK_SECONDS));
+        }
+        let place = state.connections.take().ok_or_else(|| {
+            ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
+        })?;
+        visitor::check_entrance(request, state)?;
+        let peer = request.peer_addr().map(|peer| peer.ip());
+        let share = state.lines.share_behind(peer, client_address(request, state));
+        let share = share.ok_or_else(ApiError::too_many_connections)?;
+        Ok(Self { _place: place, _share: share })
+    }
+}
+
+/// The way out of the socket that a request asks for.
+pub(super) fn way_out(request: &HttpRequest, options: &SessionOptions, worker: &Worker) -> SocketHandle {
+    let age = Duration::from_secs(options.outbox_seconds);
+    let limits = OutboxLimits { bytes: options.outbox_bytes, frames: options.outbox_messages, age };
+    let cut = request.conn_data::<Arc<Wire>>().cloned();
+    SocketHandle::new(limits, Some(worker.bell()), move || cut.iter().for_each(|wire| wire.cut()))
+}
+
+/// How its client is watched.
+pub(super) fn heartbeat(options: &SessionOptions) -> Heartbeat {
+    Heartbeat::new(Duration::from_secs(options.ping_seconds), Duration::from_secs(options.pong_seconds))
+}
