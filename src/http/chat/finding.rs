@@ -18,7 +18,7 @@ const ONE: PageSize = PageSize { events: 1, bytes: 1 << 20 };
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
 /// The answers that are being written in a group, by when they were asked for.
-pub async fn running(state: &State, group: &GroupName) -> StoreResult<Vec<AnswerId>> {
+pub(super) async fn running(state: &State, group: &GroupName) -> StoreResult<Vec<AnswerId>> {
     let mut records = state.node.stores.answers.running(std::slice::from_ref(group)).await?;
     records.sort_by_key(|record| record.message.seq());
     Ok(records.into_iter().map(|record| record.answer).collect())

@@ -17,7 +17,7 @@ use sophie_actors::cluster;
 use super::State;
 use entrance::enter;
 pub use entrance::{Guest, enter_session};
-pub use finding::{asker, recent, running};
+pub use finding::{asker, recent};
 pub use refusal::ChatRefusal;
 pub use sending::answer;
 

@@ -21,8 +21,8 @@ use crate::http::{ApiError, State, client_address, json, visitor};
 /// How long an answer has to begin, and how often it is looked for: it is there as soon as it is known whether the cache has it.
 const BEGINS_WITHIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(10);
-/// How long the end of an answer that is told has until it is in the log.
-const LOGGED_WITHIN: Duration = Duration::from_secs(2);
+/// How long what is told of an answer has until it is in the store.
+const NOTED_WITHIN: Duration = Duration::from_secs(2);
 /// The end of a log, in which the last question is looked for.
 const LAST: PageSize = PageSize { events: 50, bytes: 1 << 20 };
 
@@ -62,6 +62,7 @@ pub async fn answer(
     let until = Instant::now() + BEGINS_WITHIN;
     loop {
         if let Some(reader) = state.node.answers.read(answer.clone()).await? {
+            until_noted(state, &answer).await;
             return Ok((answer, reader));
         }
         if Instant::now() >= until {
@@ -69,6 +70,18 @@ pub async fn answer(
             return Err(ApiError::unavailable("ai_unavailable", message, 2).into());
         }
         sleep(LOOK).await;
+    }
+}
+
+/// Waits until an answer that can be read counts as running: who has seen its first chunk may stop it, resume it or ask on, at any node.
+async fn until_noted(state: &State, answer: &AnswerId) {
+    let until = Instant::now() + NOTED_WITHIN;
+    while Instant::now() < until {
+        match state.node.stores.answers.find(answer).await {
+            Ok(Some(record)) if record.start.is_none() => sleep(LOOK).await,
+            // It does, or did; or the store is away, and it is noted when that is back.
+            Ok(_) | Err(_) => return,
+        }
     }
 }
 
@@ -136,7 +149,7 @@ async fn again(guest: &Guest, state: &Data<State>) -> Result<AnswerId, ChatRefus
 
 async fn refuse_second(state: &State, guest: &Guest) -> Result<(), ChatRefusal> {
     let home = guest.session.home();
-    let until = Instant::now() + LOGGED_WITHIN;
+    let until = Instant::now() + NOTED_WITHIN;
     loop {
         let running = running(state, &home).await?;
         if running.is_empty() {

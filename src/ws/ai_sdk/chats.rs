@@ -25,7 +25,7 @@ use crate::ws::dialect::{Dialect, Socket};
 /// For how long a stop by somebody who looks on is held. The client says so of its first resume a moment before it resumes a second time,
 /// as pages do when they are looked at again: then nothing is to be stopped.
 const HAND_OVER: Duration = Duration::from_millis(250);
-/// How soon it is looked for what has begun and cannot be read yet; then less and less often.
+/// How soon it is looked again for what has begun: it is noted a moment after the word of it. Then less and less often.
 const SOON: Duration = Duration::from_millis(20);
 /// How long at most somebody waits without a look: word of a beginning may be lost with a connection.
 const LOOK: Duration = Duration::from_secs(15);
@@ -166,11 +166,7 @@ impl Chats {
             if let Some((answer, reader)) = found.filter(|(answer, _)| !self.knows(&guest.session, answer)) {
                 return Ok(Some((answer, reader)));
             }
-            let unread = chat::running(state, &home).await?.iter().any(|answer| !self.knows(&guest.session, answer));
-            pause = if unread { (2 * pause).clamp(SOON, LOOK) } else { LOOK };
-            if timeout(pause, begun).await.is_ok() {
-                pause = SOON;
-            }
+            pause = if timeout(pause, begun).await.is_ok() { SOON } else { (2 * pause).min(LOOK) };
         }
     }
 
