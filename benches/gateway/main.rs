@@ -5,12 +5,14 @@
 //! that are there. Needs redis-server and taskset. Read the ratios and differences: machines differ, and they are noisy.
 //!
 //! `SOPHIE_BEFORE=/path/to/another/sophie cargo bench --bench gateway` measures that program instead of the peers, in turn with
-//! this one, and prints this one's figures as multiples of that one's.
+//! this one, and prints this one's figures as multiples of that one's. `SOPHIE_RECORDING=1 cargo bench --bench gateway` measures
+//! alone what it costs that answers can be read again.
 
 mod backend;
 mod compare;
 mod load;
 mod peer;
+mod recording;
 
 use std::process::{Command, Stdio};
 
@@ -23,6 +25,7 @@ use crate::backend::backend;
 use crate::compare::compare;
 use crate::load::{Caller, Target, added, load, percentile};
 use crate::peer::{Peer, litellm, portkey};
+use crate::recording::recording;
 
 /// The core of load and backend.
 const OURS: &str = "1";
@@ -80,6 +83,9 @@ async fn main() {
     if let Ok(program) = std::env::var("SOPHIE_BEFORE") {
         return compare(&program, backend, &direct, &url).await;
     }
+    if std::env::var_os("SOPHIE_RECORDING").is_some() {
+        return recording(backend, &direct, &url).await;
+    }
     println!(
         "{:<18} {:>9} {:>14} {:>12} {:>11} {:>9} {:>11} {:>9}",
         "streaming, c=32:", "req/s", "CPU s/1000", "first ms p50", "c=1: +p50", "+p99", "whole: +p50", "+p99"
@@ -125,4 +131,5 @@ async fn main() {
         sophie.name,
         sophie.memory_mib()
     );
+    recording(backend, &direct, &url).await;
 }

@@ -149,7 +149,9 @@ struct Work {
 
 impl Work {
     async fn run(mut self, done: oneshot::Sender<()>) {
-        let mut renew = interval_at(Instant::now(), RENEW);
+        // At once: a timer that has run out already would tell so a millisecond later.
+        self.save().await;
+        let mut renew = interval_at(Instant::now() + RENEW, RENEW);
         renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut save_at = Instant::now();
         let given = self.given.clone();
@@ -161,12 +163,14 @@ impl Work {
                 }
                 !waiting.chunks.is_empty()
             };
+            if is_waiting && Instant::now() >= save_at {
+                save_at = Instant::now() + WINDOW;
+                self.save().await;
+                continue;
+            }
             tokio::select! {
                 biased;
-                () = sleep_until(save_at), if is_waiting => {
-                    save_at = Instant::now() + WINDOW;
-                    self.save().await;
-                }
+                () = sleep_until(save_at), if is_waiting => {}
                 _ = renew.tick() => self.save().await,
                 () = given.came.notified() => {}
             }
