@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::dialects::Json;
 use crate::openai::TokenCounts;
 
+/// The version of the protocol that is spoken.
+pub const PROTOCOL_VERSION: &str = "1.0";
 /// The largest number that all readers of JSON hold exactly.
 const MOST: u64 = (1 << 53) - 1;
 

@@ -3,7 +3,7 @@
 mod event;
 pub mod request;
 
-pub use event::{AguiEvent, RunOutcome, RunUsage};
+pub use event::{AguiEvent, PROTOCOL_VERSION, RunOutcome, RunUsage};
 
 use super::{AnswerEnd, Change, Fold, Outcome, PartKind, Parts};
 use crate::openai::{Chunk, TokenCounts};
@@ -92,7 +92,7 @@ impl Fold for AguiFold {
 
     fn begin(&mut self) -> Vec<AguiEvent> {
         let (thread_id, run_id) = (self.run.thread.clone(), self.run.run.clone());
-        vec![AguiEvent::RunStarted { thread_id, run_id, protocol_version: "1.0" }]
+        vec![AguiEvent::RunStarted { thread_id, run_id, protocol_version: PROTOCOL_VERSION }]
     }
 
     fn chunk(&mut self, chunk: &Chunk) -> Vec<AguiEvent> {

@@ -1,12 +1,14 @@
 //! What an agent's client posts: AG-UI's `RunAgentInput`. Pure.
 
+mod behind;
 mod content;
 #[cfg(test)]
 mod tests;
 
 use bytestring::ByteString;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use self::behind::behind;
 use self::content::{content, text_of};
 use crate::dialects::{BadRequest, Json, UserMessage, function_tool};
 use crate::ids::SessionId;
@@ -24,8 +26,8 @@ pub struct RunRequest {
     pub run: String,
     /// The last message of the user.
     pub question: UserMessage,
-    /// The results of tools behind it, as messages, if the run brings any.
-    pub results: Vec<ChatMessage>,
+    /// The calls of tools behind it and their results, if the run brings any.
+    pub behind: Vec<ChatMessage>,
     /// What was said before the question, as the client tells it. The log is the truth where there is one.
     pub earlier: Vec<ChatMessage>,
     /// The tools of the client, each as a chat completion has it.
@@ -72,7 +74,7 @@ impl RunRequest {
             thread,
             run,
             question,
-            results: results(&messages[asked + 1..]),
+            behind: behind(&messages, asked)?,
             earlier: messages[..asked].iter().filter_map(earlier).collect(),
             tools: tools(body)?,
             context: context(body)?,
@@ -80,12 +82,18 @@ impl RunRequest {
         })
     }
 
-    /// The messages that the client knows but for this answer, if that is among them: a client whose run was cut off posts half of it,
-    /// and would add the replay to that half.
+    /// The messages that the client knows but for what it has of this answer, if it has anything: a client whose run was cut off posts half
+    /// of it, and would add the replay to that half. A client keeps thoughts that are not told, so those are told empty.
     pub fn messages_without(&self, answer: &str) -> Option<Json> {
-        let others: Vec<&str> = self.messages.iter().filter(|(id, _)| id != answer).map(|(_, text)| &**text).collect();
-        let knows = others.len() < self.messages.len();
-        knows.then(|| Json::read(&format!("[{}]", others.join(",")))).flatten()
+        let is_thought = |id: &str| id.strip_prefix(answer).is_some_and(|rest| rest.starts_with("-r"));
+        if !self.messages.iter().any(|(id, _)| id == answer || is_thought(id)) {
+            return None;
+        }
+        let others = self.messages.iter().filter(|(id, _)| id != answer).map(|(id, text)| match is_thought(id) {
+            true => json!({"id": id, "role": "reasoning", "content": ""}).to_string(),
+            false => text.clone(),
+        });
+        Json::read(&format!("[{}]", others.collect::<Vec<_>>().join(",")))
     }
 }
 
@@ -98,12 +106,6 @@ fn list<'a>(body: &'a Body, name: &str) -> Result<Option<Vec<&'a str>>, BadReque
     let mut all = Vec::new();
     each_element(text, |element| all.push(element));
     Ok(Some(all))
-}
-
-/// The results of tools that stand last.
-fn results(behind: &[Value]) -> Vec<ChatMessage> {
-    let first = behind.iter().rposition(|message| message["role"] != "tool").map_or(0, |at| at + 1);
-    behind[first..].iter().filter_map(result).collect()
 }
 
 fn result(message: &Value) -> Option<ChatMessage> {

@@ -40,30 +40,80 @@ fn the_last_message_of_the_user_is_the_question() {
         {"role": "assistant", "content": "wait", "tool_calls": [call]},
         {"role": "tool", "content": "1", "tool_call_id": "c"},
     ]);
-    assert_eq!((json!(run.earlier), run.results.len()), (earlier, 0));
+    assert_eq!((json!(run.earlier), run.behind.len()), (earlier, 0));
     let tool = r#"{"type":"function","function":{"description":"d","name":"f","parameters":{"a":2,"z":1}}}"#;
     assert_eq!((run.tools, run.context.as_deref()), (vec![tool.to_owned()], Some("page: cart")));
 }
 
-#[test]
-fn results_of_tools_that_stand_last_are_what_the_run_brings() {
+fn call(id: &str) -> Value {
+    json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}})
+}
+
+/// A run with these messages behind its question.
+fn followed_by(behind: Value) -> Value {
     let mut body = asked();
-    let messages = body["messages"].as_array_mut().expect("a list");
-    messages.truncate(4);
-    messages.push(json!({"id": "5", "role": "tool", "toolCallId": "c", "content": "1"}));
-    messages.push(json!({"id": "6", "role": "tool", "toolCallId": "d", "content": "", "error": "away"}));
-    let run = read(body).expect("a run");
-    assert_eq!(run.results, [ChatMessage::result("c", "1"), ChatMessage::result("d", "away")]);
+    body["messages"] = json!([{"id": "1", "role": "user", "content": "hi"}]);
+    body["messages"].as_array_mut().expect("a list").extend(behind.as_array().expect("a list").clone());
+    body
+}
+
+#[test]
+fn results_of_tools_that_stand_last_are_what_the_run_brings_with_their_calls() {
+    let result = |call: &str| json!({"id": format!("r{call}"), "role": "tool", "toolCallId": call, "content": call});
+    let body = followed_by(json!([
+        {"id": "3", "role": "assistant", "content": "wait", "toolCalls": [call("c"), call("d")]},
+        {"id": "4", "role": "reasoning", "content": "hm"},
+        result("d"), result("d"),
+        {"id": "6", "role": "tool", "toolCallId": "c", "content": "", "error": "away"},
+        {"id": "7", "role": "assistant", "content": "said beside"},
+        {"id": "8", "role": "assistant", "toolCalls": [call("e")]},
+        result("e"),
+    ]));
+    let run = read(body.clone()).expect("a run");
     assert_eq!(run.question.id, "1");
+    let told = json!([
+        {"role": "assistant", "content": "wait", "tool_calls": [call("c"), call("d")]},
+        {"role": "tool", "content": "d", "tool_call_id": "d"},
+        {"role": "tool", "content": "away", "tool_call_id": "c"},
+        {"role": "assistant", "content": "", "tool_calls": [call("e")]},
+        {"role": "tool", "content": "e", "tool_call_id": "e"},
+    ]);
+    assert_eq!(json!(run.behind), told);
+    // A client that has half of what came of them brings nothing.
+    let mut cut = body;
+    cut["messages"].as_array_mut().expect("a list").push(json!({"id": "9", "role": "assistant", "content": "The re"}));
+    assert_eq!(read(cut).expect("a run").behind, []);
+    let calls = json!({"id": "3", "role": "assistant", "toolCalls": [call("c"), call("d")]});
+    for (behind, field) in [
+        (json!([calls, result("c")]), "messages"),
+        (json!([result("c")]), "messages[1].toolCallId"),
+        (
+            json!([calls, result("c"), {"role": "assistant", "toolCalls": [call("e")]}, result("e")]),
+            "messages[3].toolCalls",
+        ),
+        (json!([calls, {"id": "4", "role": "tool", "content": "1"}]), "messages[2].toolCallId"),
+    ] {
+        assert_eq!(read(followed_by(behind.clone())).expect_err("refused").field, field, "{behind}");
+    }
 }
 
 #[test]
 fn who_has_half_of_the_answer_is_told_the_messages_without_it() {
     let run = read(asked()).expect("a run");
     assert_eq!(run.messages_without("other"), None);
-    let others: Value = serde_json::from_str(run.messages_without("3").expect("messages").as_str()).expect("JSON");
+    let messages = |run: &RunRequest, answer| -> Value {
+        serde_json::from_str(run.messages_without(answer).expect("messages").as_str()).expect("JSON")
+    };
+    let others = messages(&run, "3");
     let ids: Vec<_> = others.as_array().expect("a list").iter().map(|message| &message["id"]).collect();
     assert_eq!(ids, ["0", "1", "2", "4", "5"]);
+    let run = read(followed_by(json!([
+        {"id": "a-r0", "role": "reasoning", "content": "let me th"},
+        {"id": "aa", "role": "assistant", "content": "other"},
+    ])));
+    let question = json!({"id": "1", "role": "user", "content": "hi"});
+    let told = json!([question, {"id": "a-r0", "role": "reasoning", "content": ""}, {"id": "aa", "role": "assistant", "content": "other"}]);
+    assert_eq!(messages(&run.expect("a run"), "a"), told, "thoughts are kept by the client unless they are told");
 }
 
 #[test]
