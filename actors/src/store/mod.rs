@@ -4,6 +4,7 @@
 mod answers;
 mod append;
 mod cache;
+mod claims;
 #[cfg(test)]
 mod contract;
 mod feed;
@@ -32,6 +33,7 @@ pub use answers::{
 };
 pub use append::{Append, Appended, ONCE_SECONDS, Once};
 pub use cache::{AnswerCache, CacheSize, CachedAnswer};
+pub use claims::Claims;
 pub use feed::{Feed, Heard, Told};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, FlightStanding, Flights};
 pub use general::GeneralCache;
@@ -91,6 +93,8 @@ pub struct Stores {
     pub worker_queue: Arc<dyn WorkerQueue>,
     /// What one node does at a time.
     pub leases: Arc<dyn Leases>,
+    /// What is claimed by whoever comes first.
+    pub claims: Arc<dyn Claims>,
     /// What answers cost.
     pub usage: Arc<dyn UsageRecords>,
 }

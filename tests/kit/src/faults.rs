@@ -131,6 +131,7 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         leases: faulty.inner.leases.clone(),
         flights: faulty.inner.flights.clone(),
         recordings: faulty.clone(),
+        claims: faulty.inner.claims.clone(),
         usage: faulty.inner.usage.clone(),
         feed: faulty.inner.feed.clone(),
         orders: faulty.inner.orders.clone(),

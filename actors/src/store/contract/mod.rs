@@ -3,6 +3,7 @@
 
 mod answers;
 mod caches;
+mod claims;
 mod groups;
 mod limits;
 mod logs;
@@ -66,6 +67,9 @@ macro_rules! promises {
             a_recording_whose_writer_is_gone_is_lost_and_can_be_ended_by_others
             a_recording_is_kept_for_its_time_after_its_last_change
             the_writer_of_a_recording_hears_whether_it_is_read
+            a_name_is_claimed_once_however_many_try
+            what_is_noted_of_a_claim_stays_and_only_its_own_word_gives_it_back
+            a_claim_ends_with_its_time
             what_answers_cost_is_summed_by_day_and_ranked
             what_is_flushed_again_is_not_counted_again_and_no_sum_is_too_large
             exactly_the_burst_is_admitted_at_once
@@ -94,8 +98,8 @@ macro_rules! promises {
 }
 
 pub(super) use self::{
-    answers::*, caches::*, groups::*, limits::*, logs::*, membership::*, owed::*, recordings::*, sessions::*, slots::*,
-    usage::*,
+    answers::*, caches::*, claims::*, groups::*, limits::*, logs::*, membership::*, owed::*, recordings::*,
+    sessions::*, slots::*, usage::*,
 };
 pub(super) use promises;
 

@@ -4,6 +4,7 @@
 mod alone;
 mod answers;
 mod cache;
+mod claims;
 mod expiring;
 mod feed;
 mod flights;
@@ -25,6 +26,7 @@ pub(crate) use expiring::Expiring;
 
 use self::alone::Alone;
 use self::cache::MemoryCache;
+use self::claims::MemoryClaims;
 use self::feed::MemoryFeed;
 use self::general::MemoryGeneralCache;
 pub use self::limits::MemoryLimits;
@@ -92,6 +94,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
         leases: Arc::new(Alone),
         flights: Arc::new(Alone),
         recordings: Arc::new(MemoryRecordings::new()),
+        claims: Arc::new(MemoryClaims::new()),
         usage: Arc::new(MemoryUsage::new()),
     }
 }

@@ -73,6 +73,11 @@ impl Keys {
         format!("{}:recording:{answer}:windows", self.prefix)
     }
 
+    /// What is claimed under a name, which may hold text of clients.
+    pub(super) fn claim(&self, name: &str) -> String {
+        format!("{}:claim:{}", self.prefix, digest(name))
+    }
+
     /// The number of what a node has flushed last.
     pub(super) fn usage_flushed(&self, node_key: &str) -> String {
         format!("{}:usage:flushed:{node_key}", self.prefix)

@@ -3,6 +3,7 @@
 
 mod answers;
 mod cache;
+mod claims;
 mod clock;
 mod feed;
 mod flights;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 use self::answers::RedisAnswers;
 use self::cache::RedisCache;
+use self::claims::RedisClaims;
 use self::feed::{RedisFeed, Subscription, events_channel};
 use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
@@ -175,6 +177,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
         usage: Arc::new(RedisUsage::new(main.clone(), keys.clone(), options.node_key.clone())),
+        claims: Arc::new(RedisClaims::new(main.clone(), keys.clone())),
         slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),
         recordings: Arc::new(RedisRecordings::new(main.clone(), keys.clone())),
