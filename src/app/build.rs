@@ -200,6 +200,7 @@ impl Program {
             most_bytes: rules.most_bytes,
             commands_limited: settings.limits.enabled,
             chat: settings.chat.clone(),
+            keep_seconds: settings.answers.keep_seconds,
             poll_seconds: settings.ds.poll_seconds,
             gateway: Gateway {
                 cache: settings.cache.options.clone(),

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder};
 
-use crate::http::{State, admin, chat, durable, gateway, health, no_route, only, pages, publish};
+use crate::http::{State, admin, agui, chat, durable, gateway, health, no_route, only, pages, publish};
 use crate::ws::{self, ai_sdk};
 
 /// What a listener serves.
@@ -27,6 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             )
             .service(gateway::scope())
             .service(chat::scope(&state.chat.path, web::get().to(ai_sdk::connect)))
+            .service(agui::scope())
             .service(durable::scope())
             .service(read("/", pages::page))
             .service(read("/page/{file:.*}", pages::page));

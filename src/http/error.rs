@@ -36,6 +36,11 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
+    /// 409.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", message)
+    }
+
     /// 410: it was there, and will not be there again.
     pub fn gone(message: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, "gone", message)

@@ -1,6 +1,7 @@
 //! HTTP: the handlers of what is no WebSocket, and what all handlers share.
 
 pub mod admin;
+pub mod agui;
 pub mod chat;
 mod cors;
 pub mod durable;
@@ -82,6 +83,8 @@ pub struct State {
     pub commands_limited: bool,
     /// `[chat]`
     pub chat: ChatSettings,
+    /// `answers.keep_seconds`
+    pub keep_seconds: u64,
     /// `ds.poll_seconds`
     pub poll_seconds: u64,
     /// The OpenAI-compatible way in.

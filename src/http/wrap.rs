@@ -19,7 +19,7 @@ use sophie_actors::ids::random_text;
 use super::cors::AllowedPage;
 use super::incoming::Incoming;
 use super::tidy::tidy;
-use super::{ApiError, State, chat, gateway};
+use super::{ApiError, State, chat, durable, gateway};
 use crate::line::{Standing, UnderWay, Wire};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -158,6 +158,7 @@ impl Shape {
     fn of(path: &str, state: Option<&Data<State>>) -> Self {
         match path {
             path if gateway::is_below(path) => Self::OpenAi,
+            path if chat::is_below(path, durable::CHAT) => Self::Sentence,
             path if state.is_some_and(|state| chat::is_below(path, &state.chat.path)) => Self::Sentence,
             _ => Self::Own,
         }

@@ -37,6 +37,8 @@ macro_rules! under_each_fault {
     };
 }
 
+mod agui;
+mod agui_requests;
 mod answers;
 mod answers_lost;
 mod answers_owed;
@@ -46,6 +48,7 @@ mod backend_ends;
 mod backend_refusals;
 mod chaos;
 mod chat;
+mod chat_addresses;
 mod chat_http;
 mod chat_socket;
 mod chat_socket_bounds;

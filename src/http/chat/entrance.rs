@@ -23,7 +23,8 @@ pub struct Guest {
 }
 
 impl Guest {
-    pub(super) fn speaker(&self) -> Speaker {
+    /// As whom they speak.
+    pub fn speaker(&self) -> Speaker {
         Speaker::Session {
             session: self.session.clone(),
             user: self.identity.user.clone(),
@@ -38,7 +39,7 @@ impl Guest {
 ///
 /// # Errors
 /// The node is going; they may not come in; too many come.
-pub(super) async fn enter(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<Guest, ApiError> {
+pub async fn enter(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<Guest, ApiError> {
     visitor::check_entrance(request, state)?;
     let session = SessionId::parse(chat).map_err(|bad| ApiError::bad_request(bad.to_string()))?;
     enter_session(&visitor::shown(request, client_address(request, state)), session, state).await
@@ -63,7 +64,7 @@ pub async fn enter_session(shown: &Shown, session: SessionId, state: &Data<State
 ///
 /// # Errors
 /// As for [`enter`].
-pub(super) async fn may_stop(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<SessionId, ApiError> {
+pub async fn may_stop(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<SessionId, ApiError> {
     let key = visitor::text(request.headers(), header::AUTHORIZATION).and_then(bearer);
     if key.is_some_and(|key| state.api_keys.holder_of(key).is_some()) {
         return SessionId::parse(chat).map_err(|bad| ApiError::bad_request(bad.to_string()));

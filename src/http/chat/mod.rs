@@ -15,11 +15,10 @@ use serde_json::json;
 use sophie_actors::cluster;
 
 use super::State;
-use entrance::enter;
-pub use entrance::{Guest, enter_session};
-pub use finding::{asker, recent};
+pub use entrance::{Guest, enter, enter_session, may_stop};
+pub use finding::{asker, begun, is_busy, recent, running};
 pub use refusal::ChatRefusal;
-pub use sending::answer;
+pub use sending::{answer, send};
 
 /// Whether a path is of the chats, which are at `base`, so that errors are to be sentences.
 pub(super) fn is_below(path: &str, base: &str) -> bool {
@@ -43,7 +42,7 @@ async fn no_route(state: Data<State>) -> HttpResponse {
 
 /// `POST /api/chat`: a question, or another answer to the last one.
 async fn post(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ChatRefusal> {
-    let (answer, reader) = sending::send(&request, payload, &state).await?;
+    let (answer, reader) = send(&request, payload, &state).await?;
     Ok(stream::respond(&state, &answer, reader))
 }
 
@@ -63,7 +62,7 @@ async fn stop(
     payload: Payload,
     state: Data<State>,
 ) -> Result<HttpResponse, ChatRefusal> {
-    let session = entrance::may_stop(&request, &chat, &state).await?;
+    let session = may_stop(&request, &chat, &state).await?;
     let named = sending::active_stream(payload, &state).await?;
     let running = finding::running(&state, &session.home()).await?;
     for answer in running.iter().filter(|answer| named.as_ref().is_none_or(|named| named == answer.as_str())) {

@@ -1,7 +1,5 @@
 //! A question that `useChat` posts, on its way to its answer.
 
-use std::time::Duration;
-
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
 use serde_json::Value;
@@ -11,18 +9,12 @@ use sophie_actors::ids::AnswerId;
 use sophie_actors::protocol::{Logged, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Said, Speech, ask_again, said_before, say};
 use sophie_actors::store::{ONCE_SECONDS, PageSize};
-use tokio::time::{Instant, sleep};
 
 use super::entrance::{Guest, enter_session};
-use super::finding::{have_ended, running};
+use super::finding::{begun, is_busy};
 use super::refusal::ChatRefusal;
 use crate::http::{ApiError, State, client_address, json, visitor};
 
-/// How long an answer has to begin, and how often it is looked for: it is there as soon as it is known whether the cache has it.
-const BEGINS_WITHIN: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(10);
-/// How long what is told of an answer has until it is in the store.
-const NOTED_WITHIN: Duration = Duration::from_secs(2);
 /// The end of a log, in which the last question is looked for.
 const LAST: PageSize = PageSize { events: 50, bytes: 1 << 20 };
 
@@ -30,7 +22,7 @@ const LAST: PageSize = PageSize { events: 50, bytes: 1 << 20 };
 ///
 /// # Errors
 /// It cannot be asked.
-pub(super) async fn send(
+pub async fn send(
     request: &HttpRequest,
     payload: Payload,
     state: &Data<State>,
@@ -59,30 +51,8 @@ pub async fn answer(
             return Err(ApiError::bad_request("this chat has no tools whose results it could take").into());
         }
     };
-    let until = Instant::now() + BEGINS_WITHIN;
-    loop {
-        if let Some(reader) = state.node.answers.read(answer.clone()).await? {
-            until_noted(state, &answer).await;
-            return Ok((answer, reader));
-        }
-        if Instant::now() >= until {
-            let message = "the message was taken, but its answer has not begun yet; reload to see it";
-            return Err(ApiError::unavailable("ai_unavailable", message, 2).into());
-        }
-        sleep(LOOK).await;
-    }
-}
-
-/// Waits until an answer that can be read counts as running: who has seen its first chunk may stop it, resume it or ask on, at any node.
-async fn until_noted(state: &State, answer: &AnswerId) {
-    let until = Instant::now() + NOTED_WITHIN;
-    while Instant::now() < until {
-        match state.node.stores.answers.find(answer).await {
-            Ok(Some(record)) if record.start.is_none() => sleep(LOOK).await,
-            // It does, or did; or the store is away, and it is noted when that is back.
-            Ok(_) | Err(_) => return,
-        }
-    }
+    let reader = begun(state, &answer).await?;
+    Ok((answer, reader))
 }
 
 /// The same question under the same id has the same answer.
@@ -148,18 +118,9 @@ async fn again(guest: &Guest, state: &Data<State>) -> Result<AnswerId, ChatRefus
 }
 
 async fn refuse_second(state: &State, guest: &Guest) -> Result<(), ChatRefusal> {
-    let home = guest.session.home();
-    let until = Instant::now() + NOTED_WITHIN;
-    loop {
-        let running = running(state, &home).await?;
-        if running.is_empty() {
-            return Ok(());
-        }
-        // Who has read an answer to its end may ask on at once, and be here before the end is in the log.
-        if Instant::now() >= until || !have_ended(state, running).await? {
-            return Err(ChatRefusal::conflict("a response is already active for this chat"));
-        }
-        sleep(LOOK).await;
+    match is_busy(state, &guest.session.home()).await? {
+        true => Err(ChatRefusal::conflict("a response is already active for this chat")),
+        false => Ok(()),
     }
 }
 

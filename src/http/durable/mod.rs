@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod chat;
 mod content;
 mod cursor;
 mod group;
@@ -19,12 +20,16 @@ use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBui
 use serde::Deserialize;
 use sophie_actors::ids::{AnswerId, GroupName};
 
-use super::{ApiError, State, no_route, only};
+use super::chat::ChatRefusal;
+use super::{ApiError, State, no_route, only, only_or};
 use crate::http::visitor::COME_BACK_SECONDS;
 use answer::{AnswerStream, Form};
 use group::GroupStream;
 use offset::From;
 use stream::Stream;
+
+/// Where the chats are whose answers are read from their addresses.
+pub const CHAT: &str = "/ds/chat";
 
 /// What a reader may say.
 #[derive(Debug, Deserialize)]
@@ -45,6 +50,16 @@ pub fn scope() -> impl HttpServiceFactory {
         .service(form_of("/answers/{id}/ui", Form::Ui))
         .service(form_of("/answers/{id}/events", Form::Events))
         .service(read("/groups/{group}", group))
+        .service(
+            web::resource("/chat")
+                .route(web::post().to(chat::post))
+                .default_service(only_or("POST", ChatRefusal::only)),
+        )
+        .service(
+            web::resource("/chat/{chat}/stream")
+                .route(web::get().to(chat::resume))
+                .default_service(only_or("GET", ChatRefusal::only)),
+        )
         .default_service(web::to(no_route))
 }
 

@@ -1,5 +1,6 @@
 //! What the tests start and talk to: the real program, real sockets, a real Redis.
 
+pub mod agui;
 mod answer;
 mod app;
 mod backends;

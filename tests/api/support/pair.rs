@@ -6,7 +6,7 @@ use super::{TestApp, TestServer};
 
 /// The nodes, and what answers behind them.
 pub struct Pair {
-    _redis: TestServer,
+    pub redis: TestServer,
     pub ai: AiServer,
     pub nodes: [TestApp; 2],
 }
@@ -19,6 +19,6 @@ impl Pair {
         let environment = [&backend[..], environment].concat();
         let nodes =
             [TestApp::one_of(&redis, "n0", &environment).await, TestApp::one_of(&redis, "n1", &environment).await];
-        Self { _redis: redis, ai, nodes }
+        Self { redis, ai, nodes }
     }
 }

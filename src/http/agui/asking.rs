@@ -1,0 +1,190 @@
+//! A run that is posted, on its way to its answer.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Payload};
+use bytestring::ByteString;
+use sophie_actors::dialects::Json;
+use sophie_actors::dialects::agui::request::RunRequest;
+use sophie_actors::ids::{AnswerId, MessageId, SessionId};
+use sophie_actors::openai::Body;
+use sophie_actors::protocol::{ErrorCode, Refusal, Role};
+use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, said_before, say};
+use tokio::time::{Instant, sleep};
+
+use super::claim::Claim;
+use super::finding::{BEGINS_WITHIN, KnownRun, LOOK, not_begun, runs};
+use super::{finding, model, with};
+use crate::http::chat::{Guest, begun, enter_session, is_busy};
+use crate::http::{ApiError, State, client_address, json, visitor};
+
+/// What becomes of a run that is posted.
+pub(super) enum Asked {
+    /// It can be told.
+    Run {
+        /// The run.
+        run: KnownRun,
+        /// The messages of a client that knows a part of the answer, without that part.
+        snapshot: Option<Json>,
+    },
+    /// Another run is under way.
+    Busy {
+        /// Where.
+        thread: SessionId,
+        /// The run that was not begun.
+        run: String,
+    },
+}
+
+/// Begins a run, or joins it.
+///
+/// # Errors
+/// It cannot be asked.
+pub(super) async fn run(
+    request: &HttpRequest,
+    payload: Payload,
+    state: &Data<State>,
+    model: Option<String>,
+) -> Result<Asked, ApiError> {
+    visitor::check_entrance(request, state)?;
+    let asked = read(payload, state).await?;
+    if let Some(model) = &model {
+        model::check(state, model).await?;
+    }
+    let shown = visitor::shown(request, client_address(request, state));
+    let guest = enter_session(&shown, asked.thread.clone(), state).await?;
+    let (thread, run) = (asked.thread.clone(), asked.run.clone());
+    let (claim, until) = (Claim::of(&asked.question), Instant::now() + BEGINS_WITHIN);
+    let asking = Arc::new(Asking { state: state.clone(), guest, asked, model });
+    let answer = loop {
+        match runs(state, &thread).claim(&run, &claim).await? {
+            None => {
+                let asking = asking.clone();
+                // To its end, also when the caller leaves meanwhile: a claim of which nothing came would keep others waiting.
+                let began = actix_web::rt::spawn(async move { asking.begin(claim).await });
+                match began.await.map_err(|_| ApiError::from(Refusal::internal()))?? {
+                    Some(answer) => break answer,
+                    None => return Ok(Asked::Busy { thread, run }),
+                }
+            }
+            Some(other) if other.asked != claim.asked => {
+                return Err(ApiError::conflict("this run has another question"));
+            }
+            Some(Claim { answer: Some(answer), .. }) => break answer,
+            Some(_) if Instant::now() >= until => return Err(not_begun()),
+            Some(_) => sleep(LOOK).await,
+        }
+    };
+    let reader = begun(state, &answer).await?;
+    let snapshot = asking.asked.messages_without(answer.as_str());
+    Ok(Asked::Run { run: KnownRun { thread, id: run, answer, reader }, snapshot })
+}
+
+async fn read(payload: Payload, state: &State) -> Result<RunRequest, ApiError> {
+    let bytes = json::receive(payload, state.most_bytes).await?;
+    let text = ByteString::try_from(bytes).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
+    let body = Body::parse(&text).map_err(|bad| ApiError::bad_request(format!("the body is not right: {bad}")))?;
+    RunRequest::read(&body).map_err(|bad| ApiError::bad_request(bad.message))
+}
+
+/// A run that is this request's to begin.
+struct Asking {
+    state: Data<State>,
+    guest: Guest,
+    asked: RunRequest,
+    model: Option<String>,
+}
+
+impl Asking {
+    /// Asks, and notes which answer the run is. `None`: another run is under way.
+    async fn begin(self: Arc<Self>, claim: Claim) -> Result<Option<AnswerId>, ApiError> {
+        let (runs, run) = (runs(&self.state, &self.guest.session), &self.asked.run);
+        let asked = match self.enter(&claim).await {
+            Ok(()) => self.ask().await,
+            Err(error) => Err(error),
+        };
+        let Ok(Some(answer)) = &asked else {
+            // What cannot be given back ends by itself.
+            _ = runs.leave(&claim).await;
+            _ = runs.give_back(run, &claim).await;
+            return asked;
+        };
+        runs.asked(run, &claim, answer).await?;
+        let (asking, answer) = (self.clone(), answer.clone());
+        actix_web::rt::spawn(async move {
+            // The next one must see that this one is under way.
+            _ = begun(&asking.state, &answer).await;
+            _ = finding::runs(&asking.state, &asking.guest.session).leave(&claim).await;
+        });
+        asked
+    }
+
+    /// Waits until no other run is being begun in the thread, but not yet seen to be under way.
+    async fn enter(&self, claim: &Claim) -> Result<(), ApiError> {
+        let until = Instant::now() + BEGINS_WITHIN;
+        while !runs(&self.state, &self.guest.session).enter(claim).await? {
+            if Instant::now() >= until {
+                return Err(not_begun());
+            }
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn ask(&self) -> Result<Option<AnswerId>, ApiError> {
+        let (node, speaker) = (&self.state.node, self.guest.speaker());
+        let speech = self.speech()?;
+        let home = &speech.group;
+        if is_busy(&self.state, home).await? {
+            return Ok(None);
+        }
+        if node.stores.groups.info(home).await?.is_some_and(|group| !group.assistant) {
+            return Err(ApiError::conflict("a person answers in this chat now; the assistant is off"));
+        }
+        match said_before(node, &speaker, &speech).await? {
+            Some(message) => self.ask_again(&speaker, speech, message).await.map(Some),
+            None if !self.asked.behind.is_empty() => {
+                let message = "the question that these results of tools belong to is not known here (any more)";
+                Err(ApiError::bad_request(message))
+            }
+            None => {
+                let said = say(node, &speaker, speech, |_| {}).await?;
+                let message = said.message.ok_or_else(Refusal::internal)?;
+                Ok(Some(AnswerId::owed_to(&message)))
+            }
+        }
+    }
+
+    /// Another answer to a question that was said before: with the results of tools, or because another run asks for it.
+    async fn ask_again(&self, speaker: &Speaker, speech: Speech, message: MessageId) -> Result<AnswerId, ApiError> {
+        let seq = message.seq().ok_or_else(Refusal::internal)?;
+        let Speech { group, text, with, .. } = speech;
+        let (ask, admitted) =
+            ask_again(&self.state.node, speaker, Answered { group, message, seq, text, with }).await?;
+        let answer = ask.answer.clone();
+        self.state.node.ask(ask, admitted).await;
+        Ok(answer)
+    }
+
+    /// The question, as it is said.
+    fn speech(&self) -> Result<Speech, ApiError> {
+        let (state, guest, question) = (&self.state, &self.guest, &self.asked.question);
+        let text = question.text();
+        let most = state.node.options.max_text_chars;
+        if text.chars().count() > most {
+            let message = format!("the message is longer than {most} characters");
+            return Err(Refusal::new(ErrorCode::TooLarge, message).into());
+        }
+        Ok(Speech {
+            group: guest.session.home(),
+            text,
+            role: Role::User,
+            author: guest.identity.user.to_string(),
+            metadata: None,
+            assistant: true,
+            with: with::of(&self.asked, self.model.as_deref()),
+            key: Some(Key { scope: guest.session.to_string(), id: question.id.clone(), seconds: state.keep_seconds }),
+        })
+    }
+}

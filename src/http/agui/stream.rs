@@ -1,0 +1,170 @@
+//! A run as its events, from its first one or from a later one on. It is a reading alone: the client's going ends nothing.
+
+use std::io;
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::web::{Bytes, Data};
+use futures_util::stream;
+use serde::Serialize;
+use sophie_actors::answers::{Recorded, RecordingReader};
+use sophie_actors::dialects::agui::{AguiEvent, AguiFold, PROTOCOL_VERSION, Run};
+use sophie_actors::dialects::{Fold, Json};
+use sophie_actors::ids::{AnswerId, SessionId};
+use sophie_actors::protocol::ErrorCode;
+use tokio::time::timeout;
+
+use super::finding::{self, KnownRun};
+use crate::http::durable::name_answer;
+use crate::http::gateway::Visit;
+use crate::http::server_sent::{self, KEEPALIVE, QUIET};
+use crate::http::{ApiError, State};
+
+/// How long the store has to tell what there is.
+const TOLD_WITHIN: Duration = Duration::from_secs(2);
+
+/// What is written of a run.
+struct Writing {
+    run: String,
+    fold: AguiFold,
+    /// The number of the next event.
+    number: u64,
+    /// The first event that the client does not have.
+    from: u64,
+    written: String,
+    is_over: bool,
+}
+
+impl Writing {
+    fn of(run: &KnownRun, from: u64) -> Self {
+        let fold = AguiFold::new(Run {
+            thread: run.thread.to_string(),
+            run: run.id.clone(),
+            answer: run.answer.to_string(),
+            model: run.reader.head().model.clone(),
+        });
+        let mut writing = Self { run: run.id.clone(), fold, number: 0, from, written: String::new(), is_over: false };
+        let begun = writing.fold.begin();
+        writing.tell(&begun);
+        writing
+    }
+
+    fn take(&mut self, next: Recorded) -> io::Result<()> {
+        match next {
+            Recorded::Chunks(chunks) => {
+                for chunk in &chunks {
+                    let told = self.fold.chunk(chunk);
+                    self.tell(&told);
+                }
+            }
+            Recorded::End(end) => {
+                let told = self.fold.end(&end);
+                self.tell(&told);
+                self.is_over = true;
+            }
+            Recorded::Gone => return Err(io::Error::other("the answer is gone")),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, events: &[AguiEvent]) {
+        for event in events {
+            if self.number >= self.from {
+                self.written.push_str(&format!("id: {}:{}\n", self.run, self.number));
+                write(&mut self.written, event);
+            }
+            self.number += 1;
+        }
+    }
+}
+
+fn write(written: &mut String, event: &impl Serialize) {
+    if let Ok(json) = serde_json::to_string(event) {
+        written.push_str("data: ");
+        written.push_str(&json);
+        written.push_str("\n\n");
+    }
+}
+
+struct Telling {
+    reader: RecordingReader,
+    writing: Writing,
+    /// A node that goes waits for the response's end.
+    visit: Visit,
+}
+
+/// The response, from an event on. `snapshot`: what its client knows of other messages.
+pub(super) fn respond(state: &Data<State>, run: KnownRun, snapshot: Option<Json>) -> HttpResponse {
+    let mut writing = Writing::of(&run, 0);
+    if let Some(messages) = snapshot {
+        // It is no event of the run, and has no number.
+        write(&mut writing.written, &AguiEvent::MessagesSnapshot { messages });
+    }
+    Telling { writing, reader: run.reader, visit: state.gateway.running.begin() }.respond(&run.answer)
+}
+
+/// What follows an event; 204 if that was the last one.
+///
+/// # Errors
+/// It is gone.
+pub(super) async fn resume(state: &Data<State>, run: KnownRun, from: u64) -> Result<HttpResponse, ApiError> {
+    let writing = Writing::of(&run, from);
+    let mut telling = Telling { writing, reader: run.reader, visit: state.gateway.running.begin() };
+    _ = timeout(TOLD_WITHIN, telling.reader.current()).await;
+    while !telling.writing.is_over
+        && let Some(next) = telling.reader.next_now()
+    {
+        telling.writing.take(next).map_err(|_| finding::unknown())?;
+    }
+    match telling.writing.is_over && telling.writing.written.is_empty() {
+        true => Ok(HttpResponse::NoContent().finish()),
+        false => Ok(telling.respond(&run.answer)),
+    }
+}
+
+/// What a run is told that was not begun, since another one is under way.
+pub(super) fn busy(thread: &SessionId, run: &str) -> HttpResponse {
+    let (thread_id, run_id) = (thread.to_string(), run.to_owned());
+    let message = "another run is under way in this thread".to_owned();
+    let events = [
+        AguiEvent::RunStarted { thread_id, run_id, protocol_version: PROTOCOL_VERSION },
+        AguiEvent::RunError { message, code: ErrorCode::Busy.as_str() },
+    ];
+    let mut written = String::new();
+    events.iter().for_each(|event| write(&mut written, event));
+    server_sent::response().body(written)
+}
+
+impl Telling {
+    fn respond(self, answer: &AnswerId) -> HttpResponse {
+        let mut reply = server_sent::response();
+        name_answer(&mut reply, answer);
+        reply.streaming(stream::unfold(Some(self), |telling| async move {
+            let mut telling = telling?;
+            match telling.next().await {
+                Ok(Some(piece)) => Some((Ok(piece), Some(telling))),
+                Ok(None) => None,
+                // Without its last chunk the body is broken: a run that ended early must not look like a whole one.
+                Err(error) => Some((Err(error), None)),
+            }
+        }))
+    }
+
+    /// The next write; `None` after the last one.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        while self.writing.written.is_empty() {
+            if self.writing.is_over {
+                return Ok(None);
+            }
+            tokio::select! {
+                biased;
+                next = timeout(QUIET, self.reader.next()) => match next {
+                    Ok(next) => self.writing.take(next)?,
+                    Err(_) => return Ok(Some(Bytes::from_static(KEEPALIVE))),
+                },
+                () = self.visit.interrupted() => return Err(io::Error::other("the node goes")),
+            }
+        }
+        Ok(Some(Bytes::from(std::mem::take(&mut self.writing.written))))
+    }
+}
