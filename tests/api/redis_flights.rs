@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Gate, Script};
 use tokio::time::sleep;
 
-use crate::support::{Answer, Broker, Fault, FaultyRedis, SOON, TestSocket, eventually};
+use crate::support::{Answer, Broker, Fault, FaultyRedis, SOON, TestSocket, eventually, streamed};
 
-under_each_fault!(an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each);
+under_each_fault!(
+    an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each,
+    who_leaves_while_the_store_is_away_ends_the_answer_and_nothing_else,
+);
 
 /// Longer than a leader is believed to live without a word.
 const OUTAGE: Duration = Duration::from_millis(5_500);
@@ -91,4 +94,26 @@ async fn an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each(fault: 
         let ends = history["events"].as_array().expect("events").iter();
         assert_eq!(ends.filter(|event| event["type"] == "answer.end").count(), 1, "{history}");
     }
+}
+
+async fn who_leaves_while_the_store_is_away_ends_the_answer_and_nothing_else(fault: Fault) {
+    let (redis, ai) = (FaultyRedis::start(), AiServer::start().await);
+    let url = redis.url(0);
+    let environment = [&ai.environment()[..], &[("USE_REDIS", "true"), ("REDIS_URL", url.as_str())]].concat();
+    let node = Broker::start(0, &environment).await;
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let ask =
+        |text: &str| http.post(format!("http://{}/v1/chat/completions", node.address)).json(&streamed(text)).send();
+    ai.push(Script::silent_after("one two"));
+    let mut asked = ask("?").await.expect("a response");
+    asked.chunk().await.expect("read").expect("something");
+    redis.suffer(fault);
+    until_ready(&node, 503).await;
+    drop(asked);
+    ai.wait_cancelled(0, SOON).await;
+    ai.push(Script::answer("Still here."));
+    let other = tokio::time::timeout(SOON, async { ask("another?").await?.text().await }).await;
+    let other = other.expect("in time").expect("a body");
+    assert!(other.contains("[DONE]"), "{other}");
+    redis.recover(fault);
 }

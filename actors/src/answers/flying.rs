@@ -154,7 +154,12 @@ impl Lead {
         while let Some(flight) = self.flight.clone() {
             let pause = if self.followed.is_some() { BATCH } else { RENEW };
             tokio::select! {
-                () = self.generation.unfollowed() => self.leave(&flight).await,
+                () = self.generation.unfollowed() => {
+                    if self.leave(&flight).await {
+                        // It is dropped now, and a store that refuses at once must not keep this from standing still.
+                        break;
+                    }
+                }
                 () = sleep(pause) => self.renew(&flight).await,
             }
         }
@@ -178,14 +183,20 @@ impl Lead {
         }
     }
 
-    /// Nobody follows here: it is given up, unless somebody does elsewhere.
-    async fn leave(&mut self, flight: &Flight) {
+    /// Nobody follows here: it is given up, unless somebody does elsewhere. `true`: the generation is abandoned, or has ended.
+    async fn leave(&mut self, flight: &Flight) -> bool {
         match self.flights.give_up(flight, false).await {
-            Ok(false) => self.followed = self.generation.follow(),
-            Ok(true) => self.go_alone(),
+            Ok(false) => {
+                self.followed = self.generation.follow();
+                self.followed.is_none()
+            }
+            Ok(true) => {
+                self.go_alone();
+                false
+            }
             Err(error) => {
                 log::debug!("flight not given up error={error}");
-                self.generation.abandon();
+                self.generation.abandon()
             }
         }
     }

@@ -1,0 +1,73 @@
+//! A request for a response that is ready to be asked.
+
+use bytestring::ByteString;
+use sophie_actors::answers::{Join, digest_for};
+use sophie_actors::dialects::responses::request::to_chat;
+use sophie_actors::dialects::responses::{Echo, Items, StoredRequest};
+use sophie_actors::ids::AnswerId;
+use sophie_actors::openai::{ChatRequest, named_models};
+
+use super::asked::Asked;
+use super::creating::Caller;
+use super::earlier::Earlier;
+use super::refusal::too_long;
+use crate::http::State;
+use crate::http::gateway::{GatewayError, caller, sharing};
+
+/// What is asked, and what is kept of it.
+pub(super) struct Prepared {
+    pub(super) join: Join,
+    /// What its response repeats of the request.
+    pub(super) echo: Echo,
+    /// What is kept beside the response, if that is.
+    pub(super) about: Option<ByteString>,
+    /// Tools that no backend has.
+    pub(super) dropped: Vec<String>,
+}
+
+impl Prepared {
+    /// Makes a question to a backend of it.
+    ///
+    /// # Errors
+    /// A field is wrong; it names a model that its sender may not ask; the conversation is too long.
+    pub(super) fn of(
+        answer: &AnswerId,
+        asked: &Asked,
+        earlier: &Earlier,
+        by: &Caller,
+        state: &State,
+    ) -> Result<Self, GatewayError> {
+        let mut body = asked.body.clone();
+        let input = match Items::of_input(&body, answer.as_str()) {
+            Some(mut input) => {
+                input.resolve(&|id| earlier.named.get(id).cloned())?;
+                body.set_text("input", input.json());
+                input
+            }
+            // It is refused below.
+            None => Items::default(),
+        };
+        let most = state.gateway.max_body_bytes;
+        if earlier.before.bytes() + input.bytes() > most {
+            return Err(too_long(most));
+        }
+        let question = to_chat(&body, earlier.before.messages()?, &|_| None)?;
+        let request = ChatRequest::from(question.body);
+        if by.holder.is_restricted()
+            && let Some((field, model)) = named_models::forbidden(&request.body, &|model| by.holder.may_use(model))
+        {
+            return Err(GatewayError::no_model(&model).about(&field));
+        }
+        let is_fixed = sharing::is_fixed(&request.body);
+        let reuse = sharing::reuse(state.gateway.sharing, by.wishes, is_fixed);
+        // What is for nobody else needs no name.
+        let digest = match reuse.read || reuse.write {
+            true => digest_for(request.endpoint, &caller::scope(state, &by.holder), &request.body),
+            false => String::new(),
+        };
+        let (prompt_tokens, asker) = (request.estimated_tokens(), caller::asker(&by.holder));
+        let about = asked.stores.then(|| StoredRequest::new(&body, &input, &earlier.before).text().into());
+        let join = Join { digest, request, reuse, asker, prompt_tokens };
+        Ok(Self { join, echo: Echo::of(&asked.body), about, dropped: question.dropped })
+    }
+}
