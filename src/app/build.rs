@@ -210,6 +210,7 @@ impl Program {
                 max_body_bytes: settings.server.max_body_bytes,
                 running: Running::default(),
                 keep_seconds: settings.answers.keep_seconds,
+                keep_responses_seconds: settings.responses.keep_seconds,
             },
             currency: settings.ai.currency.clone(),
             router,

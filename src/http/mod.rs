@@ -14,6 +14,7 @@ pub mod pages;
 pub mod publish;
 mod recent;
 mod redis;
+pub mod responses;
 mod server_sent;
 mod socket_places;
 mod tidy;

@@ -29,9 +29,17 @@ pub struct Settings {
     pub session: SessionOptions,
     pub ai: AiSettings,
     pub answers: RecordingOptions,
+    pub responses: ResponsesSettings,
     pub chat: ChatSettings,
     pub ds: DurableSettings,
     pub log: LogSettings,
+}
+
+/// `[responses]`
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[allow(missing_docs, reason = "each is described in settings.toml")]
+pub struct ResponsesSettings {
+    pub keep_seconds: u64,
 }
 
 /// `[chat]`

@@ -15,7 +15,7 @@ fn anybody(app: &TestApp) -> Responses<'_> {
 async fn read_some(mut response: reqwest::Response, count: usize) -> Vec<Value> {
     let mut text = String::new();
     while text.matches("\n\n").count() < count {
-        text += &String::from_utf8(response.chunk().await.expect("read").expect("more").to_vec()).expect("text");
+        text += str::from_utf8(&response.chunk().await.expect("read").expect("more")).expect("text");
     }
     let data = text.split("\n\n").filter_map(|event| event.split_once("\ndata: "));
     data.map(|(_, data)| serde_json::from_str(data).expect("JSON")).take(count).collect()

@@ -91,8 +91,15 @@ impl AnswersHandle {
     /// # Errors
     /// The store is away, or no answer.
     pub async fn read(&self, answer: AnswerId) -> StoreResult<Option<RecordingReader>> {
-        let unanswered = |_| StoreError::Unavailable("the answers did not reply".to_owned());
         self.ask_for("read an answer", ReadAnswer(answer)).await.map_err(unanswered)?
+    }
+
+    /// Has nothing be known of a recorded answer any more; it must have ended. `false`: nothing was.
+    ///
+    /// # Errors
+    /// The store is away, or no answer.
+    pub async fn forget(&self, answer: AnswerId) -> StoreResult<bool> {
+        self.ask_for("forget an answer", Forget(answer)).await.map_err(unanswered)?
     }
 
     /// How many answers this node writes for groups.
@@ -138,4 +145,8 @@ impl AnswersHandle {
         #[allow(clippy::disallowed_methods, reason = "an end must not get lost, and there is one per generation")]
         self.0.do_send(generated);
     }
+}
+
+fn unanswered(_: Unanswered) -> StoreError {
+    StoreError::Unavailable("the answers did not reply".to_owned())
 }

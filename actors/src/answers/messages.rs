@@ -78,6 +78,11 @@ pub(super) struct StopHere {
 #[rtype(result = "StoreResult<Option<RecordingReader>>")]
 pub struct ReadAnswer(pub AnswerId);
 
+/// Has nothing be known of a recorded answer any more. `false`: nothing was.
+#[derive(Message)]
+#[rtype(result = "StoreResult<bool>")]
+pub struct Forget(pub AnswerId);
+
 /// A recording is written here from now on.
 #[derive(Message)]
 #[rtype(result = "()")]

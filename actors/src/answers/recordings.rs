@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::prelude::*;
 
 use super::Answers;
-use super::messages::{ReadAnswer, Record, Records};
+use super::messages::{Forget, ReadAnswer, Record, Records};
 use super::recording::{Recorder, Recording, RecordingReader, follow};
 use crate::ids::AnswerId;
 use crate::store::StoreResult;
@@ -64,6 +64,17 @@ impl Handler<Record> for Answers {
         let recorder = Recorder::begin(self.parts.clone(), answer, recording);
         let abandon_after = Duration::from_secs(self.parts.options.abandon_seconds);
         MessageResult(if in_background { recorder } else { recorder.abandoned_after(abandon_after) })
+    }
+}
+
+impl Handler<Forget> for Answers {
+    type Result = ResponseFuture<StoreResult<bool>>;
+
+    fn handle(&mut self, Forget(answer): Forget, _: &mut Context<Self>) -> Self::Result {
+        // Who still reads it reads on; nobody else finds it.
+        self.recordings.known.remove(&answer);
+        let store = self.parts.stores.recordings.clone();
+        Box::pin(async move { store.forget(&answer).await })
     }
 }
 

@@ -34,7 +34,7 @@ pub use finish::Finish;
 pub use halves::Halves;
 pub use json::{each_element, each_field, quoted};
 pub use piece::{CallPiece, Piece};
-pub use question::Question;
+pub use question::{Question, read_model, read_object};
 pub use request::ChatRequest;
 pub use text_completion::{TextForm, TextQuestion};
 pub use token_counts::TokenCounts;

@@ -58,7 +58,7 @@ impl Question {
 ///
 /// # Errors
 /// It is not one JSON object.
-pub(super) fn read_object(bytes: Bytes) -> Result<Body, ErrorObject> {
+pub fn read_object(bytes: Bytes) -> Result<Body, ErrorObject> {
     let not_json = |error: &dyn std::fmt::Display| {
         ErrorObject::invalid(&format!("The body of the request is not one JSON object: {error}."))
     };
@@ -70,7 +70,7 @@ pub(super) fn read_object(bytes: Bytes) -> Result<Body, ErrorObject> {
 ///
 /// # Errors
 /// It names none, or one of too long a name.
-pub(super) fn read_model(body: &Body) -> Result<(), ErrorObject> {
+pub fn read_model(body: &Body) -> Result<(), ErrorObject> {
     // A letter may be written as six.
     let too_long = body.get("model").is_some_and(|model| model.len() > LONGEST_MODEL * 6 + 2);
     match body.text("model").filter(|_| !too_long) {

@@ -37,7 +37,7 @@ pub struct GatewayError {
 }
 
 impl GatewayError {
-    fn new(status: StatusCode, kind: &str, code: Option<&str>, message: &str) -> Self {
+    pub(in crate::http) fn new(status: StatusCode, kind: &str, code: Option<&str>, message: &str) -> Self {
         let error = ErrorObject::new(kind, code, message);
         let left = Box::default();
         Self {
@@ -150,7 +150,7 @@ impl GatewayError {
         self
     }
 
-    fn later(mut self, seconds: u64) -> Self {
+    pub(in crate::http) fn later(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds.clamp(1, LONGEST_SECONDS));
         self
     }

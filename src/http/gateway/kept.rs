@@ -1,16 +1,21 @@
 //! An answer that goes on without its caller: it is recorded and paid for by a task of its own, and read by whoever may, its caller first.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use sophie_actors::answers::{GenerationOrigin, Next, Record, Recorded, Recorder, RecordingReader, Unwanted};
 use sophie_actors::backend::BackendError;
 use sophie_actors::dialects::AnswerEnd;
 use sophie_actors::protocol::{CacheStatus, ErrorCode};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
 
 use super::reading::{Reading, interrupted};
 use super::running::Visit;
 use super::{GatewayError, State};
+
+/// How long the readers of an answer wait for its end when the node cannot wait any longer: if it is written here, it is being ended.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How an answer begins: it is known how it comes about, or it has failed before anything came.
 type Begun = Result<(CacheStatus, GenerationOrigin), BackendError>;
@@ -23,6 +28,8 @@ pub struct Kept {
     origin: Option<(CacheStatus, GenerationOrigin)>,
     /// A node that goes waits for its readers.
     visit: Visit,
+    /// When it waits no longer.
+    until: Option<Instant>,
 }
 
 /// What a reader finds.
@@ -49,7 +56,12 @@ impl Kept {
         recorder.begun().await;
         let (tell, begun) = oneshot::channel();
         actix_web::rt::spawn(write(answer, reading, recorder, tell));
-        Ok(Self { reader, begun: Some(begun), origin: None, visit: state.gateway.running.begin() })
+        Ok(Self { begun: Some(begun), ..Self::again(state, reader) })
+    }
+
+    /// Reads one that others have begun.
+    pub fn again(state: &State, reader: RecordingReader) -> Self {
+        Self { reader, begun: None, origin: None, visit: state.gateway.running.begin(), until: None }
     }
 
     /// How it came about, as far as that is known.
@@ -63,7 +75,7 @@ impl Kept {
             let came = tokio::select! {
                 biased;
                 came = begun => came,
-                () = self.visit.interrupted() => return Found::Interrupted,
+                () = over(&mut self.visit, &mut self.until) => return Found::Interrupted,
             };
             self.begun = None;
             match came {
@@ -76,9 +88,15 @@ impl Kept {
         tokio::select! {
             biased;
             next = self.reader.next() => Found::Recorded(next),
-            () = self.visit.interrupted() => Found::Interrupted,
+            () = over(&mut self.visit, &mut self.until) => Found::Interrupted,
         }
     }
+}
+
+/// Waits until the node waits no longer for a reader.
+async fn over(visit: &mut Visit, until: &mut Option<Instant>) {
+    visit.interrupted().await;
+    sleep_until(*until.get_or_insert_with(|| Instant::now() + LAST_WORDS)).await;
 }
 
 /// Reads an answer to its end, or until nobody wants it any more, and records it.

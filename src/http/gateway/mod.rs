@@ -1,29 +1,30 @@
 //! The OpenAI-compatible way in: what is below `/v1`, through the same limits, cache and answers as chat sessions.
 
 mod answering;
-mod bill;
-mod caller;
+pub(super) mod bill;
+pub(super) mod caller;
 mod error;
-mod headers;
-mod kept;
+pub(super) mod headers;
+pub(super) mod kept;
 mod models;
 mod prepared;
-mod reading;
-mod receiving;
+pub(super) mod reading;
+pub(super) mod receiving;
 mod routes;
 mod running;
-mod sharing;
-mod source;
+pub(super) mod sharing;
+pub(super) mod source;
 mod stream;
 
 use std::time::Duration;
 
 use sophie_actors::options::CacheOptions;
 
-use super::{State, client_address};
+use super::{State, client_address, responses};
 use crate::settings::HttpCache;
 pub use error::GatewayError;
 pub use prepared::LongBodies;
+pub(super) use receiving::SHORT;
 pub use routes::scope;
 pub use running::{Running, Visit};
 
@@ -39,6 +40,8 @@ pub struct Gateway {
     pub max_body_bytes: usize,
     /// `answers.keep_seconds`: seconds for which an answer that goes on without its caller is kept.
     pub keep_seconds: u64,
+    /// `responses.keep_seconds`
+    pub keep_responses_seconds: u64,
     /// Long bodies that are being taken apart.
     pub long_bodies: LongBodies,
     /// The answers under way.

@@ -30,7 +30,11 @@ impl Default for LongBodies {
 }
 
 impl LongBodies {
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, GatewayError> {
+    /// A turn, until it is dropped.
+    ///
+    /// # Errors
+    /// It does not come in time.
+    pub async fn turn(&self) -> Result<OwnedSemaphorePermit, GatewayError> {
         let turn = timeout(TURN_WITHIN, self.0.clone().acquire_owned()).await;
         turn.map_err(|_| GatewayError::overloaded())?.map_err(|_| GatewayError::internal())
     }

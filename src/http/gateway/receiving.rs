@@ -14,7 +14,7 @@ use super::GatewayError;
 
 /// So long, in bytes, is a body that is read, and taken apart where it is read, before its sender is admitted: a long conversation, and
 /// a fraction of a millisecond's work.
-const SHORT: usize = 64 * 1024;
+pub const SHORT: usize = 64 * 1024;
 /// So long may a short body take: most come with their head, or right behind it.
 const AT_ONCE: Duration = Duration::from_millis(50);
 

@@ -5,38 +5,52 @@ use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route};
 
 use super::prepared::Operation;
-use super::{GatewayError, State, answering, models};
+use super::{GatewayError, State, answering, models, responses};
 
 /// One address.
 struct Address {
-    method: &'static str,
+    /// As `Allow` tells them.
+    methods: &'static str,
     /// Below `/v1`. What stands for a part of it may be `{name:pattern}`.
     path: &'static str,
-    route: fn() -> Route,
+    /// One for each method.
+    routes: fn() -> Vec<Route>,
 }
 
 /// All of them.
-const ADDRESSES: [Address; 5] = [
-    Address { method: "POST", path: "/chat/completions", route: || web::post().to(complete) },
-    Address { method: "POST", path: "/completions", route: || web::post().to(complete_text) },
-    Address { method: "POST", path: "/embeddings", route: || web::post().to(embed) },
-    Address { method: "GET", path: "/models", route: || web::get().to(models::list) },
-    Address { method: "GET", path: "/models/{model:.+}", route: || web::get().to(models::one) },
+const ADDRESSES: [Address; 9] = [
+    Address { methods: "POST", path: "/chat/completions", routes: || vec![web::post().to(complete)] },
+    Address { methods: "POST", path: "/completions", routes: || vec![web::post().to(complete_text)] },
+    Address { methods: "POST", path: "/responses", routes: || vec![web::post().to(responses::post)] },
+    Address {
+        methods: "GET, DELETE",
+        path: "/responses/{id}",
+        routes: || vec![web::get().to(responses::get), web::delete().to(responses::delete)],
+    },
+    Address { methods: "POST", path: "/responses/{id}/cancel", routes: || vec![web::post().to(responses::cancel)] },
+    Address {
+        methods: "GET",
+        path: "/responses/{id}/input_items",
+        routes: || vec![web::get().to(responses::list_input)],
+    },
+    Address { methods: "POST", path: "/embeddings", routes: || vec![web::post().to(embed)] },
+    Address { methods: "GET", path: "/models", routes: || vec![web::get().to(models::list)] },
+    Address { methods: "GET", path: "/models/{model:.+}", routes: || vec![web::get().to(models::one)] },
 ];
 
 impl Address {
     /// As people write it: `GET /v1/models/{model}`.
     fn shown(&self) -> String {
-        format!("{} /v1{}", self.method, self.path.replace(":.+}", "}"))
+        let path = self.path.replace(":.+}", "}");
+        self.methods.split(", ").map(|method| format!("{method} /v1{path}")).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// The routes.
 pub fn scope() -> impl HttpServiceFactory {
-    let all = ADDRESSES.iter().fold(web::scope("/v1"), |scope, Address { method, path, route }| {
-        scope.service(
-            web::resource(*path).route(route()).default_service(super::super::only_or(method, GatewayError::only)),
-        )
+    let all = ADDRESSES.iter().fold(web::scope("/v1"), |scope, Address { methods, path, routes }| {
+        let resource = routes().into_iter().fold(web::resource(*path), |resource, route| resource.route(route));
+        scope.service(resource.default_service(super::super::only_or(methods, GatewayError::only)))
     });
     all.default_service(web::to(no_route))
 }

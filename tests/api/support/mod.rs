@@ -21,6 +21,7 @@ mod reply;
 mod secure;
 mod socket;
 mod token;
+mod told;
 
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub use secure::{Secure, Trusting};
 pub use socket::TestSocket;
 pub use sophie_kit::{TestServer, eventually, until};
 pub use token::{JWT, Token};
+pub use told::{Responses, events, respond_to, text_of, with};
 
 /// How long anything may take that should happen at once; generous, since it is only waited for when something is wrong.
 pub const SOON: Duration = Duration::from_secs(10);

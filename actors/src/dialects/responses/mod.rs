@@ -3,9 +3,11 @@
 mod echo;
 mod event;
 mod item;
+mod items;
 pub mod request;
 mod response;
 mod snapshot;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -13,7 +15,9 @@ mod told;
 pub use echo::Echo;
 pub use event::{ResponseEvent, Says};
 pub use item::{ContentPart, Item, ItemStatus, SummaryPart};
+pub use items::{Items, id_of};
 pub use response::{Fault, Incomplete, InputDetails, OutputDetails, Response, ResponseUsage, Status};
+pub use stored::StoredRequest;
 
 use super::{AnswerEnd, Change, Fold, Parts};
 use crate::openai::Chunk;

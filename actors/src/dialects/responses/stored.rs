@@ -6,7 +6,7 @@ use crate::openai::Body;
 /// Holds the items of the conversation before. No API has a field of this name, and every request that is kept has it.
 const BEFORE: &str = "sophie.before";
 /// What is about the way of the answer to its caller, and nothing that anybody asks later.
-const NOT_KEPT: [&str; 4] = ["stream", "stream_options", "include", "client_metadata"];
+const NOT_KEPT: [&str; 3] = ["stream", "include", "client_metadata"];
 
 /// A request that is kept.
 #[derive(Debug, Clone)]
