@@ -15,6 +15,27 @@ fn shop(app: &TestApp) -> Responses<'_> {
     Responses { app, key: "key-of-the-shop" }
 }
 
+#[tokio::test]
+async fn who_reads_too_much_is_told_when_to_come_back_and_others_read_on() {
+    let limits = [KEYS, ("SOPHIE__LIMITS__ENABLED", "true"), ("SOPHIE__LIMITS__READS_PER_MINUTE", "60")];
+    let (ai, app) = start_with_ai(Mode::Memory, &limits).await;
+    ai.push(Script::answer("Yes."));
+    let response = shop(&app).create(&respond_to("?")).await.json();
+    let mut refused = None;
+    for _ in 0..300 {
+        let reply = shop(&app).get(id(&response)).await;
+        if reply.status != 200 {
+            refused = Some(reply);
+            break;
+        }
+    }
+    let refused = refused.expect("a bound");
+    assert_eq!((refused.status, refused.error()["code"].as_str()), (429, Some("rate_limit_exceeded")));
+    assert!(!refused.header("retry-after").is_empty());
+    let lab = Responses { app: &app, key: "key-of-the-lab" };
+    assert_eq!(lab.get(id(&response)).await.status, 404);
+}
+
 fn id(response: &Value) -> &str {
     response["id"].as_str().expect("an id")
 }
@@ -38,6 +59,9 @@ async fn a_response_is_told_again_from_any_event_on(mode: Mode) {
         assert_eq!(rest, whole[k + 1..], "after {k}");
     }
     assert_eq!(shop(&app).get(id(response)).await.json(), *response);
+    let stream = format!("/ds/answers/{}/events", id(response).trim_start_matches("resp_"));
+    let stream = app.request("GET", &stream).send().await.expect("a response").json::<Value>().await.expect("JSON");
+    assert_eq!(stream, Value::from(whole.clone()), "the same as a stream of its own");
     for (query, field) in [
         ("?stream=maybe", "stream"),
         ("?starting_after=1", "starting_after"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::Data;
+use sophie_actors::admission::{Spend, Spending, Subject};
 use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::AnswerEnd;
 use sophie_actors::dialects::responses::{Head, Response, StoredRequest};
@@ -42,7 +43,7 @@ impl KeptResponse {
     /// The response of an id, if it is this caller's.
     ///
     /// # Errors
-    /// The store is away.
+    /// The store is away; its caller has read too much of late.
     pub(super) async fn find(state: &Data<State>, holder: &KeyHolder, id: &str) -> Result<Option<Self>, GatewayError> {
         let Some(answer) = id.strip_prefix(PREFIX).map(AnswerId::from) else { return Ok(None) };
         Self::of_answer(state, holder, answer).await
@@ -57,6 +58,8 @@ impl KeptResponse {
         holder: &KeyHolder,
         answer: AnswerId,
     ) -> Result<Option<Self>, GatewayError> {
+        let spend = Spend { whose: Subject::Key(holder.application()), on: Spending::Reads, units: 1 };
+        state.node.limiter.spend(spend).await.map_err(GatewayError::not_admitted)?;
         let Some(reader) = state.node.answers.read(answer.clone()).await.map_err(away)? else { return Ok(None) };
         let is_its = matches!(&reader.head().owner, AnswerOwner::Key(digest) if *digest == holder.digest);
         // Other answers to the same key are no responses.
