@@ -6,11 +6,14 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use sophie_kit::ai_server::Script;
+use sophie::app::Replacements;
+use sophie_kit::ai_server::{AiServer, Script};
+use sophie_kit::faults::{self, Fault};
+use sophie_kit::stores::memory_options;
 use tokio::time::timeout;
 
 use crate::support::agui::{get, known, post, read, run, say, text, told};
-use crate::support::{Pair, SOON, eventually};
+use crate::support::{Mode, Pair, SOON, TestApp, eventually};
 
 const TEXT: &str = "Words, märchenhaft\r\nschön.";
 
@@ -162,6 +165,27 @@ async fn the_same_question_in_another_run_is_answered_anew_and_said_once() {
     let log = nodes[1].request("GET", "/ds/groups/chat_t1").send().await.expect("a response");
     let log = log.json::<Vec<Value>>().await.expect("an array");
     assert_eq!(log.iter().filter(|event| event["type"] == "message").count(), 1, "{log:?}");
+}
+
+#[tokio::test]
+async fn a_run_whose_store_failed_in_the_middle_is_asked_for_once_when_it_is_posted_again() {
+    let (stores, faults) = faults::stores(memory_options());
+    let ai = AiServer::start().await;
+    ai.push(Script::answer("One"));
+    let replacements = Replacements { stores: Some(stores), ..Replacements::default() };
+    let app = TestApp::start_with(Mode::Memory, &ai.environment(), replacements).await;
+    // It is logged, and its asker does not learn of it.
+    faults.set("append", Fault::ReplyLost);
+    assert_eq!(post(&app, &run("t1", "r1", "Tell me.")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    faults.lift("append");
+    assert_eq!(text(&told(post(&app, &run("t1", "r1", "Tell me.")).await).await), "One");
+    let log = get(&app, "/ds/groups/chat_t1").await.json::<Vec<Value>>().await.expect("an array");
+    let kinds: Vec<_> = log.iter().map(|event| event["type"].as_str().expect("a type")).collect();
+    assert_eq!(kinds, ["message", "answer.end"]);
+    // The answer that the question is owed, of which else nothing would come.
+    let owed = log[0]["message"]["id"].as_str().and_then(|id| id[1..].split('-').next());
+    assert_eq!(log[1]["answer"].as_str().map(|id| &id[1..]), owed);
+    assert_eq!(ai.calls(), 1);
 }
 
 #[tokio::test]

@@ -69,6 +69,37 @@ async fn tools_of_the_client_are_asked_for_and_their_results_bring_the_next_run(
 }
 
 #[tokio::test]
+async fn an_image_is_shown_to_the_model_and_named_in_the_log_and_none_is_fetched() {
+    let Pair { ai, nodes, .. } = &Pair::start(&[]).await;
+    let with = |source: Value| {
+        let mut body = run("t1", "r1", "");
+        body["messages"][0]["content"] = json!([{"type": "image", "source": source}]);
+        body
+    };
+    let address = with(json!({"type": "url", "value": "http://10.0.0.1/secret.png", "mimeType": "image/png"}));
+    assert_eq!(post(&nodes[0], &address).await.status(), StatusCode::BAD_REQUEST);
+    let image = with(json!({"type": "data", "value": "AA==", "mimeType": "image/png"}));
+    told(post(&nodes[0], &image).await).await;
+    let asked = ai.call(0).body["messages"].as_array().and_then(|all| all.last().cloned()).expect("a question");
+    assert_eq!(asked["content"][0]["image_url"]["url"], "data:image/png;base64,AA==");
+    let log = get(&nodes[1], "/ds/groups/chat_t1").await.json::<Vec<Value>>().await.expect("an array");
+    assert_eq!(log[0]["message"]["text"], "[image]");
+    assert_eq!(ai.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_long_chat_is_taken_with_its_question() {
+    let Pair { ai, nodes, .. } = &Pair::start(&[]).await;
+    let mut body = run("t1", "r1", "Tell me.");
+    let earlier = json!({"id": "0", "role": "user", "content": "x".repeat(600_000)});
+    body["messages"].as_array_mut().expect("a list").insert(0, earlier);
+    told(post(&nodes[0], &body).await).await;
+    assert_eq!(ai.calls(), 1);
+    body["messages"][0]["content"] = "x".repeat(1 << 20).into();
+    assert_eq!(post(&nodes[0], &body).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
 async fn a_model_that_is_there_is_asked_and_what_is_there_is_told_to_who_asks_for_another_one() {
     let Pair { ai, nodes, .. } = &Pair::start(&[]).await;
     ai.set_models(&["vendor/large"]);

@@ -21,6 +21,20 @@ impl UserMessage {
         self.parts.iter().filter_map(text).collect::<Vec<_>>().join("\n")
     }
 
+    /// Its text as a log has it, which keeps no files: those that come without a text are named.
+    pub fn said(&self) -> String {
+        let text = self.text();
+        if !text.trim().is_empty() {
+            return text;
+        }
+        let name = |part: &MessagePart| match part {
+            MessagePart::Text { .. } => None,
+            MessagePart::ImageUrl { .. } => Some("[image]".to_owned()),
+            MessagePart::File { file } => Some(format!("[{}]", file.filename.as_deref().unwrap_or("file"))),
+        };
+        self.parts.iter().filter_map(name).collect::<Vec<_>>().join(" ")
+    }
+
     /// Whether there is more in it than text.
     pub fn has_files(&self) -> bool {
         self.parts.iter().any(|part| !matches!(part, MessagePart::Text { .. }))

@@ -1,6 +1,7 @@
 //! A run that is posted, on its way to its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
@@ -13,11 +14,14 @@ use sophie_actors::protocol::{ErrorCode, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, said_before, say};
 use tokio::time::{Instant, sleep};
 
-use super::claim::Claim;
+use super::claim::{Claim, PENDING};
 use super::finding::{BEGINS_WITHIN, KnownRun, LOOK, not_begun, runs};
 use super::{finding, model, with};
 use crate::http::chat::{Guest, begun, enter_session, is_busy};
 use crate::http::{ApiError, State, client_address, json, visitor};
+
+/// How soon a store is called again that has failed.
+const RETRY: Duration = Duration::from_millis(500);
 
 /// What becomes of a run that is posted.
 pub(super) enum Asked {
@@ -82,7 +86,9 @@ pub(super) async fn run(
 }
 
 async fn read(payload: Payload, state: &State) -> Result<RunRequest, ApiError> {
-    let bytes = json::receive(payload, state.most_bytes).await?;
+    // Each run brings its whole chat along.
+    let most = state.most_bytes.max(state.chat.max_frame_bytes);
+    let bytes = json::receive(payload, most).await?;
     let text = ByteString::try_from(bytes).map_err(|_| ApiError::bad_request("the body is not UTF-8"))?;
     let body = Body::parse(&text).map_err(|bad| ApiError::bad_request(format!("the body is not right: {bad}")))?;
     RunRequest::read(&body).map_err(|bad| ApiError::bad_request(bad.message))
@@ -110,14 +116,24 @@ impl Asking {
             _ = runs.give_back(run, &claim).await;
             return asked;
         };
-        runs.asked(run, &claim, answer).await?;
+        let is_noted = runs.asked(run, &claim, answer).await.is_ok();
         let (asking, answer) = (self.clone(), answer.clone());
-        actix_web::rt::spawn(async move {
-            // The next one must see that this one is under way.
-            _ = begun(&asking.state, &answer).await;
-            _ = finding::runs(&asking.state, &asking.guest.session).leave(&claim).await;
-        });
+        actix_web::rt::spawn(async move { asking.settle(claim, answer, is_noted).await });
         asked
+    }
+
+    /// What remains to be done of a run that was asked for: its asker need not wait for it.
+    async fn settle(&self, claim: Claim, answer: AnswerId, mut is_noted: bool) {
+        let runs = finding::runs(&self.state, &self.guest.session);
+        let until = Instant::now() + PENDING;
+        // Else who asks for it again would be taken for the first.
+        while !is_noted && Instant::now() < until {
+            sleep(RETRY).await;
+            is_noted = runs.asked(&self.asked.run, &claim, &answer).await.is_ok();
+        }
+        // The next one must see that this one is under way.
+        _ = begun(&self.state, &answer).await;
+        _ = runs.leave(&claim).await;
     }
 
     /// Waits until no other run is being begun in the thread, but not yet seen to be under way.
@@ -142,18 +158,27 @@ impl Asking {
         if node.stores.groups.info(home).await?.is_some_and(|group| !group.assistant) {
             return Err(ApiError::conflict("a person answers in this chat now; the assistant is off"));
         }
+        let brings = !self.asked.behind.is_empty();
         match said_before(node, &speaker, &speech).await? {
-            Some(message) => self.ask_again(&speaker, speech, message).await.map(Some),
-            None if !self.asked.behind.is_empty() => {
+            Some(message) if brings || self.was_answered(&message).await? => {
+                self.ask_again(&speaker, speech, message).await.map(Some)
+            }
+            None if brings => {
                 let message = "the question that these results of tools belong to is not known here (any more)";
                 Err(ApiError::bad_request(message))
             }
-            None => {
+            // New, or said by a run of which it is not known what became: it is said once, and asked for once.
+            _ => {
                 let said = say(node, &speaker, speech, |_| {}).await?;
                 let message = said.message.ok_or_else(Refusal::internal)?;
                 Ok(Some(AnswerId::owed_to(&message)))
             }
         }
+    }
+
+    /// Whether the answer that a question is owed has begun.
+    async fn was_answered(&self, message: &MessageId) -> Result<bool, ApiError> {
+        Ok(self.state.node.answers.read(AnswerId::owed_to(message)).await?.is_some())
     }
 
     /// Another answer to a question that was said before: with the results of tools, or because another run asks for it.
@@ -170,7 +195,8 @@ impl Asking {
     /// The question, as it is said.
     fn speech(&self) -> Result<Speech, ApiError> {
         let (state, guest, question) = (&self.state, &self.guest, &self.asked.question);
-        let text = question.text();
+        with::check(question)?;
+        let text = question.said();
         let most = state.node.options.max_text_chars;
         if text.chars().count() > most {
             let message = format!("the message is longer than {most} characters");

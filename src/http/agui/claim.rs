@@ -1,12 +1,14 @@
 //! Which answer a run is: whoever asks for a run first, at whichever node, claims it, and all others join what came of that.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sophie_actors::dialects::UserMessage;
 use sophie_actors::ids::{AnswerId, SessionId, digest, random_text};
 use sophie_actors::store::{Claims, StoreResult};
 
 /// How long a claim stands of which nothing came: its node may be gone.
-const PENDING_SECONDS: u64 = 30;
+pub(super) const PENDING: Duration = Duration::from_secs(30);
 
 /// What stands under a run's name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +56,7 @@ impl Runs<'_> {
 
     /// Begins a run in the thread. `false`: another one is being begun there.
     pub(super) async fn enter(&self, claim: &Claim) -> StoreResult<bool> {
-        let before = self.claims.claim(&self.thread_name(), &claim.by, PENDING_SECONDS).await?;
+        let before = self.claims.claim(&self.thread_name(), &claim.by, PENDING.as_secs()).await?;
         Ok(before.is_none())
     }
 
@@ -65,7 +67,7 @@ impl Runs<'_> {
 
     /// Claims a run, unless somebody has: then what they have claimed.
     pub(super) async fn claim(&self, run: &str, claim: &Claim) -> StoreResult<Option<Claim>> {
-        let before = self.claims.claim(&self.name(run), &claim.word(), PENDING_SECONDS).await?;
+        let before = self.claims.claim(&self.name(run), &claim.word(), PENDING.as_secs()).await?;
         Ok(before.and_then(|word| serde_json::from_str(&word).ok()))
     }
 

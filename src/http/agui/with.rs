@@ -1,7 +1,29 @@
 //! What a run is asked with, beside the text of its question.
 
 use sophie_actors::answers::AskedWith;
+use sophie_actors::dialects::UserMessage;
 use sophie_actors::dialects::agui::request::RunRequest;
+use sophie_actors::openai::MessagePart;
+
+use crate::http::ApiError;
+
+/// Whether a backend may be shown what a question brings. It would fetch what stands at an address, and be led by strangers to what only it
+/// can reach.
+///
+/// # Errors
+/// 400.
+pub(super) fn check(question: &UserMessage) -> Result<(), ApiError> {
+    let is_here = |part: &MessagePart| match part {
+        MessagePart::ImageUrl { image_url } => image_url.url.starts_with("data:"),
+        MessagePart::Text { .. } | MessagePart::File { .. } => true,
+    };
+    match question.parts.iter().all(is_here) {
+        true => Ok(()),
+        false => {
+            Err(ApiError::bad_request("an image comes with its message, as `data`; none is fetched from an address"))
+        }
+    }
+}
 
 /// What there is of it.
 pub(super) fn of(asked: &RunRequest, model: Option<&str>) -> Option<Box<AskedWith>> {
