@@ -211,6 +211,7 @@ impl Program {
                 running: Running::default(),
                 keep_seconds: settings.answers.keep_seconds,
                 keep_responses_seconds: settings.responses.keep_seconds,
+                responses_socket: settings.responses.websocket,
             },
             currency: settings.ai.currency.clone(),
             router,

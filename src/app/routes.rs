@@ -4,7 +4,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder};
 
 use crate::http::{State, admin, agui, chat, durable, gateway, health, no_route, only, pages, publish};
-use crate::ws::{self, ai_sdk};
+use crate::ws::{self, ai_sdk, responses};
 
 /// What a listener serves.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
                     .route(web::post().to(publish::by_application))
                     .default_service(only("POST")),
             )
-            .service(gateway::scope())
+            .service(gateway::scope(web::get().to(responses::connect)))
             .service(chat::scope(&state.chat.path, web::get().to(ai_sdk::connect)))
             .service(agui::scope())
             .service(durable::scope())

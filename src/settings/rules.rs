@@ -194,6 +194,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("answers.keep_seconds", Rule::Whole(60, 604_800)),
     // As long as OpenAI keeps them, at most.
     ("responses.keep_seconds", Rule::Whole(60, 2_592_000)),
+    ("responses.websocket", Rule::Switch),
     ("chat.path", Rule::Text("a path of its own, such as /api/chat", is_own_path)),
     ("chat.replay_seconds", Rule::Whole(0, 3_600)),
     ("chat.anyone_may_stop", Rule::Switch),

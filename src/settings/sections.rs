@@ -40,6 +40,7 @@ pub struct Settings {
 #[allow(missing_docs, reason = "each is described in settings.toml")]
 pub struct ResponsesSettings {
     pub keep_seconds: u64,
+    pub websocket: bool,
 }
 
 /// `[chat]`

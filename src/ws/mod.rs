@@ -10,6 +10,7 @@ pub mod fuzzing;
 mod guest;
 mod handshake;
 mod query;
+pub mod responses;
 mod seat;
 
 use std::sync::Arc;

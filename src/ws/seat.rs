@@ -27,6 +27,15 @@ impl Seat {
     /// # Errors
     /// The node is going or full, the request may not come in, or there are too many from where it comes.
     pub(super) fn take(request: &HttpRequest, state: &Data<State>) -> Result<Self, ApiError> {
+        visitor::check_entrance(request, state)?;
+        Self::place(request, state)
+    }
+
+    /// The same for somebody who has come in by another door.
+    ///
+    /// # Errors
+    /// The node is going or full, or there are too many from where it comes.
+    pub(super) fn place(request: &HttpRequest, state: &Data<State>) -> Result<Self, ApiError> {
         if state.is_draining() {
             let message = "this node is being restarted; connect again";
             return Err(ApiError::unavailable("draining", message, COME_BACK_SECONDS));
@@ -34,7 +43,6 @@ impl Seat {
         let place = state.connections.take().ok_or_else(|| {
             ApiError::unavailable("overloaded", "this service has as many connections as it takes", COME_BACK_SECONDS)
         })?;
-        visitor::check_entrance(request, state)?;
         let peer = request.peer_addr().map(|peer| peer.ip());
         let share = state.lines.share_behind(peer, client_address(request, state));
         let share = share.ok_or_else(ApiError::too_many_connections)?;

@@ -118,6 +118,7 @@ mod responses;
 mod responses_kept;
 mod responses_leaving;
 mod responses_nodes;
+mod responses_socket;
 mod rolling;
 mod scripts;
 mod session_faults;

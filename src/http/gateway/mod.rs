@@ -2,9 +2,9 @@
 
 mod answering;
 pub(super) mod bill;
-pub(super) mod caller;
+pub(crate) mod caller;
 mod error;
-pub(super) mod headers;
+pub(crate) mod headers;
 pub(super) mod kept;
 mod models;
 mod prepared;
@@ -13,7 +13,7 @@ pub(super) mod receiving;
 mod routes;
 mod running;
 pub(super) mod sharing;
-pub(super) mod source;
+pub(crate) mod source;
 mod stream;
 
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Gateway {
     pub keep_seconds: u64,
     /// `responses.keep_seconds`
     pub keep_responses_seconds: u64,
+    /// `responses.websocket`
+    pub responses_socket: bool,
     /// Long bodies that are being taken apart.
     pub long_bodies: LongBodies,
     /// The answers under way.

@@ -17,11 +17,14 @@ struct Address {
     routes: fn() -> Vec<Route>,
 }
 
+/// Where a WebSocket is too.
+const SOCKET: &str = "/responses";
+
 /// All of them.
 const ADDRESSES: [Address; 9] = [
     Address { methods: "POST", path: "/chat/completions", routes: || vec![web::post().to(complete)] },
     Address { methods: "POST", path: "/completions", routes: || vec![web::post().to(complete_text)] },
-    Address { methods: "POST", path: "/responses", routes: || vec![web::post().to(responses::post)] },
+    Address { methods: "POST", path: SOCKET, routes: || vec![web::post().to(responses::post)] },
     Address {
         methods: "GET, DELETE",
         path: "/responses/{id}",
@@ -47,9 +50,14 @@ impl Address {
 }
 
 /// The routes.
-pub fn scope() -> impl HttpServiceFactory {
+///
+/// `socket`: how what is answered by POST at [`SOCKET`] is asked for over a WebSocket.
+pub fn scope(socket: Route) -> impl HttpServiceFactory + use<> {
+    let mut socket = Some(socket);
     let all = ADDRESSES.iter().fold(web::scope("/v1"), |scope, Address { methods, path, routes }| {
-        let resource = routes().into_iter().fold(web::resource(*path), |resource, route| resource.route(route));
+        let own = (*path == SOCKET).then(|| socket.take()).flatten();
+        let resource =
+            routes().into_iter().chain(own).fold(web::resource(*path), |resource, route| resource.route(route));
         scope.service(resource.default_service(super::super::only_or(methods, GatewayError::only)))
     });
     all.default_service(web::to(no_route))

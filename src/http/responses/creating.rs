@@ -6,9 +6,10 @@ use std::net::IpAddr;
 use actix_web::web::Data;
 use sophie_actors::admission::{Admit, Caller as AdmittedCaller, Remaining, SlotOf};
 use sophie_actors::answers::{AdmitAndJoin, Joined, Record};
-use sophie_actors::dialects::responses::Head;
+use sophie_actors::dialects::responses::{Head, Items, ResponseEvent, ResponseFold};
+use sophie_actors::dialects::{AnswerEnd, Fold};
 use sophie_actors::ids::AnswerId;
-use sophie_actors::protocol::unix_ms;
+use sophie_actors::protocol::{Usage, unix_ms};
 use sophie_actors::store::{AnswerOwner, RecordingHead};
 
 use super::asked::Asked;
@@ -58,11 +59,14 @@ pub struct Created {
     pub left: Remaining,
     /// Tools that no backend has.
     pub dropped: Vec<String>,
+    /// The conversation with the request at its end.
+    pub said: Items,
     /// What comes of it.
     pub telling: Telling,
 }
 
-/// Begins a response. `bill`: of a caller who was admitted before the body was read.
+/// Begins a response. `bill`: of a caller who was admitted before the body was read. `remembered`: the conversation that it goes on, of a
+/// caller who has kept that.
 ///
 /// # Errors
 /// Something of the request is wrong, or it is not admitted.
@@ -71,11 +75,12 @@ pub async fn create(
     caller: &Caller,
     asked: &Asked,
     bill: Option<Bill>,
+    remembered: Option<Items>,
 ) -> Result<Created, GatewayError> {
     let answer = AnswerId::random();
     let created_ms = unix_ms();
-    let earlier = Earlier::of(state, &caller.holder, asked).await?;
-    let Prepared { join, echo, about, dropped } = prepare(state, caller, asked, earlier, &answer).await?;
+    let earlier = Earlier::of(state, &caller.holder, asked, remembered).await?;
+    let Prepared { join, echo, said, about, dropped } = prepare(state, caller, asked, earlier, &answer).await?;
     let (reuse, model) = (join.reuse, join.request.body.text("model").unwrap_or_default());
     let visit = state.gateway.running.begin();
     let (bill, joined) = match bill {
@@ -105,7 +110,31 @@ pub async fn create(
         None => Source::Own(Box::new(reading)),
     };
     let head = Head { answer: answer.to_string(), created_at: created_ms / 1_000, model, echo };
-    Ok(Created { answer, is_kept, left, dropped, telling: Telling::new(head, source) })
+    Ok(Created { answer, is_kept, left, dropped, said, telling: Telling::new(head, source) })
+}
+
+/// The events of a response that is only said: no backend is asked, nothing is kept, and its caller can go on from it. It counts as a
+/// request. With the conversation that it is the end of.
+///
+/// # Errors
+/// As for [`create`].
+pub async fn prepare_alone(
+    state: &Data<State>,
+    caller: &Caller,
+    asked: &Asked,
+    remembered: Option<Items>,
+) -> Result<(Vec<ResponseEvent>, Items), GatewayError> {
+    let answer = AnswerId::random();
+    let earlier = Earlier::of(state, &caller.holder, asked, remembered).await?;
+    let Prepared { join, echo, said, .. } = prepare(state, caller, asked, earlier, &answer).await?;
+    let admitted = state.node.limiter.admit(caller.admit(0, None)).await;
+    admitted.map_err(GatewayError::not_admitted)?.stand();
+    let model = join.request.body.text("model").unwrap_or_default();
+    let mut fold = ResponseFold::new(Head { answer: answer.to_string(), created_at: unix_ms() / 1_000, model, echo });
+    let end = AnswerEnd::Complete { finish_reason: "stop".to_owned(), usage: Some(Usage::default()) };
+    let mut events = fold.begin();
+    events.extend(fold.end(&end));
+    Ok((events, said))
 }
 
 /// A long conversation is taken apart away from the worker, whose chats must not stand still, and only a few of them at once.
@@ -118,13 +147,13 @@ async fn prepare(
 ) -> Result<Prepared, GatewayError> {
     let input = asked.body.get("input").map_or(0, str::len);
     if input + earlier.before.bytes() <= SHORT {
-        return Prepared::of(answer, asked, &earlier, caller, state);
+        return Prepared::of(answer, asked, earlier, caller, state);
     }
     let turn = state.gateway.long_bodies.turn().await?;
     let (state, caller, asked, answer) = (state.clone(), caller.clone(), asked.clone(), answer.clone());
     let prepared = tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        Prepared::of(&answer, &asked, &earlier, &caller, &state)
+        Prepared::of(&answer, &asked, earlier, &caller, &state)
     });
     prepared.await.unwrap_or_else(|_| Err(GatewayError::internal()))
 }

@@ -27,13 +27,20 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Reads it.
+    /// Reads it. `remembered`: the conversation that it goes on, for a caller who has kept that.
     ///
     /// # Errors
     /// The earlier response is not there, or not through; the store is away.
-    pub(super) async fn of(state: &Data<State>, holder: &KeyHolder, asked: &Asked) -> Result<Self, GatewayError> {
+    pub(super) async fn of(
+        state: &Data<State>,
+        holder: &KeyHolder,
+        asked: &Asked,
+        remembered: Option<Items>,
+    ) -> Result<Self, GatewayError> {
         let mut earlier = Self::default();
-        if let Some(id) = asked.previous()? {
+        if let Some(remembered) = remembered {
+            earlier.before = remembered;
+        } else if let Some(id) = asked.previous()? {
             let found = KeptResponse::find(state, holder, &id).await?;
             let mut response = found.ok_or_else(|| no_previous(&id))?;
             response.read_now().await?;

@@ -26,7 +26,7 @@ use super::gateway::receiving::Receiving;
 use super::gateway::{GatewayError, caller, headers};
 use super::{State, client_address, durable};
 pub use asked::Asked;
-pub use creating::{Caller, Created, create};
+pub use creating::{Caller, Created, create, prepare_alone};
 use input_items::Wanted;
 use kept::KeptResponse;
 pub use telling::{Events, Telling};
@@ -59,7 +59,7 @@ pub async fn post(request: HttpRequest, payload: Payload, state: Data<State>) ->
             (Asked::read(bytes).map_err(|bad| GatewayError::from(bad).with_left(bill.left()))?, Some(bill))
         }
     };
-    let created = create(&state, &caller, &asked, bill).await?;
+    let created = create(&state, &caller, &asked, bill, None).await?;
     let left = created.left.clone();
     let mut response = answer(created, &asked, state.gateway.headers_within).await.map_err(|it| it.with_left(&left))?;
     headers::tell_left(response.headers_mut(), &left);

@@ -19,6 +19,8 @@ pub(super) struct Prepared {
     pub(super) join: Join,
     /// What its response repeats of the request.
     pub(super) echo: Echo,
+    /// The conversation with the request at its end.
+    pub(super) said: Items,
     /// What is kept beside the response, if that is.
     pub(super) about: Option<ByteString>,
     /// Tools that no backend has.
@@ -33,7 +35,7 @@ impl Prepared {
     pub(super) fn of(
         answer: &AnswerId,
         asked: &Asked,
-        earlier: &Earlier,
+        earlier: Earlier,
         by: &Caller,
         state: &State,
     ) -> Result<Self, GatewayError> {
@@ -67,7 +69,9 @@ impl Prepared {
         };
         let (prompt_tokens, asker) = (request.estimated_tokens(), caller::asker(&by.holder));
         let about = asked.stores.then(|| StoredRequest::new(&body, &input, &earlier.before).text().into());
+        let mut said = earlier.before;
+        said.extend(input);
         let join = Join { digest, request, reuse, asker, prompt_tokens };
-        Ok(Self { join, echo: Echo::of(&asked.body), about, dropped: question.dropped })
+        Ok(Self { join, echo: Echo::of(&asked.body), said, about, dropped: question.dropped })
     }
 }

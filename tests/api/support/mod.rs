@@ -18,6 +18,7 @@ mod plan;
 mod proxy;
 mod raw;
 mod reply;
+pub mod response_socket;
 mod secure;
 mod socket;
 mod token;
