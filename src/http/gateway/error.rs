@@ -57,17 +57,6 @@ impl GatewayError {
         Self::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, None, message)
     }
 
-    /// 400: the same, for which the protocol has a word of its own.
-    pub fn coded(code: &str, message: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, Some(code), message)
-    }
-
-    /// 426: what is asked for over a WebSocket is to be asked for without one. Clients that know both go on so at once.
-    pub fn no_socket() -> Self {
-        let message = "WebSockets are switched off here (responses.websocket); use POST /v1/responses.";
-        Self::new(StatusCode::UPGRADE_REQUIRED, INVALID_REQUEST, Some("websocket_off"), message)
-    }
-
     /// 401: no key, or a wrong one.
     pub fn no_key(message: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, INVALID_REQUEST, Some("invalid_api_key"), message)

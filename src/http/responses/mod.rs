@@ -29,6 +29,7 @@ pub use asked::Asked;
 pub use creating::{Caller, Created, create, prepare_alone};
 use input_items::Wanted;
 use kept::KeptResponse;
+pub use refusal::{coded, no_socket};
 pub use telling::{Events, Telling};
 
 const DROPPED: HeaderName = HeaderName::from_static("x-sophie-dropped");

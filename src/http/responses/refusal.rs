@@ -14,6 +14,17 @@ impl From<BadRequest> for GatewayError {
     }
 }
 
+/// 400: what is wrong has a word of its own in the protocol.
+pub fn coded(code: &str, message: &str) -> GatewayError {
+    GatewayError::new(StatusCode::BAD_REQUEST, INVALID_REQUEST, Some(code), message)
+}
+
+/// 426: what is asked for over a WebSocket is to be asked for without one. Clients that know both go on so at once.
+pub fn no_socket() -> GatewayError {
+    let message = "WebSockets are switched off here (responses.websocket); use POST /v1/responses.";
+    GatewayError::new(StatusCode::UPGRADE_REQUIRED, INVALID_REQUEST, Some("websocket_off"), message)
+}
+
 /// 404: a response that there is not, and one that is somebody else's.
 pub(super) fn unknown(id: &str) -> GatewayError {
     let message = format!("Response with id '{id}' not found.");

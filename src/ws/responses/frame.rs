@@ -7,7 +7,7 @@ use sophie_actors::dialects::BadRequest;
 use sophie_actors::openai::{Body, read_object};
 
 use crate::http::gateway::GatewayError;
-use crate::http::responses::Asked;
+use crate::http::responses::{Asked, coded};
 
 /// A lane, by the name that the client has given it; `None`: that of what names none.
 pub(super) type LaneName = Option<Rc<str>>;
@@ -66,7 +66,7 @@ fn lane(body: &Body) -> Result<LaneName, GatewayError> {
     let name = body.text("stream_id").filter(is_legal);
     name.map(|name| Some(name.into())).ok_or_else(|| {
         let message = "'stream_id' is 1 to 256 of A-Z a-z 0-9 _ - and the dot.";
-        GatewayError::coded("invalid_stream_id", message).about("stream_id")
+        coded("invalid_stream_id", message).about("stream_id")
     })
 }
 

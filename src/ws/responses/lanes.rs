@@ -16,7 +16,7 @@ use super::frame::{Create, Frame, LaneName};
 use super::memory::Memory;
 use super::said;
 use crate::http::gateway::GatewayError;
-use crate::http::responses::Caller;
+use crate::http::responses::{Caller, coded};
 use crate::ws::dialect::{Dialect, Socket};
 
 /// Lanes that one connection may have at work, responses that may be under way in them at once, and how long it lasts: OpenAI's figures.
@@ -105,14 +105,14 @@ impl Shared {
         }
         if self.is_old.get() {
             let message = "This connection is as old as one may be (60 minutes); open another one.";
-            return Err(GatewayError::coded("websocket_connection_limit_reached", message));
+            return Err(coded("websocket_connection_limit_reached", message));
         }
         let mut lanes = self.lanes.borrow_mut();
         let waiting = || lanes.values().flat_map(|lane| &lane.waiting);
         let bytes: usize = waiting().map(|create| create.bytes).sum();
         if waiting().count() >= MOST_WAITING || bytes > self.socket.state.gateway.max_body_bytes {
             let message = "Too much waits on this connection; send more when some of it is through.";
-            return Err(GatewayError::coded("websocket_stream_limit_reached", message));
+            return Err(coded("websocket_stream_limit_reached", message));
         }
         if let Some(lane) = lanes.get_mut(name) {
             lane.waiting.push_back(create);
@@ -120,7 +120,7 @@ impl Shared {
         }
         if lanes.len() >= MOST_LANES {
             let message = format!("At most {MOST_LANES} lanes of a connection may be at work at once.");
-            return Err(GatewayError::coded("websocket_stream_limit_reached", &message).about("stream_id"));
+            return Err(coded("websocket_stream_limit_reached", &message).about("stream_id"));
         }
         // It does not begin before it is entered: it is on this thread.
         let task = rt::spawn(self.clone().work(name.clone())).abort_handle();

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use super::dialect;
 use super::seat::Seat;
 use crate::http::gateway::{GatewayError, caller, headers};
-use crate::http::responses::Caller;
+use crate::http::responses::{Caller, no_socket};
 use crate::http::{State, client_address};
 use crate::websocket::handshake::is_asked_for;
 use lanes::Lanes;
@@ -33,7 +33,7 @@ pub async fn connect(request: HttpRequest, state: Data<State>) -> Result<HttpRes
 
 fn open(request: &HttpRequest, state: &Data<State>) -> Result<HttpResponse, GatewayError> {
     if !state.gateway.responses_socket {
-        return Err(GatewayError::no_socket());
+        return Err(no_socket());
     }
     let holder = caller::of(request, state)?.clone();
     let wishes = headers::wishes(request.headers())?;

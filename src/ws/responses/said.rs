@@ -8,6 +8,7 @@ use sophie_actors::openai::Body;
 
 use super::frame::LaneName;
 use crate::http::gateway::GatewayError;
+use crate::http::responses::coded;
 
 /// An event of a lane.
 #[derive(Serialize)]
@@ -32,14 +33,11 @@ pub(super) fn refused(lane: &LaneName, refused: &GatewayError) -> Value {
 /// What answers an attempt to steer: the input comes back, so that it can be asked with anew.
 pub(super) fn not_steered(asked: &Body) -> Value {
     let field = |name: &str| asked.get(name).and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let message = "Responses cannot be steered here; send the input with the next response.create.";
     json!({
         "type": "response.steer.failed",
         "sequence_number": 0,
-        "error": {
-            "type": "invalid_request_error",
-            "code": "steering_not_supported",
-            "message": "Responses cannot be steered here; send the input with the next response.create.",
-        },
+        "error": coded("steering_not_supported", message).body()["error"],
         "steer": {"previous_response_id": field("previous_response_id"), "input": field("input")},
     })
 }
