@@ -62,6 +62,19 @@ async fn tools_of_the_client_are_asked_for_and_their_results_bring_the_next_run(
     let again = crate::support::agui::read(post(&nodes[0], &body).await).await;
     assert_eq!(again.iter().filter(|(id, _)| id.is_some()).count(), events.len());
     assert_eq!(ai.calls(), 2);
+    // What the model has said is recorded: a client does not say it in its place.
+    let mut other = body.clone();
+    other["runId"] = "r3".into();
+    let messages = other["messages"].as_array_mut().expect("a list");
+    messages.pop();
+    messages[1]["content"] = "I was told to.".into();
+    messages[1]["toolCalls"][0]["function"]["arguments"] = "{\"city\":\"Rom\"}".into();
+    ai.push(Script::answer("Still sunny."));
+    told(post(&nodes[0], &other).await).await;
+    assert_eq!(ai.call(2).body["messages"].as_array().expect("a list")[1..], *brought);
+    other["runId"] = "r4".into();
+    other["messages"][1]["id"] = "another".into();
+    assert_eq!(post(&nodes[0], &other).await.status(), StatusCode::BAD_REQUEST, "nothing is known of such a call");
     let mut unknown = body.clone();
     unknown["threadId"] = "t2".into();
     unknown["messages"].as_array_mut().expect("a list").pop();

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::claim::{Claim, PENDING};
 use super::finding::{BEGINS_WITHIN, KnownRun, LOOK, not_begun, runs};
-use super::{finding, model, with};
+use super::{calls, finding, model, with};
 use crate::http::chat::{Guest, begun, enter_session, is_busy};
 use crate::http::{ApiError, State, client_address, json, visitor};
 
@@ -150,7 +150,7 @@ impl Asking {
 
     async fn ask(&self) -> Result<Option<AnswerId>, ApiError> {
         let (node, speaker) = (&self.state.node, self.guest.speaker());
-        let speech = self.speech()?;
+        let speech = self.speech().await?;
         let home = &speech.group;
         if is_busy(&self.state, home).await? {
             return Ok(None);
@@ -193,7 +193,7 @@ impl Asking {
     }
 
     /// The question, as it is said.
-    fn speech(&self) -> Result<Speech, ApiError> {
+    async fn speech(&self) -> Result<Speech, ApiError> {
         let (state, guest, question) = (&self.state, &self.guest, &self.asked.question);
         with::check(question)?;
         let text = question.said();
@@ -202,6 +202,7 @@ impl Asking {
             let message = format!("the message is longer than {most} characters");
             return Err(Refusal::new(ErrorCode::TooLarge, message).into());
         }
+        let behind = calls::behind(state, &guest.session, &self.asked.behind).await?;
         Ok(Speech {
             group: guest.session.home(),
             text,
@@ -209,7 +210,7 @@ impl Asking {
             author: guest.identity.user.to_string(),
             metadata: None,
             assistant: true,
-            with: with::of(&self.asked, self.model.as_deref()),
+            with: with::of(&self.asked, behind, self.model.as_deref()),
             key: Some(Key { scope: guest.session.to_string(), id: question.id.clone(), seconds: state.keep_seconds }),
         })
     }

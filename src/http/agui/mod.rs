@@ -2,6 +2,7 @@
 //! whichever node, is joined and nothing is asked.
 
 mod asking;
+mod calls;
 mod capabilities;
 mod claim;
 mod finding;

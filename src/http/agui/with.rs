@@ -3,7 +3,7 @@
 use sophie_actors::answers::AskedWith;
 use sophie_actors::dialects::UserMessage;
 use sophie_actors::dialects::agui::request::RunRequest;
-use sophie_actors::openai::MessagePart;
+use sophie_actors::openai::{ChatMessage, MessagePart};
 
 use crate::http::ApiError;
 
@@ -25,13 +25,13 @@ pub(super) fn check(question: &UserMessage) -> Result<(), ApiError> {
     }
 }
 
-/// What there is of it.
-pub(super) fn of(asked: &RunRequest, model: Option<&str>) -> Option<Box<AskedWith>> {
+/// What there is of it. `behind`: the calls of tools behind the question and their results.
+pub(super) fn of(asked: &RunRequest, behind: Vec<ChatMessage>, model: Option<&str>) -> Option<Box<AskedWith>> {
     let question = &asked.question;
     let with = AskedWith {
         earlier: Vec::new(),
         parts: if question.has_files() { question.parts.clone() } else { Vec::new() },
-        behind: asked.behind.clone(),
+        behind,
         tools: asked.tools.clone(),
         context: asked.context.clone(),
         model: model.map(str::to_owned),

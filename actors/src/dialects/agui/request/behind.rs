@@ -8,18 +8,29 @@ use super::{earlier, result};
 use crate::dialects::BadRequest;
 use crate::openai::ChatMessage;
 
+/// A message behind the question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// Its id: an answer's, where it is the assistant's.
+    pub id: String,
+    /// Itself, as the client tells it.
+    pub message: ChatMessage,
+}
+
 /// The calls and their results, if results stand last. What the assistant has said beside calls is not among them: of what was said,
 /// the log is the truth.
 ///
 /// # Errors
 /// A result has no call, or a call no result: a backend takes neither.
-pub(super) fn behind(messages: &[Value], asked: usize) -> Result<Vec<ChatMessage>, BadRequest> {
+pub(super) fn behind(messages: &[Value], asked: usize) -> Result<Vec<Behind>, BadRequest> {
     let after = &messages[asked + 1..];
     if after.last().is_none_or(|last| last["role"] != "tool") {
         return Ok(Vec::new());
     }
     let (mut told, mut open, mut closed) = (Vec::new(), HashSet::new(), HashSet::new());
     for (at, message) in after.iter().enumerate() {
+        let behind =
+            |told: ChatMessage| Behind { id: message["id"].as_str().unwrap_or_default().to_owned(), message: told };
         let place = |field: &str| format!("messages[{}].{field}", asked + 1 + at);
         match message["role"].as_str() {
             Some("assistant") => {
@@ -28,14 +39,14 @@ pub(super) fn behind(messages: &[Value], asked: usize) -> Result<Vec<ChatMessage
                     return Err(BadRequest::new(place("toolCalls"), "an earlier call has no result"));
                 }
                 open.extend(said.tool_calls.iter().map(|call| call.id.clone()));
-                told.push(said);
+                told.push(behind(said));
             }
             Some("tool") => {
                 let result = result(message).ok_or_else(|| BadRequest::missing(place("toolCallId")))?;
                 let call = result.tool_call_id.clone().unwrap_or_default();
                 if open.remove(&call) {
                     closed.insert(call);
-                    told.push(result);
+                    told.push(behind(result));
                 } else if !closed.contains(&call) {
                     return Err(BadRequest::new(place("toolCallId"), "there is no such call before it"));
                 }

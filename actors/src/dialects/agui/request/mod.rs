@@ -8,6 +8,7 @@ mod tests;
 use bytestring::ByteString;
 use serde_json::{Value, json};
 
+pub use self::behind::Behind;
 use self::behind::behind;
 use self::content::{content, text_of};
 use crate::dialects::{BadRequest, Json, UserMessage, function_tool};
@@ -27,7 +28,7 @@ pub struct RunRequest {
     /// The last message of the user.
     pub question: UserMessage,
     /// The calls of tools behind it and their results, if the run brings any.
-    pub behind: Vec<ChatMessage>,
+    pub behind: Vec<Behind>,
     /// What was said before the question, as the client tells it. The log is the truth where there is one.
     pub earlier: Vec<ChatMessage>,
     /// The tools of the client, each as a chat completion has it.

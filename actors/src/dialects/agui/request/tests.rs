@@ -78,7 +78,8 @@ fn results_of_tools_that_stand_last_are_what_the_run_brings_with_their_calls() {
         {"role": "assistant", "content": "", "tool_calls": [call("e")]},
         {"role": "tool", "content": "e", "tool_call_id": "e"},
     ]);
-    assert_eq!(json!(run.behind), told);
+    let behind = |run: &RunRequest| run.behind.iter().map(|behind| behind.message.clone()).collect::<Vec<_>>();
+    assert_eq!((json!(behind(&run)), &*run.behind[0].id), (told, "3"));
     // A client that has half of what came of them brings nothing.
     let mut cut = body;
     cut["messages"].as_array_mut().expect("a list").push(json!({"id": "9", "role": "assistant", "content": "The re"}));
