@@ -1,0 +1,42 @@
+"""The AI SDK's chats over createDurableChatTransport, whose answers are read from their addresses, over two nodes."""
+
+import json
+import pathlib
+import secrets
+import subprocess
+
+from ai_backend import chunk, stream
+
+HERE = pathlib.Path(__file__).parent
+TEXT = "Eine märchenhaft\r\nschöne Antwort \U0001f600 mit vielen Wörtern, bis zum Ende."
+WORDS = [chunk({"content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
+
+
+def play(nodes, what):
+    options = {"what": what, "urls": [node.url for node in nodes], "id": secrets.token_hex(8), "text": secrets.token_hex(8)}
+    node = HERE / "node_modules/node/bin/node"
+    done = subprocess.run([node, "durable_chat.mjs", json.dumps(options)], cwd=HERE, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def text(chat):
+    assert (chat["status"], chat.get("error")) == ("ready", None), chat
+    return "".join(part["text"] for part in chat["messages"][-1]["parts"] if part["type"] == "text")
+
+
+def test_an_answer_is_read_from_its_address_by_all_pages_of_a_chat(nodes):
+    calls = len(nodes.backend.calls)
+    nodes.backend.push(stream(*WORDS, chunk({}, "stop"), pause=0.05))
+    chats = play(nodes, "resumed")
+    assert [text(chat) for chat in chats] == [TEXT] * 3
+    assert len({chat["messages"][-1]["id"] for chat in chats}) == 1
+    assert len(nodes.backend.calls) == calls + 1
+
+
+def test_what_is_not_there_is_not_resumed_and_what_is_refused_is_told(nodes):
+    nodes.backend.push(stream(*WORDS, chunk({}, "stop"), pause=0.05))
+    idle, first, second = play(nodes, "busy")
+    assert (idle["status"], idle["messages"]) == ("ready", [])
+    assert text(first) == TEXT
+    assert second["error"] == "A response is already active for this chat."
