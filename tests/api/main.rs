@@ -119,6 +119,7 @@ mod responses_kept;
 mod responses_leaving;
 mod responses_nodes;
 mod responses_socket;
+mod responses_store;
 mod rolling;
 mod scripts;
 mod session_faults;

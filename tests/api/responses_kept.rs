@@ -45,6 +45,7 @@ in_both_modes!(
     a_response_is_stopped_once_and_stays_as_it_is,
     a_deleted_response_is_known_to_nobody,
     what_was_asked_is_listed_a_page_at_a_time_with_what_was_said_before,
+    a_conversation_is_no_longer_than_a_request_may_be,
     somebody_elses_response_is_one_that_never_was,
 );
 
@@ -165,6 +166,20 @@ async fn what_was_asked_is_listed_a_page_at_a_time_with_what_was_said_before(mod
     assert_eq!((refused.status, refused.error()["param"].as_str()), (400, Some("limit")));
 }
 
+async fn a_conversation_is_no_longer_than_a_request_may_be(mode: Mode) {
+    let (ai, app) = start_with_ai(mode, &[("SOPHIE__SERVER__MAX_BODY_BYTES", "4096")]).await;
+    ai.set_default(|| Script::answer("Yes."));
+    let long = "long ".repeat(500);
+    let first = shop(&app).create(&respond_to(&long)).await.json();
+    let more = with(respond_to("And?"), json!({"previous_response_id": id(&first)}));
+    assert_eq!(shop(&app).create(&more).await.status, 200);
+    let much = with(respond_to(&long), json!({"previous_response_id": id(&first)}));
+    let refused = shop(&app).create(&much).await;
+    assert_eq!((refused.status, refused.error()["param"].as_str()), (413, Some("previous_response_id")));
+    assert_eq!(refused.error()["code"], "request_too_large");
+    assert_eq!(ai.calls(), 2);
+}
+
 async fn somebody_elses_response_is_one_that_never_was(mode: Mode) {
     let (ai, app) = start_with_ai(mode, &[KEYS]).await;
     ai.set_default(|| Script::answer("Mine."));
@@ -182,6 +197,13 @@ async fn somebody_elses_response_is_one_that_never_was(mode: Mode) {
     let named = lab.create(&with(respond_to(""), json!({"input": [{"type": "item_reference", "id": item}]}))).await;
     assert_eq!(named.error()["param"], "input[0].id");
     assert_eq!(shop(&app).get(id(&mine)).await.json(), mine);
+    // Nor is what is kept beside it.
+    for beside in [":windows", "*", "%00", "%0d%0a", &"a".repeat(5_000)] {
+        assert_eq!(shop(&app).get(&format!("{}{beside}", id(&mine))).await.status, 404, "{beside}");
+        let answer = id(&mine).trim_start_matches("resp_");
+        let stream = app.request("GET", &format!("/ds/answers/{answer}{beside}")).send().await.expect("a response");
+        assert_eq!(stream.status(), 404, "{beside}");
+    }
     // An answer of another kind is no response, whosever it is.
     let chat = json!({"model": "test-model", "messages": [{"role": "user", "content": "?"}]});
     let chat = app

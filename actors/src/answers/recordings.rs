@@ -82,6 +82,9 @@ impl Handler<ReadAnswer> for Answers {
     type Result = ResponseActFuture<Self, StoreResult<Option<RecordingReader>>>;
 
     fn handle(&mut self, ReadAnswer(answer): ReadAnswer, _: &mut Context<Self>) -> Self::Result {
+        if !answer.can_be() {
+            return Box::pin(fut::ready(Ok(None)));
+        }
         if let Some(reader) = self.recordings.read(&answer) {
             return Box::pin(fut::ready(Ok(Some(reader))));
         }

@@ -64,10 +64,18 @@ impl MessageId {
     }
 }
 
+/// Bytes of an answer's id, at most: three times as many as any has.
+const LONGEST: usize = 64;
+
 impl AnswerId {
     /// A fresh answer id.
     pub fn random() -> Self {
         Self(format!("a{}", random_text(16)).into())
+    }
+
+    /// Whether this id can have been given to an answer: who names one may name anything, and keys of the store are made of it.
+    pub fn can_be(&self) -> bool {
+        self.0.len() <= LONGEST && self.0.starts_with('a') && self.0.bytes().all(|byte| byte.is_ascii_alphanumeric())
     }
 
     /// The id of the answer that a message is owed: whoever finds the debt knows it from the message. `scripts/log.lua` says the
@@ -124,6 +132,10 @@ mod tests {
         assert_eq!(id.at(42).seq(), Some(42));
         assert_eq!(AnswerId::owed_to(&id), AnswerId::owed_to(&id.at(42)));
         assert_eq!(AnswerId::owed_to(&MessageId::from("m1a-7")), AnswerId::from("a1a"));
+        assert!(AnswerId::random().can_be() && AnswerId::owed_to(&id).can_be());
+        for made_up in ["", "b1", "a1:windows", "a 1", "a\u{1e}", "aé", &"a".repeat(65)] {
+            assert!(!AnswerId::from(made_up).can_be(), "{made_up}");
+        }
         for made_up in ["", "m", "é", "m-", "m-x", "m1-2-3"] {
             assert_eq!(MessageId::from(made_up).seq(), None, "{made_up}");
         }
