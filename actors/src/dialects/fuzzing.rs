@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::agui::{AguiFold, Run};
-use super::responses::{Echo, Head, Response, ResponseFold};
+use super::responses::request::to_chat;
+use super::responses::{Echo, Head, Items, Response, ResponseFold, StoredRequest};
 use super::text::TextFold;
 use super::ui::UiFold;
 use super::{AnswerEnd, Fold};
@@ -33,6 +34,24 @@ pub fn folds(data: &[u8]) {
     let events = holds(|| ResponseFold::new(head()), &chunks, &end);
     let retrieved = serde_json::to_string(&Response::of(head(), &chunks, Some(&end))).expect("JSON");
     assert!(events.last().is_some_and(|last| last.contains(&retrieved)), "it is retrieved as it was told");
+}
+
+/// A request for a response asks the same when its items bear ids, and is kept as it was asked.
+pub fn response_request(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(body) = Body::parse(&text.into()) else { return };
+    let asked = |body: &Body| to_chat(body, Vec::new(), &|_| None).map_err(|bad| bad.field);
+    let Some(items) = Items::of_input(&body, "a") else {
+        assert!(asked(&body).is_err(), "it has no input");
+        return;
+    };
+    assert_eq!(Items::read(&items.json()), items);
+    let mut named = body.clone();
+    named.set_text("input", items.json());
+    assert_eq!(asked(&named), asked(&body));
+    let stored = StoredRequest::new(&body, &items, &items);
+    let kept = StoredRequest::read(&stored.text()).expect("what is kept is found");
+    assert_eq!((kept.echo(), kept.items().iter().count()), (Echo::of(&body), 2 * items.iter().count()));
 }
 
 fn end(choice: &str) -> AnswerEnd {
@@ -70,5 +89,10 @@ mod tests {
     #[test]
     fn the_seeds_of_folds_hold() {
         sophie_kit::seeds::play("dialect_folds", super::folds);
+    }
+
+    #[test]
+    fn the_seeds_of_requests_for_responses_hold() {
+        sophie_kit::seeds::play("response_requests", super::response_request);
     }
 }

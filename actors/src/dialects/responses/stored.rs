@@ -5,8 +5,6 @@ use crate::openai::Body;
 
 /// Holds the items of the conversation before. No API has a field of this name, and every request that is kept has it.
 const BEFORE: &str = "sophie.before";
-/// What is about the way of the answer to its caller, and nothing that anybody asks later.
-const NOT_KEPT: [&str; 3] = ["stream", "include", "client_metadata"];
 
 /// A request that is kept.
 #[derive(Debug, Clone)]
@@ -15,8 +13,9 @@ pub struct StoredRequest(Body);
 impl StoredRequest {
     /// That of a request with these items, in a conversation that has said these before.
     pub fn new(request: &Body, input: &Items, before: &Items) -> Self {
-        let mut body = request.clone();
-        NOT_KEPT.iter().for_each(|name| _ = body.remove(name));
+        // Nothing else of it is asked for later.
+        let echo = serde_json::to_string(&Echo::of(request)).unwrap_or_default();
+        let mut body = Body::parse(&echo.into()).unwrap_or_default();
         body.set_text("input", input.json());
         body.set_text(BEFORE, before.json());
         Self(body)
@@ -62,6 +61,10 @@ mod tests {
         all.extend(input);
         assert_eq!(stored.items(), all);
         assert!(!stored.text().contains("stream"), "{}", stored.text());
+        assert!(stored.text().contains(r#""temperature":0.50"#), "{}", stored.text());
+        let many: Vec<String> = (0..999).map(|at| format!(r#""x{at}":0"#)).collect();
+        let many = Body::parse(&format!(r#"{{"input":"hi",{}}}"#, many.join(",")).into()).expect("as many as may be");
+        assert!(StoredRequest::read(&StoredRequest::new(&many, &all, &all).text()).is_some());
         assert!(StoredRequest::read("{}").is_none() && StoredRequest::read(asked).is_none());
     }
 }
