@@ -8,6 +8,7 @@ use sophie_actors::answers::GenerationOrigin;
 use sophie_actors::backend::BackendError;
 use sophie_actors::dialects::responses::{Head, Response, ResponseEvent, ResponseFold};
 use sophie_actors::dialects::{AnswerEnd, Fold};
+use sophie_actors::openai::Chunk;
 use sophie_actors::protocol::CacheStatus;
 use tokio::time::timeout;
 
@@ -88,7 +89,7 @@ impl Telling {
     pub fn events(self) -> Events {
         let mut fold = ResponseFold::new(self.head.clone());
         let ready = fold.begin().into();
-        Events { telling: self, fold, ready, is_over: false }
+        Events { telling: self, fold, come: Vec::new().into_iter(), ready, is_over: false }
     }
 }
 
@@ -96,6 +97,8 @@ impl Telling {
 pub struct Events {
     telling: Telling,
     fold: ResponseFold,
+    /// Chunks that have come and are not told: readers share them, so a slow one costs little.
+    come: std::vec::IntoIter<Arc<Chunk>>,
     ready: VecDeque<ResponseEvent>,
     is_over: bool,
 }
@@ -107,18 +110,14 @@ impl Events {
     /// The rest cannot be had here: whoever reads must come back, and must not take this for an end.
     pub async fn next(&mut self) -> Result<Option<ResponseEvent>, Broken> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
+            if self.has_more() {
+                return Ok(self.ready.pop_front());
             }
             if self.is_over {
                 return Ok(None);
             }
             match self.telling.told().await? {
-                Told::Chunks(chunks) => {
-                    for chunk in &chunks {
-                        self.ready.extend(self.fold.chunk(chunk));
-                    }
-                }
+                Told::Chunks(chunks) => self.come = chunks.into_iter(),
                 Told::End(end) => self.end(&end),
                 Told::Failed(error) => self.end(&AnswerEnd::Failed { code: error.code, reason: error.reason }),
             }
@@ -126,7 +125,12 @@ impl Events {
     }
 
     /// Whether the next one is there already.
-    pub fn has_more(&self) -> bool {
+    pub fn has_more(&mut self) -> bool {
+        while self.ready.is_empty()
+            && let Some(chunk) = self.come.next()
+        {
+            self.ready.extend(self.fold.chunk(&chunk));
+        }
         !self.ready.is_empty()
     }
 
