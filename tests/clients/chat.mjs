@@ -1,28 +1,11 @@
 // Chats by the AI SDK as it is published, without a page around it: what `useChat` is in a browser. Prints what became of each.
-import { AbstractChat, DefaultChatTransport } from "ai";
-
-class State {
-  status = "ready";
-  error = undefined;
-  messages = [];
-  pushMessage = (message) => (this.messages = [...this.messages, message]);
-  popMessage = () => (this.messages = this.messages.slice(0, -1));
-  replaceMessage = (at, message) => (this.messages = this.messages.with(at, message));
-  snapshot = (value) => structuredClone(value);
-}
+import { DefaultChatTransport } from "ai";
+import { Chat } from "./state.mjs";
 
 /** A chat at an address. `most`: the connection breaks after so many bytes of its stream. */
-class Chat extends AbstractChat {
+class HttpChat extends Chat {
   constructor(url, id, { most = Infinity, messages = [] } = {}) {
-    const state = new State();
-    state.messages = messages;
-    const transport = new DefaultChatTransport({ api: `${url}/api/chat`, fetch: (...asked) => broken(fetch(...asked), most) });
-    super({ id, state, transport });
-  }
-
-  get told() {
-    const { status, error, messages } = this.state;
-    return { status, error: error?.message, messages };
+    super(id, new DefaultChatTransport({ api: `${url}/api/chat`, fetch: (...asked) => broken(fetch(...asked), most) }), messages);
   }
 }
 
@@ -45,29 +28,29 @@ const [here, there] = urls;
 
 /** A question, and the connection breaks; then a page that is loaded anew at the other node. */
 async function resumed() {
-  const first = new Chat(here, id, { most });
+  const first = new HttpChat(here, id, { most });
   await first.sendMessage({ text });
   const loaded = await (await fetch(`${there}/api/chat/${id}/messages`)).json();
-  const second = new Chat(there, id, { messages: loaded });
+  const second = new HttpChat(there, id, { messages: loaded });
   await second.resumeStream();
   return [first.told, second.told];
 }
 
 /** Many pages look on, at both nodes. */
 async function watched() {
-  const asker = new Chat(here, id);
+  const asker = new HttpChat(here, id);
   const asked = asker.sendMessage({ text });
   while (asker.state.status !== "streaming") await new Promise((resolve) => setTimeout(resolve, 5));
-  const pages = Array.from({ length: viewers }, (_, n) => new Chat(urls[n % 2], id));
+  const pages = Array.from({ length: viewers }, (_, n) => new HttpChat(urls[n % 2], id));
   await Promise.all([asked, ...pages.map((page) => page.resumeStream())]);
   return [asker, ...pages].map((chat) => chat.told);
 }
 
 /** The user stops the answer: the fetch is closed, and the server told. */
 async function stopped() {
-  const chat = new Chat(here, id);
+  const chat = new HttpChat(here, id);
   const asked = chat.sendMessage({ text });
-  while (!chat.state.messages.at(-1)?.parts.some((part) => part.type === "text" && part.text)) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!chat.text) await new Promise((resolve) => setTimeout(resolve, 5));
   await fetch(`${there}/api/chat/${id}/stop`, { method: "POST" });
   await asked;
   return [chat.told];
@@ -75,10 +58,10 @@ async function stopped() {
 
 /** A second question while an answer is being written, and another answer when it is there. */
 async function busy() {
-  const chat = new Chat(here, id);
+  const chat = new HttpChat(here, id);
   const asked = chat.sendMessage({ text });
   while (chat.state.status !== "streaming") await new Promise((resolve) => setTimeout(resolve, 5));
-  const other = new Chat(there, id);
+  const other = new HttpChat(there, id);
   await other.sendMessage({ text: "And now?" });
   await asked;
   await chat.regenerate();

@@ -53,6 +53,7 @@ def test_a_stop_at_another_node_ends_the_answer_and_keeps_what_there_is(nodes):
     (chat,) = play(nodes, "stopped")
     assert chat["status"] == "ready"
     assert text(chat["messages"][-1]).startswith("more ")
+    assert len(text(chat["messages"][-1])) < 400 * len("more ")
     assert len(nodes.backend.calls) == calls + 1
 
 

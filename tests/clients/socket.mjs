@@ -1,0 +1,128 @@
+// Chats by the AI SDK's WebSocketChatTransport as it is published. Prints what became of each.
+import { WebSocketChatTransport } from "ai";
+import { Chat } from "./state.mjs";
+
+const { what, urls, id, text, chunks, viewers } = JSON.parse(process.argv[2]);
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A line to the nodes in turn, as through a load balancer. `most`: the first connection breaks before that chunk. */
+function line(first, most = Infinity) {
+  let dialled = 0;
+  let left = most;
+  return class extends WebSocket {
+    constructor(url, protocols) {
+      super(`${urls[(first + dialled) % urls.length].replace("http", "ws")}${url.pathname}${url.search}`, protocols);
+      dialled += 1;
+      this.breaks = dialled === 1;
+    }
+    set onmessage(hear) {
+      super.onmessage = (event) => {
+        if (this.breaks && JSON.parse(event.data).type === "chunk" && left-- <= 0) return this.close();
+        hear(event);
+      };
+    }
+  };
+}
+
+class SocketChat extends Chat {
+  constructor(first, chat, { most, messages, wait } = {}) {
+    const options = { url: `${urls[first]}/api/chat`, webSocket: line(first, most), params: wait ? { wait: "1" } : {} };
+    const transport = new WebSocketChatTransport(options);
+    super(chat, transport, messages);
+    this.close = () => transport.close();
+  }
+}
+
+const said = async (node, chat) => (await fetch(`${urls[node]}/api/chat/${chat}/messages`)).json();
+const begun = async (chat) => {
+  while (!chat.text) await pause(5);
+};
+
+/** For every chunk: the connection breaks before it, the page goes on at the other node, and so does a page that is loaded anew. */
+async function cut() {
+  const one = async (most) => {
+    const chat = `${id}-${most}`;
+    const page = new SocketChat(0, chat, { most });
+    await page.sendMessage({ text: `${text} ${most}` });
+    const broken = page.told;
+    const loaded = new SocketChat(1, chat, { messages: await said(1, chat) });
+    await Promise.all([page.resumeStream(), loaded.resumeStream()]);
+    return [broken, page.told, loaded.told];
+  };
+  return Promise.all(Array.from({ length: chunks }, (_, most) => one(most)));
+}
+
+/** Many pages look on, at both nodes, some of them since before the question. */
+async function watched() {
+  const asker = new SocketChat(0, id);
+  const early = Array.from({ length: viewers / 2 }, (_, n) => new SocketChat(n % 2, id, { wait: true }));
+  const waiting = early.map((page) => page.resumeStream());
+  await pause(500);
+  const asked = asker.sendMessage({ text });
+  await begun(asker);
+  const late = Array.from({ length: viewers / 2 }, (_, n) => new SocketChat(n % 2, id));
+  await Promise.all([asked, ...waiting, ...late.map((page) => page.resumeStream())]);
+  return [asker, ...early, ...late].map((page) => page.told);
+}
+
+/** Who asked stops; how long it takes until a page at the other node sees that. Then the same by who looks on. */
+async function stopped() {
+  const times = [];
+  for (const byViewer of [false, true]) {
+    const [asker, viewer] = [new SocketChat(0, `${id}-${byViewer}`), new SocketChat(1, `${id}-${byViewer}`)];
+    const asked = asker.sendMessage({ text: `${text} ${byViewer}` });
+    await begun(asker);
+    const looksOn = viewer.resumeStream();
+    await begun(viewer);
+    const since = Date.now();
+    await (byViewer ? viewer : asker).stop();
+    await Promise.all([asked, looksOn]);
+    times.push(Date.now() - since);
+  }
+  return times;
+}
+
+/** The page is closed; another one, later, at the other node. */
+async function closed() {
+  const page = new SocketChat(0, id);
+  const asked = page.sendMessage({ text });
+  await begun(page);
+  page.close();
+  await asked;
+  await pause(500);
+  const again = new SocketChat(1, id, { messages: await said(1, id) });
+  await again.resumeStream();
+  return [page.told, again.told];
+}
+
+/** A page that looks on is looked at again, and resumes twice: the SDK aborts its first resume for the second. */
+async function resumedTwice() {
+  const [asker, page] = [new SocketChat(0, id), new SocketChat(1, id)];
+  const asked = asker.sendMessage({ text });
+  await begun(asker);
+  const first = page.resumeStream();
+  await begun(page);
+  await Promise.all([asked, first, page.resumeStream()]);
+  return [asker.told, page.told];
+}
+
+/** A page at the first node asks, one at the second looks on; says when both have begun. */
+async function interrupted() {
+  const [asker, viewer] = [new SocketChat(0, id), new SocketChat(1, id)];
+  const asked = asker.sendMessage({ text });
+  await begun(asker);
+  const looksOn = viewer.resumeStream();
+  await begun(viewer);
+  console.error("begun");
+  await Promise.all([asked, looksOn]);
+  // What is read has ended a moment before the log says so.
+  let messages = [];
+  for (let tries = 0; tries < 200 && messages.length < 2; tries += 1) {
+    messages = await said(1, id);
+    await pause(100);
+  }
+  return [asker.told, { ...viewer.told, ended: viewer.ended }, messages];
+}
+
+console.log(JSON.stringify(await { cut, watched, stopped, closed, resumedTwice, interrupted }[what]()));
+process.exit(0);
