@@ -197,6 +197,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("responses.websocket", Rule::Switch),
     ("chat.path", Rule::Text("a path of its own, such as /api/chat", is_own_path)),
     ("chat.replay_seconds", Rule::Whole(0, 3_600)),
+    ("chat.trust_history", Rule::Switch),
     ("chat.anyone_may_stop", Rule::Switch),
     ("chat.max_frame_bytes", Rule::Whole(125, 16_777_216)),
     ("ds.poll_seconds", Rule::Whole(1, 300)),

@@ -49,6 +49,7 @@ pub struct ResponsesSettings {
 pub struct ChatSettings {
     pub path: String,
     pub replay_seconds: u64,
+    pub trust_history: bool,
     pub anyone_may_stop: bool,
     pub max_frame_bytes: usize,
 }

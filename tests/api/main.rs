@@ -52,6 +52,7 @@ mod chat_addresses;
 mod chat_http;
 mod chat_socket;
 mod chat_socket_bounds;
+mod chat_tools;
 mod closing;
 mod commands;
 mod connecting;

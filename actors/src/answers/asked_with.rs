@@ -15,6 +15,8 @@ pub struct AskedWith {
     pub tools: Vec<String>,
     /// What the asker's page says of the state of things; joins the system prompt.
     pub context: Option<String>,
+    /// What only the asker's dialect understands; recorded with the answer.
+    pub about: Option<String>,
     /// The model, in place of `ai.model`.
     pub model: Option<String>,
 }

@@ -188,6 +188,7 @@ mod tests {
             behind,
             tools: vec![r#"{"type":"function","function":{"name":"f"}}"#.into()],
             context: Some("The cart is empty.".into()),
+            about: None,
             model: Some("better".into()),
         };
         let asked = |log: &[StoredEvent]| {

@@ -34,6 +34,7 @@ pub(super) fn of(asked: &RunRequest, behind: Vec<ChatMessage>, model: Option<&st
         behind,
         tools: asked.tools.clone(),
         context: asked.context.clone(),
+        about: None,
         model: model.map(str::to_owned),
     };
     (with != AskedWith::default()).then(|| Box::new(with))

@@ -6,7 +6,9 @@ mod finding;
 mod messages;
 mod refusal;
 mod sending;
+mod steps;
 mod stream;
+mod tools;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Path, Payload};
@@ -19,6 +21,7 @@ pub use entrance::{Guest, enter, enter_session, may_stop};
 pub use finding::{asker, begun, is_busy, recent, running};
 pub use refusal::ChatRefusal;
 pub use sending::{answer, send};
+pub use steps::{Beginning, begin};
 
 /// Whether a path is of the chats, which are at `base`, so that errors are to be sentences.
 pub(super) fn is_below(path: &str, base: &str) -> bool {
@@ -42,15 +45,15 @@ async fn no_route(state: Data<State>) -> HttpResponse {
 
 /// `POST /api/chat`: a question, or another answer to the last one.
 async fn post(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, ChatRefusal> {
-    let (answer, reader) = send(&request, payload, &state).await?;
-    Ok(stream::respond(&state, &answer, reader))
+    let (guest, answer, reader) = send(&request, payload, &state).await?;
+    Ok(stream::respond(&state, &guest, &answer, reader, Beginning::OfStep).await?)
 }
 
 /// `GET /api/chat/{chat}/stream`: the answer that is being written, or has just ended, from its first chunk; 204 without one.
 async fn resume(request: HttpRequest, chat: Path<String>, state: Data<State>) -> Result<HttpResponse, ChatRefusal> {
     let guest = enter(&request, &chat, &state).await?;
     Ok(match finding::recent(&state, &guest.session.home()).await? {
-        Some((answer, reader)) => stream::respond(&state, &answer, reader),
+        Some((answer, reader)) => stream::respond(&state, &guest, &answer, reader, Beginning::OfMessage).await?,
         None => HttpResponse::NoContent().finish(),
     })
 }
@@ -74,7 +77,5 @@ async fn stop(
 /// `GET /api/chat/{chat}/messages`: what was said, for `useChat({messages})`.
 async fn read(request: HttpRequest, chat: Path<String>, state: Data<State>) -> Result<HttpResponse, ChatRefusal> {
     let guest = enter(&request, &chat, &state).await?;
-    let size = messages::SIZE;
-    let page = state.node.stores.logs.read_before(&guest.session.home(), None, size).await?;
-    Ok(HttpResponse::Ok().json(messages::of(&page.events)))
+    Ok(HttpResponse::Ok().json(messages::read(&state, &guest.session.home()).await?))
 }

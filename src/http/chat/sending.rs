@@ -2,17 +2,20 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Payload};
+use bytestring::ByteString;
 use serde_json::Value;
-use sophie_actors::answers::RecordingReader;
+use sophie_actors::answers::{AskedWith, RecordingReader};
 use sophie_actors::dialects::ui::request::{UiRequest, Wish};
-use sophie_actors::ids::AnswerId;
-use sophie_actors::protocol::{Logged, Refusal, Role};
+use sophie_actors::ids::{AnswerId, GroupName};
+use sophie_actors::openai::Body;
+use sophie_actors::protocol::{Logged, Message, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Said, Speech, ask_again, said_before, say};
-use sophie_actors::store::{ONCE_SECONDS, PageSize};
+use sophie_actors::store::{ONCE_SECONDS, PageSize, StoredEvent};
 
 use super::entrance::{Guest, enter_session};
 use super::finding::{begun, is_busy};
 use super::refusal::ChatRefusal;
+use super::tools;
 use crate::http::{ApiError, State, client_address, json, visitor};
 
 /// The end of a log, in which the last question is looked for.
@@ -26,13 +29,16 @@ pub async fn send(
     request: &HttpRequest,
     payload: Payload,
     state: &Data<State>,
-) -> Result<(AnswerId, RecordingReader), ChatRefusal> {
+) -> Result<(Guest, AnswerId, RecordingReader), ChatRefusal> {
     visitor::check_entrance(request, state)?;
-    let body: Value = json::body(&json::receive(payload, state.most_bytes).await?)?;
-    let asked = UiRequest::read(&body)?;
+    let text = ByteString::try_from(json::receive(payload, state.most_bytes).await?);
+    let body = text.map_err(|_| ApiError::bad_request("the body is no text in UTF-8"))?;
+    let body = Body::parse(&body).map_err(|bad| ApiError::bad_request(format!("the body is not right: {bad}")))?;
+    let asked = UiRequest::read(&body, &body)?;
     let shown = visitor::shown(request, client_address(request, state));
     let guest = enter_session(&shown, asked.chat.clone(), state).await?;
-    answer(&guest, asked, state).await
+    let (answer, reader) = answer(&guest, asked, state).await?;
+    Ok((guest, answer, reader))
 }
 
 /// Asks for somebody who is in the chat, and finds the answer.
@@ -45,22 +51,17 @@ pub async fn answer(
     state: &Data<State>,
 ) -> Result<(AnswerId, RecordingReader), ChatRefusal> {
     let answer = match &asked.wish {
-        Wish::Answer => ask(guest, &asked, state).await?,
-        Wish::Again { .. } => again(guest, state).await?,
-        Wish::GoOn { .. } => {
-            return Err(ApiError::bad_request("this chat has no tools whose results it could take").into());
-        }
+        Wish::Answer => ask(guest, asked, state).await?,
+        Wish::Again { .. } => again(guest, asked, state).await?,
+        Wish::GoOn { .. } => go_on(guest, asked, state).await?,
     };
     let reader = begun(state, &answer).await?;
     Ok((answer, reader))
 }
 
 /// The same question under the same id has the same answer.
-async fn ask(guest: &Guest, asked: &UiRequest, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
+async fn ask(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
     let question = &asked.question;
-    if question.has_files() {
-        return Err(ApiError::bad_request("this chat takes text alone").into());
-    }
     let text = question.text();
     let most = state.node.options.max_text_chars;
     if text.chars().count() > most {
@@ -78,7 +79,7 @@ async fn ask(guest: &Guest, asked: &UiRequest, state: &Data<State>) -> Result<An
         author: guest.identity.user.to_string(),
         metadata: None,
         assistant: true,
-        with: None,
+        with: asked_with(&asked, state).map(Box::new),
         key: Some(Key { scope: guest.session.to_string(), id: question.id.clone(), seconds: ONCE_SECONDS }),
     };
     if let Some(message) = said_before(node, &speaker, &speech).await.map_err(ApiError::from)? {
@@ -97,17 +98,43 @@ async fn ask(guest: &Guest, asked: &UiRequest, state: &Data<State>) -> Result<An
 }
 
 /// Another answer to the last question.
-async fn again(guest: &Guest, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
+async fn again(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
     refuse_second(state, guest).await?;
     let group = guest.session.home();
-    let page = state.node.stores.logs.read_before(&group, None, LAST).await?;
-    let last = page.events.iter().rev().find_map(|event| match serde_json::from_str(&event.body).ok()? {
-        Logged::Message { message, .. } if message.role == Role::User => Some((event.seq, message)),
+    let (seq, message) = last_question(&last_of(state, &group).await?)?;
+    let with = asked_with(&asked, state).map(Box::new);
+    begin(guest, Answered { group, message: message.id, seq, text: message.text, with }, state).await
+}
+
+/// The next step of the last answer, whose tools have been called.
+async fn go_on(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
+    refuse_second(state, guest).await?;
+    let group = guest.session.home();
+    let events = last_of(state, &group).await?;
+    let (seq, question) = last_question(&events)?;
+    let asks = events.iter().rev().find_map(|(_, event)| match event {
+        Logged::AnswerEnd { end, .. } if end.message == question.id => Some(&end.answer),
         _ => None,
     });
-    let (seq, message) = last.ok_or_else(|| ApiError::bad_request("there is no question in this chat yet"))?;
-    let answered = Answered { group, message: message.id, seq, text: message.text, with: None };
+    let asks = asks.ok_or_else(|| ChatRefusal::conflict("the chat has gone on since these tools were asked for"))?;
+    let mut with = asked_with(&asked, state).unwrap_or_default();
+    let Wish::GoOn { message, outputs, told } = asked.wish else {
+        return Err(ApiError::from(Refusal::internal()).into());
+    };
+    match tools::asked_by(state, &group, asks).await? {
+        Some(asked) => asked.answer_with(&message, outputs, &mut with)?,
+        None if state.chat.trust_history => with.behind = told,
+        None => {
+            return Err(ChatRefusal::conflict("it is no longer known here what these tools were asked for; ask again"));
+        }
+    }
+    begin(guest, Answered { group, message: question.id, seq, text: question.text, with: Some(Box::new(with)) }, state)
+        .await
+}
+
+async fn begin(guest: &Guest, answered: Answered, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
     let (node, speaker) = (state.node.clone(), guest.speaker());
+    // To its end, also when the caller leaves meanwhile.
     let asked = actix_web::rt::spawn(async move {
         let (ask, admitted) = ask_again(&node, &speaker, answered).await?;
         let answer = ask.answer.clone();
@@ -115,6 +142,32 @@ async fn again(guest: &Guest, state: &Data<State>) -> Result<AnswerId, ChatRefus
         Ok::<_, Refusal>(answer)
     });
     Ok(asked.await.map_err(|_| ApiError::from(Refusal::internal()))?.map_err(ApiError::from)?)
+}
+
+/// What the question is asked with, if it is more than a text.
+fn asked_with(asked: &UiRequest, state: &State) -> Option<AskedWith> {
+    let with = AskedWith {
+        earlier: if state.chat.trust_history { asked.earlier.clone() } else { Vec::new() },
+        parts: if asked.question.has_files() { asked.question.parts.clone() } else { Vec::new() },
+        tools: asked.tools.clone(),
+        ..AskedWith::default()
+    };
+    (with != AskedWith::default()).then_some(with)
+}
+
+/// The end of a chat's log.
+async fn last_of(state: &State, group: &GroupName) -> Result<Vec<(u64, Logged)>, ChatRefusal> {
+    let page = state.node.stores.logs.read_before(group, None, LAST).await?;
+    let read = |event: &StoredEvent| Some((event.seq, serde_json::from_str(&event.body).ok()?));
+    Ok(page.events.iter().filter_map(read).collect())
+}
+
+fn last_question(events: &[(u64, Logged)]) -> Result<(u64, Message), ApiError> {
+    let last = events.iter().rev().find_map(|(seq, event)| match event {
+        Logged::Message { message, .. } if message.role == Role::User => Some((*seq, message.clone())),
+        _ => None,
+    });
+    last.ok_or_else(|| ApiError::bad_request("there is no question in this chat yet"))
 }
 
 async fn refuse_second(state: &State, guest: &Guest) -> Result<(), ChatRefusal> {

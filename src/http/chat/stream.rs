@@ -10,8 +10,11 @@ use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::Fold;
 use sophie_actors::dialects::ui::{UiChunk, UiFold};
 use sophie_actors::ids::AnswerId;
+use sophie_actors::store::StoreResult;
 use tokio::time::timeout;
 
+use super::entrance::Guest;
+use super::steps::{self, Beginning};
 use crate::http::State;
 use crate::http::durable::name_answer;
 use crate::http::gateway::Visit;
@@ -29,11 +32,19 @@ struct Telling {
 }
 
 /// The response.
-pub(super) fn respond(state: &Data<State>, answer: &AnswerId, reader: RecordingReader) -> HttpResponse {
-    let fold = UiFold::new(answer.as_str(), reader.head().cache);
+///
+/// # Errors
+/// The store is away.
+pub(super) async fn respond(
+    state: &Data<State>,
+    guest: &Guest,
+    answer: &AnswerId,
+    reader: RecordingReader,
+    from: Beginning,
+) -> StoreResult<HttpResponse> {
     let visit = state.gateway.running.begin();
+    let (fold, begun) = steps::begin(state, &guest.session.home(), answer, &reader, from).await?;
     let mut telling = Telling { reader, fold, written: String::new(), is_over: false, visit };
-    let begun = telling.fold.begin();
     telling.tell(&begun);
     let pieces = stream::unfold(Some(telling), |telling| async move {
         let mut telling = telling?;
@@ -46,7 +57,7 @@ pub(super) fn respond(state: &Data<State>, answer: &AnswerId, reader: RecordingR
     });
     let mut reply = server_sent::response();
     name_answer(&mut reply, answer);
-    reply.insert_header((DIALECT, "v1")).streaming(pieces)
+    Ok(reply.insert_header((DIALECT, "v1")).streaming(pieces))
 }
 
 impl Telling {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::responses::{self, Echo, ResponseFold};
 use sophie_actors::dialects::text::TextFold;
-use sophie_actors::dialects::ui::UiFold;
+use sophie_actors::dialects::ui::{GoesOn, UiFold};
 use sophie_actors::dialects::{AnswerEnd, Fold};
 use sophie_actors::ids::AnswerId;
 use sophie_actors::openai::{Body, Chunk};
@@ -53,7 +53,11 @@ impl Telling {
         let head = reader.head();
         match form {
             Form::Text => Self::Text(TextFold::default()),
-            Form::Ui => Self::Ui(Box::new(UiFold::new(id.as_str(), head.cache))),
+            Form::Ui => {
+                let goes_on = GoesOn::read(reader.about());
+                let message = goes_on.as_ref().map_or(id, |it| &it.message);
+                Self::Ui(Box::new(UiFold::of_message(message.as_str(), id.as_str(), head.cache)))
+            }
             Form::Events => {
                 // What was asked in a chat has nothing of a request to Responses.
                 let request = Body::parse(&reader.about().to_owned().into()).unwrap_or_default();

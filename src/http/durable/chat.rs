@@ -16,7 +16,7 @@ pub(super) async fn post(
     payload: Payload,
     state: Data<State>,
 ) -> Result<HttpResponse, ChatRefusal> {
-    let (answer, _) = send(&request, payload, &state).await?;
+    let (_, answer, _) = send(&request, payload, &state).await?;
     Ok(addressed(HttpResponse::Created(), &answer))
 }
 

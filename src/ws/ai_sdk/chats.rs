@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::frame::{Asks, Sent, Told};
 use super::requests::{NotBegun, Open, Requests, Standing};
 use super::telling::tell;
-use crate::http::chat::{self, ChatRefusal, Guest, enter_session};
+use crate::http::chat::{self, Beginning, ChatRefusal, Guest, enter_session};
 use crate::http::visitor::Shown;
 use crate::ws::dialect::{Dialect, Socket};
 
@@ -113,7 +113,7 @@ impl Chats {
         drop(taken);
         match asked {
             Ok((_, answer, _)) if !open.stands(Standing::Asked(answer.clone())) => self.stop(&answer).await,
-            Ok((guest, answer, reader)) => self.tell(&open, &guest, &answer, reader, 0).await,
+            Ok((guest, answer, reader)) => self.tell(&open, &guest, (&answer, Beginning::OfStep), reader, 0).await,
             Err(refusal) => self.refuse(&open.name, &refusal),
         }
     }
@@ -141,7 +141,7 @@ impl Chats {
         if open.stands(Standing::Watching { chat, answer: answer.clone(), may_stop })
             && socket.say_in_turn(&Told::Start { request_id: &open.name }).await
         {
-            self.tell(&open, &guest, &answer, reader, first).await;
+            self.tell(&open, &guest, (&answer, Beginning::OfMessage), reader, first).await;
         }
     }
 
@@ -176,10 +176,21 @@ impl Chats {
         self.0.requests.are_told(answer) || told.iter().any(|(of, told)| of == chat && told == answer)
     }
 
-    async fn tell(&self, open: &Open, guest: &Guest, answer: &AnswerId, reader: RecordingReader, first: u64) {
+    async fn tell(
+        &self,
+        open: &Open,
+        guest: &Guest,
+        (answer, from): (&AnswerId, Beginning),
+        reader: RecordingReader,
+        first: u64,
+    ) {
         let socket = &self.0.socket;
+        let begun = match chat::begin(&socket.state, &guest.session.home(), answer, &reader, from).await {
+            Ok(begun) => begun,
+            Err(error) => return self.refuse(&open.name, &error.into()),
+        };
         let is_told = tokio::select! {
-            is_told = tell(socket, &open.name, answer, reader, first) => is_told,
+            is_told = tell(socket, &open.name, begun, reader, first) => is_told,
             () = socket.expire(guest.identity.expires_at) => false,
         };
         if is_told {

@@ -2,11 +2,11 @@
 //! streams.
 
 use serde::Serialize;
-use serde_json::Value;
 use sophie_actors::dialects::BadRequest;
 use sophie_actors::dialects::ui::UiChunk;
 use sophie_actors::dialects::ui::request::UiRequest;
 use sophie_actors::ids::SessionId;
+use sophie_actors::openai::Body;
 
 /// The longest name of a request, in bytes. The client draws 16 letters.
 const LONGEST_NAME: usize = 256;
@@ -37,28 +37,29 @@ pub(super) enum Asks {
 impl Sent {
     /// Reads a frame. `None`: it is not even clear what it belongs to.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let frame: Value = serde_json::from_str(text).ok()?;
-        let kind = frame["type"].as_str()?;
-        let request = frame["requestId"].as_str().filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME)?;
-        let asks = match kind {
-            "send" => UiRequest::read(&frame).map(|asked| Asks::Send(Box::new(asked))),
+        let frame = Body::parse(&text.into()).ok()?;
+        let kind = frame.text("type")?;
+        let request = frame.text("requestId").filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME)?;
+        let asks = match &*kind {
+            "send" => {
+                let added = frame.object("body").unwrap_or_default();
+                UiRequest::read(&frame, &added).map(|asked| Asks::Send(Box::new(asked)))
+            }
             "resume" => resume(&frame),
             "abort" => Ok(Asks::Abort),
             _ => Err(BadRequest::expected("type", "'send', 'resume' or 'abort'")),
         };
-        Some(Self { request: request.to_owned(), asks })
+        Some(Self { request, asks })
     }
 }
 
-fn resume(frame: &Value) -> Result<Asks, BadRequest> {
-    let chat = frame["id"].as_str().ok_or_else(|| BadRequest::missing("id"))?;
-    let chat = SessionId::parse(chat).map_err(|bad| BadRequest::new("id", &bad.to_string()))?;
-    let first = match &frame["lastSequence"] {
-        Value::Null => 0,
-        last => last
-            .as_u64()
-            .and_then(|last| last.checked_add(1))
-            .ok_or_else(|| BadRequest::expected("lastSequence", "a whole number from 0"))?,
+fn resume(frame: &Body) -> Result<Asks, BadRequest> {
+    let chat = frame.text("id").ok_or_else(|| BadRequest::missing("id"))?;
+    let chat = SessionId::parse(&chat).map_err(|bad| BadRequest::new("id", &bad.to_string()))?;
+    let expected = || BadRequest::expected("lastSequence", "a whole number from 0");
+    let first = match frame.get("lastSequence").filter(|last| *last != "null") {
+        None => 0,
+        Some(last) => last.parse::<u64>().ok().and_then(|last| last.checked_add(1)).ok_or_else(expected)?,
     };
     Ok(Asks::Resume { chat, first })
 }

@@ -3,7 +3,6 @@
 use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::Fold;
 use sophie_actors::dialects::ui::{UiChunk, UiFold, merge};
-use sophie_actors::ids::AnswerId;
 
 use super::frame::Told;
 use crate::ws::dialect::Socket;
@@ -23,16 +22,14 @@ enum HowItEnds {
     Gone,
 }
 
-/// Tells all of an answer. `false`: it was not told to its end.
+/// Tells an answer, whose fold has begun. `false`: it was not told to its end.
 pub(super) async fn tell(
     socket: &Socket,
     request: &str,
-    answer: &AnswerId,
+    (fold, untold): (UiFold, Vec<UiChunk>),
     reader: RecordingReader,
     first: u64,
 ) -> bool {
-    let mut fold = UiFold::new(answer.as_str(), reader.head().cache);
-    let untold = fold.begin();
     let mut telling = Telling { reader, fold, untold, end: None };
     let mut sequence = first;
     loop {

@@ -19,7 +19,8 @@ impl GroupAnswer {
             began_ms: unix_ms(),
             keep_seconds: self.parts.recordings.keep_seconds,
         };
-        let recording = Arc::new(Recording::here(head, "{}".into()));
+        let about = self.ask.with.as_ref().and_then(|with| with.about.as_deref()).unwrap_or("{}");
+        let recording = Arc::new(Recording::here(head, about.into()));
         _ = self.answers.records(self.answer.clone(), recording.clone()).await;
         let mut recorder = Recorder::begin(self.parts.clone(), self.answer.clone(), recording);
         recorder.begun().await;

@@ -1,6 +1,7 @@
 //! The chunks of a UI message stream, as `uiMessageChunkSchema` of the AI SDK has them.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::dialects::Json;
 use crate::openai::{Finish, TokenCounts};
@@ -56,6 +57,16 @@ pub enum UiChunk {
         tool_call_id: String,
         tool_name: String,
         input: String,
+        error_text: String,
+    },
+    /// What came of a call, told again to who begins the message anew.
+    ToolOutputAvailable {
+        tool_call_id: String,
+        output: Value,
+    },
+    /// A call came to nothing, told again.
+    ToolOutputError {
+        tool_call_id: String,
         error_text: String,
     },
     FinishStep,

@@ -3,9 +3,11 @@
 mod chunk;
 mod merge;
 pub mod request;
+mod step;
 
 pub use chunk::{FinishReason, InputTokens, Metadata, OutputTokens, Tokens, UiChunk};
 pub use merge::merge;
+pub use step::{GoesOn, calls, shown, to_chat, told_again};
 
 use super::{AnswerEnd, Change, Fold, Json, Outcome, PartKind, Parts};
 use crate::openai::Chunk;
@@ -22,7 +24,12 @@ pub struct UiFold {
 impl UiFold {
     /// That of an answer. Its message has the answer's id at every replay: so the client begins it anew instead of adding to it.
     pub fn new(answer: &str, cache: Option<CacheStatus>) -> Self {
-        Self { message: answer.to_owned(), cache, parts: Parts::new(answer) }
+        Self::of_message(answer, answer, cache)
+    }
+
+    /// That of an answer which is a step of a message.
+    pub fn of_message(message: &str, answer: &str, cache: Option<CacheStatus>) -> Self {
+        Self { message: message.to_owned(), cache, parts: Parts::new(answer) }
     }
 
     fn told(&self, change: Change) -> Option<UiChunk> {

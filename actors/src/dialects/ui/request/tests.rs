@@ -8,8 +8,13 @@ fn user(id: &str, text: &str) -> Value {
     json!({"id": id, "role": "user", "parts": [{"type": "text", "text": text}]})
 }
 
+fn read_it(body: &Value) -> Result<UiRequest, BadRequest> {
+    let body = Body::parse(&body.to_string().into()).expect("an object");
+    UiRequest::read(&body, &body)
+}
+
 fn read(body: Value) -> UiRequest {
-    UiRequest::read(&body).unwrap_or_else(|bad| panic!("{bad}: {body}"))
+    read_it(&body).unwrap_or_else(|bad| panic!("{bad}: {body}"))
 }
 
 #[test]
@@ -50,10 +55,49 @@ fn results_of_tools_let_the_answer_go_on_each_of_them_once() {
         tool("tool-g", "p", "output-available", json!({"output": 1, "preliminary": true})),
     ]});
     let asked = read(json!({"id": "c", "trigger": "submit-message", "messages": [user("1", "hi"), answer]}));
-    let output = |call: &str, output: &str| ToolOutput { call: call.to_owned(), output: output.to_owned() };
-    let outputs = vec![output("x", r#"{"t":1}"#), output("y", "away")];
-    assert_eq!(asked.wish, Wish::GoOn { message: "a".to_owned(), outputs });
-    assert_eq!(asked.question.id, "1");
+    let Wish::GoOn { message, outputs, told } = asked.wish else { panic!("{:?}", asked.wish) };
+    assert_eq!((&*message, &*asked.question.id), ("a", "1"));
+    let texts: Vec<_> = outputs.iter().map(|output| (&*output.call, output.result.to_text())).collect();
+    assert_eq!(texts, [("x", r#"{"t":1}"#.to_owned()), ("y", "away".to_owned())]);
+    assert_eq!(told[0].tool_calls.len(), 3, "as the client says, which repeats itself here");
+}
+
+#[test]
+fn what_the_client_tells_of_its_steps_is_what_a_backend_reads() {
+    let call = |id: &str, output: &str| json!({"type": "tool-f", "toolCallId": id, "state": "output-available", "input": {"a": id}, "output": output});
+    let answer = json!({"id": "a", "role": "assistant", "parts": [
+        {"type": "step-start"}, {"type": "text", "text": "wait"}, call("x", "1"),
+        {"type": "step-start"}, call("y", "2"),
+    ]});
+    let asked = read(json!({"id": "c", "trigger": "submit-message", "messages": [user("1", "hi"), answer]}));
+    let Wish::GoOn { told, .. } = asked.wish else { panic!("{:?}", asked.wish) };
+    let asks = |id: &str| json!([{"id": id, "type": "function", "function": {"name": "f", "arguments": format!(r#"{{"a":"{id}"}}"#)}}]);
+    assert_eq!(
+        json!(told),
+        json!([
+            {"role": "assistant", "content": "wait", "tool_calls": asks("x")},
+            {"role": "tool", "content": "1", "tool_call_id": "x"},
+            {"role": "assistant", "content": null, "tool_calls": asks("y")},
+            {"role": "tool", "content": "2", "tool_call_id": "y"},
+        ])
+    );
+}
+
+#[test]
+fn tools_are_passed_on_as_they_were_written() {
+    let body = r#"{"id":"c","trigger":"submit-message","message":{"id":"1","role":"user","parts":[{"type":"text","text":"hi"}]}}"#;
+    let asked = |tools: &str| {
+        let body = Body::parse(&body.into()).expect("an object");
+        UiRequest::read(&body, &Body::parse(&format!(r#"{{"tools":{tools}}}"#).into()).expect("an object"))
+    };
+    let tool = r#"{"type":"function","function":{"name":"f","parameters":{"b":1,"a":2}}}"#;
+    assert_eq!(asked(&format!("[{tool}]")).expect("a request").tools, [tool]);
+    assert_eq!(asked("null").expect("a request").tools.len(), 0);
+    for (tools, field) in
+        [("{}", "tools"), (r#"[{"type":"function"}]"#, "tools[0]"), (r#"[{"type":"web"}]"#, "tools[0]")]
+    {
+        assert_eq!(asked(tools).expect_err("refused").field, field);
+    }
 }
 
 #[test]
@@ -61,7 +105,7 @@ fn files_are_shown_where_a_backend_can_see_them() {
     let file = |media: &str, url: &str| json!({"type": "file", "mediaType": media, "url": url, "filename": "n"});
     let asked = |file: Value| {
         let message = json!({"id": "1", "role": "user", "parts": [{"type": "text", "text": "see"}, file, {"type": "data-x", "data": 1}]});
-        UiRequest::read(&json!({"id": "c", "trigger": "submit-message", "messages": [message]}))
+        read_it(&json!({"id": "c", "trigger": "submit-message", "messages": [message]}))
     };
     let content = |file: Value| json!(asked(file).expect("a request").question.to_chat())["content"][1].clone();
     assert_eq!(
@@ -83,7 +127,7 @@ fn what_is_wrong_is_named() {
     };
     let answer = json!({"id": "a", "role": "assistant", "parts": []});
     for (body, field) in [
-        (json!([]), "id"),
+        (json!({}), "id"),
         (with("id", json!("a/b")), "id"),
         (with("messages", json!(null)), "messages"),
         (with("messages", json!("hi")), "messages"),
@@ -95,6 +139,6 @@ fn what_is_wrong_is_named() {
         (with("trigger", json!("now")), "trigger"),
         (with("trigger", json!(null)), "trigger"),
     ] {
-        assert_eq!(UiRequest::read(&body).expect_err("refused").field, field, "{body}");
+        assert_eq!(read_it(&body).expect_err("refused").field, field, "{body}");
     }
 }
