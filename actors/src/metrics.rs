@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use crate::dependencies::Dependencies;
+use crate::protocol::Protocol;
 
 const FIRST: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0];
 const WHOLE: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
@@ -73,6 +74,7 @@ figures! {
     delivered: IntCounter = counter("sophie_delivered_events_total", "Logged events handed to sockets of this node.");
     gaps: IntCounter = counter("sophie_log_gaps_total", "Gaps in a group's log that were filled by reading it.");
     log_resets: IntCounter = counter("sophie_log_resets_total", "Groups whose log was lost.");
+    questions: IntCounterVec = counters("sophie_questions_total", "Answers that were asked for, by protocol.", "protocol");
     answers: IntCounterVec = counters("sophie_answers_total", "Answers that ended, by outcome.", "outcome");
     answers_running: IntGauge = gauge("sophie_answers_running", "Answers that are being written for a group.");
     cache_lookups: IntCounterVec = counters("sophie_cache_lookups_total", "How answers came about.", "status");
@@ -140,6 +142,11 @@ impl Metrics {
         // The text encoder fails only on a family without samples, which `gather` leaves out.
         let _ = TextEncoder::new().encode(&self.registry.gather(), &mut text);
         String::from_utf8_lossy(&text).into_owned()
+    }
+
+    /// An answer was asked for.
+    pub fn asked(&self, protocol: Protocol) {
+        self.questions.with_label_values(&[protocol.as_str()]).inc();
     }
 
     /// A store call failed.

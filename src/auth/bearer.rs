@@ -139,6 +139,11 @@ impl ApiKeys {
         &self.anybody
     }
 
+    /// The holder of the key of this digest.
+    pub fn of_digest(&self, digest: &str) -> Option<&KeyHolder> {
+        self.keys.iter().map(|(holder, _)| holder).find(|holder| holder.digest == digest)
+    }
+
     /// The holder of the key of this name.
     pub fn named(&self, name: &str) -> Option<&KeyHolder> {
         self.keys.iter().map(|(holder, _)| holder).find(|holder| holder.name == name)

@@ -112,7 +112,7 @@ const CORE: &Floors = &[
     ("rights", &["ids", "patterns"]),
     ("protocol", &["ids"]),
     ("dependencies", &["protocol"]),
-    ("metrics", &["dependencies"]),
+    ("metrics", &["dependencies", "protocol"]),
     ("openai", &["ids", "protocol"]),
     ("backend", &["openai", "protocol"]),
     ("dialects", &["ids", "openai", "protocol"]),

@@ -140,3 +140,4 @@ mod upstream;
 mod upstream_backends;
 mod upstream_breaker;
 mod upstream_tls;
+mod watching;

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::messages::*;
 use super::recording::{Recorder, Recording, RecordingReader};
-use super::{Answers, Stopped};
+use super::{Answers, ListUnderWay, Stopped, UnderWay};
 use crate::actor::{Unanswered, ask};
 use crate::admission::{Admitted, NotAdmitted};
 use crate::ids::{AnswerId, SessionId};
@@ -100,6 +100,14 @@ impl AnswersHandle {
     /// The store is away, or no answer.
     pub async fn forget(&self, answer: AnswerId) -> StoreResult<bool> {
         self.ask_for("forget an answer", Forget(answer)).await.map_err(unanswered)?
+    }
+
+    /// The answers that are written or read here.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn under_way(&self) -> Result<Vec<UnderWay>, Unanswered> {
+        self.ask_for("under way", ListUnderWay).await
     }
 
     /// How many answers this node writes for groups.

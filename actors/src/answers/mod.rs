@@ -21,6 +21,7 @@ mod orphans;
 mod recording;
 mod recordings;
 mod stopping;
+mod under_way;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -52,6 +53,8 @@ pub use recording::{Recorded, Recorder, RecordingReader, Unwanted};
 use recordings::Recordings;
 pub use stopping::Stopped;
 use stopping::Stopping;
+use under_way::ListUnderWay;
+pub use under_way::UnderWay;
 
 /// Questions that may wait.
 const MAILBOX: usize = 16_384;

@@ -41,6 +41,11 @@ impl Recordings {
         self.known.get(answer)?.upgrade().map(|recording| recording.read())
     }
 
+    /// All that somebody writes or reads.
+    pub(super) fn all(&self) -> impl Iterator<Item = (AnswerId, Arc<Recording>)> {
+        self.known.iter().filter_map(|(answer, known)| Some((answer.clone(), known.upgrade()?)))
+    }
+
     /// Has one of an API caller that is written here stopped. `false`: there is none.
     pub(super) fn cancel(&self, answer: &AnswerId) -> bool {
         self.known.get(answer).and_then(Weak::upgrade).is_some_and(|recording| recording.cancel())

@@ -11,6 +11,7 @@ pub mod fuzzing;
 mod logged;
 mod parsing;
 mod quota;
+mod spoken;
 
 pub use close::{Close, CloseCode};
 pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
@@ -20,6 +21,7 @@ pub use error::{ErrorCode, Refusal};
 pub use event::{CacheStatus, Event, LogHead, Member, RunningAnswer, Who};
 pub use logged::{AnswerFailed, AnswerFinished, Logged, Message, Role, Usage};
 pub use quota::{Quota, Remaining};
+pub use spoken::Protocol;
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sophie.v1";

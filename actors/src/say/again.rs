@@ -72,5 +72,6 @@ pub async fn ask_again(node: &Node, speaker: &Speaker, answered: Answered) -> Re
         past_cache: true,
         asked_at,
     };
+    node.metrics.asked(speaker.protocol());
     Ok((ask, admitted))
 }

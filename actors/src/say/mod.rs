@@ -215,6 +215,7 @@ impl Saying<'_> {
             past_cache: false,
             asked_at: self.asked_at,
         };
+        self.node.metrics.asked(self.speaker.protocol());
         self.node.ask(ask, admitted).await;
     }
 }

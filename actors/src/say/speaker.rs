@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::admission::{Admit, Admitted, Application, Caller, SlotOf, Spend, Spending, Subject};
 use crate::ids::{GroupName, SessionId, UserId};
 use crate::node::Node;
-use crate::protocol::Refusal;
+use crate::protocol::{Protocol, Refusal};
 
 /// Who speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub enum Speaker {
         address: IpAddr,
         /// What the application says of them; joins the system prompt.
         context: Option<String>,
+        /// How they speak.
+        protocol: Protocol,
     },
     /// An application, by its API key.
     Application {
@@ -39,6 +41,15 @@ pub enum Speaker {
 impl Speaker {
     pub(super) fn is_django(&self) -> bool {
         *self == Self::Django
+    }
+
+    /// How they speak.
+    pub(super) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Session { protocol, .. } => *protocol,
+            Self::Application { .. } | Self::Operator => Protocol::HttpApi,
+            Self::Django => Protocol::Django,
+        }
     }
 
     /// For whom an answer is, and what the application says of them, for the model.

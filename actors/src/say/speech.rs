@@ -136,6 +136,7 @@ mod tests {
             is_guest: true,
             address: [127, 0, 0, 1].into(),
             context: None,
+            protocol: crate::protocol::Protocol::Sophie,
         };
         assert_eq!(fingerprint(&session, |_| {}), fingerprint(&session, |it| it.author = "b".into()));
     }

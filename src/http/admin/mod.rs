@@ -1,5 +1,6 @@
 //! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
 
+mod answers;
 mod backends;
 mod cache;
 mod limits;
@@ -56,6 +57,7 @@ pub fn scope() -> impl HttpServiceFactory {
                 .route(web::delete().to(cache::purge))
                 .default_service(only("GET, DELETE")),
         )
+        .service(web::resource("/answers").route(web::get().to(answers::list)).default_service(only("GET")))
         .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
         .service(limits::resource())
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))

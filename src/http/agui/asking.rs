@@ -10,7 +10,7 @@ use sophie_actors::dialects::Json;
 use sophie_actors::dialects::agui::request::RunRequest;
 use sophie_actors::ids::{AnswerId, MessageId, SessionId};
 use sophie_actors::openai::Body;
-use sophie_actors::protocol::{ErrorCode, Refusal, Role};
+use sophie_actors::protocol::{ErrorCode, Protocol, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, said_before, say};
 use tokio::time::{Instant, sleep};
 
@@ -149,7 +149,7 @@ impl Asking {
     }
 
     async fn ask(&self) -> Result<Option<AnswerId>, ApiError> {
-        let (node, speaker) = (&self.state.node, self.guest.speaker());
+        let (node, speaker) = (&self.state.node, self.guest.speaker(Protocol::AgUi));
         let speech = self.speech().await?;
         let home = &speech.group;
         if is_busy(&self.state, home).await? {

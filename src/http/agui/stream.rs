@@ -11,7 +11,7 @@ use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::agui::{AguiEvent, AguiFold, PROTOCOL_VERSION, Run};
 use sophie_actors::dialects::{Fold, Json};
 use sophie_actors::ids::{AnswerId, SessionId};
-use sophie_actors::protocol::ErrorCode;
+use sophie_actors::protocol::{ErrorCode, Protocol};
 use tokio::time::timeout;
 
 use super::finding::{self, KnownRun};
@@ -100,7 +100,8 @@ pub(super) fn respond(state: &Data<State>, run: KnownRun, snapshot: Option<Json>
         // It is no event of the run, and has no number.
         write(&mut writing.written, &AguiEvent::MessagesSnapshot { messages });
     }
-    Telling { writing, reader: run.reader, visit: state.gateway.running.begin() }.respond(&run.answer)
+    Telling { writing, reader: run.reader.told_in(Protocol::AgUi), visit: state.gateway.running.begin() }
+        .respond(&run.answer)
 }
 
 /// What follows an event; 204 if that was the last one.
@@ -109,7 +110,8 @@ pub(super) fn respond(state: &Data<State>, run: KnownRun, snapshot: Option<Json>
 /// It is gone.
 pub(super) async fn resume(state: &Data<State>, run: KnownRun, from: u64) -> Result<HttpResponse, ApiError> {
     let writing = Writing::of(&run, from);
-    let mut telling = Telling { writing, reader: run.reader, visit: state.gateway.running.begin() };
+    let mut telling =
+        Telling { writing, reader: run.reader.told_in(Protocol::AgUi), visit: state.gateway.running.begin() };
     _ = timeout(TOLD_WITHIN, telling.reader.current()).await;
     while !telling.writing.is_over
         && let Some(next) = telling.reader.next_now()

@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header;
 use actix_web::web::Data;
 use sophie_actors::ids::SessionId;
+use sophie_actors::protocol::Protocol;
 use sophie_actors::say::Speaker;
 
 use crate::auth::Identity;
@@ -24,13 +25,14 @@ pub struct Guest {
 
 impl Guest {
     /// As whom they speak.
-    pub fn speaker(&self) -> Speaker {
+    pub fn speaker(&self, protocol: Protocol) -> Speaker {
         Speaker::Session {
             session: self.session.clone(),
             user: self.identity.user.clone(),
             is_guest: self.identity.guest,
             address: self.address,
             context: self.identity.context.clone(),
+            protocol,
         }
     }
 }

@@ -8,7 +8,7 @@ use sophie_actors::answers::{AskedWith, RecordingReader};
 use sophie_actors::dialects::ui::request::{UiRequest, Wish};
 use sophie_actors::ids::{AnswerId, GroupName};
 use sophie_actors::openai::Body;
-use sophie_actors::protocol::{Logged, Message, Refusal, Role};
+use sophie_actors::protocol::{Logged, Message, Protocol, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Said, Speech, ask_again, said_before, say};
 use sophie_actors::store::{ONCE_SECONDS, PageSize, StoredEvent};
 
@@ -71,7 +71,7 @@ async fn ask(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<Ans
         );
         return Err(ApiError::from(refusal).into());
     }
-    let (node, speaker, home) = (&state.node, guest.speaker(), guest.session.home());
+    let (node, speaker, home) = (&state.node, guest.speaker(Protocol::AiSdk), guest.session.home());
     let speech = Speech {
         group: home.clone(),
         text,
@@ -133,7 +133,7 @@ async fn go_on(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<A
 }
 
 async fn begin(guest: &Guest, answered: Answered, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
-    let (node, speaker) = (state.node.clone(), guest.speaker());
+    let (node, speaker) = (state.node.clone(), guest.speaker(Protocol::AiSdk));
     // To its end, also when the caller leaves meanwhile.
     let asked = actix_web::rt::spawn(async move {
         let (ask, admitted) = ask_again(&node, &speaker, answered).await?;

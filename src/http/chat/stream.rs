@@ -10,6 +10,7 @@ use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::Fold;
 use sophie_actors::dialects::ui::{UiChunk, UiFold};
 use sophie_actors::ids::AnswerId;
+use sophie_actors::protocol::Protocol;
 use sophie_actors::store::StoreResult;
 use tokio::time::timeout;
 
@@ -44,7 +45,8 @@ pub(super) async fn respond(
 ) -> StoreResult<HttpResponse> {
     let visit = state.gateway.running.begin();
     let (fold, begun) = steps::begin(state, &guest.session.home(), answer, &reader, from).await?;
-    let mut telling = Telling { reader, fold, written: String::new(), is_over: false, visit };
+    let mut telling =
+        Telling { reader: reader.told_in(Protocol::AiSdk), fold, written: String::new(), is_over: false, visit };
     telling.tell(&begun);
     let pieces = stream::unfold(Some(telling), |telling| async move {
         let mut telling = telling?;

@@ -6,6 +6,7 @@ use actix_web::web::{Data, Query};
 use serde::Deserialize;
 use sophie_actors::answers::RecordingReader;
 use sophie_actors::ids::{AnswerId, GroupName, SessionId};
+use sophie_actors::protocol::Protocol;
 use sophie_actors::store::AnswerOwner;
 
 use super::answer;
@@ -37,7 +38,8 @@ pub(super) async fn reader(
     if !has_key {
         visitor::check_entrance(request, state)?;
     }
-    let reader = state.node.answers.read(id.clone()).await?.ok_or_else(answer::unknown)?;
+    let reader =
+        state.node.answers.read(id.clone()).await?.ok_or_else(answer::unknown)?.told_in(Protocol::DurableStreams);
     let may_read = match &reader.head().owner {
         // Where no key is needed, everybody is the one application that there is.
         AnswerOwner::Key(digest) => state.application(request).is_ok_and(|holder| holder.digest == *digest),

@@ -61,12 +61,13 @@ pub async fn respond(
             (state.gateway.running.begin(), join.reuse, record(&join), form, bill.join(join).await?)
         }
     };
+    state.node.metrics.asked(operation.protocol());
     let Joined { follower, coalesced } = joined;
     let left = bill.left().clone();
     let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
     let reading = Reading::new(follower, bill, visit, how);
     let source = match record {
-        Some(record) => Source::Kept(Kept::begin(&state, reading, record).await?),
+        Some(record) => Source::Kept(Kept::begin(&state, reading, record, operation.protocol()).await?),
         None => Source::Own(Box::new(reading)),
     };
     match answer(source, form, state.gateway.headers_within).await {

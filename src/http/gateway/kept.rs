@@ -6,7 +6,7 @@ use std::time::Duration;
 use sophie_actors::answers::{GenerationOrigin, Next, Record, Recorded, Recorder, RecordingReader, Unwanted};
 use sophie_actors::backend::BackendError;
 use sophie_actors::dialects::AnswerEnd;
-use sophie_actors::protocol::{CacheStatus, ErrorCode};
+use sophie_actors::protocol::{CacheStatus, ErrorCode, Protocol};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -48,10 +48,15 @@ impl Kept {
     ///
     /// # Errors
     /// The answers did not reply.
-    pub async fn begin(state: &State, reading: Reading, record: Record) -> Result<Self, GatewayError> {
+    pub async fn begin(
+        state: &State,
+        reading: Reading,
+        record: Record,
+        protocol: Protocol,
+    ) -> Result<Self, GatewayError> {
         let answer = record.answer.to_string();
         let mut recorder = state.node.answers.record(record).await.map_err(|_| GatewayError::internal())?;
-        let reader = recorder.reader();
+        let reader = recorder.reader().told_in(protocol);
         // Who is told of it can read it, at any node.
         recorder.begun().await;
         let (tell, begun) = oneshot::channel();

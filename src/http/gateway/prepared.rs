@@ -7,6 +7,7 @@ use actix_web::web::{Bytes, Data};
 use sophie_actors::answers::{Join, digest_for};
 use sophie_actors::openai::error::ErrorObject;
 use sophie_actors::openai::{ChatRequest, Endpoint, Question, TextForm, TextQuestion, embeddings, named_models};
+use sophie_actors::protocol::Protocol;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
@@ -49,6 +50,17 @@ pub enum Operation {
     Complete,
     /// `POST /v1/embeddings`
     Embed,
+}
+
+impl Operation {
+    /// The protocol of it.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Chat => Protocol::ChatCompletions,
+            Self::Complete => Protocol::Completions,
+            Self::Embed => Protocol::Embeddings,
+        }
+    }
 }
 
 /// The form in which an answer is wanted.

@@ -9,7 +9,7 @@ use sophie_actors::answers::{AdmitAndJoin, Joined, Record};
 use sophie_actors::dialects::responses::{Head, Items, ResponseEvent, ResponseFold};
 use sophie_actors::dialects::{AnswerEnd, Fold};
 use sophie_actors::ids::AnswerId;
-use sophie_actors::protocol::{Usage, unix_ms};
+use sophie_actors::protocol::{Protocol, Usage, unix_ms};
 use sophie_actors::store::{AnswerOwner, RecordingHead};
 
 use super::asked::Asked;
@@ -90,6 +90,7 @@ pub async fn create(
             Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?
         }
     };
+    state.node.metrics.asked(Protocol::Responses);
     let Joined { follower, coalesced } = joined;
     let (left, is_kept) = (bill.left().clone(), about.is_some());
     let how = How { coalesced, reuse, cache_enabled: state.gateway.cache.enabled };
@@ -105,7 +106,7 @@ pub async fn create(
                 keep_seconds: state.gateway.keep_responses_seconds,
             };
             let record = Record { answer: answer.clone(), head, about, in_background: asked.in_background };
-            Source::Kept(Kept::begin(state, reading, record).await?)
+            Source::Kept(Kept::begin(state, reading, record, Protocol::Responses).await?)
         }
         None => Source::Own(Box::new(reading)),
     };

@@ -10,6 +10,7 @@ use sophie_actors::dialects::AnswerEnd;
 use sophie_actors::dialects::responses::{Head, Response, StoredRequest};
 use sophie_actors::ids::AnswerId;
 use sophie_actors::openai::Chunk;
+use sophie_actors::protocol::Protocol;
 use sophie_actors::store::{AnswerOwner, StoreError};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -135,7 +136,7 @@ impl KeptResponse {
 
     /// All of it, told anew.
     pub(super) fn told(self, state: &State) -> Telling {
-        Telling::new(self.head(), Source::Kept(Kept::again(state, self.reader)))
+        Telling::new(self.head(), Source::Kept(Kept::again(state, self.reader.told_in(Protocol::Responses))))
     }
 
     /// Its id.

@@ -3,6 +3,7 @@
 use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::Fold;
 use sophie_actors::dialects::ui::{UiChunk, UiFold, merge};
+use sophie_actors::protocol::Protocol;
 
 use super::frame::Told;
 use crate::ws::dialect::Socket;
@@ -30,7 +31,7 @@ pub(super) async fn tell(
     reader: RecordingReader,
     first: u64,
 ) -> bool {
-    let mut telling = Telling { reader, fold, untold, end: None };
+    let mut telling = Telling { reader: reader.told_in(Protocol::AiSdk), fold, untold, end: None };
     let mut sequence = first;
     loop {
         telling.take_what_there_is();

@@ -5,6 +5,8 @@ mod elsewhere;
 mod recorder;
 mod unwanted;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytestring::ByteString;
@@ -17,7 +19,7 @@ pub use unwanted::Unwanted;
 
 use crate::dialects::AnswerEnd;
 use crate::openai::Chunk;
-use crate::protocol::{ErrorCode, unix_ms};
+use crate::protocol::{ErrorCode, Protocol, unix_ms};
 use crate::store::{AnswerOwner, RecordingHead};
 
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ struct State {
     chunks: Vec<Arc<Chunk>>,
     end: Option<Finished>,
     readers: usize,
+    /// The readers whose protocol is known.
+    told_in: BTreeMap<Protocol, usize>,
     calls: Calls,
 }
 
@@ -73,7 +77,7 @@ enum Finished {
 /// What there is of a recording at this node.
 #[derive(Debug)]
 pub struct Recording {
-    head: RecordingHead,
+    pub(super) head: RecordingHead,
     about: ByteString,
     state: Mutex<State>,
     grew: Notify,
@@ -81,7 +85,7 @@ pub struct Recording {
     wanted: Notify,
     /// Somebody who may has stopped it.
     cancel: Notify,
-    is_written_here: bool,
+    pub(super) is_written_here: bool,
 }
 
 impl Recording {
@@ -128,7 +132,7 @@ impl Recording {
         self.grew.notify_waiters();
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.state().end.is_some()
     }
 
@@ -148,7 +152,12 @@ impl Recording {
     /// A reader from the first chunk.
     pub(super) fn read(self: &Arc<Self>) -> RecordingReader {
         self.state().readers += 1;
-        RecordingReader { recording: self.clone(), seen: 0 }
+        RecordingReader { recording: self.clone(), seen: 0, told_in: None }
+    }
+
+    /// How many read it, by protocol.
+    pub(super) fn readers(&self) -> BTreeMap<Protocol, usize> {
+        self.state().told_in.clone()
     }
 }
 
@@ -168,9 +177,19 @@ pub enum Recorded {
 pub struct RecordingReader {
     recording: Arc<Recording>,
     seen: usize,
+    told_in: Option<Protocol>,
 }
 
 impl RecordingReader {
+    /// The same, known to tell somebody in this protocol.
+    pub fn told_in(mut self, protocol: Protocol) -> Self {
+        if self.told_in.is_none() {
+            *self.recording.state().told_in.entry(protocol).or_default() += 1;
+            self.told_in = Some(protocol);
+        }
+        self
+    }
+
     /// Whose it is, and of what.
     pub fn head(&self) -> &RecordingHead {
         &self.recording.head
@@ -236,6 +255,14 @@ impl RecordingReader {
 
 impl Drop for RecordingReader {
     fn drop(&mut self) {
-        self.recording.state().readers -= 1;
+        let mut state = self.recording.state();
+        state.readers -= 1;
+        let Some(protocol) = self.told_in else { return };
+        if let Entry::Occupied(mut readers) = state.told_in.entry(protocol) {
+            *readers.get_mut() -= 1;
+            if *readers.get() == 0 {
+                readers.remove();
+            }
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::admission::{Spend, Spending, Subject};
 use crate::cluster::hold_to;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
-use crate::protocol::{CommandBody, ErrorCode, Event, Refusal};
+use crate::protocol::{CommandBody, ErrorCode, Event, Protocol, Refusal};
 use crate::say::Speaker;
 use crate::socket::Attached;
 use crate::store::{PageSize, StoreError};
@@ -79,6 +79,7 @@ impl Work {
             is_guest: access.is_guest(),
             address: self.socket.address,
             context: access.context().map(str::to_owned),
+            protocol: Protocol::Sophie,
         }
     }
 
