@@ -179,7 +179,11 @@ async fn a_run_whose_store_failed_in_the_middle_is_asked_for_once_when_it_is_pos
     assert_eq!(post(&app, &run("t1", "r1", "Tell me.")).await.status(), StatusCode::SERVICE_UNAVAILABLE);
     faults.lift("append");
     assert_eq!(text(&told(post(&app, &run("t1", "r1", "Tell me.")).await).await), "One");
-    let log = get(&app, "/ds/groups/chat_t1").await.json::<Vec<Value>>().await.expect("an array");
+    let log = eventually("the end is logged", SOON, async || {
+        let log = get(&app, "/ds/groups/chat_t1").await.json::<Vec<Value>>().await.expect("an array");
+        (log.len() > 1).then_some(log)
+    });
+    let log = log.await;
     let kinds: Vec<_> = log.iter().map(|event| event["type"].as_str().expect("a type")).collect();
     assert_eq!(kinds, ["message", "answer.end"]);
     // The answer that the question is owed, of which else nothing would come.

@@ -82,6 +82,29 @@ async fn tools_of_the_client_are_asked_for_and_their_results_bring_the_next_run(
 }
 
 #[tokio::test]
+async fn what_was_said_before_is_the_clients_to_tell_only_where_that_is_set_and_the_log_is_empty() {
+    for (trusts, roles) in [("false", &["system", "user"][..]), ("true", &["system", "user", "assistant", "user"])] {
+        let Pair { ai, nodes, .. } = &Pair::start(&[("SOPHIE__CHAT__TRUST_HISTORY", trusts)]).await;
+        let mut body = run("t1", "r1", "Tell me.");
+        let question = body["messages"][0].clone();
+        body["messages"] = json!([
+            {"id": "0", "role": "user", "content": "Hello"}, {"id": "1", "role": "assistant", "content": "Hi."}, question,
+        ]);
+        told(post(&nodes[0], &body).await).await;
+        let told_of = |call: usize| -> Vec<String> {
+            let asked = ai.call(call).body;
+            let messages = asked["messages"].as_array().expect("a list").iter();
+            messages.map(|message| message["role"].as_str().expect("a role").to_owned()).collect()
+        };
+        assert_eq!(told_of(0), roles);
+        body["runId"] = "r2".into();
+        body["messages"][2] = json!({"id": "2", "role": "user", "content": "And now?"});
+        told(post(&nodes[1], &body).await).await;
+        assert_eq!(told_of(1), ["system", "user", "assistant", "user"], "as the log has it");
+    }
+}
+
+#[tokio::test]
 async fn an_image_is_shown_to_the_model_and_named_in_the_log_and_none_is_fetched() {
     let Pair { ai, nodes, .. } = &Pair::start(&[]).await;
     let with = |source: Value| {

@@ -15,7 +15,8 @@ use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, said_before,
 use tokio::time::{Instant, sleep};
 
 use super::claim::{Claim, PENDING};
-use super::finding::{BEGINS_WITHIN, KnownRun, LOOK, not_begun, runs};
+use super::finding::{KnownRun, runs};
+use super::looks::Looks;
 use super::{calls, finding, model, with};
 use crate::http::chat::{Guest, begun, enter_session, is_busy};
 use crate::http::{ApiError, State, client_address, json, visitor};
@@ -59,7 +60,7 @@ pub(super) async fn run(
     let shown = visitor::shown(request, client_address(request, state));
     let guest = enter_session(&shown, asked.thread.clone(), state).await?;
     let (thread, run) = (asked.thread.clone(), asked.run.clone());
-    let (claim, until) = (Claim::of(&asked.question), Instant::now() + BEGINS_WITHIN);
+    let (claim, mut looks) = (Claim::of(&asked.question), Looks::begin());
     let asking = Arc::new(Asking { state: state.clone(), guest, asked, model });
     let answer = loop {
         match runs(state, &thread).claim(&run, &claim).await? {
@@ -76,8 +77,7 @@ pub(super) async fn run(
                 return Err(ApiError::conflict("this run has another question"));
             }
             Some(Claim { answer: Some(answer), .. }) => break answer,
-            Some(_) if Instant::now() >= until => return Err(not_begun()),
-            Some(_) => sleep(LOOK).await,
+            Some(_) => looks.again().await?,
         }
     };
     let reader = begun(state, &answer).await?;
@@ -138,12 +138,9 @@ impl Asking {
 
     /// Waits until no other run is being begun in the thread, but not yet seen to be under way.
     async fn enter(&self, claim: &Claim) -> Result<(), ApiError> {
-        let until = Instant::now() + BEGINS_WITHIN;
+        let mut looks = Looks::begin();
         while !runs(&self.state, &self.guest.session).enter(claim).await? {
-            if Instant::now() >= until {
-                return Err(not_begun());
-            }
-            sleep(LOOK).await;
+            looks.again().await?;
         }
         Ok(())
     }
@@ -210,7 +207,7 @@ impl Asking {
             author: guest.identity.user.to_string(),
             metadata: None,
             assistant: true,
-            with: with::of(&self.asked, behind, self.model.as_deref()),
+            with: with::of(&self.asked, behind, self.model.as_deref(), state.chat.trust_history),
             key: Some(Key { scope: guest.session.to_string(), id: question.id.clone(), seconds: state.keep_seconds }),
         })
     }

@@ -27,6 +27,7 @@ pub(super) async fn behind(state: &State, thread: &SessionId, told: &[Behind]) -
         messages.push(match message.role.as_str() {
             "assistant" => match recorded(state, thread, AnswerId::from(id.as_str())).await? {
                 Some(said) if ids(&said) == ids(message) => said,
+                None if state.chat.trust_history => message.clone(),
                 _ => {
                     let message = "the calls that these results of tools belong to are not known here (any more)";
                     return Err(ApiError::bad_request(message));

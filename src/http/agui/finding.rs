@@ -1,21 +1,16 @@
 //! Runs that were asked for: by their names, or because they are under way.
 
-use std::time::Duration;
-
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderName;
 use sophie_actors::answers::RecordingReader;
 use sophie_actors::ids::{AnswerId, SessionId};
 use sophie_actors::store::{AnswerOwner, StoreResult};
-use tokio::time::{Instant, sleep};
 
-use super::claim::Runs;
+use super::claim::{Claim, Runs};
+use super::looks::Looks;
 use crate::http::chat::{begun, running};
 use crate::http::{ApiError, State};
 
-/// How long an answer has to begin, and how often it is looked for: it is there as soon as it is known whether the cache has it.
-pub(super) const BEGINS_WITHIN: Duration = Duration::from_secs(10);
-pub(super) const LOOK: Duration = Duration::from_millis(10);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// A run whose events can be told.
@@ -36,14 +31,11 @@ pub(super) fn runs<'a>(state: &'a State, thread: &'a SessionId) -> Runs<'a> {
 /// # Errors
 /// 404: there is none in this thread. 503: it has not begun yet.
 pub(super) async fn run(state: &State, thread: &SessionId, run: &str) -> Result<KnownRun, ApiError> {
-    let until = Instant::now() + BEGINS_WITHIN;
+    let mut looks = Looks::begin();
     let answer = loop {
         match runs(state, thread).find(run).await? {
-            Some(claim) => match claim.answer {
-                Some(answer) => break answer,
-                None if Instant::now() >= until => return Err(not_begun()),
-                None => sleep(LOOK).await,
-            },
+            Some(Claim { answer: Some(answer), .. }) => break answer,
+            Some(_) => looks.again().await?,
             None => return unclaimed(state, thread, AnswerId::from(run)).await?.ok_or_else(unknown),
         }
     };
@@ -77,11 +69,6 @@ pub(super) fn behind_last_event(request: &HttpRequest, run: &str) -> Result<u64,
     let number = number.filter(|(of, _)| *of == run).and_then(|(_, number)| number.parse::<u64>().ok());
     let number = number.ok_or_else(|| ApiError::bad_request("`Last-Event-ID` is no id of an event of this run"))?;
     Ok(number.saturating_add(1))
-}
-
-pub(super) fn not_begun() -> ApiError {
-    let message = "the question was taken, but its answer has not begun yet; ask for the same run again";
-    ApiError::unavailable("ai_unavailable", message, 2)
 }
 
 pub(super) fn unknown() -> ApiError {

@@ -25,11 +25,17 @@ pub(super) fn check(question: &UserMessage) -> Result<(), ApiError> {
     }
 }
 
-/// What there is of it. `behind`: the calls of tools behind the question and their results.
-pub(super) fn of(asked: &RunRequest, behind: Vec<ChatMessage>, model: Option<&str>) -> Option<Box<AskedWith>> {
+/// What there is of it. `behind`: the calls of tools behind the question and their results. `is_trusted`: the client is believed in what was
+/// said before, where the log is empty.
+pub(super) fn of(
+    asked: &RunRequest,
+    behind: Vec<ChatMessage>,
+    model: Option<&str>,
+    is_trusted: bool,
+) -> Option<Box<AskedWith>> {
     let question = &asked.question;
     let with = AskedWith {
-        earlier: Vec::new(),
+        earlier: if is_trusted { asked.earlier.clone() } else { Vec::new() },
         parts: if question.has_files() { question.parts.clone() } else { Vec::new() },
         behind,
         tools: asked.tools.clone(),
