@@ -68,6 +68,19 @@ async fn who_was_cut_off_goes_on_behind_the_last_event_that_they_have_at_either_
 }
 
 #[tokio::test]
+async fn a_long_run_is_told_whole_to_who_comes_late_and_from_its_middle() {
+    let Pair { ai, nodes, .. } = &Pair::start(&[]).await;
+    let long: String = (0..3_000).map(|number| format!("word{number} ")).collect();
+    ai.push(Script::answer(&long));
+    assert_eq!(text(&told(post(&nodes[0], &run("t1", "r1", "Tell me.")).await).await), long);
+    let events = told(get(&nodes[1], "/ag-ui/threads/t1/runs/r1").await).await;
+    assert_eq!(text(&events), long);
+    let (middle, _) = &events[events.len() / 2];
+    let rest = nodes[1].request("GET", "/ag-ui/threads/t1/runs/r1").header("last-event-id", middle).send();
+    assert_eq!(told(rest.await.expect("a response")).await, events[events.len() / 2 + 1..]);
+}
+
+#[tokio::test]
 async fn a_run_that_many_post_at_once_at_both_nodes_is_asked_for_once() {
     let Pair { ai, nodes, .. } = &Pair::start(&[]).await;
     ai.push(Script::slow_answer(TEXT, Duration::from_millis(20)));

@@ -1,6 +1,7 @@
 //! A run as its events, from its first one or from a later one on. It is a reading alone: the client's going ends nothing.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpResponse;
@@ -11,6 +12,7 @@ use sophie_actors::answers::{Recorded, RecordingReader};
 use sophie_actors::dialects::agui::{AguiEvent, AguiFold, PROTOCOL_VERSION, Run};
 use sophie_actors::dialects::{Fold, Json};
 use sophie_actors::ids::{AnswerId, SessionId};
+use sophie_actors::openai::Chunk;
 use sophie_actors::protocol::{ErrorCode, Protocol};
 use tokio::time::timeout;
 
@@ -20,6 +22,8 @@ use crate::http::gateway::Visit;
 use crate::http::server_sent::{self, KEEPALIVE, QUIET};
 use crate::http::{ApiError, State};
 
+/// Bytes that are written at once, or one event.
+const MOST: usize = 64 * 1024;
 /// How long the store has to tell what there is.
 const TOLD_WITHIN: Duration = Duration::from_secs(2);
 
@@ -31,6 +35,8 @@ struct Writing {
     number: u64,
     /// The first event that the client does not have.
     from: u64,
+    /// Chunks that have come and are not told: readers share them, so a slow one costs little.
+    come: std::vec::IntoIter<Arc<Chunk>>,
     written: String,
     is_over: bool,
 }
@@ -43,7 +49,8 @@ impl Writing {
             answer: run.answer.to_string(),
             model: run.reader.head().model.clone(),
         });
-        let mut writing = Self { run: run.id.clone(), fold, number: 0, from, written: String::new(), is_over: false };
+        let (come, written) = (Vec::new().into_iter(), String::new());
+        let mut writing = Self { run: run.id.clone(), fold, number: 0, from, come, written, is_over: false };
         let begun = writing.fold.begin();
         writing.tell(&begun);
         writing
@@ -51,12 +58,7 @@ impl Writing {
 
     fn take(&mut self, next: Recorded) -> io::Result<()> {
         match next {
-            Recorded::Chunks(chunks) => {
-                for chunk in &chunks {
-                    let told = self.fold.chunk(chunk);
-                    self.tell(&told);
-                }
-            }
+            Recorded::Chunks(chunks) => self.come = chunks.into_iter(),
             Recorded::End(end) => {
                 let told = self.fold.end(&end);
                 self.tell(&told);
@@ -65,6 +67,17 @@ impl Writing {
             Recorded::Gone => return Err(io::Error::other("the answer is gone")),
         }
         Ok(())
+    }
+
+    /// Writes of what has come, as much as is sent at once; whether there is anything to send.
+    fn fill(&mut self) -> bool {
+        while self.written.len() < MOST
+            && let Some(chunk) = self.come.next()
+        {
+            let told = self.fold.chunk(&chunk);
+            self.tell(&told);
+        }
+        !self.written.is_empty()
     }
 
     fn tell(&mut self, events: &[AguiEvent]) {
@@ -113,15 +126,14 @@ pub(super) async fn resume(state: &Data<State>, run: KnownRun, from: u64) -> Res
     let mut telling =
         Telling { writing, reader: run.reader.told_in(Protocol::AgUi), visit: state.gateway.running.begin() };
     _ = timeout(TOLD_WITHIN, telling.reader.current()).await;
-    while !telling.writing.is_over
-        && let Some(next) = telling.reader.next_now()
-    {
+    while !telling.writing.fill() {
+        if telling.writing.is_over {
+            return Ok(HttpResponse::NoContent().finish());
+        }
+        let Some(next) = telling.reader.next_now() else { break };
         telling.writing.take(next).map_err(|_| finding::unknown())?;
     }
-    match telling.writing.is_over && telling.writing.written.is_empty() {
-        true => Ok(HttpResponse::NoContent().finish()),
-        false => Ok(telling.respond(&run.answer)),
-    }
+    Ok(telling.respond(&run.answer))
 }
 
 /// What a run is told that was not begun, since another one is under way.
@@ -154,7 +166,7 @@ impl Telling {
 
     /// The next write; `None` after the last one.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        while self.writing.written.is_empty() {
+        while !self.writing.fill() {
             if self.writing.is_over {
                 return Ok(None);
             }
