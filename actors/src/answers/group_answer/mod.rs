@@ -170,10 +170,17 @@ impl GroupAnswer {
     }
 
     async fn started(&mut self) {
-        // Who is told of it can read it, at any node.
-        self.recorder = Some(self.begin_recording().await);
-        self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
         let start = AnswerStart { model: self.model(), cache: self.cache };
+        self.start = Some(start.clone());
+        let record = AnswerRecord { text: String::new(), ..self.record() };
+        // Who is told of it finds it, and can read it, at any node.
+        let (recorder, noted) = tokio::join!(self.begin_recording(), self.parts.stores.answers.start(&record));
+        self.recorder = Some(recorder);
+        if let Err(error) = noted {
+            log::debug!("start not noted answer={} error={error}", self.answer);
+            self.parts.metrics.store_failed("answer_start");
+        }
+        self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
         let started = AnswerStarted {
             group: self.ask.group.clone(),
             answer: self.answer.clone(),
@@ -182,12 +189,6 @@ impl GroupAnswer {
         };
         self.parts.delivery.notifier.started(&self.ask.group, &self.answer, &self.ask.message, &start);
         _ = self.parts.delivery.registry.answer_started(started).await;
-        self.start = Some(start);
-        let record = AnswerRecord { text: String::new(), ..self.record() };
-        if let Err(error) = self.parts.stores.answers.start(&record).await {
-            log::debug!("start not noted answer={} error={error}", self.answer);
-            self.parts.metrics.store_failed("answer_start");
-        }
     }
 
     /// Passes on what came; returns the end.
