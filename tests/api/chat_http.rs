@@ -154,6 +154,19 @@ async fn another_answer_takes_the_place_of_the_last_one() {
 }
 
 #[tokio::test]
+async fn a_long_chat_is_posted_as_a_whole_with_each_question() {
+    let Cluster { ai, nodes, .. } = &Cluster::start().await;
+    ai.push(Script::answer("Yes."));
+    let mut long = submit("s1", "m1", "Tell me.");
+    let before = user("m0", &"said before ".repeat(50_000));
+    long["messages"].as_array_mut().expect("messages").insert(0, before);
+    assert!(long.to_string().len() > 600_000);
+    assert_eq!(text(&chunks(post(&nodes[0], &long).await).await), "Yes.");
+    long["more"] = "x".repeat(1 << 20).into();
+    assert_eq!(post(&nodes[0], &long).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_said_in_one_sentence() {
     let Cluster { nodes, .. } = &Cluster::start().await;
     let wrong = [

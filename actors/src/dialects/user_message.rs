@@ -51,11 +51,15 @@ impl UserMessage {
     }
 }
 
-/// What a backend can be shown of a file at this address: an image from anywhere, another file only if it is all in the address.
+/// A file that a stranger brings, as a backend is shown it: only what is all in the address. What stands elsewhere the backend would fetch,
+/// and so be led to what only it can reach.
 pub fn file_part(media_type: &str, url: &str, filename: Option<&str>) -> Option<MessagePart> {
+    if !url.starts_with("data:") {
+        return None;
+    }
     if media_type == "image" || media_type.starts_with("image/") {
         return Some(MessagePart::ImageUrl { image_url: ImageUrl { url: url.to_owned(), detail: None } });
     }
     let file = File { filename: filename.map(str::to_owned), file_data: url.to_owned() };
-    url.starts_with("data:").then_some(MessagePart::File { file })
+    Some(MessagePart::File { file })
 }

@@ -31,7 +31,9 @@ pub async fn send(
     state: &Data<State>,
 ) -> Result<(Guest, AnswerId, RecordingReader), ChatRefusal> {
     visitor::check_entrance(request, state)?;
-    let text = ByteString::try_from(json::receive(payload, state.most_bytes).await?);
+    // The client sends all of its chat.
+    let most = state.most_bytes.max(state.chat.max_frame_bytes);
+    let text = ByteString::try_from(json::receive(payload, most).await?);
     let body = text.map_err(|_| ApiError::bad_request("the body is no text in UTF-8"))?;
     let body = Body::parse(&body).map_err(|bad| ApiError::bad_request(format!("the body is not right: {bad}")))?;
     let asked = UiRequest::read(&body, &body)?;
@@ -62,7 +64,7 @@ pub async fn answer(
 /// The same question under the same id has the same answer.
 async fn ask(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
     let question = &asked.question;
-    let text = question.text();
+    let text = question.said();
     let most = state.node.options.max_text_chars;
     if text.chars().count() > most {
         let refusal = Refusal::new(

@@ -130,7 +130,12 @@ fn question(message: &Value, place: &str) -> Result<UserMessage, BadRequest> {
             Some("text") => parts.push(MessagePart::Text { text: text("text")?.to_owned() }),
             Some("file") => {
                 let file = file_part(text("mediaType")?, text("url")?, part["filename"].as_str());
-                let unseen = || BadRequest::new(format!("{place}.url"), "only images may be elsewhere");
+                let unseen = || {
+                    BadRequest::new(
+                        format!("{place}.url"),
+                        "a file comes with its message, as a `data:` URL; none is fetched from an address",
+                    )
+                };
                 parts.push(file.ok_or_else(unseen)?);
             }
             // What an application adds for itself.

@@ -109,13 +109,15 @@ fn files_are_shown_where_a_backend_can_see_them() {
     };
     let content = |file: Value| json!(asked(file).expect("a request").question.to_chat())["content"][1].clone();
     assert_eq!(
-        content(file("image/png", "https://x/y")),
-        json!({"type": "image_url", "image_url": {"url": "https://x/y"}})
+        content(file("image/png", "data:image/png;base64,AA==")),
+        json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}})
     );
     let pdf = json!({"type": "file", "file": {"filename": "n", "file_data": "data:application/pdf;base64,AA=="}});
     assert_eq!(content(file("application/pdf", "data:application/pdf;base64,AA==")), pdf);
-    let bad = asked(file("application/pdf", "https://x/y")).expect_err("refused");
-    assert_eq!(bad.field, "messages[0].parts[1].url");
+    for media in ["application/pdf", "image/png"] {
+        let bad = asked(file(media, "https://x/y")).expect_err("refused");
+        assert_eq!(bad.field, "messages[0].parts[1].url", "{media}");
+    }
 }
 
 #[test]
