@@ -57,7 +57,8 @@ impl Dialect for Chats {
         match asks {
             Ok(Asks::Abort) => self.abort(&request),
             Ok(Asks::Send(asked)) => {
-                self.begin(&request, Standing::Asking, |open| self.clone().send(open, *asked, taken))
+                let asking = Standing::Asking(asked.chat.clone());
+                self.begin(&request, asking, |open| self.clone().send(open, *asked, taken))
             }
             Ok(Asks::Resume { chat, first }) => {
                 self.is_handed_over(&chat);
@@ -163,8 +164,11 @@ impl Chats {
             if !waits {
                 return Ok(found);
             }
-            if let Some((answer, reader)) = found.filter(|(answer, _)| !self.knows(&guest.session, answer)) {
-                return Ok(Some((answer, reader)));
+            match found.filter(|(answer, _)| !self.knows(&guest.session, answer)) {
+                // It may be the answer to what is being asked here.
+                Some(_) if self.0.requests.are_asking(&guest.session) => pause = SOON,
+                Some(found) => return Ok(Some(found)),
+                None => {}
             }
             pause = if timeout(pause, begun).await.is_ok() { SOON } else { (2 * pause).min(LOOK) };
         }

@@ -13,8 +13,8 @@ const MOST: usize = 32;
 /// How a request stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It asks.
-    Asking,
+    /// It asks in this chat.
+    Asking(SessionId),
     /// It asks, and its client wants nothing of that any more.
     Unwanted,
     /// It has its answer.
@@ -35,7 +35,7 @@ impl Standing {
     fn answer(&self) -> Option<&AnswerId> {
         match self {
             Self::Asked(answer) | Self::Watching { answer, .. } => Some(answer),
-            Self::Asking | Self::Unwanted | Self::Looking => None,
+            Self::Asking(_) | Self::Unwanted | Self::Looking => None,
         }
     }
 }
@@ -99,7 +99,7 @@ impl Requests {
     pub(super) fn abort(&self, name: &str) -> Option<Standing> {
         let mut known = self.0.borrow_mut();
         let request = known.requests.get_mut(name)?;
-        if matches!(request.standing, Standing::Asking | Standing::Unwanted) {
+        if matches!(request.standing, Standing::Asking(_) | Standing::Unwanted) {
             request.standing = Standing::Unwanted;
             return Some(Standing::Unwanted);
         }
@@ -113,9 +113,15 @@ impl Requests {
         self.0.borrow().requests.values().any(|request| request.standing.answer() == Some(answer))
     }
 
+    /// Whether something is being asked in a chat whose answer is not known yet.
+    pub(super) fn are_asking(&self, chat: &SessionId) -> bool {
+        let asks = |request: &Request| matches!(&request.standing, Standing::Asking(of) if of == chat);
+        self.0.borrow().requests.values().any(asks)
+    }
+
     /// Nobody is there to be told anything. What asks goes on to its end: who closes a page right behind a question has asked it.
     pub(super) fn end(&self) {
-        let ended = |request: &Request| !matches!(request.standing, Standing::Asking | Standing::Unwanted);
+        let ended = |request: &Request| !matches!(request.standing, Standing::Asking(_) | Standing::Unwanted);
         let over = self.0.borrow_mut().requests.extract_if(|_, request| ended(request)).collect::<Vec<_>>();
         over.iter().filter_map(|(_, request)| request.task.as_ref()).for_each(AbortHandle::abort);
     }
