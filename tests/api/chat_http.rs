@@ -199,3 +199,23 @@ async fn what_is_wrong_is_said_in_one_sentence() {
     let page = nodes[0].request("POST", "/api/chat").header("origin", "https://elsewhere.example");
     assert_eq!(page.json(&submit("s1", "1", "x")).send().await.expect("a response").status(), StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn of_two_questions_that_come_at_once_to_two_nodes_one_is_answered() {
+    let Cluster { ai, nodes, .. } = &Cluster::start().await;
+    for n in 0..10 {
+        let (script, gate) = Script::gated();
+        ai.push(script);
+        let chat = format!("s{n}");
+        let questions = ["m1", "m2"].map(|id| submit(&chat, id, &format!("Tell me {n}, {id}.")));
+        let (one, other) = tokio::join!(post(&nodes[0], &questions[0]), post(&nodes[1], &questions[1]));
+        let mut statuses = [one.status().as_u16(), other.status().as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409]);
+        assert_eq!(ai.calls(), n + 1);
+        gate.word("Yes.");
+        gate.finish();
+        let answered = if one.status() == StatusCode::OK { one } else { other };
+        assert_eq!(text(&chunks(answered).await), "Yes.");
+    }
+}

@@ -16,9 +16,8 @@ use tokio::time::{Instant, sleep};
 
 use super::claim::{Claim, PENDING};
 use super::finding::{KnownRun, runs};
-use super::looks::Looks;
 use super::{calls, finding, model, with};
-use crate::http::chat::{Guest, begun, enter_session, is_busy};
+use crate::http::chat::{Guest, Looks, Turn, begun, enter_session, is_busy};
 use crate::http::{ApiError, State, client_address, json, visitor};
 
 /// How soon a store is called again that has failed.
@@ -106,13 +105,16 @@ impl Asking {
     /// Asks, and notes which answer the run is. `None`: another run is under way.
     async fn begin(self: Arc<Self>, claim: Claim) -> Result<Option<AnswerId>, ApiError> {
         let (runs, run) = (runs(&self.state, &self.guest.session), &self.asked.run);
-        let asked = match self.enter(&claim).await {
-            Ok(()) => self.ask().await,
+        let asked = match Turn::take(&self.state, &self.guest.session).await {
+            Ok(turn) => {
+                let asked = self.ask().await;
+                turn.is_over(asked.as_ref().ok().and_then(Option::as_ref)).await;
+                asked
+            }
             Err(error) => Err(error),
         };
         let Ok(Some(answer)) = &asked else {
             // What cannot be given back ends by itself.
-            _ = runs.leave(&claim).await;
             _ = runs.give_back(run, &claim).await;
             return asked;
         };
@@ -131,18 +133,6 @@ impl Asking {
             sleep(RETRY).await;
             is_noted = runs.asked(&self.asked.run, &claim, &answer).await.is_ok();
         }
-        // The next one must see that this one is under way.
-        _ = begun(&self.state, &answer).await;
-        _ = runs.leave(&claim).await;
-    }
-
-    /// Waits until no other run is being begun in the thread, but not yet seen to be under way.
-    async fn enter(&self, claim: &Claim) -> Result<(), ApiError> {
-        let mut looks = Looks::begin();
-        while !runs(&self.state, &self.guest.session).enter(claim).await? {
-            looks.again().await?;
-        }
-        Ok(())
     }
 
     async fn ask(&self) -> Result<Option<AnswerId>, ApiError> {

@@ -50,21 +50,6 @@ impl Runs<'_> {
         format!("ag-ui answer {} {answer}", self.thread)
     }
 
-    fn thread_name(&self) -> String {
-        format!("ag-ui thread {}", self.thread)
-    }
-
-    /// Begins a run in the thread. `false`: another one is being begun there.
-    pub(super) async fn enter(&self, claim: &Claim) -> StoreResult<bool> {
-        let before = self.claims.claim(&self.thread_name(), &claim.by, PENDING.as_secs()).await?;
-        Ok(before.is_none())
-    }
-
-    /// The run has begun, as everybody can see, or does not begin.
-    pub(super) async fn leave(&self, claim: &Claim) -> StoreResult<()> {
-        self.claims.release(&self.thread_name(), &claim.by).await
-    }
-
     /// Claims a run, unless somebody has: then what they have claimed.
     pub(super) async fn claim(&self, run: &str, claim: &Claim) -> StoreResult<Option<Claim>> {
         let before = self.claims.claim(&self.name(run), &claim.word(), PENDING.as_secs()).await?;

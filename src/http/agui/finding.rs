@@ -7,8 +7,7 @@ use sophie_actors::ids::{AnswerId, SessionId};
 use sophie_actors::store::{AnswerOwner, StoreResult};
 
 use super::claim::{Claim, Runs};
-use super::looks::Looks;
-use crate::http::chat::{begun, running};
+use crate::http::chat::{Looks, begun, running};
 use crate::http::{ApiError, State};
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

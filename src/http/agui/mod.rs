@@ -6,7 +6,6 @@ mod calls;
 mod capabilities;
 mod claim;
 mod finding;
-mod looks;
 mod model;
 mod stream;
 mod with;

@@ -15,6 +15,7 @@ use crate::http::visitor::{self, COME_BACK_SECONDS, Comes, Shown};
 use crate::http::{ApiError, State, client_address};
 
 /// Somebody in a chat.
+#[derive(Debug, Clone)]
 pub struct Guest {
     /// The chat.
     pub session: SessionId,

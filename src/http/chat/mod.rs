@@ -3,12 +3,14 @@
 
 mod entrance;
 mod finding;
+mod looks;
 mod messages;
 mod refusal;
 mod sending;
 mod steps;
 mod stream;
 mod tools;
+mod turn;
 
 use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Path, Payload};
@@ -19,9 +21,11 @@ use sophie_actors::cluster;
 use super::State;
 pub use entrance::{Guest, enter, enter_session, may_stop};
 pub use finding::{asker, begun, is_busy, recent, running};
+pub use looks::Looks;
 pub use refusal::ChatRefusal;
 pub use sending::{answer, send};
 pub use steps::{Beginning, begin};
+pub use turn::Turn;
 
 /// Whether a path is of the chats, which are at `base`, so that errors are to be sentences.
 pub(super) fn is_below(path: &str, base: &str) -> bool {

@@ -16,6 +16,7 @@ use super::entrance::{Guest, enter_session};
 use super::finding::{begun, is_busy};
 use super::refusal::ChatRefusal;
 use super::tools;
+use super::turn::Turn;
 use crate::http::{ApiError, State, client_address, json, visitor};
 
 /// The end of a log, in which the last question is looked for.
@@ -52,11 +53,19 @@ pub async fn answer(
     asked: UiRequest,
     state: &Data<State>,
 ) -> Result<(AnswerId, RecordingReader), ChatRefusal> {
-    let answer = match &asked.wish {
-        Wish::Answer => ask(guest, asked, state).await?,
-        Wish::Again { .. } => again(guest, asked, state).await?,
-        Wish::GoOn { .. } => go_on(guest, asked, state).await?,
-    };
+    let (asking, by) = (state.clone(), guest.clone());
+    // To its end, also when the caller leaves meanwhile: others wait for its turn to be over.
+    let asked = actix_web::rt::spawn(async move {
+        let turn = Turn::take(&asking, &by.session).await?;
+        let asked = match &asked.wish {
+            Wish::Answer => ask(&by, asked, &asking).await,
+            Wish::Again { .. } => again(&by, asked, &asking).await,
+            Wish::GoOn { .. } => go_on(&by, asked, &asking).await,
+        };
+        turn.is_over(asked.as_ref().ok()).await;
+        asked
+    });
+    let answer = asked.await.map_err(|_| ApiError::from(Refusal::internal()))??;
     let reader = begun(state, &answer).await?;
     Ok((answer, reader))
 }
@@ -91,10 +100,7 @@ async fn ask(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<Ans
     if node.stores.groups.info(&home).await?.is_some_and(|group| !group.assistant) {
         return Err(ChatRefusal::conflict("a person answers in this chat now; the assistant is off"));
     }
-    let node = node.clone();
-    // To its end, also when the caller leaves meanwhile.
-    let said = actix_web::rt::spawn(async move { say(&node, &speaker, speech, |_| {}).await });
-    let Said { message, .. } = said.await.map_err(|_| ApiError::from(Refusal::internal()))?.map_err(ApiError::from)?;
+    let Said { message, .. } = say(node, &speaker, speech, |_| {}).await.map_err(ApiError::from)?;
     let message = message.ok_or_else(|| ApiError::from(Refusal::internal()))?;
     Ok(AnswerId::owed_to(&message))
 }
@@ -135,15 +141,11 @@ async fn go_on(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<A
 }
 
 async fn begin(guest: &Guest, answered: Answered, state: &Data<State>) -> Result<AnswerId, ChatRefusal> {
-    let (node, speaker) = (state.node.clone(), guest.speaker(Protocol::AiSdk));
-    // To its end, also when the caller leaves meanwhile.
-    let asked = actix_web::rt::spawn(async move {
-        let (ask, admitted) = ask_again(&node, &speaker, answered).await?;
-        let answer = ask.answer.clone();
-        node.ask(ask, admitted).await;
-        Ok::<_, Refusal>(answer)
-    });
-    Ok(asked.await.map_err(|_| ApiError::from(Refusal::internal()))?.map_err(ApiError::from)?)
+    let (ask, admitted) =
+        ask_again(&state.node, &guest.speaker(Protocol::AiSdk), answered).await.map_err(ApiError::from)?;
+    let answer = ask.answer.clone();
+    state.node.ask(ask, admitted).await;
+    Ok(answer)
 }
 
 /// What the question is asked with, if it is more than a text.

@@ -6,21 +6,21 @@ use tokio::time::{Instant, sleep};
 
 use crate::http::ApiError;
 
-/// How long a run has to begin.
+/// How long what is waited for has.
 const BEGINS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two looks, at first and at most: it is a matter of milliseconds, unless something is slow, which many who look make slower.
 const FIRST: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// Looks of one who waits.
-pub(super) struct Looks {
+pub struct Looks {
     pause: Duration,
     until: Instant,
 }
 
 impl Looks {
     /// The first one.
-    pub(super) fn begin() -> Self {
+    pub fn begin() -> Self {
         Self { pause: FIRST, until: Instant::now() + BEGINS_WITHIN }
     }
 
@@ -28,9 +28,9 @@ impl Looks {
     ///
     /// # Errors
     /// 503: there have been enough.
-    pub(super) async fn again(&mut self) -> Result<(), ApiError> {
+    pub async fn again(&mut self) -> Result<(), ApiError> {
         if Instant::now() >= self.until {
-            let message = "the run was asked for, but has not begun yet; ask for the same run again";
+            let message = "what was asked for has not begun yet; ask for the same again";
             return Err(ApiError::unavailable("ai_unavailable", message, 2));
         }
         sleep(self.pause).await;
