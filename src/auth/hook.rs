@@ -17,6 +17,7 @@ use sophie_actors::store::GeneralCache;
 use tokio::time::{Instant, timeout};
 
 use super::grant::{Grant, GrantEntry};
+use super::unix_now;
 use crate::settings::{ServiceUrl, Settings, SettingsError};
 
 /// How long the application has for its whole answer, a second try on a connection that it had closed included.
@@ -67,6 +68,10 @@ pub enum Verdict {
     /// The application did not answer, or not as it should.
     Unavailable,
 }
+
+/// A kept answer that ends within so many seconds is asked for anew: who came in by it would be shown out at once, and told not to come
+/// back, though the application lets them in.
+const ENDS_SOON: u64 = 1;
 
 /// The application's door.
 pub struct Hook {
@@ -159,6 +164,9 @@ impl Hook {
 
     async fn kept_grant(&self, entry: &str, session: &SessionId) -> Option<Grant> {
         let grant = self.kept(entry).await.grant_of(session).cloned()?;
+        if grant.expires_at.is_some_and(|at| at <= unix_now() + ENDS_SOON) {
+            return None;
+        }
         self.count("cached");
         Some(grant)
     }
