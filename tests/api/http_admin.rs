@@ -1,7 +1,7 @@
 //! What operators see and do.
 
 use serde_json::{Value, json};
-use sophie_actors::ids::SessionId;
+use sophie_actors::ids::{GroupName, SessionId};
 
 use crate::support::{ADMIN_TOKEN, Mode, SOON, TestApp, eventually};
 
@@ -9,6 +9,7 @@ in_both_modes!(
     groups_are_listed_by_name_in_pages,
     a_group_shows_its_members,
     who_is_told_of_having_joined_is_a_member,
+    who_is_told_of_having_left_is_no_member,
     who_is_told_of_being_ready_is_there,
     an_operator_speaks_to_a_group,
     an_operator_takes_over_from_the_assistant_and_hands_back,
@@ -92,6 +93,21 @@ async fn who_is_told_of_having_joined_is_a_member(mode: Mode) {
         let (status, group) = app.admin("GET", &format!("/admin/api/groups/{name}"), None).await;
         assert_eq!((status, &group["total"]), (200, &json!(1)), "{group}");
         assert_eq!(socket.ask("l", json!({"type": "group.leave", "group": name})).await["type"], "ack");
+    }
+}
+
+async fn who_is_told_of_having_left_is_no_member(mode: Mode) {
+    let app = TestApp::start(mode, &[]).await;
+    let session = SessionId::parse("s1").expect("legal");
+    let (mut socket, mut other) = (app.open("s1").await, app.open("s1").await);
+    for number in 0..100 {
+        let name = format!("team{number}");
+        assert_eq!(socket.ask("j", json!({"type": "group.join", "group": name})).await["type"], "ack");
+        socket.send(json!({"type": "group.leave", "group": name, "id": "l"})).await;
+        while other.event_of("group.left").await["group"] != name {}
+        let group = GroupName::parse(&name).expect("legal");
+        assert!(!app.node().roster.is_member(&session, &group), "{name}");
+        while socket.event().await["id"] != "l" {}
     }
 }
 

@@ -20,7 +20,7 @@ fn frame(group: &GroupName, session: &SessionId, user: &UserId, came: bool) -> b
 }
 
 impl GroupRegistry {
-    /// Tells the members that a session came, which it has, or goes, which it is about to; its own sockets hear of that at once.
+    /// Tells the members that a session came, or went: it is one of them already, or no more. Its own sockets hear of that at once.
     fn tell_change(
         &mut self,
         group: &GroupName,
@@ -33,7 +33,12 @@ impl GroupRegistry {
         let change = self.group(group).presence.changed(session, user, came, is_alone);
         let changed = frame(group, session, user, came);
         match change {
-            Change::Now => self.roster.for_each_socket(group, None, |socket| _ = socket.push(changed.clone())),
+            Change::Now => {
+                if !came {
+                    self.tell_itself(session, &changed);
+                }
+                self.roster.for_each_socket(group, None, |socket| _ = socket.push(changed.clone()));
+            }
             Change::Undone => {
                 if !came {
                     self.tell_itself(session, &frame(group, session, user, true));
@@ -161,11 +166,14 @@ impl Handler<Leave> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Leave { session, user, group }: Leave, ctx: &mut Context<Self>) {
-        if self.roster.has_members(&group) {
+        let has_members = self.roster.has_members(&group);
+        self.roster.sockets(&session).iter().for_each(|socket| socket.handle.end_replay(&group));
+        // Who is told of having left is no member: else a join that comes at once would be taken for one of a member, whose rights
+        // nobody asks for.
+        self.roster.leave(&session, &group);
+        if has_members {
             self.tell_change(&group, &session, &user, false, ctx);
         }
-        self.roster.sockets(&session).iter().for_each(|socket| socket.handle.end_replay(&group));
-        self.roster.leave(&session, &group);
         self.settle(&group);
     }
 }
@@ -190,8 +198,8 @@ impl Handler<EndGroup> for GroupRegistry {
                 continue;
             }
             // Each is told of itself, and who stays of all together: not everybody of everybody.
-            self.tell_itself(&session, &frame(&group, &session, &user, false));
             self.roster.leave(&session, &group);
+            self.tell_itself(&session, &frame(&group, &session, &user, false));
             self.group(&group).presence.changes.insert(session.clone(), (user, false));
             expelled.push(session);
         }
