@@ -1,9 +1,8 @@
 //! The routing table.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, Resource, Responder};
 
-use crate::http::{State, admin, agui, chat, durable, gateway, health, no_route, only, pages, publish};
+use crate::http::{State, admin, agui, chat, durable, health, no_route, only, pages, publish, read, v1};
 use crate::ws::{self, ai_sdk, responses};
 
 /// What a listener serves.
@@ -25,7 +24,7 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
                     .route(web::post().to(publish::by_application))
                     .default_service(only("POST")),
             )
-            .service(gateway::scope(web::get().to(responses::connect)))
+            .service(v1::scope(web::get().to(responses::connect)))
             .service(chat::scope(&state.chat.path, web::get().to(ai_sdk::connect)))
             .service(agui::scope())
             .service(durable::scope())
@@ -40,17 +39,4 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             .service(admin::scope());
     }
     config.default_service(web::to(no_route));
-}
-
-/// What is read alone.
-fn read<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-        .default_service(only("GET, HEAD"))
 }

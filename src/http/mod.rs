@@ -18,6 +18,7 @@ pub mod responses;
 mod server_sent;
 mod socket_places;
 mod tidy;
+pub mod v1;
 pub mod visitor;
 mod wrap;
 
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 use actix_web::http::header;
 use actix_web::web::{self, Data};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError};
 use sophie_actors::node::Node;
 use sophie_actors::redis::{DatabaseLook, RedisHealth};
 use sophie_actors::store::CacheSize;
@@ -197,4 +198,17 @@ fn only_or<E: ResponseError + 'static>(methods: &'static str, error: fn(&'static
 /// Where a request comes from, behind trusted proxies too.
 pub fn client_address(request: &HttpRequest, state: &Data<State>) -> IpAddr {
     client_of(&knock(request), &state.trusted_proxies).address
+}
+
+/// An address that is read alone.
+pub fn read<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(only("GET, HEAD"))
 }

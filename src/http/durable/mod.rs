@@ -16,12 +16,12 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderValue, LINK};
 use actix_web::web::{self, Data, Path, Query};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, HttpResponseBuilder, Resource, Responder};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use serde::Deserialize;
 use sophie_actors::ids::{AnswerId, GroupName};
 
 use super::chat::ChatRefusal;
-use super::{ApiError, State, no_route, only, only_or};
+use super::{ApiError, State, no_route, only_or, read};
 use crate::http::visitor::COME_BACK_SECONDS;
 use answer::{AnswerStream, Form};
 use group::GroupStream;
@@ -61,19 +61,6 @@ pub fn scope() -> impl HttpServiceFactory {
                 .default_service(only_or("GET", ChatRefusal::only)),
         )
         .default_service(web::to(no_route))
-}
-
-/// What is read alone.
-fn read<F, Args>(path: &str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-        .default_service(only("GET, HEAD"))
 }
 
 /// Says in a reply which answer it begins, and where that can be read.

@@ -1,16 +1,15 @@
-//! The OpenAI-compatible way in: what is below `/v1`, through the same limits, cache and answers as chat sessions.
+//! The OpenAI-compatible way in, through the same limits, cache and answers as chat sessions.
 
-mod answering;
+pub(super) mod answering;
 pub(super) mod bill;
 pub(crate) mod caller;
 mod error;
 pub(crate) mod headers;
 pub(super) mod kept;
-mod models;
-mod prepared;
+pub(super) mod models;
+pub(super) mod prepared;
 pub(super) mod reading;
 pub(super) mod receiving;
-mod routes;
 mod running;
 pub(super) mod sharing;
 pub(crate) mod source;
@@ -20,12 +19,11 @@ use std::time::Duration;
 
 use sophie_actors::options::CacheOptions;
 
-use super::{State, client_address, responses};
+use super::{State, client_address};
 use crate::settings::HttpCache;
 pub use error::GatewayError;
 pub use prepared::LongBodies;
 pub(super) use receiving::SHORT;
-pub use routes::scope;
 pub use running::{Running, Visit};
 
 /// What the gateway is set up with.

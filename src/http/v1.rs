@@ -4,8 +4,9 @@ use actix_web::dev::HttpServiceFactory;
 use actix_web::web::{self, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, Route};
 
-use super::prepared::Operation;
-use super::{GatewayError, State, answering, models, responses};
+use super::gateway::prepared::Operation;
+use super::gateway::{GatewayError, answering, models};
+use super::{State, only_or, responses};
 
 /// One address.
 struct Address {
@@ -58,7 +59,7 @@ pub fn scope(socket: Route) -> impl HttpServiceFactory + use<> {
         let own = (*path == SOCKET).then(|| socket.take()).flatten();
         let resource =
             routes().into_iter().chain(own).fold(web::resource(*path), |resource, route| resource.route(route));
-        scope.service(resource.default_service(super::super::only_or(methods, GatewayError::only)))
+        scope.service(resource.default_service(only_or(methods, GatewayError::only)))
     });
     all.default_service(web::to(no_route))
 }
