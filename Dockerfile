@@ -34,7 +34,7 @@ COPY LICENSE LICENSE-MIT LICENSE-APACHE /usr/share/doc/sophie/
 WORKDIR /etc/sophie
 USER 10001:10001
 # Reachable from outside the container. So it starts only with SOPHIE__ADMIN__TOKEN, and either accounts
-# (SOPHIE__AUTH__MODE=jwt and a key) or SOPHIE__AUTH__OPEN=true for a chat that is open to everyone.
+# (SOPHIE__AUTH__MODE=jwt and a key, or hook and its address) or SOPHIE__AUTH__OPEN=true for a chat that is open to everyone.
 ENV SOPHIE__SERVER__BIND=0.0.0.0:8080
 EXPOSE 8080
 STOPSIGNAL SIGTERM

@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-clients test-readme test-llm bench-gateway soak chaos crowd fuzz run fmt lint deny image clean
+.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-clients test-readme test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,9 @@ performance: ## measure all of that and rewrite docs/performance.md (an hour)
 
 autobahn: ## run Autobahn's WebSocket conformance tests against the echo example (Python 2.7; half an hour)
 	@scripts/autobahn.sh
+
+pictures: setup ## take README's picture of the page anew (docs/images)
+	@SOPHIE_BIN=$${SOPHIE_BIN:-target/debug/sophie} .venv/bin/python scripts/pictures.py
 
 run: ## build in release mode and serve at http://127.0.0.1:8080
 	cargo run --release --locked
