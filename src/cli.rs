@@ -131,9 +131,14 @@ where
 {
     loaded.settings.refuse_open_listening()?;
     logging::start(&loaded.settings.log, filters);
-    loaded.warnings.iter().for_each(|warning| log::warn!("{warning}"));
+    for warning in &loaded.warnings {
+        log::warn!(event = "settings_warning", reason:% = warning; "a setting should be looked at");
+    }
     if has_short_secret(&loaded.settings) {
-        log::warn!("event=short_jwt_secret setting=auth.jwt_secret min_bytes={SECRET_BYTES}");
+        log::warn!(
+            event = "short_jwt_secret", setting = "auth.jwt_secret", min_bytes = SECRET_BYTES;
+            "the secret for tokens is short enough to be guessed"
+        );
     }
     tls::install();
     actix_web::rt::System::new().block_on(serve(loaded.settings))

@@ -23,7 +23,7 @@ where
     M::Result: Send,
 {
     actor.send(message).timeout(PATIENCE).await.map_err(|error| {
-        log::error!("an actor did not answer actor={name:?} question={question:?} error={error}");
+        log::error!(event = "actor_silent", actor = name, question, error:%; "an actor did not answer");
         Unanswered
     })
 }

@@ -16,7 +16,10 @@ static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 pub(crate) fn set_aside(what: &'static str, name: impl Display, error: &StoreError) {
     let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
     if said.len() < REMEMBERED && said.insert(format!("{what} {name}")) {
-        log::error!("set aside, a key of it in redis is not what it should be {what}={name} error={error}");
+        log::error!(
+            event = "set_aside", what, name:%, error:%;
+            "something is set aside, its key in redis is not what it should be"
+        );
     }
 }
 

@@ -160,10 +160,13 @@ impl Ledger {
                     self.metrics.store_failed("usage");
                     if matches!(error, StoreError::Corrupt(_)) {
                         // It would fail for ever, and all that comes after it would wait.
-                        log::warn!("usage not written, left out rows={} error={error}", flushing.rows.len());
+                        log::warn!(
+                            event = "usage_not_written", rows = flushing.rows.len(), error:%;
+                            "what answers cost is not written, it is left out"
+                        );
                         flushing.rows.clear();
                     } else {
-                        log::debug!("usage not written yet rows={} error={error}", flushing.rows.len());
+                        log::debug!(rows = flushing.rows.len(), error:%; "what answers cost is not written yet");
                     }
                     return;
                 }

@@ -33,7 +33,7 @@ impl Node {
     /// Tells the other nodes. What cannot be told is not kept: it was about this moment.
     pub async fn tell_nodes(&self, told: &Told) {
         if let Err(error) = self.stores.feed.tell(told).await {
-            log::debug!("other nodes not told error={error}");
+            log::debug!(error:%; "other nodes were not told");
             self.metrics.store_failed("tell");
         }
     }

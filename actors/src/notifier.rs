@@ -91,7 +91,7 @@ impl Courier {
             let Some(reason) = outcome else { continue };
             self.metrics.to_django.with_label_values(&["failed"]).inc();
             if reminder.is_due(Instant::now()) {
-                log::warn!("django was not told everything group={group} reason={reason:?}");
+                log::warn!(event = "django_not_told", group:%, reason; "django was not told everything");
             }
         }
     }

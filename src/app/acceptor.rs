@@ -75,7 +75,10 @@ impl Acceptor {
                     Err(error) if is_of_one_connection(&error) => {}
                     Err(error) => {
                         if reminder.is_due(Instant::now()) {
-                            log::error!("connections not accepted, trying again address={address} error={error}");
+                            log::error!(
+                                event = "connections_not_accepted", address:%, error:%;
+                                "new connections cannot be accepted, it is tried again"
+                            );
                         }
                         sleep(PAUSE).await;
                     }
@@ -118,7 +121,7 @@ async fn serve<S>(
         let stream = match net::TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
-                log::debug!("connection not taken error={error}");
+                log::debug!(error:%; "a connection was not taken");
                 continue;
             }
         };
@@ -133,7 +136,7 @@ async fn serve<S>(
                 polled
             });
             if let Err(error) = served.await {
-                log::debug!("connection ended address={peer:?} error={error:?}");
+                log::debug!(address:? = peer, error:?; "a connection ended with an error");
             }
         });
     }

@@ -17,20 +17,32 @@ pub(super) fn announce(
 ) {
     let address = addresses.first().map(ToString::to_string).unwrap_or_default();
     let scheme = if settings.server.has_tls() { "https" } else { "http" };
-    log::info!("sophie {} serves node={node} chat_page={scheme}://{address}/", env!("CARGO_PKG_VERSION"));
+    log::info!(
+        event = "start", version = env!("CARGO_PKG_VERSION"), node:%, chat_page = format!("{scheme}://{address}/");
+        "sophie serves"
+    );
     if settings.redis.enabled {
-        log::info!("groups, logs and limits are in Redis url={:?}", settings.redis_url());
+        log::info!(event = "storage", redis = true, url:% = settings.redis_url(); "groups, logs and limits are in Redis");
     } else {
-        log::info!("everything is in memory, on this node alone: set USE_REDIS=true and REDIS_URL to keep it in Redis");
+        log::info!(
+            event = "storage", redis = false;
+            "everything is in memory, on this node alone: set USE_REDIS and REDIS_URL to keep it in Redis"
+        );
     }
     match backend {
-        "demo" => log::info!("the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"),
+        "demo" => log::info!(
+            event = "backend", backends = "demo";
+            "the built-in demo answers: set OPENAI_API_KEY or OPENAI_BASE_URL to ask a model"
+        ),
         _ => {
             let names: Vec<String> = settings.ai.backends().into_iter().map(|backend| backend.name).collect();
-            log::info!("answers come from a model backends={} model={}", names.join(","), settings.ai.answers.model);
+            log::info!(
+                event = "backend", backends = names.join(","), model = settings.ai.answers.model;
+                "answers come from a model"
+            );
         }
     }
     if let Some(token) = admin.generated() {
-        log::info!("admin token for this run: {token} (set admin.token to choose one)");
+        log::info!(event = "admin_token", token; "an admin token for this run, set admin.token to choose one");
     }
 }

@@ -30,12 +30,18 @@ pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answerin
     let wrong = |(name, bad)| AppError::Settings(format!("the AI backend {name:?} cannot be used: {bad}"));
     let router = Arc::new(Router::new(options, metrics).map_err(wrong)?);
     if !router.serves(&ai.answers.model) {
-        log::warn!("event=model_without_backend setting=ai.model model={:?}", ai.answers.model);
+        log::warn!(
+            event = "model_without_backend", setting = "ai.model", model = ai.answers.model;
+            "no backend has the model that answers are asked of"
+        );
     }
     if !ai.backends.is_empty() && !ai.backends.iter().any(BackendSettings::is_that_of_ai) {
         for (setting, is_set) in [("ai.api_key", !ai.api_key.is_empty()), ("ai.base_url", !ai.base_url.is_empty())] {
             if is_set {
-                log::warn!("event=setting_without_effect setting={setting} because=ai.backends");
+                log::warn!(
+                    event = "setting_without_effect", setting, because = "ai.backends";
+                    "a setting has no effect beside another one"
+                );
             }
         }
     }

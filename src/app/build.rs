@@ -92,7 +92,7 @@ impl Program {
             let report = report.clone();
             ExitGuard::new(move |exit| {
                 if exit == Exit::Panicked {
-                    log::error!("actor panicked actor={name:?}");
+                    log::error!(event = "actor_panicked", actor = name; "an actor panicked");
                 }
                 // Full means that another end has been reported already.
                 let _ = report.try_send(name);

@@ -27,13 +27,20 @@ pub(super) async fn follow(mut orders: mpsc::Receiver<()>, listening: Option<Arc
             Some(listening) => {
                 // Files may lie on a disk that is slow.
                 if spawn_blocking(move || listening.reload()).await.is_err() {
-                    log::error!("certificate not read: the one from before stays in use");
+                    log::error!(
+                        event = "certificate_kept";
+                        "the certificate was not read: the one from before stays in use"
+                    );
                 }
-                log::info!("certificate read again, nothing else: settings are read at the start alone signal=SIGHUP");
+                log::info!(
+                    event = "hangup", signal = "SIGHUP";
+                    "the certificate was read again, and nothing else: settings are read at the start alone"
+                );
             }
             None => {
                 log::info!(
-                    "nothing changed: settings are read at the start alone, restart to change them signal=SIGHUP"
+                    event = "hangup", signal = "SIGHUP";
+                    "nothing changed: settings are read at the start alone, restart to change them"
                 );
             }
         }

@@ -23,7 +23,7 @@ impl Program {
         tokio::select! {
             () = self.let_go() => {}
             () = hurry => {
-                log::info!("drain cut short by a second signal");
+                log::info!(event = "drain_cut_short"; "the drain is cut short by a second signal");
                 // Ends that are told now need not be found out by others later.
                 self.interrupt().await;
                 _ = timeout(LAST_WORDS, self.until_nothing_runs()).await;
@@ -31,12 +31,12 @@ impl Program {
         }
         let node = &self.state.node;
         if timeout(LAST_WORDS, node.ledger.flush()).await.is_err() {
-            log::warn!("what answers cost in the last second is not written");
+            log::warn!(event = "usage_not_written"; "what answers cost in the last second is not written");
         }
         if timeout(RESIGN, self.mirror.resign()).await.is_err() {
-            log::warn!("mirror did not resign in time");
+            log::warn!(event = "mirror_not_resigned"; "this node did not take leave of the others in time");
         }
-        log::info!("drained");
+        log::info!(event = "drained"; "the drain has ended");
     }
 
     /// Waits until sockets and answers have ended, within the drain time.

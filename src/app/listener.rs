@@ -40,7 +40,7 @@ pub(super) fn raise_file_limit() -> u64 {
     match rlimit::increase_nofile_limit(u64::MAX).or_else(|_| rlimit::Resource::NOFILE.get_soft()) {
         Ok(files) => files,
         Err(error) => {
-            log::debug!("limit of open files not known error={error}");
+            log::debug!(error:%; "the limit of open files is not known");
             1_024
         }
     }
@@ -61,7 +61,7 @@ impl Rules {
     /// What the settings say, for a process that may have so many files open and runs so many threads.
     pub(super) fn of(settings: &Settings, files: u64, threads: usize) -> Self {
         let most = line::bound(files, threads);
-        log::info!("event=places connections={most} files={files}");
+        log::info!(event = "places", connections = most, files; "so many connections have a place");
         let server = &settings.server;
         let of_one_address = if settings.limits.enabled { server.address_connections } else { 0 };
         Self {

@@ -113,11 +113,11 @@ impl Program {
         };
         match &outcome {
             Ok(()) => self.drain(hurry).await,
-            Err(error) => log::error!("{error}"),
+            Err(error) => log::error!(event = "stopped_by_failure", error:%; "the program stops, for it cannot go on"),
         }
         accepting.into_inner().iter().for_each(JoinHandle::abort);
         if timeout(STOP_THREADS, self.threads.stop()).await.is_err() {
-            log::warn!("threads did not end in time");
+            log::warn!(event = "threads_not_ended"; "threads did not end in time");
         }
         outcome
     }

@@ -62,7 +62,10 @@ impl Stops {
 fn heard(kind: SignalKind, name: &str) -> Option<Signal> {
     signal(kind)
         .inspect_err(|error| {
-            log::error!("signal not listened for signal={name} error={error}: the process ends by it at once")
+            log::error!(
+                event = "signal_not_heard", signal = name, error:%;
+                "a signal is not listened for: the process ends by it at once"
+            )
         })
         .ok()
 }
@@ -73,7 +76,7 @@ async fn hang_up(mut signals: Signal, order: Option<mpsc::Sender<Instant>>, tell
     while signals.recv().await.is_some() {
         match &order {
             Some(order) if terminal_is_gone().await => {
-                log::info!("terminal gone, stopping signal=SIGHUP");
+                log::info!(event = "terminal_gone", signal = "SIGHUP"; "the terminal is gone, the program stops");
                 _ = order.try_send(Instant::now());
             }
             _ => _ = tell.try_send(()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use sophie_actors::ids::SessionId;
 use sophie_actors::metrics::Metrics;
-use sophie_actors::repeated::Repeated;
+use sophie_actors::repeated::{Line, Repeated};
 use sophie_actors::store::GeneralCache;
 
 use super::hook::{CallerHeaders, Hook, Verdict};
@@ -86,8 +86,8 @@ impl Authenticator {
                 let expected = Expected { audience: auth.audience.clone(), issuer: auth.issuer.clone() };
                 if jwks.is_some() && expected.audience.is_empty() {
                     log::warn!(
-                        "auth.jwks_url stands without auth.audience: tokens that its issuer made for other \
-                         applications come in here too"
+                        event = "audience_not_checked", setting = "auth.jwks_url", missing = "auth.audience";
+                        "tokens that the issuer made for other applications come in here too"
                     );
                 }
                 By::Tokens(Box::new(TokenKeys { expected, secret, jwks }), hook)
@@ -103,11 +103,11 @@ impl Authenticator {
             let Credentials { session, address, .. } = &credentials;
             REFUSED.log(error.reason(), || {
                 let asked = match &self.0 {
-                    By::Application(hook) => format!(" hook={}", hook.url()),
-                    _ => String::new(),
+                    By::Application(hook) => Some(hook.url()),
+                    _ => None,
                 };
-                let reason = error.reason();
-                format!("event=caller_refused reason=\"{reason}\" address={address} session={session}{asked}")
+                let line = Line::of("caller_refused", "somebody is not let in").with("reason", error.reason());
+                line.with("address", address).with("session", session).with_some("hook", asked)
             });
         }
         identity

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderName};
 use ipnet::IpNet;
-use sophie_actors::repeated::Repeated;
+use sophie_actors::repeated::{Line, Repeated};
 
 use super::address::{self, Client};
 use crate::settings::origin::{AllowedOrigin, host_and_port};
@@ -160,8 +160,8 @@ fn told(door: &'static str, knock: &Knock, outcome: Result<(), Shut>) -> Result<
         SHUT.log(shut.setting(), || {
             let host = knock.headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()));
             let host: String = host.unwrap_or_default().chars().take(MAX_SHOWN).collect();
-            let setting = shut.setting();
-            format!("event=door_shut door={door} setting={setting} host={host:?} peer={} reason=\"{shut}\"", knock.peer)
+            let line = Line::of("door_shut", "a door is kept shut").with("door", door).with("setting", shut.setting());
+            line.with("host", host).with("peer", knock.peer).with("reason", shut)
         });
     }
     outcome

@@ -76,7 +76,10 @@ impl Grant {
             self.expires_at = Some(unix_now().saturating_add(seconds));
         }
         if let Some((cut, _)) = self.context.as_deref().and_then(|text| text.char_indices().nth(MAX_CONTEXT_CHARS)) {
-            log::warn!("event=hook_context_cut user={:?} limit_chars={MAX_CONTEXT_CHARS}", self.user);
+            log::warn!(
+                event = "hook_context_cut", user = self.user, limit_chars = MAX_CONTEXT_CHARS;
+                "what the application said of a user was too long for the assistant and is cut"
+            );
             self.context.as_mut().into_iter().for_each(|text| text.truncate(cut));
         }
     }

@@ -158,7 +158,7 @@ impl Hook {
     async fn keep(&self, entry: &str, kept: &GrantEntry) {
         // An entry that is over at once takes the place of the one before.
         if let Err(error) = self.cache.set(entry, &json!(kept), kept.seconds_left().max(1)).await {
-            log::debug!("hook answer not kept error={error}");
+            log::debug!(error:%; "an answer of the hook was not kept");
         }
     }
 
@@ -180,7 +180,7 @@ impl Hook {
                 value.map(GrantEntry::read).unwrap_or_default()
             }
             Err(error) => {
-                log::debug!("general cache not read error={error}");
+                log::debug!(error:%; "the general cache was not read");
                 general.failed(started, &error.to_string());
                 GrantEntry::default()
             }

@@ -155,11 +155,17 @@ impl Jwks {
         }
         match self.fetch().await {
             Ok(keys) => {
-                log::info!("event=jwks_fetched url={} keys={}", self.url, keys.len());
+                log::info!(
+                    event = "jwks_fetched", url:% = self.url, keys = keys.len();
+                    "the public keys for tokens were fetched"
+                );
                 *self.kept() =
                     Kept { keys, fetched: Some(Instant::now()), attempted: Some(Instant::now()), failed: false };
             }
-            Err(reason) => log::warn!("event=jwks_failed url={} reason=\"{reason}\"", self.url),
+            Err(reason) => log::warn!(
+                event = "jwks_failed", url:% = self.url, reason;
+                "the public keys for tokens cannot be fetched"
+            ),
         }
     }
 

@@ -130,7 +130,7 @@ impl From<Shut> for ApiError {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        log::debug!("store call failed error={error}");
+        log::debug!(error:%; "a call to the store failed");
         Self::unavailable("store_unavailable", "the store did not answer in time; try again", 1)
     }
 }

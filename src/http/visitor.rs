@@ -183,7 +183,7 @@ pub async fn claim_session(state: &State, identity: &Identity, session: &Session
         }
         Ok(claim) => Ok(claim),
         Err(error) => {
-            log::debug!("ownership not read session={session} error={error}");
+            log::debug!(session:%, error:%; "whose a session is was not read");
             Err(store_away())
         }
     }
@@ -197,7 +197,7 @@ pub async fn claim_session(state: &State, identity: &Identity, session: &Session
 pub async fn hold(state: &State, identity: &Identity, session: &SessionId) -> Result<Vec<GroupName>, ApiError> {
     let Some(shown) = &identity.shown else { return Ok(Vec::new()) };
     sophie_actors::cluster::hold_to(&state.node, session, &identity.user, shown).await.map_err(|error| {
-        log::debug!("rights not noted session={session} error={error}");
+        log::debug!(session:%, error:%; "rights were not noted");
         store_away()
     })
 }

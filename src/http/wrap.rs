@@ -127,8 +127,8 @@ fn warn_of_forgotten_proxy(headers: &HeaderMap, peer: IpAddr, state: &State) {
     let mut warned = state.warned.lock().unwrap_or_else(PoisonError::into_inner);
     if warned.len() < WARNED && warned.insert(peer) {
         log::warn!(
-            "event=forwarding_not_believed peer={peer} header={header} setting=server.trusted_proxies \
-             reason=\"if this peer is a proxy of yours, add it: until then its clients count as one address\""
+            event = "forwarding_not_believed", peer:%, header, setting = "server.trusted_proxies";
+            "if this peer is a proxy of yours, add it: until then its clients count as one address"
         );
     }
 }

@@ -53,10 +53,10 @@ impl Line {
         let socket = SockRef::from(&stream);
         #[cfg(target_os = "linux")]
         if let Err(error) = socket.set_tcp_user_timeout(Some(GIVE_UP_AFTER)) {
-            log::debug!("tcp user timeout not set error={error}");
+            log::debug!(error:%; "the time-out of a connection was not set");
         }
         if let Err(error) = socket.set_tcp_nodelay(true) {
-            log::debug!("tcp nodelay not set error={error}");
+            log::debug!(error:%; "a connection sends small packets late");
         }
         let (wire, place) = places.admit(peer.map(|peer| peer.ip()));
         let stream = Transport::Plain(stream);

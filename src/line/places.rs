@@ -104,7 +104,10 @@ impl Places {
                     }
                 }
                 if !too_many && taken.reminder.is_due(Instant::now()) {
-                    log::warn!("event=all_places_taken connections={} new ones are refused", taken.whole);
+                    log::warn!(
+                        event = "all_places_taken", connections = taken.whole;
+                        "all places are taken, new connections are refused"
+                    );
                 }
             }
         }

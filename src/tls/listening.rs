@@ -39,7 +39,10 @@ impl Listening {
     pub fn reload(&self) {
         match read(&self.files) {
             Ok(config) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = config,
-            Err(fault) => log::error!("event=certificate_kept reason=\"{fault}\" the one from before stays in use"),
+            Err(fault) => log::error!(
+                event = "certificate_kept", reason:% = fault;
+                "the certificate was not read: the one from before stays in use"
+            ),
         }
     }
 }
@@ -66,20 +69,26 @@ fn config(certified: CertifiedKey) -> ServerConfig {
 fn tell(files: &Files, certified: &CertifiedKey) {
     let file = files.certificate.display();
     let Some(expiry) = certified.cert.first().and_then(|own| Expiry::of(own)) else {
-        log::warn!("event=certificate_read file={file} its dates cannot be read");
+        log::warn!(event = "certificate_read", file:%; "the certificate's dates cannot be read");
         return;
     };
     let until = expiry.written();
     match expiry.at(SystemTime::now()) {
-        Validity::Good(days) => log::info!("event=certificate_read file={file} until={until} days={days}"),
+        Validity::Good(days) => log::info!(
+            event = "certificate_read", file:%, until:%, days;
+            "the certificate is read"
+        ),
         Validity::EndsSoon(days) => {
-            log::warn!("event=certificate_read file={file} until={until} days={days} renew it soon");
+            log::warn!(event = "certificate_read", file:%, until:%, days; "the certificate is about to end, renew it soon");
         }
         Validity::Ended => {
-            log::error!("event=certificate_read file={file} until={until} it has expired: clients refuse it");
+            log::error!(event = "certificate_read", file:%, until:%; "the certificate has expired: clients refuse it");
         }
         Validity::NotYet => {
-            log::error!("event=certificate_read file={file} until={until} it is not good yet: clients refuse it");
+            log::error!(
+                event = "certificate_read", file:%, until:%;
+                "the certificate is not good yet: clients refuse it"
+            );
         }
     }
 }

@@ -211,9 +211,12 @@ impl Member {
                 let cause = record.last.as_ref().map_or("", |(_, detail, _)| detail.as_str());
                 let out = until.saturating_duration_since(now).as_millis();
                 let failures = record.breaker.failures();
-                log::warn!("backend={name} state=open out_ms={out} failures={failures} cause={cause:?}");
+                log::warn!(
+                    event = "backend_left_out", backend = name, state = "open", out_ms = out, failures, cause;
+                    "an AI backend is left out for a while"
+                );
             } else {
-                log::info!("backend={name} state=closed");
+                log::info!(event = "backend_back", backend = name, state = "closed"; "an AI backend is asked again");
             }
         }
         changed

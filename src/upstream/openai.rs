@@ -133,7 +133,10 @@ impl OpenAi {
             };
             let refuses = failed.fault.refuses(STREAM_OPTIONS) || failed.fault.refuses(INCLUDE_USAGE);
             if refuses && body.remove(STREAM_OPTIONS) {
-                log::info!("ai request repeated without stream_options: backend={}", self.options.name);
+                log::info!(
+                    event = "ai_request_without_stream_options", backend = self.options.name;
+                    "an AI request is repeated without stream_options, which the backend refuses"
+                );
                 is_stripped = true;
                 continue;
             }
@@ -144,10 +147,9 @@ impl OpenAi {
             }
             attempt += 1;
             log::warn!(
-                "ai request repeated: backend={} attempt={attempt} pause_ms={} cause={}",
-                self.options.name,
-                pause.as_millis(),
-                failed.fault.detail(&self.secrets)
+                event = "ai_request_repeated", backend = self.options.name, attempt, pause_ms = pause.as_millis(),
+                cause = failed.fault.detail(&self.secrets);
+                "an AI request is repeated"
             );
             sleep(pause).await;
         }
@@ -227,7 +229,10 @@ impl OpenAi {
                 (Err(error), _) if kept >= request::KEPT_CONNECTIONS => return Err(unsent(error)),
                 (Err(error), _) => {
                     kept += 1;
-                    log::debug!("a kept connection was closed: backend={} cause={}", self.options.name, chain(error));
+                    log::debug!(
+                        backend = self.options.name, cause = chain(error);
+                        "a kept connection was closed by the AI backend"
+                    );
                 }
             }
         }

@@ -110,7 +110,10 @@ impl Router {
                 return Err(error);
             }
             if let Some(next) = rest.iter().find(|next| next.is_usable()) {
-                log::warn!("ai request goes on to another backend: next={} cause={:?}", next.name(), error.detail);
+                log::warn!(
+                    event = "ai_request_moved", next = next.name(), cause = error.detail;
+                    "an AI request goes on to another backend"
+                );
             }
             // Who does not have the model says nothing of one that has it and is in trouble.
             told = match told {

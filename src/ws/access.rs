@@ -82,7 +82,7 @@ impl Access for CallerAccess {
         }
         // Whether they may have this session is asked as at a connect: what is new may say less.
         let claim = claim(self.sessions.as_ref(), &identity, &shown.session).await.map_err(|error| {
-            log::debug!("ownership not read session={} error={error}", shown.session);
+            log::debug!(session:% = shown.session, error:%; "whose a session is was not read");
             Refusal::store_unavailable()
         })?;
         if claim == Claim::Refused {

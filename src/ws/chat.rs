@@ -90,7 +90,7 @@ impl Receiver for Chat {
     fn closed(&mut self, code: Option<CloseCode>) {
         if let Some(code) = code {
             self.metrics.closes.with_label_values(&[code.label()]).inc();
-            log::debug!("socket closed socket={} reason={}", self.handle.id(), code.label());
+            log::debug!(socket:% = self.handle.id(), reason = code.label(); "a socket is closed");
         }
         if let Some(session) = self.handle.session() {
             session.closed(self.handle.id());

@@ -1,6 +1,7 @@
 //! What must not be: each rule of the house that a compiler does not see.
 
 mod lengths;
+mod log_lines;
 
 use std::fs;
 use std::path::{Path, PathBuf};

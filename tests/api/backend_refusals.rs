@@ -85,7 +85,7 @@ async fn what_is_not_openais_is_the_addresss_fault_and_the_log_says_where_and_wh
     let address = ai.base_url() + "/chat/completions";
     let log = eventually("the last line", SOON, async || {
         let log = broker.log();
-        (log.matches("answer failed").count() == cases.len()).then_some(log)
+        (log.matches("event=answer_failed").count() == cases.len()).then_some(log)
     })
     .await;
     for words in

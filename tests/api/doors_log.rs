@@ -56,7 +56,7 @@ async fn shut_doors_and_forgotten_proxies_are_told_once() {
     }
     line(
         &broker,
-        &["sophie::auth::doors]", "event=door_shut", "setting=server.hosts", "host=\"evil.example\"", "peer=127.0.0.1"],
+        &["sophie::auth::doors]", "event=door_shut", "setting=server.hosts", "host=evil.example", "peer=127.0.0.1"],
     )
     .await;
     line(&broker, &["event=door_shut", "setting=server.trusted_proxies"]).await;

@@ -253,7 +253,7 @@ async fn a_second_process_of_one_name_says_so_and_goes_on_under_another() {
     are_named(&third, &["n0", "n0-2", "n0-3"]).await;
     let said = |broker: &Broker| {
         let log = broker.log();
-        log.lines().filter(|line| line.contains("ERROR") && line.contains("server.node=n0")).count()
+        log.lines().filter(|line| line.contains("ERROR") && line.contains("setting=server.node value=n0")).count()
     };
     assert_eq!((said(&first), said(&second), said(&third)), (0, 1, 2));
     for broker in [&first, &second, &third] {
@@ -274,7 +274,7 @@ async fn a_process_that_was_killed_and_started_again_is_no_second_one() {
     are_named(&again, &["n0"]).await;
     // What the killed one left is removed before its lease has run out.
     in_layer(&redis, "chat_s1", 0).await;
-    assert!(!again.log().contains("server.node=n0"), "{}", again.log());
+    assert!(!again.log().contains("setting=server.node value=n0"), "{}", again.log());
     assert!(again.log().contains(members[0].split('!').next().expect("a key")), "the log says who has gone");
 }
 

@@ -360,7 +360,7 @@ async fn a_right_that_is_taken_in_mid_run_is_named_and_no_message_is_lost_or_dou
             (status == 503 && body["reasons"] == json!([reason])).then_some(())
         })
         .await;
-        let missing = format!("missing=\"+{command}\"");
+        let missing = format!("missing=+{command}");
         let told = broker.log().lines().filter(|it| it.contains("ERROR") && it.contains(&missing)).count();
         assert_eq!(told, 1, "{}", broker.log());
         change(&format!("+{command}"));

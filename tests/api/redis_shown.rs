@@ -68,10 +68,10 @@ async fn a_redis_that_refuses_is_told_with_its_words_and_its_address() {
         let broker = Broker::start(0, &[("USE_REDIS", "true"), ("REDIS_URL", &url)]).await;
         assert_eq!(broker.readiness().await.0, 503);
         let log = broker.log();
-        let line = log.lines().find(|line| line.contains("redis not reached database=main"));
+        let line = log.lines().find(|line| line.contains("event=redis_not_reached database=main"));
         let line = line.unwrap_or_else(|| panic!("{log}"));
         assert!(line.contains(&format!("address=127.0.0.1:{port}/")) && line.contains(words), "{line}");
         assert!(!log.contains("hunter2") && !log.contains(":right@"), "{log}");
-        assert!(log.matches("redis not reached").count() <= 4, "one line a database and minute: {log}");
+        assert!(log.matches("event=redis_not_reached").count() <= 4, "one line a database and minute: {log}");
     }
 }

@@ -62,7 +62,7 @@ impl Fallback {
         }
         let limits = if local { &self.local } else { &self.shared };
         if let Err(error) = limits.settle(corrections).await {
-            log::debug!("rate limits not settled error={error}");
+            log::debug!(error:%; "rate limits were not settled");
         }
     }
 

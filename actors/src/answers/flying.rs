@@ -55,10 +55,13 @@ pub(super) async fn board(
                 if follow(parts, generation, &join.request, &flight).await {
                     return Boarded::Ended;
                 }
-                log::info!("the node that generated an answer is gone, another one begins");
+                log::info!(
+                    event = "flight_taken_over";
+                    "the node that generated an answer is gone, another one begins"
+                );
             }
             Err(error) => {
-                log::debug!("generating without the other nodes error={error}");
+                log::debug!(error:%; "an answer is generated without the other nodes");
                 parts.metrics.store_failed("flight_board");
                 return Boarded::Leads(None);
             }
@@ -125,7 +128,7 @@ impl Drop for Following {
         actix::spawn(async move {
             if let Err(error) = flights.leave(&flight).await {
                 // It counts for a little longer.
-                log::debug!("flight not left error={error}");
+                log::debug!(error:%; "a flight was not left");
             }
         });
     }
@@ -179,7 +182,7 @@ impl Lead {
             }
             // Another node has begun anew: this one goes on for its own followers.
             Ok(FlightStanding::Lost) => self.go_alone(),
-            Err(error) => log::debug!("flight not renewed error={error}"),
+            Err(error) => log::debug!(error:%; "a flight was not renewed"),
         }
     }
 
@@ -195,7 +198,7 @@ impl Lead {
                 false
             }
             Err(error) => {
-                log::debug!("flight not given up error={error}");
+                log::debug!(error:%; "a flight was not given up");
                 self.generation.abandon()
             }
         }
@@ -245,7 +248,7 @@ impl Drop for Lead {
         actix::spawn(async move {
             if let Err(error) = flights.give_up(&flight, true).await {
                 // Its lease runs out.
-                log::debug!("flight not given up error={error}");
+                log::debug!(error:%; "a flight was not given up");
             }
         });
     }

@@ -74,10 +74,8 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     };
     if let End::Failed(error) = &end {
         log::warn!(
-            "answer failed backend={} code={} detail={:?}",
-            parts.backend.name(),
-            error.code.as_str(),
-            error.detail
+            event = "answer_failed", backend = parts.backend.name(), code = error.code.as_str(), detail = error.detail;
+            "an answer failed"
         );
     }
     if let (End::Failed(_), Some(lead)) = (&end, &mut lead) {
@@ -102,7 +100,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
         Ok(entry) => entry,
         Err(error) => {
             // Fails open: the backend is asked.
-            log::debug!("cache not read error={error}");
+            log::debug!(error:%; "the cache was not read");
             parts.metrics.store_failed("cache_get");
             None
         }
@@ -111,7 +109,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
     let chunks: Vec<Chunk> = entry.chunks.iter().filter_map(|raw| request.endpoint.read(raw.clone())).collect();
     if chunks.len() != entry.chunks.len() || !Choices::of(&chunks).is_worth_keeping(request.choices()) {
         // Not whole, or from a time in which more was kept.
-        log::warn!("cache entry not usable digest={digest}");
+        log::warn!(event = "cache_entry_unusable", digest:%; "an entry of the cache is not usable");
         return false;
     }
     // The clocks of two nodes may differ by a little; an age is never below zero.
@@ -189,7 +187,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
         chunks: chunks.iter().map(|chunk| chunk.raw.clone()).collect::<Vec<ByteString>>(),
     };
     if let Err(error) = parts.stores.cache.put(digest, &entry, ttl).await {
-        log::debug!("cache not written error={error}");
+        log::debug!(error:%; "the cache was not written");
         parts.metrics.store_failed("cache_put");
     }
 }

@@ -19,7 +19,7 @@ pub(crate) async fn settle(stores: &Stores, registry: &RegistryHandle, group: &G
     for _ in 0..TRIES {
         match try_to_settle(stores, registry, group, &mut lost).await {
             Ok(()) => return,
-            Err(error) => log::debug!("lost answers not looked at group={group} answers={} error={error}", lost.len()),
+            Err(error) => log::debug!(group:%, answers = lost.len(), error:%; "lost answers were not looked at"),
         }
         sleep(RETRY).await;
     }

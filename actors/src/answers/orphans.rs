@@ -38,7 +38,7 @@ async fn end_some(parts: &Parts, own: &HashSet<AnswerId>, until: Instant) {
             // Its log cannot be written; those of others can.
             Err(error @ StoreError::Corrupt(_)) => set_aside("group", group, &error),
             Err(error) => {
-                log::debug!("orphan not ended yet error={error}");
+                log::debug!(error:%; "an orphan is not ended yet");
                 return;
             }
         }
@@ -61,7 +61,10 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
     let body = Logged::AnswerError { group: group.clone(), failure }.encode();
     match parts.stores.answers.end(&answer, &group, body.clone()).await? {
         Ended::Now { epoch, seq } => {
-            log::warn!("answer interrupted, its writer is gone answer={answer} group={group} node={node}");
+            log::warn!(
+                event = "answer_interrupted", answer:%, group:%, node:%;
+                "an answer is interrupted, its writer is gone"
+            );
             parts.metrics.answers.with_label_values(&["interrupted"]).inc();
             parts.delivery.logged(group, epoch, StoredEvent { seq, body }).await;
         }

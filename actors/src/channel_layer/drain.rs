@@ -91,7 +91,10 @@ async fn warn_of_skew(connection: &mut MultiplexedConnection) -> bool {
     let Ok(Ok((server, _))) = timeout(PING, time.query_async::<(u64, u64)>(connection)).await else { return false };
     let skew = server.abs_diff(now_seconds());
     if skew > SKEW {
-        log::warn!("channel_layer=clock_skew seconds={skew}: encrypted messages are refused when clocks differ");
+        log::warn!(
+            event = "clock_skew", seconds = skew;
+            "the clock of the channel layer's redis differs: encrypted messages are refused when clocks differ"
+        );
     }
     skew > SKEW
 }

@@ -120,7 +120,10 @@ impl MessageReader {
         let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         complaints.count += 1;
         if complaints.reminder.is_due(Instant::now()) {
-            log::warn!("channel_layer=unreadable messages={} last={outcome}", complaints.count);
+            log::warn!(
+                event = "layer_unreadable", messages = complaints.count, last = outcome;
+                "messages of the channel layer cannot be read"
+            );
             complaints.count = 0;
         }
         None

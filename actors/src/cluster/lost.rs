@@ -36,7 +36,7 @@ pub(crate) async fn leave_lost(
     lost.retain(|group| !rights.allow(group, session));
     let (mut outcome, mut given) = (Ok(()), Vec::new());
     for group in &lost {
-        log::info!("event=group_lost session={session} group={group}");
+        log::info!(event = "group_lost", session:%, group:%; "a session may no longer be in a group");
         // First whatever shows events here, then what is remembered: the store may be too late.
         _ = node.registry.leave(session.clone(), user.clone(), group.clone()).await;
         match remove(node, session, user, group).await {

@@ -86,7 +86,7 @@ impl OrderDesk {
     pub(crate) async fn run(&self) {
         loop {
             if let Err(error) = self.look().await {
-                log::debug!("orders not looked at error={error}");
+                log::debug!(error:%; "orders were not looked at");
             }
             _ = timeout(LOOK, self.missed.notified()).await;
         }
@@ -114,7 +114,7 @@ impl OrderDesk {
         actix::spawn(async move {
             let order = Order { id: format!("{now}-0"), ..Order::default() };
             if let Err(error) = desk.carry_out(&order, &told, false).await {
-                log::warn!("what an older node told is not carried out error={error}");
+                log::warn!(event = "order_of_older_node", error:%; "what an older node told is not carried out");
             }
         });
     }
@@ -150,7 +150,10 @@ impl OrderDesk {
                         Err(error @ StoreError::Unavailable(_)) => return Err(error),
                         // It would stand before all others for ever.
                         Err(error) => {
-                            log::error!("order not carried out, passed over order={} error={error}", order.id);
+                            log::error!(
+                                event = "order_passed_over", order:% = order.id, error:%;
+                                "an order is not carried out, it is passed over"
+                            );
                             0
                         }
                         Ok(done) => done,
@@ -209,7 +212,7 @@ async fn report(node: Arc<Node>, order: String, done: u64) {
     for _ in 0..REPORT_TRIES {
         match node.stores.orders.report(&order, done).await {
             Ok(()) => return,
-            Err(error) => log::debug!("order carried out, not reported yet order={order} error={error}"),
+            Err(error) => log::debug!(order:%, error:%; "an order is carried out, and not reported yet"),
         }
         sleep(REPORT_RETRY).await;
     }

@@ -27,7 +27,7 @@ const LAST_LOOK: Duration = Duration::from_millis(50);
 /// The store is away, or an answer does not end: it may be that its writer is gone, which the store finds out by itself.
 pub(crate) async fn steer(node: &Node, group: &GroupName, author: &str) -> Result<(), Refusal> {
     let failed = |error| {
-        log::debug!("store call failed call=steer error={error}");
+        log::debug!(call = "steer", error:%; "a call to the store failed");
         node.metrics.store_failed("steer");
         Refusal::store_unavailable()
     };

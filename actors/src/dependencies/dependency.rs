@@ -182,7 +182,10 @@ impl Inner {
         state.since = Some((now, timestamp()));
         self.is_troubled.store(true, Ordering::Relaxed);
         self.show(state);
-        log::warn!("dependency={} state=degraded mode={:?} reason={why:?}", self.name, self.mode);
+        log::warn!(
+            event = "dependency_degraded", dependency = self.name, state = "degraded", mode = self.mode, reason = why;
+            "something that this node depends on is away"
+        );
         // Without a runtime nothing calls from within one, and so nothing can fail.
         if self.must_hold
             && let Ok(runtime) = Handle::try_current()
@@ -209,7 +212,10 @@ impl Inner {
             state.is_degraded = false;
             self.is_troubled.store(false, Ordering::Relaxed);
             self.show(state);
-            log::info!("dependency={} state=ok degraded_seconds={seconds:.1}", self.name);
+            log::info!(
+                event = "dependency_back", dependency = self.name, state = "ok", degraded_seconds = (seconds * 10.0).round() / 10.0;
+                "something that this node depends on is back"
+            );
         }
         Some(left)
     }

@@ -147,10 +147,13 @@ fn waits(node: &Node, group: &GroupName, began: Instant, error: &StoreError) -> 
         // Waiting mends nothing, and the messages for other groups wait behind it.
         StoreError::Corrupt(_) => set_aside("group", group, error),
         _ if began.elapsed() < GIVE_UP => {
-            log::debug!("message of django not logged yet error={error}");
+            log::debug!(error:%; "a message of django is not logged yet");
             return true;
         }
-        _ => log::error!("message of django lost, the store was away for too long group={group} error={error}"),
+        _ => log::error!(
+            event = "django_message_lost", group:%, error:%;
+            "a message of django is lost, the store was away for too long"
+        ),
     }
     node.metrics.from_django.with_label_values(&["lost"]).inc();
     false
@@ -183,7 +186,10 @@ fn speech(group: &GroupName, text: &str, fields: &Fields) -> Speech {
     metadata.extend(others.map(|(name, value)| (name.clone(), value.clone())));
     if is_map_deeper(&metadata, METADATA_DEPTH) {
         // Nobody is there to be refused; a log that cannot be read again would cost more.
-        log::warn!("event=metadata_left_out because=nested_too_deep from=django group={group}");
+        log::warn!(
+            event = "metadata_left_out", because = "nested_too_deep", from = "django", group:%;
+            "a message's metadata is left out"
+        );
         metadata.clear();
     }
     Speech {

@@ -35,12 +35,12 @@ pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[DjangoEvent]) {
         if !matches!(supplied, Ok(Supplied::NotOurTurn))
             && let Err(error) = node.layer.spread(channel).await
         {
-            log::debug!("worker channel not spread over its hosts error={error}");
+            log::debug!(error:%; "the worker's channel was not spread over its hosts");
         }
         if !matches!(supplied, Ok(Supplied::NotOurTurn)) && freshened.elapsed() >= FRESHEN {
             freshened = Instant::now();
             if let Err(error) = node.layer.keep_fresh(channel).await {
-                log::debug!("worker channel not kept fresh error={error}");
+                log::debug!(error:%; "the worker's channel was not kept fresh");
             }
         }
         let full = matches!(supplied, Ok(Supplied::Full));
@@ -51,12 +51,15 @@ pub(crate) async fn supply(node: &Node, channel: &str, kinds: &[DjangoEvent]) {
                 node.metrics.to_worker.with_label_values(&["full"]).inc();
                 let since = *full_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= PATIENT && reminder.is_due(Instant::now()) {
-                    log::warn!("worker channel is full, does the worker run? channel={channel}");
+                    log::warn!(
+                        event = "worker_channel_full", channel;
+                        "the worker's channel is full, does the worker run?"
+                    );
                 }
                 LOOK
             }
             Err(error) => {
-                log::debug!("worker not supplied error={error}");
+                log::debug!(error:%; "the worker was not supplied");
                 node.metrics.store_failed("worker");
                 RETRY
             }

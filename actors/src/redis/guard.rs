@@ -150,7 +150,7 @@ impl Guard {
             self.mending.send_replace(if is_broken { Mending::UnderWay } else { Mending::Not });
             self.available.send_replace(false);
             self.lost.notify_one();
-            log::debug!("redis=lost database={} reason={reason:?}", self.name);
+            log::debug!(database = self.name, state = "lost", reason; "a connection to redis is lost");
             self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
         }
     }
@@ -182,7 +182,7 @@ impl Guard {
             was_broken
         });
         self.available.send_replace(true);
-        log::debug!("redis=available database={}", self.name);
+        log::debug!(database = self.name, state = "available"; "a connection to redis is made");
         self.dependencies.iter().for_each(|dependency| dependency.found(self.name));
         made
     }

@@ -76,9 +76,8 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
                 guard.tell_if_away(&reason);
                 if reminder.is_due(Instant::now()) {
                     log::warn!(
-                        "redis not reached database={} address={} reason={reason:?}",
-                        guard.name,
-                        source.address()
+                        event = "redis_not_reached", database = guard.name, address = source.address(), reason;
+                        "redis not reached"
                     );
                 }
                 tokio::time::sleep(RETRY).await;

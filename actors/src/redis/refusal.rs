@@ -70,8 +70,8 @@ impl RefusalWatch {
             Some(ServerRefusal::Rights(missing)) => {
                 let missing = missing.join(" ");
                 log::error!(
-                    "redis does not give this node all rights that it needs database={} missing={missing:?}",
-                    self.name
+                    event = "redis_rights_missing", database = self.name, missing;
+                    "redis does not give this node all rights that it needs"
                 );
                 let why = format!("missing rights: {missing}");
                 self.dependencies.iter().for_each(|dependency| dependency.lost(REFUSES, &why));

@@ -61,7 +61,7 @@ impl Handler<Drain> for GroupRegistry {
 
     fn handle(&mut self, Drain { within }: Drain, ctx: &mut Context<Self>) {
         let sockets = self.roster.all_sockets();
-        log::info!("draining sockets={} seconds={}", sockets.len(), within.as_secs());
+        log::info!(event = "draining", sockets = sockets.len(), seconds = within.as_secs(); "the drain begins");
         self.draining = Some(Draining::new(sockets, within));
         self.drain_step();
         ctx.run_interval(STEP, |registry, _| registry.drain_step());

@@ -13,7 +13,10 @@ impl GroupRegistry {
     /// Delivers what is due and asks the ear for what is missing.
     pub(super) fn deliver(&mut self, name: &GroupName, due: Due, ctx: &mut Context<Self>) {
         if let Some((epoch, seq)) = due.reset {
-            log::warn!("log reset group={name} epoch={epoch} seq={seq}");
+            log::warn!(
+                event = "log_reset", group:% = name, epoch:%, seq;
+                "a group's log began anew, what it held is gone"
+            );
             self.metrics.log_resets.inc();
             let frame = Event::LogReset { group: name, epoch: &epoch, seq }.encode();
             self.roster.for_each_socket(name, None, |socket| {

@@ -96,15 +96,15 @@ impl Handler<SessionEnded> for GroupRegistry {
         if exit == Exit::Stopped {
             self.forget_session(&session, None);
         } else if self.restarts.failed(&session, Instant::now()) {
-            log::error!("session failed, restarting session={session}");
+            log::error!(event = "session_failed", session:%; "a session failed, it is started again");
             self.metrics.session_restarts.inc();
             let groups = self.roster.groups_of(&session);
             let seed = groups.contains(&session.home()).then_some(groups);
             self.start_session(&session, self.roster.sockets(&session), seed, thread);
         } else {
             log::error!(
-                "session kept failing, ended session={session} restarts={MAX_RESTARTS} within_seconds={}",
-                WINDOW.as_secs()
+                event = "session_ended", session:%, restarts = MAX_RESTARTS, within_seconds = WINDOW.as_secs();
+                "a session kept failing, it is ended"
             );
             self.forget_session(&session, Some(CloseCode::KeptFailing));
         }

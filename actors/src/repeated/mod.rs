@@ -1,6 +1,7 @@
 //! Log lines that come in crowds: the first of a kind at once, then one line with a count in ten seconds; and
 //! what is wrong for long, told again each minute ([`Reminder`]).
 
+mod line;
 mod reminder;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use log::Level;
 use tokio::time::{Instant, sleep_until};
 
+pub use line::Line;
 pub use reminder::Reminder;
 
 /// How long lines of one kind are counted before they are told.
@@ -26,7 +28,7 @@ pub struct Repeated {
 struct Window {
     until: Instant,
     more: u64,
-    last: String,
+    last: Option<Line>,
 }
 
 impl Repeated {
@@ -40,7 +42,7 @@ impl Repeated {
     }
 
     /// Logs a line, or counts it.
-    pub fn log(&'static self, kind: &'static str, line: impl FnOnce() -> String) {
+    pub fn log(&'static self, kind: &'static str, line: impl FnOnce() -> Line) {
         if self.level > log::max_level() {
             return;
         }
@@ -48,13 +50,12 @@ impl Repeated {
         let mut kinds = self.kinds();
         match kinds.get_mut(kind).filter(|window| window.until > now) {
             None => {
-                let line = line();
-                log::log!(target: self.target, self.level, "{line}");
-                kinds.insert(kind, Window { until: now + WINDOW, more: 0, last: String::new() });
+                line().log(self.target, self.level);
+                kinds.insert(kind, Window { until: now + WINDOW, more: 0, last: None });
             }
             Some(window) => {
                 window.more += 1;
-                window.last = line();
+                window.last = Some(line());
                 if window.more == 1
                     && let Ok(runtime) = tokio::runtime::Handle::try_current()
                 {
@@ -69,10 +70,10 @@ impl Repeated {
         let mut kinds = self.kinds();
         let Some(window) = kinds.get_mut(kind).filter(|window| window.more > 0) else { return };
         let (seconds, more) = (WINDOW.as_secs(), std::mem::take(&mut window.more));
-        let last = std::mem::take(&mut window.last);
+        let Some(last) = window.last.take() else { return };
         // The next ones are counted again: a crowd is one line in each window.
         window.until = Instant::now() + WINDOW;
-        log::log!(target: self.target, self.level, "{last} more={more} within_seconds={seconds}");
+        last.with_number("more", more).with_number("within_seconds", seconds).log(self.target, self.level);
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
 
     fn said(kind: &'static str) -> bool {
         let more = LINES.kinds().get(kind).map(|window| window.more);
-        LINES.log(kind, || kind.to_owned());
+        LINES.log(kind, || Line::of(kind, "something comes in a crowd"));
         LINES.kinds().get(kind).map(|window| window.more) == Some(0) || more.is_none()
     }
 

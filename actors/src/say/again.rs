@@ -50,7 +50,7 @@ pub async fn ask_again(node: &Node, speaker: &Speaker, answered: Answered) -> Re
             return Err(Refusal::new(ErrorCode::NotAllowed, "a person answers in this group; the assistant is off"));
         }
         Err(error) => {
-            log::debug!("store call failed call=answer_begin error={error}");
+            log::debug!(call = "answer_begin", error:%; "a call to the store failed");
             node.metrics.store_failed("answer_begin");
             return Err(Refusal::store_unavailable());
         }

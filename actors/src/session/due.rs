@@ -109,7 +109,7 @@ impl Session {
             for access in staying {
                 let Some(shown) = access.rights() else { continue };
                 if let Err(error) = hold_to(&node, &session, access.user(), &shown.again()).await {
-                    log::debug!("rights not asked after the end of a token session={session} error={error}");
+                    log::debug!(session:%, error:%; "rights were not asked after the end of a token");
                 }
             }
         };

@@ -22,7 +22,7 @@ use crate::ids::{SessionId, SocketId};
 use crate::node::Node;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
 use crate::registry::{Attach, Seed, SessionEnded};
-use crate::repeated::Repeated;
+use crate::repeated::{Line, Repeated};
 use crate::small_map::SmallMap;
 use crate::socket::{
     Access, AttachSocket, Attached, AwaitLoaded, Commanded, Replay, Reply, SessionHandle, SocketClosed,
@@ -157,7 +157,10 @@ impl Actor for Session {
             // Nothing else is handled before the session knows its groups.
             ctx.wait(load.into_actor(self).map(|loaded, session, ctx| {
                 if let Err(error) = loaded {
-                    NOT_OPENED.log("store", || format!("session not opened session={} error={error}", session.id));
+                    NOT_OPENED.log("store", || {
+                        let line = Line::of("session_not_opened", "session not opened, the store is away");
+                        line.with("session", &session.id).with("error", &error)
+                    });
                     ctx.stop();
                 }
             }));

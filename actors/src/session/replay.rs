@@ -40,7 +40,7 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
                 continue;
             }
             Err(error) => {
-                log::warn!("replay failed group={group} error={error}");
+                log::warn!(event = "replay_failed", group:%, error:%; "what a socket missed could not be read");
                 return;
             }
         };
@@ -50,7 +50,7 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
             break;
         }
         if page.events.first().is_some_and(|first| first.seq > after + 1) {
-            log::info!("replay overtaken by the end of the log group={group} after={after}");
+            log::info!(event = "replay_overtaken", group:%, after; "what a socket missed was no longer kept");
             return;
         }
         failures = 0;

@@ -35,6 +35,7 @@ pub(super) async fn purge(request: HttpRequest, state: Data<State>) -> Result<Ht
     let query: Query = json::query(request.query_string())?;
     let purged = state.node.stores.cache.purge(query.model.as_deref()).await?;
     state.seen.cache.forget().await;
-    log::info!("cache purged by an operator model={:?} entries={purged}", query.model.as_deref().unwrap_or("all"));
+    let model = query.model.as_deref().unwrap_or("all");
+    log::info!(event = "cache_purged", model, entries = purged; "an operator purged the cache");
     Ok(HttpResponse::Ok().json(json!({"purged": purged})))
 }

@@ -191,7 +191,7 @@ async fn take_over(name: Path<String>, state: Data<State>) -> Result<HttpRespons
 async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpResponse, ApiError> {
     let name = group_name(name)?;
     state.node.stores.groups.set_assistant(&name, on).await?;
-    log::info!("assistant switched by an operator group={name} on={on}");
+    log::info!(event = "assistant_switched", group:% = name, on; "an operator switched the assistant");
     Ok(HttpResponse::Ok().json(json!({"group": name, "assistant": on})))
 }
 
@@ -200,7 +200,8 @@ async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpRespons
     let node = &state.node;
     let outcome = operators::end_group(node, &name).await?;
     let outcome = outcome.ok_or_else(|| ApiError::not_found("there is no such group"))?;
-    log::info!("group ended by an operator group={name} members={} pending={}", outcome.done, outcome.pending.len());
+    let (members, pending) = (outcome.done, outcome.pending.len());
+    log::info!(event = "group_ended", group:% = name, members, pending; "an operator ended a group");
     Ok(carried_out(json!({"group": name, "left": outcome.done}), outcome))
 }
 
@@ -254,6 +255,6 @@ async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpRespon
         return Err(ApiError::not_found("this session has no open socket"));
     }
     let (closed, pending) = (outcome.done, outcome.pending.len());
-    log::info!("session disconnected by an operator session={name} sockets={closed} pending={pending}");
+    log::info!(event = "session_disconnected", session:% = name, sockets = closed, pending; "an operator disconnected a session");
     Ok(carried_out(json!({"session": name, "closed": closed}), outcome))
 }

@@ -130,7 +130,7 @@ async fn follow(
                 Unwanted::Ended => None,
                 Unwanted::Cancelled => Some(AnswerEnd::Cancelled),
                 Unwanted::Abandoned => {
-                    log::info!("answer abandoned, nobody reads it answer={answer}");
+                    log::info!(event = "answer_abandoned", answer:%; "an answer is abandoned, nobody reads it");
                     Some(AnswerEnd::Cancelled)
                 }
             },

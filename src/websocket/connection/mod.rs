@@ -144,7 +144,7 @@ impl<R: Receiver> Future for Connection<R> {
             self.receiver.opened();
         }
         if let Err(error) = ready!(self.poll_turn(cx)) {
-            log::trace!("connection broke socket={} error={error}", self.handle.id());
+            log::trace!(socket:% = self.handle.id(), error:%; "a connection broke");
         }
         Poll::Ready(())
     }

@@ -238,7 +238,7 @@ impl Chats {
 
     async fn stop(&self, answer: &AnswerId) {
         if let Err(error) = cluster::stop(&self.0.socket.state.node, answer).await {
-            log::warn!("answer not stopped answer={answer} error={error}");
+            log::warn!(event = "answer_not_stopped", answer:%, error:%; "an answer could not be stopped");
         }
     }
 }

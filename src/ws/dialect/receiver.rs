@@ -53,7 +53,7 @@ impl<D: Dialect> Receiver for Frames<D> {
     fn closed(&mut self, code: Option<CloseCode>) {
         if let Some(code) = code {
             self.socket.state.node.metrics.closes.with_label_values(&[code.label()]).inc();
-            log::debug!("socket closed socket={} reason={}", self.socket.id(), code.label());
+            log::debug!(socket:% = self.socket.id(), reason = code.label(); "a socket is closed");
         }
         self.socket.gone();
         self.dialect.closed();

@@ -31,7 +31,7 @@ impl GroupAnswer {
             Ok(TakenUp::Before | TakenUp::Off) => None,
             Err(error) => {
                 // Nobody else can answer it either; it is noted when the store is back.
-                log::debug!("answer not noted answer={} error={error}", self.answer);
+                log::debug!(answer:% = self.answer, error:%; "an answer was not noted");
                 self.parts.metrics.store_failed("answer_begin");
                 Some(None)
             }
@@ -50,13 +50,16 @@ impl GroupAnswer {
                     self.epoch = page.epoch;
                     return page.events;
                 }
-                Err(error) => log::debug!("history not read group={} error={error}", self.ask.group),
+                Err(error) => log::debug!(group:% = self.ask.group, error:%; "the history was not read"),
             }
             if tried < HISTORY_TRIES {
                 sleep(HISTORY_RETRY).await;
             }
         }
-        log::warn!("answering without history, the store is away group={}", self.ask.group);
+        log::warn!(
+            event = "answered_without_history", group:% = self.ask.group;
+            "an answer begins without the history, the store is away"
+        );
         Vec::new()
     }
 

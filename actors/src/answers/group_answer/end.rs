@@ -21,7 +21,10 @@ impl GroupAnswer {
             self.renew().await;
         }
         if self.parts.log_content {
-            log::info!("answered group={} question={:?} answer={:?}", self.ask.group, self.ask.question, self.text);
+            log::info!(
+                event = "answer_content", group:% = self.ask.group, question = self.ask.question, answer = self.text;
+                "a question and its answer, as log.content asks for"
+            );
         }
         self.end_recording(&outcome).await;
         let latency = self.ask.asked_at.elapsed();
@@ -93,7 +96,7 @@ impl GroupAnswer {
                     }
                 }
                 Err(error) => {
-                    log::debug!("end not logged yet answer={} error={error}", self.answer);
+                    log::debug!(answer:% = self.answer, error:%; "the end of an answer is not logged yet");
                     self.parts.metrics.store_failed("answer_end");
                 }
             }

@@ -68,7 +68,10 @@ impl GroupAnswer {
                 return false;
             }
             Ok(Ending::Trimmed) if self.held_at.elapsed() > FORGOTTEN => {
-                log::warn!("answer given up, its end was logged and is gone answer={}", self.answer);
+                log::warn!(
+                    event = "answer_given_up", answer:% = self.answer;
+                    "an answer is given up, its end was logged and is gone"
+                );
                 self.over(0).await;
                 return false;
             }
@@ -88,7 +91,7 @@ impl GroupAnswer {
         if record.start.is_some()
             && let Err(error) = parts.stores.answers.start(&record).await
         {
-            log::debug!("start not noted answer={} error={error}", self.answer);
+            log::debug!(answer:% = self.answer, error:%; "the start of an answer was not noted");
         }
         true
     }

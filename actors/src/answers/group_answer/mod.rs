@@ -133,7 +133,10 @@ impl GroupAnswer {
                         return Outcome::Taken;
                     }
                     if watch.nobody_listens(self.is_heard().await) {
-                        log::info!("answer abandoned, nobody listens answer={} group={}", self.answer, self.ask.group);
+                        log::info!(
+                            event = "answer_abandoned", answer:% = self.answer, group:% = self.ask.group;
+                            "an answer is abandoned, nobody listens"
+                        );
                         return Outcome::Stopped(Stopped::Cancelled);
                     }
                 }
@@ -177,7 +180,7 @@ impl GroupAnswer {
         let (recorder, noted) = tokio::join!(self.begin_recording(), self.parts.stores.answers.start(&record));
         self.recorder = Some(recorder);
         if let Err(error) = noted {
-            log::debug!("start not noted answer={} error={error}", self.answer);
+            log::debug!(answer:% = self.answer, error:%; "the start of an answer was not noted");
             self.parts.metrics.store_failed("answer_start");
         }
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();

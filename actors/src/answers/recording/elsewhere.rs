@@ -53,7 +53,10 @@ pub(in crate::answers) async fn follow(parts: Arc<Parts>, answer: AnswerId, reco
                 if lost_at.get_or_insert_with(Instant::now).elapsed() >= lost_for {
                     let end = serde_json::to_string(&RecordedEnd::now(interrupted())).unwrap_or_default();
                     if let Ok(RecordingEnded::As(_)) = store.end(&answer, None, &end).await {
-                        log::warn!("answer interrupted, its writer is gone answer={answer}");
+                        log::warn!(
+                            event = "answer_interrupted", answer:%;
+                            "an answer is interrupted, its writer is gone"
+                        );
                         // What its writer added last, and the end that stands, are read as by everybody.
                         continue;
                     }

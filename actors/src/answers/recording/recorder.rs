@@ -189,7 +189,7 @@ impl Work {
         self.recording.call_begins();
         if let Err(error) = self.store().await {
             // Readers here go on without it, and others when it is back.
-            log::debug!("answer not recorded answer={} error={error}", self.answer);
+            log::debug!(answer:% = self.answer, error:%; "an answer was not recorded");
             self.parts.metrics.store_failed("recording_add");
         }
         self.known.take();
@@ -245,7 +245,7 @@ impl Work {
                     Ok(RecordingEnded::NotYet) => {}
                     Ok(RecordingEnded::Unknown) => self.is_begun = false,
                     Err(error) => {
-                        log::debug!("end of an answer not recorded answer={} error={error}", self.answer);
+                        log::debug!(answer:% = self.answer, error:%; "the end of an answer was not recorded");
                         self.parts.metrics.store_failed("recording_end");
                         // Readers here need not wait for the store.
                         self.finish(&json);

@@ -42,7 +42,7 @@ impl GapFiller {
                 let page = match stores.logs.read_after(&group, after, PAGE).await {
                     Ok(page) => page.epoch.map(|epoch| (epoch, page.events)),
                     Err(error) => {
-                        log::debug!("gap not filled group={group} after={after} error={error}");
+                        log::debug!(group:%, after, error:%; "a gap was not filled");
                         None
                     }
                 };
@@ -51,7 +51,7 @@ impl GapFiller {
             Gap::Life(head) => {
                 let state = stores.logs.confirm(&group, &head).await;
                 if let Err(error) = &state {
-                    log::debug!("log not confirmed group={group} error={error}");
+                    log::debug!(group:%, error:%; "a log was not confirmed");
                 }
                 _ = registry.confirmed(group, state.ok()).await;
             }
@@ -67,7 +67,7 @@ impl GapFiller {
             }
             Gap::Answer(answer) => {
                 let record = stores.answers.find(&answer).await.unwrap_or_else(|error| {
-                    log::debug!("answer not read answer={answer} error={error}");
+                    log::debug!(answer:%, error:%; "an answer was not read");
                     None
                 });
                 _ = registry.answer_found(group, answer, record).await;

@@ -152,11 +152,11 @@ async fn look_at_rights(node: &Node) -> StoreResult<()> {
 fn look_again(node: Arc<Node>) {
     actix::spawn(async move {
         while let Err(error) = resync(&node.stores, &node.registry, &node.roster.groups()).await {
-            log::debug!("logs not looked at again error={error}");
+            log::debug!(error:%; "the logs were not looked at again");
             tokio::time::sleep(RETRY).await;
         }
         while let Err(error) = look_at_rights(&node).await {
-            log::debug!("rights not looked at again error={error}");
+            log::debug!(error:%; "the rights were not looked at again");
             tokio::time::sleep(RETRY).await;
         }
     });

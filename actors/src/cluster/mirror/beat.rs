@@ -42,7 +42,10 @@ impl Writer {
                     let forgotten = lost || (!known && life.is_some());
                     let groups = self.roster.count().groups;
                     if forgotten && groups > 0 {
-                        log::info!("memberships mirrored anew groups={groups}");
+                        log::info!(
+                            event = "memberships_mirrored", groups;
+                            "all memberships are written to the store anew"
+                        );
                     }
                     {
                         let mut due = lock(&self.shared.due);
@@ -59,7 +62,8 @@ impl Writer {
                         NameState::Taken => {
                             let (base, name) = (naming.base(), naming.name());
                             log::error!(
-                                "another living process has this name, each needs its own: server.node={base} name={name}"
+                                event = "node_name_taken", setting = "server.node", value:% = base, node:% = name;
+                                "another living process has this name, each needs its own"
                             );
                             beat_at = Instant::now();
                         }
@@ -83,11 +87,11 @@ impl Writer {
             for node in dead {
                 loop {
                     match self.clean_up_after(&node).await {
-                        Ok(true) => log::info!("a node is gone, what it left is removed node={node}"),
+                        Ok(true) => log::info!(event = "node_gone", node:%; "a node is gone, what it left is removed"),
                         Ok(false) if Instant::now() < until => continue,
                         // The next beat goes on.
                         Ok(false) => {}
-                        Err(error) => log::debug!("not cleaned up after a dead node={node} error={error}"),
+                        Err(error) => log::debug!(node:%, error:%; "what a dead node left is not removed yet"),
                     }
                     break;
                 }

@@ -39,24 +39,26 @@ impl Writer {
                     let gone: Vec<_> = gone.into_iter().filter(|group| self.roster.has_members(group)).collect();
                     if !gone.is_empty() {
                         log::warn!(
-                            "memberships were gone from the channel layer, they are written anew groups={} first={}",
-                            gone.len(),
-                            gone[0]
+                            event = "memberships_lost", groups = gone.len(), first:% = gone[0];
+                            "memberships were gone from the channel layer, they are written anew"
                         );
                         self.roster.mark_changed(gone);
                     }
                 }
-                Err(error) => log::debug!("memberships in the channel layer not looked at error={error}"),
+                Err(error) => log::debug!(error:%; "memberships in the channel layer were not looked at"),
             }
             let live = self.roster.live_sessions("", None, usize::MAX);
             let sessions = share(&live, &mut session, SESSIONS);
             match self.stores.presence.missing(&sessions, &groups[..groups.len().min(SWEPT)]).await {
                 Ok(gone) if gone.is_empty() => {}
                 Ok(gone) => {
-                    log::warn!("rows of sessions were gone, they are written anew sessions={}", gone.len());
+                    log::warn!(
+                        event = "session_rows_lost", sessions = gone.len();
+                        "rows of sessions were gone, they are written anew"
+                    );
                     self.roster.mark_sessions(gone);
                 }
-                Err(error) => log::debug!("rows of sessions not looked at error={error}"),
+                Err(error) => log::debug!(error:%; "rows of sessions were not looked at"),
             }
         }
     }

@@ -146,9 +146,18 @@ impl Handler<Resign> for Mirror {
                 writer.stores.membership.resign().await
             });
             match resigned.await {
-                Ok(Ok(())) => log::info!("memberships given up groups={}", groups.len()),
-                Ok(Err(error)) => log::warn!("memberships not given up, they expire by themselves error={error}"),
-                Err(_) => log::warn!("memberships not given up in time, they expire by themselves"),
+                Ok(Ok(())) => log::info!(
+                    event = "memberships_given_up", groups = groups.len();
+                    "memberships are given up"
+                ),
+                Ok(Err(error)) => log::warn!(
+                    event = "memberships_not_given_up", error:%;
+                    "memberships are not given up, they expire by themselves"
+                ),
+                Err(_) => log::warn!(
+                    event = "memberships_not_given_up";
+                    "memberships are not given up in time, they expire by themselves"
+                ),
             }
         })
     }

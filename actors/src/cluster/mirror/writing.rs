@@ -52,9 +52,8 @@ impl Writer {
                 Ok(()) => self.metrics.mirror_writes.with_label_values(&["ok"]).inc_by(changed.len() as u64),
                 Err(error) => {
                     log::debug!(
-                        "mirror not written groups={} sessions={} error={error}",
-                        changed.len(),
-                        sessions.len()
+                        groups = changed.len(), sessions = sessions.len(), error:%;
+                        "the mirror was not written"
                     );
                     self.metrics.mirror_writes.with_label_values(&["failed"]).inc_by(changed.len() as u64);
                     sleep(RETRY).await;

@@ -124,7 +124,7 @@ impl Work {
         };
         if let Err(error) = left {
             // The next connect or refresh asks again.
-            log::debug!("rights not looked at after a join session={} error={error}", self.session);
+            log::debug!(session:% = self.session, error:%; "rights were not looked at after a join");
         }
     }
 

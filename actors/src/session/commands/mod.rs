@@ -65,7 +65,7 @@ impl Work {
     }
 
     fn store_failed(&self, call: &str, error: &StoreError) -> Refusal {
-        log::debug!("store call failed call={call} error={error}");
+        log::debug!(call, error:%; "a call to the store failed");
         self.node.metrics.store_failed(call);
         Refusal::store_unavailable()
     }

@@ -165,7 +165,7 @@ impl Subscription {
         loop {
             let reason = self.listen(&main, &heard).await;
             self.is_subscribed.store(false, Ordering::Relaxed);
-            log::debug!("feed=lost reason={reason:?}");
+            log::debug!(state = "lost", reason; "the feed is lost");
             self.dependency.lost(SUBSCRIPTION, &reason);
             sleep(RETRY).await;
         }
@@ -183,7 +183,7 @@ impl Subscription {
             Ok(Err(reason)) => return reason,
             Err(_) => return "no subscription in time".into(),
         };
-        log::debug!("feed=available");
+        log::debug!(state = "available"; "the feed is there");
         if heard.send(vec![Heard::Resumed]).await.is_err() {
             return "nobody hears".into();
         }

@@ -35,7 +35,10 @@ impl WorkerQueue for RedisWorkerQueue {
                 Some(happened) => waiting.push(WorkerQueueEntry { id: entry.id, happened }),
                 None => {
                     // It would stand before all others for ever.
-                    log::error!("entry of the worker's queue not readable, passed over id={}", entry.id);
+                    log::error!(
+                        event = "worker_entry_unreadable", id = entry.id;
+                        "an entry of the worker's queue is not readable, it is passed over"
+                    );
                     self.done(&entry.id).await?;
                 }
             }
