@@ -3,6 +3,7 @@
 pub mod app;
 pub mod auth;
 pub mod cli;
+pub mod describe;
 pub mod http;
 pub mod line;
 pub mod logging;

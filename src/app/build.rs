@@ -35,6 +35,7 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
+use crate::describe::Documents;
 use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State};
 use crate::settings::{AiBackend, AuthMode, Settings};
 
@@ -213,6 +214,7 @@ impl Program {
                 keep_responses_seconds: settings.responses.keep_seconds,
                 responses_socket: settings.responses.websocket,
             },
+            documents: Documents::new(&settings.chat.path),
             currency: settings.ai.currency.clone(),
             router,
             redis,

@@ -2,7 +2,7 @@
 
 use actix_web::web::{self, ServiceConfig};
 
-use crate::http::{State, admin, agui, chat, durable, health, no_route, only, pages, publish, read, v1};
+use crate::http::{State, admin, agui, chat, documents, durable, health, no_route, only, pages, publish, read, v1};
 use crate::ws::{self, ai_sdk, responses};
 
 /// What a listener serves.
@@ -28,6 +28,8 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             .service(chat::scope(&state.chat.path, web::get().to(ai_sdk::connect)))
             .service(agui::scope())
             .service(durable::scope())
+            .service(read("/openapi.json", documents::openapi))
+            .service(read("/asyncapi.json", documents::asyncapi))
             .service(read("/", pages::page))
             .service(read("/page/{file:.*}", pages::page));
     }

@@ -6,7 +6,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 
-use super::State;
+use super::{State, documents};
 
 /// What begins the addresses of applications; never `/admin`, whose pages are our own.
 const PREFIXES: [&str; 4] = ["/v1", "/api", "/ds", "/ag-ui"];
@@ -38,7 +38,11 @@ impl AllowedPage {
         let path = request.path();
         let below =
             |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        PREFIXES.into_iter().chain([state.chat.path.as_str()]).find(|prefix| below(prefix))?;
+        PREFIXES
+            .into_iter()
+            .chain(documents::ADDRESSES)
+            .chain([state.chat.path.as_str()])
+            .find(|prefix| below(prefix))?;
         let headers = request.headers();
         let origin = headers.get(header::ORIGIN)?;
         let is_named = state.origins.listed(origin.to_str().ok()?)?;

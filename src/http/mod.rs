@@ -4,8 +4,10 @@ pub mod admin;
 pub mod agui;
 pub mod chat;
 mod cors;
+pub mod documents;
 pub mod durable;
 mod error;
+mod etag;
 pub mod gateway;
 pub mod health;
 mod incoming;
@@ -49,6 +51,7 @@ use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
 use crate::auth::credentials::bearer;
 use crate::auth::doors::{Doors, Knock, Shut, client_of};
 use crate::auth::origin::OriginRule;
+use crate::describe::Documents;
 use crate::line;
 use crate::settings::ChatSettings;
 use crate::upstream::Router;
@@ -91,6 +94,8 @@ pub struct State {
     pub poll_seconds: u64,
     /// The OpenAI-compatible way in.
     pub gateway: Gateway,
+    /// What is said of all this to programs.
+    pub documents: Documents,
     /// What prices are in.
     pub currency: String,
     /// The AI backends, unless the demo answers.

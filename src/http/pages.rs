@@ -4,15 +4,14 @@ use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::{ApiError, State};
+use super::{ApiError, State, etag};
 use crate::ui;
 
 /// One of the page's files.
 pub async fn page(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     state.check_chat_door(&request)?;
     let asset = ui::asset(request.path()).ok_or_else(|| ApiError::not_found("there is nothing at this address"))?;
-    let known = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    let is_known = known.flat_map(|tags| tags.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == asset.etag);
+    let is_known = etag::is_known(request.headers(), &asset.etag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::ETAG, asset.etag.as_str()))

@@ -202,13 +202,14 @@ const EDGE: &Floors = &[
     ("tls", &[]),
     ("line", &[]),
     ("ui", &[]),
+    ("describe", &[]),
     ("logging", &["settings"]),
     ("auth", &["settings"]),
     ("upstream", &["auth"]),
-    ("http", &["auth", "line", "settings", "ui", "upstream"]),
+    ("http", &["auth", "describe", "line", "settings", "ui", "upstream"]),
     ("websocket", &["line"]),
     ("ws", &["auth", "http", "line", "websocket"]),
-    ("app", &["auth", "http", "line", "settings", "tls", "upstream", "websocket", "ws"]),
+    ("app", &["auth", "describe", "http", "line", "settings", "tls", "upstream", "websocket", "ws"]),
     ("cli", &["auth", "logging", "settings", "tls"]),
 ];
 

@@ -57,6 +57,7 @@ mod closing;
 mod commands;
 mod connecting;
 mod costs;
+mod documents;
 mod doors_cors;
 mod doors_log;
 mod doors_open;

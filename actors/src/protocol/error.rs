@@ -39,6 +39,25 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, for documents and tests.
+    pub const ALL: [Self; 15] = [
+        Self::BadJson,
+        Self::BadRequest,
+        Self::UnknownType,
+        Self::TooLarge,
+        Self::NotMember,
+        Self::NotAllowed,
+        Self::NotFound,
+        Self::RateLimited,
+        Self::Busy,
+        Self::StoreUnavailable,
+        Self::AiUnavailable,
+        Self::AiTimeout,
+        Self::AiRejected,
+        Self::Interrupted,
+        Self::Internal,
+    ];
+
     /// The code on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::offset::From;
 use super::stream::{Piece, Stream};
 use super::{cursor, header as name};
-use crate::http::{ApiError, State};
+use crate::http::{ApiError, State, etag};
 
 /// Bytes of a body, at most.
 const MOST: usize = 1 << 20;
@@ -63,7 +63,7 @@ pub(super) async fn catch_up(
 /// A piece as it is sent.
 fn sent(request: &HttpRequest, stream: &impl Stream, piece: Piece, is_tail: bool, cursor: Option<u64>) -> HttpResponse {
     let tag = tag(stream, &piece);
-    let is_known = !is_tail && knows(request, &tag);
+    let is_known = !is_tail && etag::is_known(request.headers(), &tag);
     let mut reply = place(if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() }, stream, &piece);
     reply.insert_header((header::CACHE_CONTROL, if is_tail { NOT_KEPT } else { KEPT }));
     if !is_tail {
@@ -82,14 +82,6 @@ fn sent(request: &HttpRequest, stream: &impl Stream, piece: Piece, is_tail: bool
 fn tag(stream: &impl Stream, piece: &Piece) -> String {
     let closed = if piece.is_end { ":c" } else { "" };
     format!("\"{}:{}:{}{closed}\"", stream.name(), piece.from, piece.next)
-}
-
-/// Whether the caller has this piece already.
-fn knows(request: &HttpRequest, tag: &str) -> bool {
-    let tags = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    tags.flat_map(|tags| tags.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|known| known == "*" || known == tag)
 }
 
 /// What there is, or what comes within a time.

@@ -1,0 +1,195 @@
+//! The events are described with each of their fields.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use sophie_actors::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
+use sophie_actors::protocol::{
+    AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Event, LogHead, Logged, Member, Message, Quota, Remaining,
+    Role, RunningAnswer, Usage, Who,
+};
+
+use super::{documents, schema};
+
+/// Each event of the core with all fields that it may have, and how many kinds there are. A new kind has no place in the match, which
+/// then does not compile.
+fn all() -> Vec<Value> {
+    let (group, home) = (GroupName::parse("team").expect("legal"), GroupName::parse("chat_s").expect("legal"));
+    let (session, user, node) = (SessionId::parse("s").expect("legal"), UserId::from("u"), NodeId::from("n"));
+    let (id, epoch) = (CommandId::parse("c").expect("legal"), Epoch::from("e"));
+    let (answer, message) = (AnswerId::from("a"), MessageId::from("m"));
+    let text = || "t".to_owned();
+    let quota = Some(Quota { limit: 1, remaining: 0, reset_ms: 1 });
+    let limits = Remaining { requests: quota, tokens: quota };
+    let running = RunningAnswer {
+        answer: answer.clone(),
+        group: group.clone(),
+        message: message.clone(),
+        text: text(),
+        offset: 1,
+    };
+    let member = Member { session: session.clone(), user: user.clone(), node: node.clone(), since: text() };
+    let head = LogHead { epoch: epoch.clone(), seq: 1 };
+    let foreign = json!({"k": 1});
+    let several = || Some(vec![Who { session: &session, user: &user }]);
+    let (id, code, reason) = (&id, ErrorCode::Busy, "why");
+    let events = [
+        Event::Ready {
+            session: &session,
+            user: &user,
+            node: &node,
+            epoch: &epoch,
+            seq: 1,
+            recovered: true,
+            groups: vec![&home],
+            logs: BTreeMap::from([(&home, head)]),
+            answers: vec![running],
+            ping_interval_ms: 1,
+            expires_in_ms: Some(1),
+            protocol: "sophie.v1",
+        },
+        Event::AckOfOrder { id, pending: Some(true) },
+        Event::Ack {
+            id,
+            epoch: Some(&epoch),
+            seq: Some(1),
+            message: Some(&message),
+            recovered: Some(true),
+            limits: Some(&limits),
+        },
+        Event::Error { id: Some(id), code, message: reason, retry_after_ms: Some(1) },
+        Event::AnswerStart { group: &group, answer: &answer, message: &message, model: "m", cache: CacheStatus::Hit },
+        Event::AnswerDelta { group: &group, answer: &answer, offset: 1, text: "t" },
+        Event::Joined { group: &group, session: &session, user: &user },
+        Event::Left { group: &group, session: &session, user: &user },
+        Event::JoinedMany { group: &group, members: several(), count: Some(1), total: 1 },
+        Event::LeftMany { group: &group, members: several(), count: Some(1), total: 1 },
+        Event::Members { id: Some(id), group: &group, members: vec![member], total: 1 },
+        Event::Typing { group: &group, user: &user },
+        Event::History { id: Some(id), group: &group, events: Vec::new(), more: true },
+        Event::LogReset { group: &group, epoch: &epoch, seq: 1 },
+        Event::Foreign { group: &group, event: &foreign },
+        Event::Pong { id: Some(id) },
+        Event::Closing { code: 4001, reason, reconnect: true, retry_in_ms: Some(1) },
+    ];
+    let place = |event: &Event<'_>| match event {
+        Event::Ready { .. } => 0,
+        Event::AckOfOrder { .. } => 1,
+        Event::Ack { .. } => 2,
+        Event::Error { .. } => 3,
+        Event::AnswerStart { .. } => 4,
+        Event::AnswerDelta { .. } => 5,
+        Event::Joined { .. } => 6,
+        Event::Left { .. } => 7,
+        Event::JoinedMany { .. } => 8,
+        Event::LeftMany { .. } => 9,
+        Event::Members { .. } => 10,
+        Event::Typing { .. } => 11,
+        Event::History { .. } => 12,
+        Event::LogReset { .. } => 13,
+        Event::Foreign { .. } => 14,
+        Event::Pong { .. } => 15,
+        Event::Closing { .. } => 16,
+    };
+    assert!(events.iter().map(place).eq(0..events.len()), "each of them stands in the list");
+    let said = Message {
+        id: message.clone(),
+        role: Role::User,
+        author: text(),
+        text: text(),
+        created_at: text(),
+        metadata: Some(serde_json::Map::new()),
+    };
+    let (finish_reason, usage) = (text(), Some(Usage::default()));
+    let end = AnswerFinished {
+        answer: answer.clone(),
+        message: message.clone(),
+        text: text(),
+        finish_reason,
+        usage,
+        latency_ms: 1,
+    };
+    let failure = AnswerFailed {
+        answer: answer.clone(),
+        message: message.clone(),
+        text: text(),
+        code,
+        reason: reason.to_owned(),
+        retry_after_ms: Some(1),
+    };
+    let logged = [
+        Logged::Message { group: group.clone(), message: said },
+        Logged::AnswerEnd { group: group.clone(), end },
+        Logged::AnswerError { group: group.clone(), failure },
+    ];
+    let place = |event: &Logged| match event {
+        Logged::Message { .. } => 0,
+        Logged::AnswerEnd { .. } => 1,
+        Logged::AnswerError { .. } => 2,
+    };
+    assert!(logged.iter().map(place).eq(0..logged.len()), "each of them stands in the list");
+    let frames = events.iter().map(Event::encode).chain(logged.iter().map(|it| Logged::frame(1, &it.encode())));
+    frames.map(|frame| serde_json::from_str(&frame).expect("JSON")).collect()
+}
+
+/// The fields of a schema at every depth: `logs`, `logs.*.epoch`.
+fn fields_of(document: &Value, schema: &Value, under: &str, into: &mut BTreeSet<String>) {
+    if let Some(to) = schema["$ref"].as_str() {
+        return fields_of(document, document.pointer(to.trim_start_matches('#')).expect("a schema"), under, into);
+    }
+    for form in schema["oneOf"].as_array().into_iter().flatten() {
+        fields_of(document, form, under, into);
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        into.insert(format!("{under}{name}"));
+        fields_of(document, field, &format!("{under}{name}."), into);
+    }
+    fields_of_each(document, schema, under, into);
+}
+
+fn fields_of_each(document: &Value, schema: &Value, under: &str, into: &mut BTreeSet<String>) {
+    // What is logged is a message of its own.
+    for each in ["items", "additionalProperties"].map(|name| &schema[name]) {
+        if each.is_object() && each["$ref"] != "#/components/schemas/LoggedEvent" {
+            fields_of(document, each, &format!("{under}*."), into);
+        }
+    }
+}
+
+/// The fields of a value at every depth; what an array or a table holds has the name `*`.
+fn fields_in(value: &Value, under: &str, into: &mut BTreeSet<String>) {
+    for (name, field) in value.as_object().into_iter().flatten() {
+        // A group is the name of an entry, not of a field.
+        let name = if under == "logs." { "*" } else { name };
+        if name != "*" {
+            into.insert(format!("{under}{name}"));
+        }
+        if under != "event." && name != "metadata" && !(under.is_empty() && name == "event") {
+            fields_in(field, &format!("{under}{name}."), into);
+        }
+    }
+    for item in value.as_array().into_iter().flatten() {
+        fields_in(item, &format!("{under}*."), into);
+    }
+}
+
+#[test]
+fn each_event_of_the_core_is_described_with_each_of_its_fields_and_no_other() {
+    let asyncapi = documents().asyncapi.value;
+    let channel = &asyncapi["channels"]["sophie"]["messages"];
+    let mut described: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for message in asyncapi["operations"]["sophie.send"]["messages"].as_array().expect("messages") {
+        let name = message["$ref"].as_str().and_then(|to| to.rsplit('/').next()).expect("a name");
+        let payload = channel[name]["payload"]["$ref"].as_str().and_then(|to| to.rsplit('/').next()).expect("a name");
+        let kind = channel[name]["name"].as_str().expect("a type").to_owned();
+        let mut fields = BTreeSet::new();
+        fields_of(&asyncapi, schema(&asyncapi, payload), "", &mut fields);
+        assert!(described.insert(kind, fields).is_none(), "{name} is described twice");
+    }
+    let mut sent: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for event in all() {
+        let kind = event["type"].as_str().expect("a type").to_owned();
+        fields_in(&event, "", sent.entry(kind).or_default());
+    }
+    assert_eq!(described, sent);
+}
