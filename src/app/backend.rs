@@ -57,6 +57,7 @@ fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {
     let reach = OpenAiOptions {
         name: of.name.clone(),
         base_url: of.base_url.as_str().to_owned(),
+        api: of.api.unwrap_or_default(),
         api_key: BackendKey::new(of.api_key.expose()),
         headers: of.headers.iter().filter_map(header).collect(),
         model: of.model.clone(),

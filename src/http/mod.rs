@@ -34,6 +34,7 @@ use actix_web::http::header;
 use actix_web::web::{self, Data};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError};
 use sophie_actors::node::Node;
+use sophie_actors::openai::Api;
 use sophie_actors::redis::{DatabaseLook, RedisHealth};
 use sophie_actors::store::CacheSize;
 use tokio::sync::watch;
@@ -126,6 +127,11 @@ impl State {
         };
         let Ok(looks) = self.seen.databases.get(look).await;
         looks
+    }
+
+    /// The API by which all backends of a model are asked; chat completions if there is no such.
+    pub fn api_of(&self, model: &str) -> Api {
+        self.router.as_ref().map(|router| router.api_of(model)).unwrap_or_default()
     }
 
     /// Whether the node is going.

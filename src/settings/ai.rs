@@ -1,6 +1,7 @@
 //! `[ai]` as typed data: who answers, and how the backend is reached.
 
 use serde::Deserialize;
+use sophie_actors::openai::Api;
 use sophie_actors::options::AnswerOptions;
 
 use super::backends::BackendSettings;
@@ -13,6 +14,7 @@ use super::sections::Settings;
 pub struct AiSettings {
     pub backend: AiChoice,
     pub base_url: ServiceUrl,
+    pub api: Api,
     pub api_key: Secret,
     pub connect_seconds: u64,
     pub first_chunk_seconds: u64,

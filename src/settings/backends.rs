@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use reqwest::header::HeaderName;
 use serde::Deserialize;
+use sophie_actors::openai::Api;
 
 use super::ai::AiSettings;
 use super::forms::{MODELS, every_model, is_model, is_name};
 use super::rule::Rule;
-use super::rules::{HTTP, RETRIES, SECONDS, TOKEN};
+use super::rules::{API, HTTP, RETRIES, SECONDS, TOKEN};
 use super::secret::{Secret, ServiceUrl};
 use super::tables::Tables;
 
@@ -32,6 +33,7 @@ pub const BACKENDS: Tables = Tables {
         ("models", Rule::List(&Rule::Text(MODELS, is_model))),
         ("model", Rule::Text("empty, or the name of a model without spaces at its ends", |t| t == t.trim())),
         ("base_url", HTTP),
+        ("api", API),
         ("api_key", TOKEN),
         (
             "headers",
@@ -60,6 +62,7 @@ pub struct BackendSettings {
     pub model: String,
     #[serde(default)]
     pub base_url: ServiceUrl,
+    pub api: Option<Api>,
     #[serde(default)]
     pub api_key: Secret,
     #[serde(default)]
@@ -86,6 +89,7 @@ impl AiSettings {
             models: every_model(),
             model: String::new(),
             base_url: self.base_url.clone(),
+            api: Some(self.api),
             api_key: self.api_key.clone(),
             headers: BTreeMap::new(),
             connect_seconds: None,
@@ -100,6 +104,7 @@ impl AiSettings {
             let mut table = table.clone();
             if table.is_that_of_ai() {
                 (table.base_url, table.api_key) = (own.base_url.clone(), own.api_key.clone());
+                table.api = table.api.or(own.api);
             }
             table
         };

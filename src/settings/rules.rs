@@ -12,6 +12,8 @@ use super::tables::Tables;
 
 const ADDRESS: Rule = Rule::Text("an address and port, such as 127.0.0.1:8080 or [::]:8080", |t| address(t).is_some());
 pub(super) const HTTP: Rule = Rule::Url(&["http", "https"]);
+pub(super) const API: Rule =
+    Rule::Text("\"chat_completions\" or \"responses\"", |t| matches!(t, "chat_completions" | "responses"));
 const REDIS: Rule = Rule::Url(&["redis", "rediss", "unix", "redis+unix", "redis+sentinel", "rediss+sentinel"]);
 const FILE: Rule = Rule::Text("empty, or the path of a file", |t| !t.contains('\0'));
 const NAME: Rule = Rule::Text("1 to 64 of A-Z a-z 0-9 _ - . :", |t| is_name(t, "_-.:"));
@@ -170,6 +172,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("session.delta_window_ms", Rule::Whole(0, 1_000)),
     ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
     ("ai.base_url", HTTP),
+    ("ai.api", API),
     ("ai.api_key", TOKEN),
     ("ai.model", Rule::Text("the name of a model", |t| !t.trim().is_empty())),
     ("ai.system_prompt", Rule::Text("any text", |_| true)),

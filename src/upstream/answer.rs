@@ -1,12 +1,13 @@
 //! An answer under way: events into chunks, against the clock.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, stream};
 use sophie_actors::backend::StreamItem;
 use sophie_actors::openai::error::ReportedError;
-use sophie_actors::openai::{Chunk, Parsed};
+use sophie_actors::openai::{Chunk, Parsed, ResponseReader};
 use tokio::time::{Instant, timeout};
 
 use super::clock::Clock;
@@ -31,25 +32,52 @@ pub struct Bounds {
     pub bytes: usize,
 }
 
+/// Whose words the events are.
+#[derive(Debug)]
+pub enum Words {
+    /// Those of chat completions.
+    Chat,
+    /// Those of OpenAI's Responses.
+    Response(ResponseReader),
+}
+
+impl Words {
+    /// What the data of an event says.
+    fn read(&mut self, data: String) -> Result<Vec<Parsed>, Fault> {
+        let parsed = match self {
+            Self::Chat => Chunk::parse(data.into()).map(|parsed| vec![parsed]),
+            Self::Response(reader) => reader.event(&data),
+        };
+        parsed.map_err(|bad| Fault::Unreadable(bad.to_string()))
+    }
+}
+
 /// An answer whose first item has come. Dropping it before its end closes the connection.
 pub struct Answer {
-    first: Option<StreamItem>,
+    words: Words,
+    /// What has come and was not told yet.
+    ready: VecDeque<Parsed>,
     events: SseEvents,
     bounds: Bounds,
 }
 
 impl Answer {
-    /// Waits for the first item, so that whatever fails before it can still be tried elsewhere. `None`: the stream ended
-    /// without a word.
-    pub async fn begin(mut events: SseEvents, mut bounds: Bounds, clock: &mut Clock) -> Result<Self, Fault> {
-        let first = match next(&mut events, clock).await? {
-            None => None,
-            Some(Ok(event)) => item(event, &mut bounds.bytes)?,
-            Some(Err(SseFault::Connection { cause, begun: false })) => return Err(Fault::Connection(cause)),
-            Some(Err(fault @ SseFault::Connection { .. })) => return Err(broken(&fault)),
-            Some(Err(fault)) => return Err(Fault::Unreadable(fault.to_string())),
-        };
-        Ok(Self { first, events, bounds })
+    /// Waits for the first item, so that whatever fails before it can still be tried elsewhere. Without one the stream ended without a word.
+    pub async fn begin(words: Words, events: SseEvents, bounds: Bounds, clock: &mut Clock) -> Result<Self, Fault> {
+        let mut answer = Self { words, ready: VecDeque::new(), events, bounds };
+        while answer.ready.is_empty() {
+            match next(&mut answer.events, clock).await? {
+                None => break,
+                Some(Ok(event)) => answer.hear(event)?,
+                Some(Err(SseFault::Connection { cause, begun: false })) => return Err(Fault::Connection(cause)),
+                Some(Err(fault @ SseFault::Connection { .. })) => return Err(broken(&fault)),
+                Some(Err(fault)) => return Err(Fault::Unreadable(fault.to_string())),
+            }
+        }
+        if let Some(Parsed::Error(_)) = answer.ready.front() {
+            answer.take()?;
+        }
+        Ok(answer)
     }
 
     /// The items, pulled: nothing is read from the backend while nobody asks.
@@ -71,22 +99,50 @@ impl Answer {
     }
 
     async fn next(&mut self) -> Option<Result<StreamItem, Fault>> {
-        if let Some(first) = self.first.take() {
-            return Some(Ok(first));
-        }
         self.read().await.transpose()
     }
 
     async fn read(&mut self) -> Result<Option<StreamItem>, Fault> {
-        let mut clock = Clock::new(self.bounds.idle, Stage::Idle, self.bounds.deadline);
-        match next(&mut self.events, &mut clock).await? {
-            None => Ok(None),
-            Some(Err(fault)) => Err(broken(&fault)),
-            Some(Ok(event)) => item(event, &mut self.bounds.bytes).map_err(|fault| match fault {
-                Fault::Unreadable(cause) => Fault::Broken(cause),
-                fault => fault,
-            }),
+        while self.ready.is_empty() {
+            let mut clock = Clock::new(self.bounds.idle, Stage::Idle, self.bounds.deadline);
+            match next(&mut self.events, &mut clock).await? {
+                None => return Ok(None),
+                Some(Err(fault)) => return Err(broken(&fault)),
+                Some(Ok(event)) => self.hear(event).map_err(|fault| match fault {
+                    Fault::Unreadable(cause) => Fault::Broken(cause),
+                    fault => fault,
+                })?,
+            }
         }
+        self.take()
+    }
+
+    /// Takes what has come first.
+    fn take(&mut self) -> Result<Option<StreamItem>, Fault> {
+        match self.ready.pop_front() {
+            Some(Parsed::Chunk(chunk)) => Ok(Some(StreamItem::Chunk(chunk))),
+            Some(Parsed::Done) => Ok(Some(StreamItem::Done)),
+            Some(Parsed::Error(error)) => Err(Fault::Reported(error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Takes what an event says; nothing if it is a part of one that never came.
+    fn hear(&mut self, event: SseEvent) -> Result<(), Fault> {
+        let left = self.bounds.bytes.checked_sub(event.data.len());
+        self.bounds.bytes = left.ok_or(Fault::Overlong)?;
+        if event.is_error {
+            let named = serde_json::from_str(&event.data).ok().and_then(|body| ReportedError::in_words(&body));
+            let bare = || ReportedError { message: event.data.clone(), ..ReportedError::default() };
+            self.ready.push_back(Parsed::Error(named.unwrap_or_else(bare)));
+            return Ok(());
+        }
+        match self.words.read(event.data) {
+            Ok(said) => self.ready.extend(said),
+            Err(_) if event.is_cut => {}
+            Err(fault) => return Err(fault),
+        }
+        Ok(())
     }
 }
 
@@ -100,26 +156,6 @@ fn broken(fault: &SseFault) -> Fault {
     Fault::Broken(fault.to_string())
 }
 
-/// What an event says; nothing if it is a part of one that never came.
-fn item(event: SseEvent, bytes_left: &mut usize) -> Result<Option<StreamItem>, Fault> {
-    let Some(left) = bytes_left.checked_sub(event.data.len()) else {
-        return Err(Fault::Overlong);
-    };
-    *bytes_left = left;
-    if event.is_error {
-        let named = serde_json::from_str(&event.data).ok().and_then(|body| ReportedError::in_words(&body));
-        let bare = || ReportedError { message: event.data.clone(), ..ReportedError::default() };
-        return Err(Fault::Reported(named.unwrap_or_else(bare)));
-    }
-    match Chunk::parse(event.data.into()) {
-        Ok(Parsed::Chunk(chunk)) => Ok(Some(StreamItem::Chunk(chunk))),
-        Ok(Parsed::Done) => Ok(Some(StreamItem::Done)),
-        Ok(Parsed::Error(error)) => Err(Fault::Reported(error)),
-        Err(_) if event.is_cut => Ok(None),
-        Err(bad) => Err(Fault::Unreadable(bad.to_string())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,7 +167,8 @@ mod tests {
         let second = Duration::from_secs(1);
         let bounds = Bounds { idle: second, deadline: Instant::now() + second, bytes: 1_000 };
         let mut clock = Clock::new(second, Stage::FirstChunk, bounds.deadline);
-        let answer = Answer::begin(SseEvents::new(busy, 1_000), bounds, &mut clock).await.expect("a first chunk");
+        let answer =
+            Answer::begin(Words::Chat, SseEvents::new(busy, 1_000), bounds, &mut clock).await.expect("a first chunk");
         let mut items = answer.into_stream();
         for _ in 0..3 {
             assert!(matches!(items.next().await, Some(Ok(StreamItem::Chunk(_)))));

@@ -21,6 +21,7 @@ mod router;
 mod secrets;
 mod sse;
 mod utf8;
+mod whole;
 mod words;
 
 pub use breaker::Patience;

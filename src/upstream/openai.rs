@@ -4,19 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
-use serde_json::Value;
-use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
-use sophie_actors::openai::completion::to_chunk;
+use serde_json::{Value, json};
+use sophie_actors::backend::{Backend, BackendError, ChunkStream};
 use sophie_actors::openai::error::{Meaning, ReportedError};
 use sophie_actors::openai::request::for_backend;
 use sophie_actors::openai::stream_options::{INCLUDE_USAGE, STREAM_OPTIONS};
-use sophie_actors::openai::{Body, ChatRequest, Endpoint, embeddings, models};
+use sophie_actors::openai::{Api, BackendRequest, Body, Endpoint, ResponseReader, models};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::answer::{Answer, Bounds, Items};
+use super::answer::{Answer, Bounds, Items, Words};
 use super::body::{self, pieces};
 use super::clock::Clock;
 use super::fault::{Fault, Stage, chain};
@@ -27,6 +26,7 @@ use super::request;
 use super::retry::{Advice, LONGEST_OBEYED};
 use super::secrets::Secrets;
 use super::sse::SseEvents;
+use super::whole;
 
 /// How much of a refusal's body is read, in bytes.
 const REFUSAL_BYTES: usize = 64 * 1024;
@@ -42,6 +42,7 @@ const MODELS_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct OpenAi {
     client: Client,
+    /// Where it is asked for what it is to say.
     url: Url,
     embeddings: Url,
     options: OpenAiOptions,
@@ -92,8 +93,8 @@ impl Failed {
 impl OpenAi {
     /// Checks the options and makes the client. The process must have installed a rustls crypto provider.
     pub fn new(options: OpenAiOptions) -> Result<Self, BadOptions> {
-        let url = request::address(Endpoint::ChatCompletions, &options.base_url)?;
-        let embeddings = request::address(Endpoint::Embeddings, &options.base_url)?;
+        let url = request::address(options.api.path(), &options.base_url)?;
+        let embeddings = request::address(Endpoint::Embeddings.path(), &options.base_url)?;
         let connect = span(options.connect_seconds);
         let client = request::client(&url, options.api_key.as_ref(), &options.headers, connect)?;
         let secrets = Secrets::of(&url, options.api_key.as_ref(), options.headers.iter().map(|(_, value)| value));
@@ -104,6 +105,11 @@ impl OpenAi {
     /// Where it is asked, for the log: without credentials and query.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// By which API it is asked.
+    pub fn api(&self) -> Api {
+        self.options.api
     }
 
     /// What must be kept out of every text about it.
@@ -117,8 +123,14 @@ impl OpenAi {
     }
 
     /// Asks. Returns with the first item at hand, so that every fault before it can still be answered by another attempt.
-    pub async fn ask(&self, endpoint: Endpoint, asked: &Body, deadline: Instant) -> Result<Items, NoAnswer> {
-        let (mut body, streams) = for_backend(endpoint, asked, &self.options.model);
+    pub async fn ask(&self, request: &BackendRequest, deadline: Instant) -> Result<Items, NoAnswer> {
+        let endpoint = request.endpoint;
+        let (mut body, streams) =
+            for_backend(self.options.api, request, &self.options.model).map_err(|error| NoAnswer {
+                fault: Fault::Status(400, ReportedError::find(&json!({"error": error})).unwrap_or_default()),
+                wait: None,
+                retried: false,
+            })?;
         if self.refuses_stream_options.load(Ordering::Relaxed) {
             body.remove(STREAM_OPTIONS);
         }
@@ -159,7 +171,7 @@ impl OpenAi {
     pub async fn models(&self) -> Option<Vec<Value>> {
         let deadline = Instant::now() + MODELS_WAIT;
         let asked = async {
-            let response = self.client.get(request::models(&self.url)?).send().await.ok()?;
+            let response = self.client.get(request::models(&self.embeddings)?).send().await.ok()?;
             if !response.status().is_success() {
                 return None;
             }
@@ -191,16 +203,15 @@ impl OpenAi {
                 let idle = span(self.options.idle_seconds);
                 let bounds = Bounds { idle, deadline, bytes: self.options.max_answer_bytes };
                 let events = SseEvents::new(pieces, self.options.max_event_bytes);
-                Ok(Answer::begin(events, bounds, &mut clock).await?.into_stream())
+                let words = match self.options.api {
+                    Api::ChatCompletions => Words::Chat,
+                    Api::Responses => Words::Response(ResponseReader::of_request(body)),
+                };
+                Ok(Answer::begin(words, events, bounds, &mut clock).await?.into_stream())
             }
             BodyForm::Json => {
                 let bytes = body::read(pieces, self.options.max_answer_bytes, &mut clock).await?;
-                let chunk = match endpoint {
-                    Endpoint::ChatCompletions => to_chunk(&bytes),
-                    Endpoint::Embeddings => embeddings::to_chunk(bytes.into()),
-                };
-                let chunk = chunk.map_err(Fault::from)?;
-                Ok(stream::iter([Ok(StreamItem::Chunk(chunk)), Ok(StreamItem::Done)]).boxed())
+                Ok(whole::items(endpoint, self.options.api, body, bytes)?)
             }
             BodyForm::Page => {
                 let page = body::beginning(pieces, REFUSAL_BYTES, Instant::now() + REFUSAL_WAIT).await;
@@ -241,9 +252,9 @@ impl OpenAi {
 
 #[async_trait]
 impl Backend for OpenAi {
-    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
+    async fn stream(&self, request: &BackendRequest) -> Result<ChunkStream, BackendError> {
         let secrets = self.secrets.clone();
-        match self.ask(request.endpoint, &request.body, self.deadline()).await {
+        match self.ask(request, self.deadline()).await {
             Ok(items) => Ok(items.map(move |item| item.map_err(|fault| fault.for_caller(None, &secrets))).boxed()),
             Err(unanswered) => Err(unanswered.fault.for_caller(unanswered.wait, &secrets)),
         }

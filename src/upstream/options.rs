@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sophie_actors::openai::Api;
+
 use super::secrets::BackendKey;
 
 /// The longest that any time-out can be set to, so that adding it to the clock cannot overflow.
@@ -14,6 +16,8 @@ pub struct OpenAiOptions {
     pub name: String,
     /// Its address up to `/chat/completions`; empty for [`DEFAULT_BASE_URL`].
     pub base_url: String,
+    /// By which API it is asked for what it is to say.
+    pub api: Api,
     /// Sent as a bearer token.
     pub api_key: Option<BackendKey>,
     /// Further headers (Azure's `api-key`). One of them takes the place of the bearer token if it has its name.

@@ -8,7 +8,7 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
 };
 use reqwest::{Client, RequestBuilder, Url, redirect};
-use sophie_actors::openai::{Body, Endpoint};
+use sophie_actors::openai::Body;
 
 use super::options::BadOptions;
 use super::pooled::Noting;
@@ -22,21 +22,21 @@ pub const KEPT_CONNECTIONS: usize = 64;
 
 /// Where a backend is asked for something, under a base address with or without a slash at its end. A query
 /// (Azure's `?api-version=`) stays.
-pub fn address(endpoint: Endpoint, base_url: &str) -> Result<Url, BadOptions> {
+pub fn address(path: &[&str], base_url: &str) -> Result<Url, BadOptions> {
     let base_url = base_url.trim();
     let base_url = if base_url.is_empty() { DEFAULT_BASE_URL } else { base_url };
     let mut url = Url::parse(base_url).map_err(|_| BadOptions::BaseUrl)?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(BadOptions::BaseUrl);
     }
-    url.path_segments_mut().map_err(|()| BadOptions::BaseUrl)?.pop_if_empty().extend(endpoint.path());
+    url.path_segments_mut().map_err(|()| BadOptions::BaseUrl)?.pop_if_empty().extend(path);
     Ok(url)
 }
 
-/// Where a backend lists its models, by where it is asked for chat completions.
-pub fn models(endpoint: &Url) -> Option<Url> {
-    let mut url = endpoint.clone();
-    url.path_segments_mut().ok()?.pop().pop().push("models");
+/// Where a backend lists its models, by where it is asked for embeddings.
+pub fn models(embeddings: &Url) -> Option<Url> {
+    let mut url = embeddings.clone();
+    url.path_segments_mut().ok()?.pop().push("models");
     Some(url)
 }
 
@@ -118,6 +118,8 @@ pub fn with_body(request: RequestBuilder, body: &Body) -> RequestBuilder {
 
 #[cfg(test)]
 mod tests {
+    use sophie_actors::openai::{Api, Endpoint};
+
     use super::*;
 
     #[test]
@@ -129,37 +131,40 @@ mod tests {
             ("http://h", "http://h/chat/completions"),
             ("https://h/openai/v1/?api-version=1", "https://h/openai/v1/chat/completions?api-version=1"),
         ] {
-            assert_eq!(address(Endpoint::ChatCompletions, base).expect("an address").as_str(), url);
+            assert_eq!(address(Api::ChatCompletions.path(), base).expect("an address").as_str(), url);
         }
     }
 
     #[test]
-    fn embeddings_are_asked_for_beside_the_chat_completions() {
-        for (base, url) in
-            [("http://h/v1", "http://h/v1/embeddings"), ("https://h/x/?v=1", "https://h/x/embeddings?v=1")]
-        {
-            assert_eq!(address(Endpoint::Embeddings, base).expect("an address").as_str(), url);
+    fn embeddings_and_responses_are_asked_for_beside_the_chat_completions() {
+        for (base, url) in [("http://h/v1", "http://h/v1/"), ("https://h/x/?v=1", "https://h/x/?v=1")] {
+            let at = |path: &[&str]| address(path, base).expect("an address").to_string();
+            assert_eq!(
+                at(Endpoint::Embeddings.path()),
+                url.replace("/?", "/embeddings?").replace("v1/", "v1/embeddings")
+            );
+            assert_eq!(at(Api::Responses.path()), url.replace("/?", "/responses?").replace("v1/", "v1/responses"));
         }
     }
 
     #[test]
     fn an_address_is_logged_without_its_secrets() {
-        let url = address(Endpoint::ChatCompletions, "https://user:word@h:8443/v1?key=secret").expect("an address");
+        let url = address(Api::ChatCompletions.path(), "https://user:word@h:8443/v1?key=secret").expect("an address");
         assert_eq!(place(&url), "https://h:8443/v1/chat/completions");
     }
 
     #[test]
     fn what_is_no_web_address_is_refused() {
         for base in ["localhost:8080", "ftp://h/v1", "file:///etc/passwd", "not an address"] {
-            assert_eq!(address(Endpoint::ChatCompletions, base), Err(BadOptions::BaseUrl), "{base}");
+            assert_eq!(address(Api::ChatCompletions.path(), base), Err(BadOptions::BaseUrl), "{base}");
         }
     }
 
     #[test]
-    fn models_are_listed_beside_the_chat_completions() {
+    fn models_are_listed_beside_the_embeddings() {
         for (base, list) in [("http://h/v1", "http://h/v1/models"), ("https://h/x?v=1", "https://h/x/models?v=1")] {
-            let endpoint = address(Endpoint::ChatCompletions, base).expect("an address");
-            assert_eq!(models(&endpoint).expect("an address").as_str(), list);
+            let embeddings = address(Endpoint::Embeddings.path(), base).expect("an address");
+            assert_eq!(models(&embeddings).expect("an address").as_str(), list);
         }
     }
 

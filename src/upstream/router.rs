@@ -10,7 +10,7 @@ use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::error::Meaning;
-use sophie_actors::openai::{ChatRequest, Choices, Chunk};
+use sophie_actors::openai::{Api, BackendRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use tokio::time::{Instant, timeout};
 
@@ -71,6 +71,13 @@ impl Router {
         self.members.iter().any(|member| member.serves(model))
     }
 
+    /// The API by which every backend is asked that has this model; chat completions if they differ, since all can be told what those say.
+    pub fn api_of(&self, model: &str) -> Api {
+        let mut apis = self.members.iter().filter(|member| member.serves(model)).map(|member| member.client.api());
+        let first = apis.next().unwrap_or_default();
+        if apis.all(|api| api == first) { first } else { Api::ChatCompletions }
+    }
+
     /// How each backend fares, in their order.
     pub fn view(&self) -> Vec<BackendView> {
         self.members.iter().map(|member| member.view()).collect()
@@ -81,7 +88,7 @@ impl Router {
         (self.members.len(), self.members.iter().filter(|member| member.is_available()).count())
     }
 
-    async fn route(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
+    async fn route(&self, request: &BackendRequest) -> Result<ChunkStream, BackendError> {
         let deadline = Instant::now() + self.total;
         let model = request.body.text("model").unwrap_or_default();
         let model = model.as_str();
@@ -133,7 +140,7 @@ impl Router {
 #[async_trait]
 impl Backend for Router {
     /// Returns with what is shown first at hand if another backend could take over until then.
-    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
+    async fn stream(&self, request: &BackendRequest) -> Result<ChunkStream, BackendError> {
         self.route(request).await
     }
 
@@ -149,11 +156,11 @@ impl Backend for Router {
 /// One request to one backend, up to what is shown first if one of the `rest` could still take over, else to its first chunk.
 async fn begin(
     mut call: Call,
-    request: &ChatRequest,
+    request: &BackendRequest,
     deadline: Instant,
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {
-    let asked = call.member().client.ask(request.endpoint, &request.body, deadline).await;
+    let asked = call.member().client.ask(request, deadline).await;
     let items = asked.map_err(|NoAnswer { fault, wait, retried }| {
         (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
     })?;

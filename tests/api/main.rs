@@ -46,6 +46,7 @@ mod architecture;
 mod backend_bodies;
 mod backend_ends;
 mod backend_refusals;
+mod backend_responses;
 mod chaos;
 mod chat;
 mod chat_addresses;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use sophie::upstream::Patience;
 use sophie_actors::backend::Backend;
-use sophie_actors::openai::{Body, ChatRequest};
+use sophie_actors::openai::{BackendRequest, Body};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
@@ -16,9 +16,9 @@ fn down() -> Script {
     Script::refusal(503, "", "", &[])
 }
 
-fn request() -> ChatRequest {
+fn request() -> BackendRequest {
     let serde_json::Value::Object(body) = json!({ "model": "m" }) else { unreachable!() };
-    ChatRequest::from(Body::from(body))
+    BackendRequest::from(Body::from(body))
 }
 
 async fn due(backends: &Backends, name: &str) {

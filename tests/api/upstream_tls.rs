@@ -11,7 +11,7 @@ use rustls::{ServerConfig, ServerConnection};
 use serde_json::{Map, Value};
 use sophie::upstream::{BackendKey, OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError};
-use sophie_actors::openai::{Body, ChatRequest};
+use sophie_actors::openai::{BackendRequest, Body};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::timeout;
@@ -93,7 +93,7 @@ async fn ask(base_url: String) -> BackendError {
         ..OpenAiOptions::default()
     };
     let backend = OpenAi::new(options).expect("good options");
-    let asked = ChatRequest::from(Body::from(Map::from_iter([("model".to_owned(), Value::from("m"))])));
+    let asked = BackendRequest::from(Body::from(Map::from_iter([("model".to_owned(), Value::from("m"))])));
     let answer = timeout(SOON, backend.stream(&asked)).await.expect("fails in time");
     answer.err().expect("no answer")
 }

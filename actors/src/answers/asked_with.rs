@@ -1,6 +1,6 @@
 //! What an assistant is asked with beside the text of a question: what no other protocol than the asker's own has words for.
 
-use crate::openai::{ChatMessage, ChatRequest, MessagePart, estimate_tokens};
+use crate::openai::{BackendRequest, ChatMessage, MessagePart, estimate_tokens};
 
 /// What a question is asked with. It is for this one answer: the group's log has the texts alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,13 +32,13 @@ impl AskedWith {
         let question = (!self.parts.is_empty()).then(|| ChatMessage::of_parts("user", self.parts.clone()));
         let messages = self.earlier.iter().chain(&question).chain(&self.behind);
         let messages: Vec<String> = messages.filter_map(|message| serde_json::to_string(message).ok()).collect();
-        let mut request = ChatRequest::new("", &messages);
+        let mut request = BackendRequest::new("", &messages);
         self.offer_tools(&mut request);
         request.estimated_tokens() + self.context.as_deref().map_or(0, estimate_tokens)
     }
 
     /// Puts the tools into a request, if there are any.
-    pub(super) fn offer_tools(&self, request: &mut ChatRequest) {
+    pub(super) fn offer_tools(&self, request: &mut BackendRequest) {
         if !self.tools.is_empty() {
             request.body.set_text("tools", format!("[{}]", self.tools.join(",")));
         }

@@ -4,7 +4,7 @@ use super::AskedWith;
 use super::digest::Scope;
 use crate::ids::{GroupName, UserId};
 use crate::openai::request::message;
-use crate::openai::{ChatMessage, ChatRequest, TOKENS_PER_MESSAGE, estimate_tokens};
+use crate::openai::{BackendRequest, ChatMessage, TOKENS_PER_MESSAGE, estimate_tokens};
 use crate::options::{AnswerOptions, CacheScope};
 use crate::protocol::{Logged, Role};
 use crate::store::StoredEvent;
@@ -13,7 +13,7 @@ use crate::store::StoredEvent;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conversation {
     /// For the backend.
-    pub request: ChatRequest,
+    pub request: BackendRequest,
     /// Whether anything but the question is in it.
     pub has_history: bool,
     /// About how many tokens it is.
@@ -54,7 +54,7 @@ pub fn build(
     let Some(with) = with else {
         messages.extend(history.into_iter().rev());
         messages.push(message("user", question));
-        let request = ChatRequest::new(&options.model, &messages);
+        let request = BackendRequest::new(&options.model, &messages);
         return Conversation { request, has_history, prompt_tokens: used };
     };
     let written = |message: &ChatMessage| serde_json::to_string(message).ok();
@@ -67,7 +67,7 @@ pub fn build(
         false => written(&ChatMessage::of_parts("user", with.parts.clone())).unwrap_or_default(),
     });
     messages.extend(with.behind.iter().filter_map(written));
-    let mut request = ChatRequest::new(with.model.as_deref().unwrap_or(&options.model), &messages);
+    let mut request = BackendRequest::new(with.model.as_deref().unwrap_or(&options.model), &messages);
     with.offer_tools(&mut request);
     let prompt_tokens = request.estimated_tokens();
     Conversation { request, has_history, prompt_tokens }

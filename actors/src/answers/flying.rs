@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use super::generation::{End, Follower, Generation, GenerationOrigin};
 use super::{Join, Parts};
 use crate::backend::BackendError;
-use crate::openai::{ChatRequest, is_plausible};
+use crate::openai::{BackendRequest, is_plausible};
 use crate::store::{Boarding, Course, Flight, FlightStanding, Flights, StoreResult};
 
 /// How often chunks are added while other nodes follow, and how often those look.
@@ -70,7 +70,7 @@ pub(super) async fn board(
 }
 
 /// Reads another node's generation. `false`: that node is gone, and nothing of it was seen here.
-async fn follow(parts: &Parts, generation: &Generation, request: &ChatRequest, flight: &Flight) -> bool {
+async fn follow(parts: &Parts, generation: &Generation, request: &BackendRequest, flight: &Flight) -> bool {
     let following = Following { flights: parts.stores.flights.clone(), flight: flight.clone() };
     let (mut seen, mut lost_at, mut lost_for) = (0, None, LOST_FOR);
     let mut data = 0;

@@ -12,7 +12,7 @@ use super::flying::{Boarded, Lead, board};
 use super::generation::{End, Generation, GenerationOrigin};
 use super::{AnswersHandle, Generated, Join, Parts};
 use crate::backend::{BackendError, StreamItem};
-use crate::openai::{ChatRequest, Choices, Chunk, is_plausible};
+use crate::openai::{BackendRequest, Choices, Chunk, is_plausible};
 use crate::options::DATA_PER_TEXT;
 use crate::protocol::{ErrorCode, timestamp, unix_ms, unix_ms_of};
 use crate::store::CachedAnswer;
@@ -128,7 +128,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
 async fn read_backend(
     parts: &Parts,
     generation: &Generation,
-    request: &ChatRequest,
+    request: &BackendRequest,
     most: usize,
 ) -> Result<bool, BackendError> {
     let mut stream = parts.backend.stream(request).await?;
@@ -175,7 +175,7 @@ fn prove(chunks: &[Arc<Chunk>], choices: u64, is_through: bool) -> (End, bool) {
     (end, is_through && completion.is_worth_keeping(choices))
 }
 
-async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, request: &ChatRequest, end: End) {
+async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, request: &BackendRequest, end: End) {
     let (End::Complete { finish_reason, usage }, Some(ttl)) = (end, generation.keep()) else { return };
     let chunks = generation.chunks();
     let entry = CachedAnswer {
@@ -193,7 +193,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
 }
 
 /// The model that a request names.
-fn model_of(request: &ChatRequest) -> String {
+fn model_of(request: &BackendRequest) -> String {
     request.body.text("model").unwrap_or_default()
 }
 

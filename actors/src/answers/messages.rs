@@ -14,7 +14,7 @@ use super::{AskedWith, Stopped};
 use crate::admission::{Admit, Admitted, NotAdmitted};
 use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
 use crate::ledger::Asker;
-use crate::openai::ChatRequest;
+use crate::openai::BackendRequest;
 use crate::store::{Once, Page, RecordingHead, StoreResult};
 
 /// Asks for an answer to a logged message.
@@ -124,7 +124,7 @@ pub struct Join {
     /// The same for equal questions of one scope.
     pub digest: String,
     /// What the backend is asked.
-    pub request: ChatRequest,
+    pub request: BackendRequest,
     /// What the cache and running generations are used for.
     pub reuse: Reuse,
     /// Who asks.

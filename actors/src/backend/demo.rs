@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use super::{Backend, BackendError, ChunkStream, StreamItem, demo_embeddings};
-use crate::openai::{Body, ChatRequest, ChunkWriter, Endpoint, each_element, each_field, models};
+use crate::openai::{BackendRequest, Body, ChunkWriter, Endpoint, each_element, each_field, models};
 use crate::protocol::Usage;
 
 /// The pause between two words: about the pace of a small hosted model, quick enough to read along.
@@ -57,7 +57,7 @@ impl Default for Demo {
 
 #[async_trait]
 impl Backend for Demo {
-    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError> {
+    async fn stream(&self, request: &BackendRequest) -> Result<ChunkStream, BackendError> {
         if request.endpoint == Endpoint::Embeddings {
             let items = [Ok(StreamItem::Chunk(demo_embeddings::answer(&request.body)?)), Ok(StreamItem::Done)];
             return Ok(Box::pin(stream::iter(items)));
@@ -181,7 +181,7 @@ mod tests {
         let Value::Object(body) = json!({ "model": "any", "messages": messages }) else { unreachable!() };
         let demo = Demo::new(Duration::ZERO);
         let items: Vec<_> =
-            demo.stream(&ChatRequest::from(Body::from(body))).await.expect("never fails").collect().await;
+            demo.stream(&BackendRequest::from(Body::from(body))).await.expect("never fails").collect().await;
         let mut items: Vec<_> = items.into_iter().map(|item| item.expect("never fails")).collect();
         assert_eq!(items.pop(), Some(StreamItem::Done));
         let chunks: Vec<_> = items
@@ -254,7 +254,7 @@ mod tests {
         let Value::Object(body) = json!({ "messages": [] }) else { unreachable!() };
         let began = tokio::time::Instant::now();
         let words =
-            Demo::default().stream(&ChatRequest::from(Body::from(body))).await.expect("never fails").count().await;
+            Demo::default().stream(&BackendRequest::from(Body::from(body))).await.expect("never fails").count().await;
         let took = began.elapsed();
         assert!(
             took > WORD_PAUSE * 50

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub use demo::{DEMO_MODEL, Demo, WORD_PAUSE};
 
 use crate::openai::error::ErrorObject;
-use crate::openai::{ChatRequest, Chunk};
+use crate::openai::{BackendRequest, Chunk};
 use crate::protocol::ErrorCode;
 
 /// What a stream yields. After an end of the stream without `Done` the answer is whole only if every choice has ended.
@@ -90,7 +90,7 @@ pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<StreamItem, BackendError
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// Begins an answer.
-    async fn stream(&self, request: &ChatRequest) -> Result<ChunkStream, BackendError>;
+    async fn stream(&self, request: &BackendRequest) -> Result<ChunkStream, BackendError>;
     /// The models that can be asked for, as OpenAI's model objects. Never fails: what cannot be found out is left out.
     async fn models(&self) -> Vec<Value> {
         Vec::new()

@@ -8,7 +8,7 @@ use super::responses::{Echo, Head, Items, Response, ResponseFold, StoredRequest}
 use super::text::TextFold;
 use super::ui::UiFold;
 use super::{AnswerEnd, Fold};
-use crate::openai::{Body, Chunk, Parsed};
+use crate::openai::{Api, Body, Chunk, Parsed};
 use crate::protocol::ErrorCode;
 
 /// The first line chooses how the answer ended, the others are its chunks: each event is one line, and who comes back after any chunk
@@ -40,7 +40,7 @@ pub fn folds(data: &[u8]) {
 pub fn response_request(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(body) = Body::parse(&text.into()) else { return };
-    let asked = |body: &Body| to_chat(body, Vec::new(), &|_| None).map_err(|bad| bad.field);
+    let asked = |body: &Body| to_chat(body, Api::ChatCompletions, Vec::new(), &|_| None).map_err(|bad| bad.field);
     let Some(items) = Items::of_input(&body, "a") else {
         assert!(asked(&body).is_err(), "it has no input");
         return;

@@ -106,6 +106,7 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"STOP"}]}"#,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]},"finish_reason":"tool_calls"}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"response_item":{"type":"x"}},"finish_reason":"stop"}]}"#,
             r#"{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"}]},"finish_reason":"stop"}]}"#,
         ] {
             assert!(Choices::of([&chunk(raw)]).is_worth_keeping(1), "{raw}");

@@ -5,7 +5,7 @@ use bytestring::ByteString;
 
 use super::completion::{from_chunks, to_chunk};
 use super::error::{Meaning, ReportedError};
-use super::{Body, Choices, Chunk, Parsed, Question, Weight};
+use super::{Api, Body, Choices, Chunk, Parsed, Question, Weight};
 use super::{canonical, chunk, estimate_prompt_tokens, named_models, request, stream_options};
 
 /// A body is written as it was read, also as the backend gets it; two of which one is the other written anew are one question; and
@@ -24,14 +24,15 @@ pub fn request(data: &[u8]) {
         all
     };
     assert_eq!(question(&again), question(&body));
-    let (sent, streams) = request::for_backend(super::Endpoint::ChatCompletions, &body, "");
+    let for_backend = |api, body: &Body| request::for_backend(api, &body.clone().into(), "");
+    let (sent, streams) = for_backend(Api::ChatCompletions, &body).expect("a chat completion has words for all of it");
     assert_eq!(Body::parse(&sent.to_string().into()).expect("a body is sent"), sent);
     assert_eq!(streams, sent.get("stream") == Some("true"));
-    assert_eq!(
-        request::for_backend(super::Endpoint::ChatCompletions, &sent, "").0,
-        sent,
-        "what was made ready once is ready"
-    );
+    let ready = for_backend(Api::ChatCompletions, &sent).map(|(body, _)| body);
+    assert_eq!(ready.as_ref(), Ok(&sent), "what was made ready once is ready");
+    if let Ok((response, _)) = for_backend(Api::Responses, &body) {
+        assert_eq!(Body::parse(&response.to_string().into()).expect("a translation is a body"), response);
+    }
     assert!(estimate_prompt_tokens(&body) <= text.len() as u64 * 2_000 + 10, "each byte costs little");
     let named = body.text("model").is_some_and(|model| model.split(',').any(|name| !name.trim().is_empty()));
     if named {

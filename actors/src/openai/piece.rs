@@ -7,6 +7,10 @@ use super::{Chunk, halves};
 /// Where reasoning may stand: DeepSeek and vLLM, OpenRouter, others. Some servers say the same in two of them.
 const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
 
+/// The field of a delta that bears an item of a response which no chat completion has words for: what a hosted tool did, a call of a tool
+/// that is no function, thoughts that only their model can read.
+pub const RESPONSE_ITEM: &str = "response_item";
+
 /// One of the things that a chunk adds to choice 0. Halves of characters in its texts are marked, and a [`Seam`](halves::Seam) puts
 /// them together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub enum Piece {
     Refusal(String),
     /// A piece of a tool call.
     Call(CallPiece),
+    /// An item of a response that no chat completion has words for, whole.
+    Item(Value),
 }
 
 /// A piece of a tool call: each field only if it is told.
@@ -72,6 +78,7 @@ fn of_delta(delta: &Value, pieces: &mut Vec<Piece>) {
     if let Some(call) = delta.get("function_call").filter(|call| call.is_object()) {
         pieces.push(Piece::Call(of_function(call)));
     }
+    pieces.extend(delta.get(RESPONSE_ITEM).filter(|item| item.is_object()).cloned().map(Piece::Item));
 }
 
 /// A part, where content is a list of such: Mistral's text and thinking.

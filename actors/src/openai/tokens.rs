@@ -1,6 +1,6 @@
 //! About how many tokens a text or a request is, where nobody has counted them. Pure.
 
-use super::{Body, ChatRequest, each_element, each_field};
+use super::{BackendRequest, Body, each_element, each_field};
 use crate::protocol::Usage;
 
 /// Characters in a token, as a rule of thumb for texts whose tokens nobody counted.
@@ -37,7 +37,7 @@ pub fn estimate_prompt_tokens(body: &Body) -> u64 {
 
 /// Whether a request, and an answer of so many bytes of data, can have used what the backend counts. A count beyond that is a slip of
 /// its, and whoever believed it would have to pay for years.
-pub fn is_plausible(usage: Usage, request: &ChatRequest, data: usize) -> bool {
+pub fn is_plausible(usage: Usage, request: &BackendRequest, data: usize) -> bool {
     let Usage { prompt_tokens, completion_tokens, total_tokens } = usage;
     if [prompt_tokens, completion_tokens, total_tokens].iter().all(|count| *count <= UNSEEN_TOKENS) {
         return true;
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn counts_are_believed_as_far_as_the_request_can_have_used_them() {
         let body = r#"{"model":"m","max_tokens":200000,"messages":[{"role":"user","content":"Hi"}]}"#;
-        let request = ChatRequest::from(Body::parse(&body.into()).expect("a body"));
+        let request = BackendRequest::from(Body::parse(&body.into()).expect("a body"));
         let plausible = |prompt_tokens, completion_tokens, total_tokens| {
             is_plausible(Usage { prompt_tokens, completion_tokens, total_tokens }, &request, 1_000)
         };

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use sophie_actors::admission::{Admit, Caller, SlotOf};
 use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next, Record};
 use sophie_actors::ids::AnswerId;
-use sophie_actors::openai::{ChatRequest, completion};
+use sophie_actors::openai::{BackendRequest, completion};
 use sophie_actors::protocol::unix_ms;
 use sophie_actors::store::{AnswerOwner, RecordingHead};
 use tokio::time::timeout;
@@ -83,7 +83,7 @@ pub async fn respond(
 }
 
 /// What is recorded of an answer that its caller wants to come back to.
-fn record(answer: &AnswerId, request: &ChatRequest, holder: &KeyHolder, keep_seconds: u64) -> Record {
+fn record(answer: &AnswerId, request: &BackendRequest, holder: &KeyHolder, keep_seconds: u64) -> Record {
     let head = RecordingHead {
         owner: AnswerOwner::Key(holder.digest.clone()),
         model: request.body.text("model").unwrap_or_default(),

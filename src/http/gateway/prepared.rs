@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::web::{Bytes, Data};
 use sophie_actors::answers::{Join, digest_for};
 use sophie_actors::openai::error::ErrorObject;
-use sophie_actors::openai::{ChatRequest, Endpoint, Question, TextForm, TextQuestion, embeddings, named_models};
+use sophie_actors::openai::{BackendRequest, Endpoint, Question, TextForm, TextQuestion, embeddings, named_models};
 use sophie_actors::protocol::Protocol;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -158,7 +158,7 @@ impl Prepared {
 }
 
 /// What a body asks of a backend, in which form its answer is wanted, and whether it fixes that answer.
-fn read(operation: Operation, bytes: Bytes) -> Result<(ChatRequest, AnswerForm, bool), ErrorObject> {
+fn read(operation: Operation, bytes: Bytes) -> Result<(BackendRequest, AnswerForm, bool), ErrorObject> {
     match operation {
         Operation::Chat => {
             let question = Question::read(bytes)?;
@@ -169,14 +169,14 @@ fn read(operation: Operation, bytes: Bytes) -> Result<(ChatRequest, AnswerForm, 
             Ok(of_chat(question, Words::Text(form)))
         }
         Operation::Embed => {
-            let request = ChatRequest { body: embeddings::read(bytes)?, endpoint: Endpoint::Embeddings };
+            let request = BackendRequest { endpoint: Endpoint::Embeddings, ..embeddings::read(bytes)?.into() };
             // One text has one embedding: nothing is drawn by lot.
             Ok((request, AnswerForm::AsItCame, true))
         }
     }
 }
 
-fn of_chat(question: Question, words: Words) -> (ChatRequest, AnswerForm, bool) {
+fn of_chat(question: Question, words: Words) -> (BackendRequest, AnswerForm, bool) {
     let (form, is_fixed) = (AnswerForm::of(&question, words), sharing::is_fixed(&question.body));
-    (ChatRequest::from(question.body), form, is_fixed)
+    (BackendRequest::from(question.body), form, is_fixed)
 }

@@ -48,6 +48,11 @@ impl Asked {
         Ok(Self { body, streams, in_background, stores })
     }
 
+    /// The model that it names.
+    pub fn model(&self) -> String {
+        self.body.text("model").unwrap_or_default()
+    }
+
     /// The earlier response that it goes on from.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 
 use bytestring::ByteString;
 use sophie_actors::answers::{Join, digest_for};
-use sophie_actors::dialects::responses::request::to_chat;
+use sophie_actors::dialects::responses::request::{in_own_words, to_chat};
 use sophie_actors::dialects::responses::{Echo, Items, StoredRequest};
 use sophie_actors::ids::AnswerId;
-use sophie_actors::openai::{ChatRequest, named_models};
+use sophie_actors::openai::{Api, BackendRequest, named_models};
 
 use super::asked::Asked;
 use super::creating::Caller;
@@ -39,7 +39,7 @@ impl Prepared {
         by: &Caller,
         state: &State,
     ) -> Result<Self, GatewayError> {
-        let mut body = asked.body.clone();
+        let (mut body, api) = (asked.body.clone(), state.api_of(&asked.model()));
         let input = match Items::of_input(&body, answer.as_str()) {
             Some(mut input) => {
                 input.resolve(&|id| earlier.named.get(id).cloned())?;
@@ -53,24 +53,27 @@ impl Prepared {
         if earlier.before.bytes() + input.bytes() > most {
             return Err(too_long(most));
         }
-        let question = to_chat(&body, earlier.before.messages()?, &|_| None)?;
-        let request = ChatRequest::from(question.body);
-        if by.holder.is_restricted()
-            && let Some((field, model)) = named_models::forbidden(&request.body, &|model| by.holder.may_use(model))
-        {
-            return Err(GatewayError::no_model(&model).about(&field));
+        let question = to_chat(&body, api, earlier.before.messages(api)?, &|_| None)?;
+        let about = asked.stores.then(|| StoredRequest::new(&body, &input, &earlier.before).text().into());
+        let mut said = earlier.before;
+        said.extend(input);
+        let mut request = BackendRequest::from(question.body);
+        request.as_response = (api == Api::Responses).then(|| in_own_words(&asked.body, &said));
+        if by.holder.is_restricted() {
+            for body in [Some(&request.body), request.as_response.as_ref()].into_iter().flatten() {
+                if let Some((field, model)) = named_models::forbidden(body, &|model| by.holder.may_use(model)) {
+                    return Err(GatewayError::no_model(&model).about(&field));
+                }
+            }
         }
         let is_fixed = sharing::is_fixed(&request.body);
         let reuse = sharing::reuse(state.gateway.sharing, by.wishes, is_fixed);
         // What is for nobody else needs no name.
         let digest = match reuse.read || reuse.write {
-            true => digest_for(request.endpoint, &caller::scope(state, &by.holder), &request.body),
+            true => digest_for(request.endpoint, &caller::scope(state, &by.holder), &request.identity()),
             false => String::new(),
         };
         let (prompt_tokens, asker) = (request.estimated_tokens(), caller::asker(&by.holder));
-        let about = asked.stores.then(|| StoredRequest::new(&body, &input, &earlier.before).text().into());
-        let mut said = earlier.before;
-        said.extend(input);
         let join = Join { digest, request, reuse, asker, prompt_tokens };
         Ok(Self { join, echo: Echo::of(&asked.body), said, about, dropped: question.dropped })
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sophie::upstream::{BackendKey, BackendView, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 use sophie_actors::backend::{Backend, BackendError, StreamItem};
 use sophie_actors::metrics::Metrics;
-use sophie_actors::openai::{Body, ChatRequest, Chunk};
+use sophie_actors::openai::{BackendRequest, Body, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::AiServer;
 use tokio::time::timeout;
@@ -93,8 +93,9 @@ impl Backends {
     pub async fn ask_for(&self, body: Value) -> Told {
         let Value::Object(body) = body else { panic!("not an object") };
         let mut told = Told::default();
-        let begun =
-            timeout(SOON * 2, self.router.stream(&ChatRequest::from(Body::from(body)))).await.expect("begins or fails");
+        let begun = timeout(SOON * 2, self.router.stream(&BackendRequest::from(Body::from(body))))
+            .await
+            .expect("begins or fails");
         let mut stream = match begun {
             Ok(stream) => stream,
             Err(error) => return Told { error: Some(error), ..told },

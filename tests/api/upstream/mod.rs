@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use sophie::upstream::{OpenAi, OpenAiOptions};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
-use sophie_actors::openai::{Body, ChatRequest, Choices, Chunk};
+use sophie_actors::openai::{BackendRequest, Body, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::timeout;
@@ -36,13 +36,13 @@ fn backend(ai: &AiServer) -> OpenAi {
     client(options(ai.base_url()))
 }
 
-fn question() -> ChatRequest {
+fn question() -> BackendRequest {
     request(json!({ "model": "m", "messages": [{ "role": "user", "content": "Hi" }] }))
 }
 
-fn request(body: Value) -> ChatRequest {
+fn request(body: Value) -> BackendRequest {
     let Value::Object(body) = body else { panic!("not an object") };
-    ChatRequest::from(Body::from(body))
+    BackendRequest::from(Body::from(body))
 }
 
 /// All that came of an answer.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sophie::upstream::{BackendKey, OpenAi, OpenAiOptions};
-use sophie_actors::openai::{Body, ChatRequest};
+use sophie_actors::openai::{BackendRequest, Body};
 use sophie_kit::ai_server::{AiServer, Script};
 
 use super::*;
@@ -61,6 +61,6 @@ async fn a_request_that_wants_no_stream_is_sent_so() {
 #[tokio::test]
 async fn a_request_without_messages_is_the_backends_to_judge() {
     let ai = AiServer::start().await;
-    let got = collect(backend(&ai).stream(&ChatRequest::from(Body::default())).await.expect("an answer")).await;
+    let got = collect(backend(&ai).stream(&BackendRequest::from(Body::default())).await.expect("an answer")).await;
     assert!(got.is_proven());
 }

@@ -38,10 +38,10 @@ impl AguiFold {
         Self { run, parts }
     }
 
-    fn told(&self, change: Change) -> AguiEvent {
+    fn told(&self, change: Change) -> Option<AguiEvent> {
         let message_id = || self.run.answer.clone();
         let reasoning_id = |number: usize| format!("{}-r{number}", self.run.answer);
-        match change {
+        Some(match change {
             Change::Opened(number) => match &self.parts.get(number).kind {
                 PartKind::Reasoning => {
                     AguiEvent::ReasoningMessageStart { message_id: reasoning_id(number), role: "reasoning" }
@@ -54,18 +54,21 @@ impl AguiFold {
                     tool_call_name: name.clone(),
                     parent_message_id: message_id(),
                 },
+                PartKind::Item => return None,
             },
             Change::Grew(number, delta) => match &self.parts.get(number).kind {
                 PartKind::Reasoning => AguiEvent::ReasoningMessageContent { message_id: reasoning_id(number), delta },
                 PartKind::Text | PartKind::Refusal => AguiEvent::TextMessageContent { message_id: message_id(), delta },
                 PartKind::Call { id, .. } => AguiEvent::ToolCallArgs { tool_call_id: id.clone(), delta },
+                PartKind::Item => return None,
             },
             Change::Closed(number) => match &self.parts.get(number).kind {
                 PartKind::Reasoning => AguiEvent::ReasoningMessageEnd { message_id: reasoning_id(number) },
                 PartKind::Text | PartKind::Refusal => AguiEvent::TextMessageEnd { message_id: message_id() },
                 PartKind::Call { id, .. } => AguiEvent::ToolCallEnd { tool_call_id: id.clone() },
+                PartKind::Item => return None,
             },
-        }
+        })
     }
 
     fn finished(&self, outcome: RunOutcome, counts: Option<TokenCounts>) -> AguiEvent {
@@ -97,12 +100,12 @@ impl Fold for AguiFold {
 
     fn chunk(&mut self, chunk: &Chunk) -> Vec<AguiEvent> {
         let changes = self.parts.chunk(chunk);
-        changes.into_iter().map(|change| self.told(change)).collect()
+        changes.into_iter().filter_map(|change| self.told(change)).collect()
     }
 
     fn end(&mut self, end: &AnswerEnd) -> Vec<AguiEvent> {
         let changes = self.parts.close();
-        let mut told: Vec<_> = changes.into_iter().map(|change| self.told(change)).collect();
+        let mut told: Vec<_> = changes.into_iter().filter_map(|change| self.told(change)).collect();
         let counts = self.parts.counts(end.usage());
         told.push(match end.outcome(self.parts.is_flawed()) {
             Outcome::Finished(_) => {

@@ -26,6 +26,8 @@ pub enum PartKind {
         /// The tool.
         name: String,
     },
+    /// An item of a response that other dialects have no words for; its text is the item as JSON.
+    Item,
 }
 
 /// A part that has begun.
@@ -83,6 +85,11 @@ impl Parts {
                 Piece::Reasoning(text) => self.grow(PartKind::Reasoning, text, &mut changes),
                 Piece::Text(text) => self.grow(PartKind::Text, text, &mut changes),
                 Piece::Refusal(text) => self.grow(PartKind::Refusal, text, &mut changes),
+                Piece::Item(item) => {
+                    let number = self.begin(PartKind::Item, item.to_string(), &mut changes);
+                    self.all[number].is_open = false;
+                    changes.push(Change::Closed(number));
+                }
                 Piece::Call(piece) => {
                     let at = self.calls.add(piece);
                     self.tell_call(at, false, &mut changes);
@@ -137,7 +144,7 @@ impl Parts {
         let number = match self.open.filter(|open| self.all[*open].kind == kind) {
             Some(open) => open,
             None => {
-                let number = self.begin(kind, changes);
+                let number = self.begin(kind, String::new(), changes);
                 self.open = Some(number);
                 number
             }
@@ -151,7 +158,7 @@ impl Parts {
         let number = match known.part {
             Some(number) => number,
             None => {
-                let number = self.begin(PartKind::Call { id: known.id, name: known.name }, changes);
+                let number = self.begin(PartKind::Call { id: known.id, name: known.name }, String::new(), changes);
                 self.calls.begun(at, number);
                 number
             }
@@ -161,13 +168,13 @@ impl Parts {
         }
     }
 
-    fn begin(&mut self, kind: PartKind, changes: &mut Vec<Change>) -> usize {
+    fn begin(&mut self, kind: PartKind, text: String, changes: &mut Vec<Change>) -> usize {
         if let Some(open) = self.open.take() {
             self.all[open].is_open = false;
             changes.push(Change::Closed(open));
         }
         let number = self.all.len();
-        self.all.push(Part { kind, text: String::new(), is_open: true });
+        self.all.push(Part { kind, text, is_open: true });
         changes.push(Change::Opened(number));
         number
     }

@@ -1,6 +1,7 @@
 //! What a response consists of: reasoning, messages, tool calls.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::dialects::{Part, PartKind};
 
@@ -21,9 +22,27 @@ pub enum ItemStatus {
 #[serde(tag = "type", rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the fields are OpenAI's own, described in its API reference")]
 pub enum Item {
-    Reasoning { id: String, summary: Vec<SummaryPart>, status: ItemStatus },
-    Message { id: String, role: &'static str, status: ItemStatus, content: Vec<ContentPart> },
-    FunctionCall { id: String, call_id: String, name: String, arguments: String, status: ItemStatus },
+    Reasoning {
+        id: String,
+        summary: Vec<SummaryPart>,
+        status: ItemStatus,
+    },
+    Message {
+        id: String,
+        role: &'static str,
+        status: ItemStatus,
+        content: Vec<ContentPart>,
+    },
+    FunctionCall {
+        id: String,
+        call_id: String,
+        name: String,
+        arguments: String,
+        status: ItemStatus,
+    },
+    /// As its backend wrote it, but for the id.
+    #[serde(untagged)]
+    Other(Value),
 }
 
 /// A part of a message.
@@ -57,6 +76,7 @@ impl Item {
             PartKind::Reasoning => "rs",
             PartKind::Text | PartKind::Refusal => "msg",
             PartKind::Call { .. } => "fc",
+            PartKind::Item => "it",
         };
         format!("{prefix}_{answer}_{number}")
     }
@@ -64,7 +84,7 @@ impl Item {
     /// The answer that an item with this id is of.
     pub fn answer_of(id: &str) -> Option<&str> {
         let of = |prefix: &str| id.strip_prefix(prefix)?.strip_prefix('_')?.rsplit_once('_');
-        ["rs", "msg", "fc"].into_iter().find_map(of).map(|(answer, _)| answer)
+        ["rs", "msg", "fc", "it"].into_iter().find_map(of).map(|(answer, _)| answer)
     }
 
     /// The item that a part is, as far as it has come.
@@ -82,20 +102,27 @@ impl Item {
                 let (call_id, name, arguments) = (call_id.clone(), name.clone(), part.text.clone());
                 Self::FunctionCall { id, call_id, name, arguments, status }
             }
+            PartKind::Item => {
+                let mut item: Value = serde_json::from_str(&part.text).unwrap_or_default();
+                item["id"] = id.into();
+                Self::Other(item)
+            }
         }
     }
 
     /// The same when it has just begun: its parts are told one by one.
-    pub fn begun(answer: &str, number: usize, kind: &PartKind) -> Self {
-        let id = Self::id(answer, number, kind);
+    pub fn begun(answer: &str, number: usize, part: &Part) -> Self {
+        let id = Self::id(answer, number, &part.kind);
         let status = ItemStatus::InProgress;
-        match kind {
+        match &part.kind {
             PartKind::Reasoning => Self::Reasoning { id, summary: Vec::new(), status },
             PartKind::Text | PartKind::Refusal => Self::Message { id, role: "assistant", status, content: Vec::new() },
             PartKind::Call { id: call_id, name } => {
                 let (call_id, name) = (call_id.clone(), name.clone());
                 Self::FunctionCall { id, call_id, name, arguments: String::new(), status }
             }
+            // It is whole at once.
+            PartKind::Item => Self::of(answer, number, part, status),
         }
     }
 }

@@ -4,7 +4,7 @@ use bytestring::ByteString;
 use serde_json::{Value, json};
 
 use crate::dialects::BadRequest;
-use crate::openai::{Body, ChatMessage, each_element};
+use crate::openai::{Api, Body, ChatMessage, each_element};
 
 use super::request::input_messages;
 use super::{Item, ItemStatus, Response};
@@ -99,14 +99,27 @@ impl Items {
         self.iter().find(|item| id_of(item).as_deref() == Some(id))
     }
 
-    /// The same as messages.
+    /// The same as messages, for a backend that is asked by this API.
     ///
     /// # Errors
     /// Something of them is wrong.
-    pub fn messages(&self) -> Result<Vec<ChatMessage>, BadRequest> {
+    pub fn messages(&self, api: Api) -> Result<Vec<ChatMessage>, BadRequest> {
         let mut request = Body::default();
         request.set_text("input", self.json());
-        input_messages(&request, &|_| None)
+        input_messages(&request, api, &|_| None)
+    }
+
+    /// The same for a backend that speaks Responses: it knows no ids of ours, and takes thoughts back only as it sealed them.
+    pub fn for_backend(&self) -> String {
+        let items = self.iter().filter_map(|text| {
+            let Ok(mut item) = Body::parse(&ByteString::from(text)) else { return Some(text.to_owned()) };
+            if item.text("type").as_deref() == Some("reasoning") && !item.says("encrypted_content") {
+                return None;
+            }
+            item.remove("id");
+            Some(item.to_string())
+        });
+        format!("[{}]", items.collect::<Vec<_>>().join(","))
     }
 }
 
@@ -179,6 +192,17 @@ mod tests {
     }
 
     #[test]
+    fn a_backend_gets_no_ids_and_no_thoughts_but_those_that_it_sealed() {
+        let items = of(json!([
+            {"type": "reasoning", "id": "rs_a_0", "summary": []},
+            {"type": "reasoning", "id": "rs_a_1", "summary": [], "encrypted_content": "x"},
+            {"type": "message", "id": "msg_a_2", "role": "user", "content": [], "x": 1.0},
+        ]));
+        let expected = r#"[{"encrypted_content":"x","summary":[],"type":"reasoning"},{"content":[],"role":"user","type":"message","x":1.0}]"#;
+        assert_eq!(items.expect("items").for_backend(), expected);
+    }
+
+    #[test]
     fn what_is_named_is_put_in_its_place() {
         let asked = json!([{"type": "item_reference", "id": "x"}, {"role": "user", "content": "item_reference"}]);
         let mut items = of(asked).expect("items");
@@ -189,7 +213,7 @@ mod tests {
             (id == "x").then(|| json!({"type": "message", "role": "assistant", "content": "said"}).to_string())
         };
         items.resolve(&known).expect("known");
-        let messages = items.messages().expect("messages");
+        let messages = items.messages(Api::ChatCompletions).expect("messages");
         assert_eq!(messages, [ChatMessage::says("assistant", "said"), ChatMessage::says("user", "item_reference")]);
     }
 }

@@ -17,7 +17,7 @@ pub struct Place<'a> {
 pub fn begun(place: &Place<'_>, part: &Part) -> Vec<Told> {
     let (output_index, kind) = (place.number, &part.kind);
     let item_id = Item::id(place.answer, output_index, kind);
-    let item = Item::begun(place.answer, output_index, kind);
+    let item = Item::begun(place.answer, output_index, part);
     let mut told = vec![("response.output_item.added", Says::Item { output_index, item })];
     match kind {
         PartKind::Reasoning => {
@@ -30,7 +30,7 @@ pub fn begun(place: &Place<'_>, part: &Part) -> Vec<Told> {
             let says = Says::Part { item_id, output_index, content_index: 0, part };
             told.push(("response.content_part.added", says));
         }
-        PartKind::Call { .. } => {}
+        PartKind::Call { .. } | PartKind::Item => {}
     }
     told
 }
@@ -51,7 +51,7 @@ pub fn grown(place: &Place<'_>, kind: &PartKind, delta: String) -> Told {
         PartKind::Refusal => {
             ("response.refusal.delta", Says::RefusalDelta { item_id, output_index, content_index: 0, delta })
         }
-        PartKind::Call { .. } => {
+        PartKind::Call { .. } | PartKind::Item => {
             ("response.function_call_arguments.delta", Says::ArgumentsDelta { item_id, output_index, delta })
         }
     }
@@ -87,6 +87,7 @@ pub fn done(place: &Place<'_>, part: &Part, status: ItemStatus) -> Vec<Told> {
             let says = Says::ArgumentsDone { item_id, output_index, name: name.clone(), arguments: text };
             vec![("response.function_call_arguments.done", says)]
         }
+        PartKind::Item => Vec::new(),
     };
     let item = Item::of(place.answer, output_index, part, status);
     told.push(("response.output_item.done", Says::Item { output_index, item }));

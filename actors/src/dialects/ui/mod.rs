@@ -40,6 +40,7 @@ impl UiFold {
                 PartKind::Call { id, name } => {
                     UiChunk::ToolInputStart { tool_call_id: id.clone(), tool_name: name.clone() }
                 }
+                PartKind::Item => return None,
             },
             Change::Grew(number, delta) => match &self.parts.get(number).kind {
                 PartKind::Reasoning => UiChunk::ReasoningDelta { id: reasoning(number), delta },
@@ -47,11 +48,12 @@ impl UiFold {
                 PartKind::Call { id, .. } => {
                     UiChunk::ToolInputDelta { tool_call_id: id.clone(), input_text_delta: delta }
                 }
+                PartKind::Item => return None,
             },
             Change::Closed(number) => match &self.parts.get(number).kind {
                 PartKind::Reasoning => UiChunk::ReasoningEnd { id: reasoning(number) },
                 PartKind::Text | PartKind::Refusal => UiChunk::TextEnd { id: text(number) },
-                PartKind::Call { .. } => return None,
+                PartKind::Call { .. } | PartKind::Item => return None,
             },
         })
     }

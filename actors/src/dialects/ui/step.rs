@@ -36,7 +36,7 @@ impl GoesOn {
 pub fn calls(step: &Parts) -> impl Iterator<Item = (&str, &str, &str)> {
     step.all().iter().filter_map(|part| match &part.kind {
         PartKind::Call { id, name } => Some((id.as_str(), name.as_str(), part.text.as_str())),
-        PartKind::Reasoning | PartKind::Text | PartKind::Refusal => None,
+        PartKind::Reasoning | PartKind::Text | PartKind::Refusal | PartKind::Item => None,
     })
 }
 
@@ -83,6 +83,7 @@ pub fn told_again(step: &Parts, outputs: &[ToolOutput]) -> Vec<UiChunk> {
                     None => {}
                 }
             }
+            PartKind::Item => {}
         }
     }
     told.push(UiChunk::FinishStep);
@@ -92,9 +93,10 @@ pub fn told_again(step: &Parts, outputs: &[ToolOutput]) -> Vec<UiChunk> {
 /// The parts of a step in a message of the client.
 pub fn shown(step: &Parts, outputs: &[ToolOutput]) -> Vec<Value> {
     let mut shown = vec![json!({"type": "step-start"})];
-    shown.extend(step.all().iter().map(|part| match &part.kind {
-        PartKind::Reasoning => json!({"type": "reasoning", "text": part.text, "state": "done"}),
-        PartKind::Text | PartKind::Refusal => json!({"type": "text", "text": part.text, "state": "done"}),
+    shown.extend(step.all().iter().filter_map(|part| match &part.kind {
+        PartKind::Item => None,
+        PartKind::Reasoning => Some(json!({"type": "reasoning", "text": part.text, "state": "done"})),
+        PartKind::Text | PartKind::Refusal => Some(json!({"type": "text", "text": part.text, "state": "done"})),
         PartKind::Call { id, name } => {
             let input: Value = serde_json::from_str(input(part).as_str()).unwrap_or_default();
             let mut call = json!({"type": format!("tool-{name}"), "toolCallId": id, "input": input});
@@ -109,7 +111,7 @@ pub fn shown(step: &Parts, outputs: &[ToolOutput]) -> Vec<Value> {
                 }
                 None => call["state"] = "input-available".into(),
             }
-            call
+            Some(call)
         }
     }));
     shown

@@ -39,6 +39,8 @@ struct Delta<'a> {
     tool_calls: Option<&'a RawValue>,
     #[serde(borrow)]
     function_call: Option<&'a RawValue>,
+    #[serde(borrow)]
+    response_item: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -71,7 +73,11 @@ pub fn read(raw: &ByteString) -> Option<Chunk> {
             _ => {}
         }
         // Empty ones have no object in them.
-        if [delta.tool_calls, delta.function_call].into_iter().flatten().any(|calls| calls.get().contains('{')) {
+        if [delta.tool_calls, delta.function_call, delta.response_item]
+            .into_iter()
+            .flatten()
+            .any(|calls| calls.get().contains('{'))
+        {
             chunk.filled.push(index);
         }
         chunk.flawed |= error.is_some();

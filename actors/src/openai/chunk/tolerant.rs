@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Chunk;
 use super::halves;
+use crate::openai::RESPONSE_ITEM;
 use crate::protocol::Usage;
 
 /// The chunk that this object says. `raw` is its text.
@@ -30,7 +31,7 @@ pub fn read(raw: ByteString, body: &Value) -> Chunk {
             }
             _ => {}
         }
-        if ["tool_calls", "function_call"].iter().any(|name| calls(&delta[name])) {
+        if ["tool_calls", "function_call", RESPONSE_ITEM].iter().any(|name| calls(&delta[name])) {
             chunk.filled.push(index);
         }
         chunk.flawed |= choice.get("error").is_some_and(|error| !error.is_null());

@@ -37,14 +37,24 @@ impl ChunkWriter {
 
     /// The chunk without choices that counts the tokens.
     pub fn usage(&self, usage: Usage) -> Chunk {
-        self.chunk(json!([]), Some(usage))
+        self.counted(json!(usage))
+    }
+
+    /// The same in whatever words a `usage` has.
+    pub fn counted(&self, usage: Value) -> Chunk {
+        self.chunk(json!([]), usage)
+    }
+
+    /// What the only choice is given, in whatever words a `delta` has.
+    pub fn delta(&self, delta: Value) -> Chunk {
+        self.choice(delta, None)
     }
 
     fn choice(&self, delta: Value, reason: Option<&str>) -> Chunk {
-        self.chunk(json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": reason }]), None)
+        self.chunk(json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": reason }]), Value::Null)
     }
 
-    fn chunk(&self, choices: Value, usage: Option<Usage>) -> Chunk {
+    fn chunk(&self, choices: Value, usage: Value) -> Chunk {
         let body = json!({
             "id": self.id,
             "object": "chat.completion.chunk",

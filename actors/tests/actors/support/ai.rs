@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
-use sophie_actors::openai::{ChatRequest, Chunk, ChunkWriter};
+use sophie_actors::openai::{BackendRequest, Chunk, ChunkWriter};
 use sophie_actors::protocol::ErrorCode;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -87,7 +87,7 @@ struct Played(mpsc::UnboundedSender<Feed>);
 
 #[async_trait]
 impl Backend for Played {
-    async fn stream(&self, _: &ChatRequest) -> Result<ChunkStream, BackendError> {
+    async fn stream(&self, _: &BackendRequest) -> Result<ChunkStream, BackendError> {
         let (items, from) = mpsc::unbounded_channel::<Option<Result<StreamItem, BackendError>>>();
         _ = self.0.send(Feed { items, writer: ChunkWriter::new("test") });
         let stream = futures_util::stream::unfold(from, |mut from| async {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::State;
 use super::call::{Call, Ledger};
+use super::responses::said;
 use super::script::{Script, Step};
 
 /// How long a write may make no headway before the call counts as stalled.
@@ -23,7 +24,8 @@ pub(super) async fn serve(stream: TcpStream, connection: usize, state: State) {
     let mut unread = vec![];
     while let Some(call) = receive(&mut input, &mut unread).await {
         let embeds = call.path.contains("/embeddings");
-        if !embeds && !call.path.contains("/chat/completions") {
+        let responds = call.path.ends_with("/responses");
+        if !embeds && !responds && !call.path.contains("/chat/completions") {
             let models = {
                 let mut models = state.models.lock().expect("whole");
                 models.asked += 1;
@@ -44,6 +46,7 @@ pub(super) async fn serve(stream: TcpStream, connection: usize, state: State) {
             match scripts.queue.pop_front() {
                 Some(script) => script,
                 None if embeds => Script::embeddings(&call.body),
+                None if responds => Script::response(&[said("Hello from the test.")]),
                 None => (scripts.default)(),
             }
         };

@@ -2,7 +2,8 @@
 //!
 //! It speaks raw HTTP/1.1 over TCP, so that it can be wrong in every way in which real ones are. Each call to
 //! `POST …/chat/completions` takes the next [`Script`] from the queue, or the default one if the queue is empty; so does each
-//! to `POST …/embeddings`, whose default is [`Script::embeddings`]. Calls are counted from 0 in the order of their arrival.
+//! to `POST …/embeddings`, whose default is [`Script::embeddings`], and to `POST …/responses`, whose default is a
+//! [`Script::response`]. Calls are counted from 0 in the order of their arrival.
 //!
 //! ```ignore
 //! let ai = AiServer::start().await;
@@ -22,6 +23,7 @@ mod call;
 mod chunks;
 mod connection;
 mod gate;
+mod responses;
 mod script;
 
 use std::collections::VecDeque;
@@ -38,6 +40,7 @@ use crate::HeldPort;
 pub use self::call::Call;
 pub use self::chunks::{finish, role, usage, word};
 pub use self::gate::Gate;
+pub use self::responses::{called, said};
 pub use self::script::Script;
 
 struct Scripts {

@@ -4,13 +4,18 @@ use serde_json::Value;
 
 use crate::dialects::BadRequest;
 use crate::dialects::responses::{ContentPart, Item, Response};
-use crate::openai::{Body, ChatMessage, File, ImageUrl, MessagePart};
+use crate::openai::{Api, Body, ChatMessage, File, ImageUrl, MessagePart};
 
-/// The messages that a request's `input` says.
+/// The messages that a request's `input` says. A backend that speaks Responses itself judges what we do not know: such an item, or part, is
+/// then a text here.
 ///
 /// # Errors
 /// It is not there, or something of it is wrong.
-pub fn input_messages(request: &Body, known: &dyn Fn(&str) -> Option<Item>) -> Result<Vec<ChatMessage>, BadRequest> {
+pub fn input_messages(
+    request: &Body,
+    api: Api,
+    known: &dyn Fn(&str) -> Option<Item>,
+) -> Result<Vec<ChatMessage>, BadRequest> {
     let input = request.get("input").filter(|input| *input != "null").ok_or_else(|| BadRequest::missing("input"))?;
     let wrong = || BadRequest::expected("input", "a string or an array of items");
     let mut messages = Vec::new();
@@ -18,7 +23,12 @@ pub fn input_messages(request: &Body, known: &dyn Fn(&str) -> Option<Item>) -> R
         Value::String(text) => messages.push(ChatMessage::says("user", &text)),
         Value::Array(items) => {
             for (at, item) in items.iter().enumerate() {
-                add(item, &format!("input[{at}]"), known, &mut messages)?;
+                match add(item, &format!("input[{at}]"), known, &mut messages) {
+                    Err(_) if api == Api::Responses && item.is_object() => {
+                        messages.push(ChatMessage::says("user", &item.to_string()));
+                    }
+                    added => added?,
+                }
             }
         }
         _ => return Err(wrong()),
@@ -47,6 +57,8 @@ fn add_output(item: &Item, messages: &mut Vec<ChatMessage>) {
         Item::FunctionCall { call_id, name, arguments, .. } => {
             ChatMessage::add_call(messages, call_id, name, arguments);
         }
+        // Nor this.
+        Item::Other(_) => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! A request for a response, as a chat completion is asked for: most backends know nothing else. Pure.
 
 mod input;
+mod own_words;
 #[cfg(test)]
 mod tests;
 mod tools;
@@ -8,10 +9,11 @@ mod tools;
 use serde_json::{Value, json};
 
 pub use input::{input_messages, output_messages};
+pub use own_words::in_own_words;
 
 use super::Item;
 use crate::dialects::BadRequest;
-use crate::openai::{Body, ChatMessage};
+use crate::openai::{Api, Body, ChatMessage};
 
 /// A request for a chat completion that asks the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +29,8 @@ const SAME: [&str; 2] = ["temperature", "top_p"];
 /// What only a service with a memory of its own could do.
 const UNKNOWN: [&str; 2] = ["conversation", "prompt"];
 
-/// Asks the same as a chat completion.
+/// Asks the same as a chat completion. Where all backends of the model speak Responses (`api`), they get the request in its own words: what
+/// we do not know of it is theirs to judge, and this is what the request weighs and shares.
 ///
 /// `before` is the conversation that `previous_response_id` names; the instructions of that time are not among it. `known` finds an
 /// item of an earlier response by its id. What is neither carried over nor refused is taken and has no effect: `include`, `metadata`,
@@ -37,13 +40,19 @@ const UNKNOWN: [&str; 2] = ["conversation", "prompt"];
 /// A field is wrong, or asks for what cannot be had.
 pub fn to_chat(
     request: &Body,
+    api: Api,
     before: Vec<ChatMessage>,
     known: &dyn Fn(&str) -> Option<Item>,
 ) -> Result<ChatQuestion, BadRequest> {
     let mut body = Body::default();
     let model = request.text("model").filter(|model| !model.trim().is_empty());
     body.set("model", &model.ok_or_else(|| BadRequest::missing("model"))?.into());
-    if let Some(field) = UNKNOWN.iter().find(|field| request.says(field)) {
+    let unknown = match api {
+        Api::ChatCompletions => &UNKNOWN[..],
+        // The conversation is kept here.
+        Api::Responses => &UNKNOWN[..1],
+    };
+    if let Some(field) = unknown.iter().find(|field| request.says(field)) {
         return Err(BadRequest::new(*field, "this is not supported; send the items as 'input'"));
     }
     let mut messages = Vec::new();
@@ -52,7 +61,7 @@ pub fn to_chat(
         messages.push(ChatMessage::says("system", &text));
     }
     messages.extend(before);
-    messages.extend(input_messages(request, known)?);
+    messages.extend(input_messages(request, api, known)?);
     if messages.is_empty() {
         return Err(BadRequest::new("input", "it is empty"));
     }
@@ -65,6 +74,12 @@ pub fn to_chat(
     if let Some(most) = said(request, "max_output_tokens") {
         most.parse::<u64>().map_err(|_| BadRequest::expected("max_output_tokens", "a whole number"))?;
         body.set_text("max_completion_tokens", most.to_owned());
+    }
+    if api == Api::Responses {
+        if let Some(tools) = said(request, "tools") {
+            body.set_text("tools", tools.to_owned());
+        }
+        return Ok(ChatQuestion { body, dropped: Vec::new() });
     }
     set_reasoning(&mut body, request)?;
     set_format(&mut body, request)?;

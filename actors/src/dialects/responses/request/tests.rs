@@ -16,7 +16,7 @@ fn ask(request: Value) -> Result<ChatQuestion, BadRequest> {
             status: ItemStatus::Completed,
         })
     };
-    to_chat(&request, vec![ChatMessage::says("user", "before")], &known)
+    to_chat(&request, Api::ChatCompletions, vec![ChatMessage::says("user", "before")], &known)
 }
 
 fn sent(request: Value) -> Value {
