@@ -102,6 +102,7 @@ mod tests {
             r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":""},"logprobs":{"content":[1,{"x":2}]}}],"usage":null}"#,
             r#"{"choices":[{"index":1,"delta":{"content":"b"}},{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
             r#"{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"a\":1}"}}]},"finish_reason":""}]}"#,
+            r#"{"choices":[{"index":0,"delta":{"response_item":{"type":"x"}}}]}"#,
             r#" {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"details":{"x":1}},"error":null}"#,
         ] {
             let quick = read(&ByteString::from_static(raw));
