@@ -11,7 +11,7 @@ use reqwest::header;
 use reqwest::redirect::Policy;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sophie_actors::ids::{SessionId, hex};
+use sophie_actors::ids::{RequestId, SessionId, hex};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::store::GeneralCache;
 use tokio::time::{Instant, timeout};
@@ -217,6 +217,9 @@ impl Hook {
         let body = json!({"session": session, "address": address, "origin": headers.origin});
         let send = || {
             let mut request = self.client.post(self.url.as_str()).json(&body);
+            if let Some(id) = RequestId::current() {
+                request = request.header("x-request-id", id.as_str());
+            }
             for (name, value) in [(header::COOKIE, &headers.cookie), (header::AUTHORIZATION, &headers.authorization)] {
                 if let Some(value) = value {
                     request = request.header(name, value);

@@ -1,9 +1,10 @@
-//! Errors as HTTP clients see them: `{"error":{"code","message"}}`, never empty, never a stack.
+//! Errors as HTTP clients see them: `{"error":{"code","message","request_id"}}`, never empty, never a stack.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
+use sophie_actors::ids::RequestId;
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::StoreError;
 
@@ -90,9 +91,13 @@ impl ApiError {
         (self.status, self.code, &self.message, self.retry_after)
     }
 
-    /// The body.
+    /// The body. It names the request, so that what a user shows an operator is found in the log.
     pub fn body(code: &str, message: &str) -> serde_json::Value {
-        json!({"error": {"code": code, "message": message}})
+        let mut error = json!({"code": code, "message": message});
+        if let Some(id) = RequestId::current() {
+            error["request_id"] = id.as_str().into();
+        }
+        json!({"error": error})
     }
 }
 

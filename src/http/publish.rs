@@ -5,7 +5,7 @@ use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sophie_actors::ids::{AnswerId, GroupName, digest};
+use sophie_actors::ids::{AnswerId, GroupName, RequestId, digest};
 use sophie_actors::node::Node;
 use sophie_actors::protocol::{EVENT_DEPTH, ErrorCode, METADATA_DEPTH, Refusal, Role, is_deeper, is_map_deeper};
 use sophie_actors::say::{Key, Said, Speaker, Speech, Unsaid, pass_on, say};
@@ -119,7 +119,8 @@ pub async fn publish(
     let (node, name) = (node.clone(), group.clone());
     let Some(text) = body.text else {
         let event = body.event.unwrap_or_default();
-        let passed = actix_web::rt::spawn(async move { pass_on(&node, &speaker, &group, &event).await });
+        let passed =
+            actix_web::rt::spawn(RequestId::carried(async move { pass_on(&node, &speaker, &group, &event).await }));
         passed.await.map_err(|_| Refusal::internal())??;
         return Ok(HttpResponse::Accepted().json(json!({"group": name})));
     };
@@ -134,7 +135,7 @@ pub async fn publish(
         with: None,
         key,
     };
-    let said = actix_web::rt::spawn(async move { say(&node, &speaker, speech, |_| {}).await });
+    let said = actix_web::rt::spawn(RequestId::carried(async move { say(&node, &speaker, speech, |_| {}).await }));
     match said.await.map_err(|_| Refusal::internal())? {
         Ok(Said { seq, message, .. }) => {
             let mut reply = HttpResponse::Ok();

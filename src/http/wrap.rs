@@ -14,7 +14,7 @@ use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpResponse, ResponseError};
-use sophie_actors::ids::random_text;
+use sophie_actors::ids::RequestId;
 
 use super::cors::AllowedPage;
 use super::incoming::Incoming;
@@ -30,11 +30,19 @@ const COME_BACK_SECONDS: u64 = 2;
 
 /// The middleware.
 pub async fn wrap<B: MessageBody + 'static>(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<HeldBody<EitherBody<B, BoxBody>>>, Error> {
-    tidy(&mut request);
     let id = request_id(&request);
+    RequestId::within(Some(id.clone()), answer(request, next, id)).await
+}
+
+async fn answer<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+    id: RequestId,
+) -> Result<ServiceResponse<HeldBody<EitherBody<B, BoxBody>>>, Error> {
+    tidy(&mut request);
     let state = request.app_data::<Data<State>>().cloned();
     let page = state.as_ref().and_then(|state| AllowedPage::behind(&request, state));
     if let (Some(state), Some(peer)) = (&state, request.peer_addr()) {
@@ -87,7 +95,7 @@ pub async fn wrap<B: MessageBody + 'static>(
         // It has kept the compressor away, and says nothing else.
         headers.remove(header::CONTENT_ENCODING);
     }
-    headers.insert(REQUEST_ID, id);
+    headers.insert(REQUEST_ID, header_of(&id));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if let Some(state) = state {
@@ -100,7 +108,7 @@ pub async fn wrap<B: MessageBody + 'static>(
         };
         state.node.metrics.http_requests.with_label_values(&[class]).inc();
     }
-    Ok(response.map_body(|_, body| HeldBody { body, until: Until { incoming, under_way, wire } }))
+    Ok(response.map_body(|_, body| HeldBody { body, id: Some(id), until: Until { incoming, under_way, wire } }))
 }
 
 /// Keeps the compressor away from what it cannot make smaller by much. To stand within it.
@@ -179,6 +187,7 @@ pub struct InOwnWords;
 /// A body that is being sent. What its request holds is held as long.
 pub struct HeldBody<B> {
     body: B,
+    id: Option<RequestId>,
     #[allow(dead_code, reason = "held for its drop")]
     until: Until,
 }
@@ -206,19 +215,19 @@ impl<B: MessageBody + Unpin> MessageBody for HeldBody<B> {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(cx)
+        let id = self.id.clone();
+        RequestId::within_now(id, || Pin::new(&mut self.body).poll_next(cx))
     }
 }
 
-/// The caller's id if it is 1 to 128 visible ASCII characters, else one of ours.
-fn request_id(request: &ServiceRequest) -> HeaderValue {
-    let given = request.headers().get(REQUEST_ID).filter(|value| {
-        let bytes = value.as_bytes();
-        (1..=128).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
-    });
-    given
-        .cloned()
-        .unwrap_or_else(|| HeaderValue::from_str(&random_text(20)).expect("letters and digits make a header value"))
+/// The caller's id if it is a good one, else one of ours.
+fn request_id(request: &ServiceRequest) -> RequestId {
+    let given = request.headers().get(REQUEST_ID).and_then(|value| RequestId::read(value.as_bytes()));
+    given.unwrap_or_else(RequestId::random)
+}
+
+fn header_of(id: &RequestId) -> HeaderValue {
+    HeaderValue::from_str(id.as_str()).expect("visible ASCII makes a header value")
 }
 
 /// An error that a library wrote gets our form.

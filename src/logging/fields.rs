@@ -3,12 +3,19 @@
 use log::Record;
 use log::kv::{Error, Key, Value, VisitSource, VisitValue};
 use serde_json::Value as Json;
+use sophie_actors::ids::RequestId;
 
-/// The data of a line, in the order in which they stand there. What is not there (`None`) has no field.
+/// By which everything is found that the log says of one request.
+const REQUEST_ID: &str = "request_id";
+
+/// The data of a line, in the order in which they stand there, and the request that is being carried out. What is not there (`None`) has no field.
 pub(super) fn of(record: &Record<'_>) -> Vec<(String, Json)> {
     let mut fields = Fields(Vec::new());
     // Collecting cannot fail.
     let _visited = record.key_values().visit(&mut fields);
+    if let Some(id) = RequestId::current().filter(|_| !fields.0.iter().any(|(key, _)| key == REQUEST_ID)) {
+        fields.0.push((REQUEST_ID.to_owned(), id.as_str().into()));
+    }
     fields.0
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use sophie_actors::backend::BackendError;
+use sophie_actors::backend::{AskedBackend, BackendError};
 use sophie_actors::metrics::Metrics;
 use sophie_actors::protocol::{timestamp_of, unix_ms};
 use tokio::time::Instant;
@@ -269,7 +269,8 @@ impl Call {
             // What a broken account says of a time to come back is no promise.
             record.breaker.failed(self.entry, wait.filter(|_| matches!(blame, Blame::Limit | Blame::Backend)), now);
         });
-        told.detail = format!("backend={} url={} {}", self.member.name, self.member.client.place(), told.detail);
+        let (backend, url) = (self.member.name.clone(), self.member.client.place().to_owned());
+        told.asked = Some(Box::new(AskedBackend { backend, url }));
         told
     }
 

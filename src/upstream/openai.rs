@@ -9,6 +9,7 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 use serde_json::{Value, json};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream};
+use sophie_actors::ids::RequestId;
 use sophie_actors::openai::error::{Meaning, ReportedError};
 use sophie_actors::openai::request::for_backend;
 use sophie_actors::openai::stream_options::{INCLUDE_USAGE, STREAM_OPTIONS};
@@ -231,7 +232,10 @@ impl OpenAi {
         };
         let mut kept = 0;
         loop {
-            let request = self.client.post(url.clone()).header(&accept, &kind);
+            let mut request = self.client.post(url.clone()).header(&accept, &kind);
+            if let Some(id) = RequestId::current() {
+                request = request.header("x-request-id", id.as_str());
+            }
             match pooled::noted(request::with_body(request, body).send()).await {
                 (Ok(response), _) => return Ok(response),
                 (Err(error), is_new) if is_new || error.is_timeout() || error.is_connect() => {

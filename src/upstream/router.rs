@@ -118,7 +118,7 @@ impl Router {
             }
             if let Some(next) = rest.iter().find(|next| next.is_usable()) {
                 log::warn!(
-                    event = "ai_request_moved", next = next.name(), cause = error.detail;
+                    event = "ai_request_moved", backend = member.name(), next = next.name(), cause = error.detail;
                     "an AI request goes on to another backend"
                 );
             }
@@ -286,6 +286,7 @@ fn left_out(wait: Duration, blame: Option<Blame>) -> BackendError {
         reason: reason.to_owned(),
         retry_after_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         detail: format!("every backend for this model is left out wait_ms={}", wait.as_millis()),
+        asked: None,
         refusal: (meaning == Meaning::Limited).then(refusal::limited),
     }
 }

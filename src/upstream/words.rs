@@ -43,6 +43,7 @@ impl Fault {
             retried: false,
             retry_after_ms: wait.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             detail: self.detail(secrets),
+            asked: None,
             refusal,
         }
     }

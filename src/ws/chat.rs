@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytestring::ByteString;
+use sophie_actors::ids::RequestId;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::options::SessionOptions;
 use sophie_actors::protocol::{Close, CloseCode, Command, Event};
@@ -10,7 +11,7 @@ use sophie_actors::socket::{AttachSocket, Attached, Commanded, Intake, Reply, Se
 
 use super::Resume;
 use super::flood::Flood;
-use super::seat::Seat;
+use super::seat::{Seat, reason};
 use crate::websocket::{Receiver, Unsent};
 
 /// One socket's.
@@ -90,8 +91,10 @@ impl Receiver for Chat {
     fn closed(&mut self, code: Option<CloseCode>) {
         if let Some(code) = code {
             self.metrics.closes.with_label_values(&[code.label()]).inc();
-            log::debug!(socket:% = self.handle.id(), reason = code.label(); "a socket is closed");
         }
+        RequestId::within_now(self.handle.request(), || {
+            log::debug!(socket:% = self.handle.id(), reason = reason(code); "a socket is closed");
+        });
         if let Some(session) = self.handle.session() {
             session.closed(self.handle.id());
         }

@@ -65,6 +65,7 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let options = &state.node.options;
     let worker = upgrade.worker();
     let handle = seat::way_out(request, options, &worker);
+    log::debug!(session:%, user:% = identity.user, address:%, socket:% = handle.id(); "a socket is open");
     let access: Arc<dyn Access> = match identity.guest {
         true => Arc::new(GuestAccess { user: identity.user, session }),
         false => Arc::new(CallerAccess {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::web::Data;
 use sophie_actors::options::SessionOptions;
+use sophie_actors::protocol::CloseCode;
 use sophie_actors::socket::{OutboxLimits, SocketHandle};
 
 use crate::http::visitor::{self, COME_BACK_SECONDS};
@@ -48,6 +49,11 @@ impl Seat {
         let share = share.ok_or_else(ApiError::too_many_connections)?;
         Ok(Self { _place: place, _share: share })
     }
+}
+
+/// Why a socket is closed, for the log.
+pub(super) fn reason(code: Option<CloseCode>) -> &'static str {
+    code.map_or("the client went", CloseCode::label)
 }
 
 /// The way out of the socket that a request asks for.

@@ -65,6 +65,7 @@ mod doors_open;
 mod doors_rights;
 mod drain;
 mod essential;
+mod following;
 mod gateway;
 mod gateway_bodies;
 mod gateway_completions;

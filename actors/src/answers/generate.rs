@@ -72,12 +72,6 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
             (End::Failed(BackendError::too_long(detail)), false)
         }
     };
-    if let End::Failed(error) = &end {
-        log::warn!(
-            event = "answer_failed", backend = parts.backend.name(), code = error.code.as_str(), detail = error.detail;
-            "an answer failed"
-        );
-    }
     if let (End::Failed(_), Some(lead)) = (&end, &mut lead) {
         // Before anybody here hears of it and asks again: a failure is not to be followed. What this does not settle is tried again.
         _ = lead.try_to_land(&end).await;

@@ -11,7 +11,7 @@ use super::recording::{Recorder, Recording, RecordingReader};
 use super::{Answers, ListUnderWay, Stopped, UnderWay};
 use crate::actor::{Unanswered, ask};
 use crate::admission::{Admitted, NotAdmitted};
-use crate::ids::{AnswerId, SessionId};
+use crate::ids::{AnswerId, RequestId, SessionId};
 use crate::store::{StoreError, StoreResult};
 
 /// The answers.
@@ -41,7 +41,7 @@ impl AnswersHandle {
     pub async fn ask(&self, ask: Ask, admitted: Admitted) -> Result<(), Unanswered> {
         // Not within the message: a mailbox that is stuck would hold it.
         let (hand_over, handed) = oneshot::channel();
-        self.ask_for("ask", TakeOver { ask, admitted: handed }).await?;
+        self.ask_for("ask", TakeOver { ask, admitted: handed, request: RequestId::current() }).await?;
         _ = hand_over.send(admitted);
         Ok(())
     }
@@ -51,7 +51,7 @@ impl AnswersHandle {
     /// # Errors
     /// No answer.
     pub async fn join(&self, join: Join) -> Result<Joined, Unanswered> {
-        self.ask_for("join", join).await
+        self.ask_for("join", JoinFor(RequestId::current(), join)).await
     }
 
     /// Admits a request and joins its answer, in one step.
@@ -59,7 +59,7 @@ impl AnswersHandle {
     /// # Errors
     /// No answer, or not admitted.
     pub async fn admit_and_join(&self, request: AdmitAndJoin) -> Result<(Admitted, Joined), NotAdmitted> {
-        self.ask_for("admit and join", request).await?
+        self.ask_for("admit and join", AdmitAndJoinFor(RequestId::current(), request)).await?
     }
 
     /// Cancels an answer of this node, of a group that the session is in. `false`: there is none.

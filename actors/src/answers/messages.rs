@@ -12,7 +12,7 @@ use super::generation::{Follower, Generation};
 use super::recording::{Recorder, Recording, RecordingReader};
 use super::{AskedWith, Stopped};
 use crate::admission::{Admit, Admitted, NotAdmitted};
-use crate::ids::{AnswerId, GroupName, MessageId, SessionId, UserId};
+use crate::ids::{AnswerId, GroupName, MessageId, RequestId, SessionId, UserId};
 use crate::ledger::Asker;
 use crate::openai::BackendRequest;
 use crate::store::{Once, Page, RecordingHead, StoreResult};
@@ -26,6 +26,8 @@ pub struct Ask {
     pub begun: Option<Page>,
     /// Who asks.
     pub user: UserId,
+    /// In which session, if it is one's.
+    pub session: Option<SessionId>,
     /// The group that gets the answer.
     pub group: GroupName,
     /// What is to be answered.
@@ -53,6 +55,8 @@ pub(super) struct TakeOver {
     pub(super) ask: Ask,
     /// What was reserved for it comes once it has been taken over.
     pub(super) admitted: oneshot::Receiver<Admitted>,
+    /// On whose behalf.
+    pub(super) request: Option<RequestId>,
 }
 
 /// Ends a group's answer on behalf of a session. `false`: no such answer is under way in a group that it is in.
@@ -118,8 +122,6 @@ pub struct InterruptAll;
 pub struct ListModels;
 
 /// Asks for a generation: one under way for the same digest, or a new one.
-#[derive(Message)]
-#[rtype(result = "Joined")]
 pub struct Join {
     /// The same for equal questions of one scope.
     pub digest: String,
@@ -169,9 +171,17 @@ pub struct Joined {
     pub coalesced: bool,
 }
 
-/// Admits a request by the limits and joins its answer: one way there and back in the place of two.
+/// A [`Join`] on behalf of a request. The backend is asked under the id of the first of equal ones.
+#[derive(Message)]
+#[rtype(result = "Joined")]
+pub(super) struct JoinFor(pub(super) Option<RequestId>, pub(super) Join);
+
+/// An [`AdmitAndJoin`] on behalf of a request.
 #[derive(Message)]
 #[rtype(result = "Result<(Admitted, Joined), NotAdmitted>")]
+pub(super) struct AdmitAndJoinFor(pub(super) Option<RequestId>, pub(super) AdmitAndJoin);
+
+/// Admits a request by the limits and joins its answer: one way there and back in the place of two.
 pub struct AdmitAndJoin {
     /// What it is to be admitted to.
     pub admit: Admit,

@@ -15,6 +15,7 @@ mod generation;
 mod group_answer;
 mod handle;
 mod heard;
+mod line;
 pub(crate) mod lost;
 mod messages;
 mod orphans;
@@ -35,7 +36,7 @@ use crate::actor::ExitGuard;
 use crate::admission::{Admitted, LimiterHandle, NotAdmitted};
 use crate::backend::Backend;
 use crate::delivery::Delivery;
-use crate::ids::{AnswerId, GroupName};
+use crate::ids::{AnswerId, GroupName, RequestId};
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions, RecordingOptions};
@@ -47,8 +48,12 @@ use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};
 pub(crate) use group_answer::CONVERSATION;
 pub use handle::AnswersHandle;
+pub use line::AnswerLine;
 pub use messages::{AdmitAndJoin, Ask, Join, Joined, Record, Reuse};
-use messages::{AnswerEnded, Cancel, CountRunning, Generated, InterruptAll, ListModels, StopHere, TakeOver};
+use messages::{
+    AdmitAndJoinFor, AnswerEnded, Cancel, CountRunning, Generated, InterruptAll, JoinFor, ListModels, StopHere,
+    TakeOver,
+};
 pub use recording::{Recorded, Recorder, RecordingReader, Unwanted};
 use recordings::Recordings;
 pub use stopping::Stopped;
@@ -152,7 +157,7 @@ impl Actor for Answers {
 impl Handler<TakeOver> for Answers {
     type Result = ();
 
-    fn handle(&mut self, TakeOver { ask, admitted }: TakeOver, ctx: &mut Context<Self>) {
+    fn handle(&mut self, TakeOver { ask, admitted, request }: TakeOver, ctx: &mut Context<Self>) {
         let answer = ask.answer.clone();
         if self.running.contains_key(&answer) {
             // The same message, sent twice at once: one of them is answered, and this one's reservation given back.
@@ -163,14 +168,15 @@ impl Handler<TakeOver> for Answers {
         self.parts.metrics.answers_running.set(self.running.len() as i64);
         let ended = EndedOnDrop { answers: ctx.address().into(), answer: Some(answer.clone()) };
         // A task of its own: a fault in one answer must not take the others along.
-        actix::spawn(group_answer::run(
+        let answered = group_answer::run(
             self.parts.clone(),
             ctx.address().into(),
             (ask, admitted),
             stopping,
             self.closing.subscribe(),
             ended,
-        ));
+        );
+        actix::spawn(RequestId::within(request, answered));
     }
 }
 
@@ -217,7 +223,7 @@ impl Handler<ListModels> for Answers {
 }
 
 impl Answers {
-    fn join(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
+    fn join(&mut self, JoinFor(request, join): JoinFor, ctx: &mut Context<Self>) -> Joined {
         let reuse = join.reuse;
         let under_way = match reuse.read {
             true => self.generations.get(&join.digest).filter(|it| it.suits(reuse)).and_then(Generation::follow),
@@ -233,23 +239,26 @@ impl Answers {
         if reuse.read {
             self.generations.insert(join.digest.clone(), generation.clone());
         }
-        actix::spawn(generate::run(self.parts.clone(), ctx.address().into(), generation, join));
+        let generated = generate::run(self.parts.clone(), ctx.address().into(), generation, join);
+        actix::spawn(RequestId::within(request, generated));
         Joined { follower, coalesced: false }
     }
 }
 
-impl Handler<Join> for Answers {
+impl Handler<JoinFor> for Answers {
     type Result = Joined;
 
-    fn handle(&mut self, join: Join, ctx: &mut Context<Self>) -> Joined {
+    fn handle(&mut self, join: JoinFor, ctx: &mut Context<Self>) -> Joined {
         self.join(join, ctx)
     }
 }
 
-impl Handler<AdmitAndJoin> for Answers {
+impl Handler<AdmitAndJoinFor> for Answers {
     type Result = ResponseActFuture<Self, Result<(Admitted, Joined), NotAdmitted>>;
 
-    fn handle(&mut self, AdmitAndJoin { admit, join }: AdmitAndJoin, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, message: AdmitAndJoinFor, _: &mut Context<Self>) -> Self::Result {
+        let AdmitAndJoinFor(request, AdmitAndJoin { admit, join }) = message;
+        let join = JoinFor(request, join);
         let limiter = self.parts.limiter.clone();
         let admitted = async move { limiter.admit(admit).await }.into_actor(self);
         Box::pin(admitted.map(|admitted, answers, ctx| Ok((admitted?, answers.join(join, ctx)))))

@@ -40,6 +40,9 @@ pub struct BackendError {
     pub retry_after_ms: Option<u64>,
     /// For the operator's log: what really happened. Never sent to a client; never a key.
     pub detail: String,
+    /// Which backend it was, for the operator's log; none, if none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Box<AskedBackend>>,
     /// What the backend said to a request that it refused, for callers who speak its protocol: nothing of the account or of
     /// this service is in it.
     pub refusal: Option<BackendRefusal>,
@@ -49,7 +52,7 @@ impl BackendError {
     /// One of which nothing more is known.
     pub fn new(code: ErrorCode, reason: &str, detail: &str) -> Self {
         let (reason, detail) = (reason.to_owned(), detail.to_owned());
-        Self { code, retried: false, reason, retry_after_ms: None, detail, refusal: None }
+        Self { code, retried: false, reason, retry_after_ms: None, detail, asked: None, refusal: None }
     }
 
     /// A fault of this service's own.
@@ -72,6 +75,15 @@ impl BackendError {
     pub fn too_long(detail: &str) -> Self {
         Self::new(ErrorCode::AiTimeout, "the AI took too long", detail)
     }
+}
+
+/// A backend that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskedBackend {
+    /// What it is called.
+    pub backend: String,
+    /// Where it was asked, without anything secret.
+    pub url: String,
 }
 
 /// A backend's own words about a request that it refused.

@@ -7,6 +7,7 @@ mod digest;
 mod given;
 mod names;
 mod node_key;
+mod request_id;
 
 use rand::RngExt;
 
@@ -14,6 +15,7 @@ pub use digest::{digest, hex};
 pub use given::{AnswerId, Epoch, MessageId, NodeId, SocketId};
 pub use names::{BadName, CommandId, GroupName, SessionId, UserId};
 pub use node_key::{NAME_LIMIT, NodeKey, SESSION_CHANNEL, local_name};
+pub use request_id::RequestId;
 
 /// `length` random characters of `a-z 0-9`.
 pub fn random_text(length: usize) -> String {

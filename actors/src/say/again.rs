@@ -62,6 +62,7 @@ pub async fn ask_again(node: &Node, speaker: &Speaker, answered: Answered) -> Re
         answer,
         begun: Some(begun),
         user,
+        session: speaker.session(),
         group,
         message,
         seq,

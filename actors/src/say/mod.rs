@@ -205,6 +205,7 @@ impl Saying<'_> {
             answer: AnswerId::owed_to(&message),
             begun: None,
             user,
+            session: self.speaker.session(),
             group: self.group,
             message,
             seq: said.seq,

@@ -43,6 +43,14 @@ impl Speaker {
         *self == Self::Django
     }
 
+    /// In which session.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Session { session, .. } => Some(session.clone()),
+            _ => None,
+        }
+    }
+
     /// How they speak.
     pub(super) fn protocol(&self) -> Protocol {
         match self {

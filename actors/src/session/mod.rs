@@ -18,7 +18,7 @@ use actix::prelude::*;
 use tokio::sync::Mutex;
 
 use crate::actor::{ExitGuard, Unanswered};
-use crate::ids::{SessionId, SocketId};
+use crate::ids::{RequestId, SessionId, SocketId};
 use crate::node::Node;
 use crate::protocol::{CloseCode, CommandBody, Event, Refusal};
 use crate::registry::{Attach, Seed, SessionEnded};
@@ -104,7 +104,8 @@ impl Session {
             sending: self.sending.get_or_insert_default().clone(),
         };
         let may_type = self.typing.gate(&command, &self.id);
-        let carried_out = work.carry_out(command, reply, may_type);
+        let request = work.socket.handle.request();
+        let carried_out = RequestId::within(request, work.carry_out(command, reply, may_type));
         ctx.spawn(carried_out.into_actor(self).map(move |effect, session, ctx| {
             session.apply(id, effect, ctx);
             session.carry_out_next(id, ctx);
@@ -193,7 +194,8 @@ impl Handler<AttachSocket> for Session {
         self.sockets.insert(id, Socket { attached: socket.clone(), busy: true, waiting: VecDeque::new() });
         self.look_in_time(ctx);
         let (node, session) = (self.node.clone(), self.id.clone());
-        let attach = async move {
+        let request = socket.handle.request();
+        let attach = RequestId::within(request, async move {
             let state = match resume {
                 // Only needed to tell whether what was missed is still there.
                 Some(_) => {
@@ -224,7 +226,7 @@ impl Handler<AttachSocket> for Session {
                     Effect::None
                 }
             }
-        };
+        });
         ctx.spawn(attach.into_actor(self).map(move |effect, session, ctx| {
             session.apply(id, effect, ctx);
             session.carry_out_next(id, ctx);

@@ -8,7 +8,7 @@ use actix_web::web::{Data, Payload};
 use bytestring::ByteString;
 use sophie_actors::dialects::Json;
 use sophie_actors::dialects::agui::request::RunRequest;
-use sophie_actors::ids::{AnswerId, MessageId, SessionId};
+use sophie_actors::ids::{AnswerId, MessageId, RequestId, SessionId};
 use sophie_actors::openai::Body;
 use sophie_actors::protocol::{ErrorCode, Protocol, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, said_before, say};
@@ -66,7 +66,7 @@ pub(super) async fn run(
             None => {
                 let asking = asking.clone();
                 // To its end, also when the caller leaves meanwhile: a claim of which nothing came would keep others waiting.
-                let began = actix_web::rt::spawn(async move { asking.begin(claim).await });
+                let began = actix_web::rt::spawn(RequestId::carried(async move { asking.begin(claim).await }));
                 match began.await.map_err(|_| ApiError::from(Refusal::internal()))?? {
                     Some(answer) => break answer,
                     None => return Ok(Asked::Busy { thread, run }),
@@ -120,7 +120,7 @@ impl Asking {
         };
         let is_noted = runs.asked(run, &claim, answer).await.is_ok();
         let (asking, answer) = (self.clone(), answer.clone());
-        actix_web::rt::spawn(async move { asking.settle(claim, answer, is_noted).await });
+        actix_web::rt::spawn(RequestId::carried(async move { asking.settle(claim, answer, is_noted).await }));
         asked
     }
 

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use serde_json::Value;
 use sophie_actors::answers::{AskedWith, RecordingReader};
 use sophie_actors::dialects::ui::request::{UiRequest, Wish};
-use sophie_actors::ids::{AnswerId, GroupName};
+use sophie_actors::ids::{AnswerId, GroupName, RequestId};
 use sophie_actors::openai::Body;
 use sophie_actors::protocol::{Logged, Message, Protocol, Refusal, Role};
 use sophie_actors::say::{Answered, Key, Said, Speech, ask_again, said_before, say};
@@ -55,7 +55,7 @@ pub async fn answer(
 ) -> Result<(AnswerId, RecordingReader), ChatRefusal> {
     let (asking, by) = (state.clone(), guest.clone());
     // To its end, also when the caller leaves meanwhile: others wait for its turn to be over.
-    let asked = actix_web::rt::spawn(async move {
+    let asked = actix_web::rt::spawn(RequestId::carried(async move {
         let turn = Turn::take(&asking, &by.session).await?;
         let asked = match &asked.wish {
             Wish::Answer => ask(&by, asked, &asking).await,
@@ -64,7 +64,7 @@ pub async fn answer(
         };
         turn.is_over(asked.as_ref().ok()).await;
         asked
-    });
+    }));
     let answer = asked.await.map_err(|_| ApiError::from(Refusal::internal()))??;
     let reader = begun(state, &answer).await?;
     Ok((answer, reader))

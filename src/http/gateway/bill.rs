@@ -2,7 +2,8 @@
 
 use actix_web::web::Data;
 use sophie_actors::admission::{Admit, Admitted, Remaining, SlotOf};
-use sophie_actors::answers::{AdmitAndJoin, End, Join, Joined, Next};
+use sophie_actors::answers::{AdmitAndJoin, AnswerLine, End, Join, Joined, Next};
+use sophie_actors::ids::RequestId;
 use sophie_actors::openai::estimate_tokens;
 use sophie_actors::protocol::{CacheStatus, Usage};
 use tokio::time::Instant;
@@ -23,6 +24,11 @@ pub struct Bill {
     usage: Option<Usage>,
     /// The answer failed before anything came.
     void: bool,
+    /// Who asks, and for which request, for the log.
+    asker: String,
+    request: Option<RequestId>,
+    /// How it ended, as far as that was read.
+    ended: Option<End>,
 }
 
 impl Bill {
@@ -36,6 +42,9 @@ impl Bill {
             written: 0,
             usage: None,
             void: false,
+            asker: String::new(),
+            request: RequestId::current(),
+            ended: None,
             state,
         }
     }
@@ -46,10 +55,11 @@ impl Bill {
     /// A limit is used up, or the service has as many answers under way as it may.
     pub async fn open(state: Data<State>, request: AdmitAndJoin) -> Result<(Self, Joined), GatewayError> {
         let (asked_at, prompt_tokens) = (Instant::now(), request.admit.prompt_tokens.unwrap_or(0));
+        let asker = request.join.asker.user.clone();
         let (admitted, joined) =
             state.node.answers.admit_and_join(request).await.map_err(GatewayError::not_admitted)?;
         let mut bill = Self::new(state, admitted, prompt_tokens);
-        bill.asked_at = asked_at;
+        (bill.asked_at, bill.asker) = (asked_at, asker);
         Ok((bill, joined))
     }
 
@@ -81,6 +91,7 @@ impl Bill {
     /// The answers actor did not reply.
     pub async fn join(mut self, join: Join) -> Result<(Self, Joined), GatewayError> {
         (self.prompt_tokens, self.asked_at) = (join.prompt_tokens, Instant::now());
+        self.asker.clone_from(&join.asker.user);
         let joined = self.state.node.answers.join(join).await.map_err(|_| GatewayError::internal())?;
         Ok((self, joined))
     }
@@ -107,13 +118,31 @@ impl Bill {
                 self.written += chunks.iter().map(|chunk| estimate_tokens(&chunk.text).max(1)).sum::<u64>();
                 self.usage = chunks.iter().rev().find_map(|chunk| chunk.usage).or(self.usage);
             }
-            Next::End(End::Complete { usage, .. }) => self.usage = usage.or(self.usage),
-            Next::End(End::Failed(_)) => self.void = self.written == 0,
+            Next::End(end) => {
+                match end {
+                    End::Complete { usage, .. } => self.usage = usage.or(self.usage),
+                    End::Failed(_) => self.void = self.written == 0,
+                }
+                self.ended = Some(end.clone());
+            }
         }
     }
 
-    fn used(&self) -> u64 {
-        self.usage.map_or(self.prompt_tokens + self.written, |usage| usage.total_tokens)
+    fn used(&self) -> Usage {
+        let total_tokens = self.prompt_tokens + self.written;
+        let estimate = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: self.written, total_tokens };
+        self.usage.unwrap_or(estimate)
+    }
+
+    /// Tells the log how it ended. Who goes before the end has stopped it for themselves.
+    fn tell(&self) {
+        let (asked_at, user) = (self.asked_at, self.asker.as_str());
+        let line = AnswerLine { answer: None, group: None, session: None, user, cache: self.status, asked_at };
+        RequestId::within_now(self.request.clone(), || match &self.ended {
+            Some(End::Failed(error)) => line.failed(error),
+            Some(End::Complete { finish_reason, .. }) => line.completed(finish_reason, self.used()),
+            None => line.completed("cancelled", self.used()),
+        });
     }
 }
 
@@ -121,7 +150,8 @@ impl Drop for Bill {
     fn drop(&mut self) {
         // Where nothing was looked up for it, it did not take place: then what was admitted gives itself back.
         let (Some(admitted), Some(status)) = (self.admitted.take(), self.status) else { return };
+        self.tell();
         let paid = status.asked_the_backend() && !self.void;
-        admitted.settle(if paid { self.used() } else { 0 });
+        admitted.settle(if paid { self.used().total_tokens } else { 0 });
     }
 }

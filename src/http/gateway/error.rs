@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, ResponseError};
 use serde_json::Value;
 use sophie_actors::admission::{Because, NotAdmitted, Remaining};
 use sophie_actors::backend::BackendError;
+use sophie_actors::ids::RequestId;
 use sophie_actors::openai::error::{ErrorObject, INVALID_REQUEST, SERVER};
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::store::limits::Unit;
@@ -221,7 +222,11 @@ impl ResponseError for GatewayError {
         if self.closes {
             response.force_close();
         }
-        let mut response = response.json(self.body());
+        let mut body = self.body();
+        if let Some(id) = RequestId::current() {
+            body["request_id"] = id.as_str().into();
+        }
+        let mut response = response.json(body);
         headers::tell_left(response.headers_mut(), &self.left);
         response
     }
@@ -245,8 +250,8 @@ mod tests {
     use super::*;
 
     fn failed(code: ErrorCode, retry_after_ms: Option<u64>, refusal: Option<BackendRefusal>) -> HttpResponse {
-        let detail = "secret".into();
-        let error = BackendError { code, retried: false, reason: "why".into(), retry_after_ms, detail, refusal };
+        let detail = "secret".to_owned();
+        let error = BackendError { retry_after_ms, refusal, ..BackendError::new(code, "why", &detail) };
         let refused = GatewayError::from(error);
         assert!(!refused.body().to_string().contains("secret"));
         refused.error_response()
@@ -262,14 +267,8 @@ mod tests {
         assert_eq!(busy.headers().get("retry-after").unwrap(), "5");
         assert!(!busy.headers().contains_key("x-should-retry"));
         assert_eq!(failed(AiUnavailable, None, None).headers().get("x-should-retry").unwrap(), "false");
-        let told = BackendError {
-            code: AiUnavailable,
-            retried: true,
-            reason: "why".into(),
-            retry_after_ms: Some(1),
-            detail: String::new(),
-            refusal: None,
-        };
+        let why = BackendError::new(AiUnavailable, "why", "");
+        let told = BackendError { retried: true, retry_after_ms: Some(1), ..why };
         assert_eq!(GatewayError::from(told).error_response().headers().get("x-should-retry").unwrap(), "false");
     }
 
@@ -277,14 +276,8 @@ mod tests {
     fn a_backends_own_words_are_passed_on_with_its_status() {
         let error = json!({"message": "no", "type": "t", "param": "x", "code": "c", "more": 1});
         let refusal = BackendRefusal { status: 422, error: serde_json::from_value(error.clone()).unwrap() };
-        let told = BackendError {
-            code: ErrorCode::AiRejected,
-            retried: false,
-            reason: "why".into(),
-            retry_after_ms: None,
-            detail: String::new(),
-            refusal: Some(refusal),
-        };
+        let why = BackendError::new(ErrorCode::AiRejected, "why", "");
+        let told = BackendError { refusal: Some(refusal), ..why };
         let refused = GatewayError::from(told);
         assert_eq!((refused.status_code().as_u16(), refused.body()), (422, json!({"error": error})));
     }

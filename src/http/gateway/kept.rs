@@ -6,6 +6,7 @@ use std::time::Duration;
 use sophie_actors::answers::{GenerationOrigin, Next, Record, Recorded, Recorder, RecordingReader, Unwanted};
 use sophie_actors::backend::BackendError;
 use sophie_actors::dialects::AnswerEnd;
+use sophie_actors::ids::RequestId;
 use sophie_actors::protocol::{CacheStatus, ErrorCode, Protocol};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
@@ -60,7 +61,7 @@ impl Kept {
         // Who is told of it can read it, at any node.
         recorder.begun().await;
         let (tell, begun) = oneshot::channel();
-        actix_web::rt::spawn(write(answer, reading, recorder, tell));
+        actix_web::rt::spawn(RequestId::carried(write(answer, reading, recorder, tell)));
         Ok(Self { begun: Some(begun), ..Self::again(state, reader) })
     }
 

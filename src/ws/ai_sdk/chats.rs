@@ -9,7 +9,7 @@ use actix_web::{ResponseError, rt};
 use sophie_actors::answers::RecordingReader;
 use sophie_actors::cluster;
 use sophie_actors::dialects::ui::request::UiRequest;
-use sophie_actors::ids::{AnswerId, SessionId};
+use sophie_actors::ids::{AnswerId, RequestId, SessionId};
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::socket::Taken;
 use tokio::task::AbortHandle;
@@ -82,7 +82,7 @@ impl Chats {
     fn begin<F: Future<Output = ()> + 'static>(&self, name: &str, standing: Standing, task: impl FnOnce(Open) -> F) {
         match self.0.requests.begin(name, standing) {
             Ok(open) => {
-                let carried_out = rt::spawn(task(open));
+                let carried_out = rt::spawn(RequestId::carried(task(open)));
                 self.0.requests.carried_out_by(name, carried_out.abort_handle());
             }
             // Its client repeats what is being done.
@@ -211,15 +211,15 @@ impl Chats {
         match self.0.requests.abort(request) {
             Some(Standing::Asked(answer)) => {
                 let chats = self.clone();
-                rt::spawn(async move { chats.stop(&answer).await });
+                rt::spawn(RequestId::carried(async move { chats.stop(&answer).await }));
             }
             Some(Standing::Watching { chat, answer, may_stop: true }) => {
                 let chats = self.clone();
-                let stop = rt::spawn(async move {
+                let stop = rt::spawn(RequestId::carried(async move {
                     sleep(HAND_OVER).await;
                     chats.0.stops.borrow_mut().retain(|(_, stop)| !stop.is_finished());
                     chats.stop(&answer).await;
-                });
+                }));
                 self.0.stops.borrow_mut().push((chat, stop.abort_handle()));
             }
             _ => {}

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use actix_web::http::header;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, rt};
+use sophie_actors::ids::RequestId;
 use sophie_actors::socket::Taken;
 
 use super::handshake;
@@ -51,10 +52,14 @@ pub(super) fn open<D: Dialect>(
     let allowed = Allowed { bytes: most, binary: false, compressed: deflate.is_some() };
     let heartbeat = Some(seat::heartbeat(options));
     let offers = joined(request.headers(), header::SEC_WEBSOCKET_PROTOCOL, ",");
+    let id = RequestId::current();
     let answer = websocket::handshake::accept(request, credentials::first_offer(&offers), deflate);
     upgrade.then(move |raw| {
         rt::spawn(socket.leave_in_time());
-        rt::spawn(Connection::new(raw, handle, frames, worker, Options { allowed, heartbeat, deflate }));
+        let options = Options { allowed, heartbeat, deflate };
+        let connection = Connection::new(raw, handle, frames, worker, options);
+        // What is said over it is said for its handshake.
+        rt::spawn(RequestId::within(id, connection));
     });
     Ok(answer)
 }

@@ -9,7 +9,7 @@ use sophie_actors::socket::Intake;
 use super::{Dialect, Socket, closing};
 use crate::websocket::{Receiver, Unsent};
 use crate::ws::flood::Flood;
-use crate::ws::seat::Seat;
+use crate::ws::seat::{Seat, reason};
 
 /// One socket's.
 pub(super) struct Frames<D> {
@@ -53,8 +53,8 @@ impl<D: Dialect> Receiver for Frames<D> {
     fn closed(&mut self, code: Option<CloseCode>) {
         if let Some(code) = code {
             self.socket.state.node.metrics.closes.with_label_values(&[code.label()]).inc();
-            log::debug!(socket:% = self.socket.id(), reason = code.label(); "a socket is closed");
         }
+        log::debug!(socket:% = self.socket.id(), reason = reason(code); "a socket is closed");
         self.socket.gone();
         self.dialect.closed();
     }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::rt;
+use sophie_actors::ids::RequestId;
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::socket::Taken;
 use tokio::sync::Semaphore;
@@ -123,7 +124,7 @@ impl Shared {
             return Err(coded("websocket_stream_limit_reached", &message).about("stream_id"));
         }
         // It does not begin before it is entered: it is on this thread.
-        let task = rt::spawn(self.clone().work(name.clone())).abort_handle();
+        let task = rt::spawn(RequestId::carried(self.clone().work(name.clone()))).abort_handle();
         lanes.insert(name.clone(), Lane { waiting: [create].into(), task });
         Ok(())
     }

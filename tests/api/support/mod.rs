@@ -11,6 +11,7 @@ mod faulty;
 mod feeds;
 mod handshake;
 mod http;
+mod log;
 #[cfg(target_os = "linux")]
 mod network;
 mod pair;
@@ -35,6 +36,7 @@ pub use faulty::{Fault, FaultyRedis};
 pub use feeds::{Feeds, Hearing};
 pub use handshake::Handshake;
 pub use http::{RawHttp, RawResponse};
+pub use log::JSON_LOG;
 #[cfg(target_os = "linux")]
 pub use network::Network;
 pub use pair::Pair;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{GroupAnswer, Outcome};
-use crate::answers::End;
+use crate::answers::{AnswerLine, End};
 use crate::backoff::Backoff;
 use crate::openai::estimate_tokens;
 use crate::protocol::{AnswerFailed, AnswerFinished, Logged, Usage};
@@ -45,17 +45,21 @@ impl GroupAnswer {
             };
             Logged::AnswerEnd { group: self.ask.group.clone(), end }
         };
+        let line = self.line();
         let (label, logged, usage) = match outcome {
             Outcome::Generated(End::Complete { finish_reason, usage }) => {
                 let usage = usage.unwrap_or(estimate);
+                line.completed(&finish_reason, usage);
                 ("complete", finished(finish_reason, usage), usage)
             }
             Outcome::Stopped(why) => {
                 let reason = why.finish_reason();
+                line.completed(reason, estimate);
                 (reason, finished(reason.to_owned(), estimate), estimate)
             }
             Outcome::Taken => ("cancelled", finished("cancelled".to_owned(), estimate), estimate),
             Outcome::Generated(End::Failed(error)) => {
+                line.failed(&error);
                 let failure = AnswerFailed {
                     answer: self.answer.clone(),
                     message: self.ask.message.clone(),
@@ -76,6 +80,17 @@ impl GroupAnswer {
         // Only who asked the backend pays; a failure that brought no text costs nothing.
         let paid = self.cache.asked_the_backend() && (label != "failed" || !self.text.is_empty());
         admitted.settle(if paid { usage.total_tokens } else { 0 });
+    }
+
+    fn line(&self) -> AnswerLine<'_> {
+        AnswerLine {
+            answer: Some(&self.answer),
+            group: Some(&self.ask.group),
+            session: self.ask.session.as_ref(),
+            user: self.ask.user.as_str(),
+            cache: self.start.as_ref().map(|start| start.cache),
+            asked_at: self.ask.asked_at,
+        }
     }
 
     /// Puts the end into the log, however long that takes: an answer that was started always ends.

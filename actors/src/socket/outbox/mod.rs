@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::ids::{AnswerId, GroupName, SocketId};
+use crate::ids::{AnswerId, GroupName, RequestId, SocketId};
 use crate::protocol::Close;
 use crate::socket::{Bell, SessionHandle};
 
@@ -81,6 +81,8 @@ struct State {
 
 struct Shared {
     id: SocketId,
+    /// Of the handshake by which it came.
+    request: Option<RequestId>,
     limits: OutboxLimits,
     /// Who wakes the socket's task on its own thread; without, it is woken from here.
     bell: Option<Arc<Bell>>,
@@ -108,6 +110,7 @@ impl SocketHandle {
     pub fn new(limits: OutboxLimits, bell: Option<Arc<Bell>>, cut: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             id: SocketId::next(),
+            request: RequestId::current(),
             limits,
             bell,
             state: Mutex::new(State::default()),
@@ -120,6 +123,11 @@ impl SocketHandle {
     /// Which socket this is.
     pub fn id(&self) -> SocketId {
         self.0.id
+    }
+
+    /// The request that it came by: the lines of the log about it bear its id.
+    pub fn request(&self) -> Option<RequestId> {
+        self.0.request.clone()
     }
 
     /// Sends the socket's commands to this session from now on.
