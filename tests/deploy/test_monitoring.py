@@ -1,0 +1,146 @@
+"""The alert rules by promtool, and the dashboard's queries at a real Prometheus that reads two live nodes."""
+
+import contextlib
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+import yaml
+from broker import ROOT, free_port
+from pair import KEY
+from proxies import program
+from waiting import until
+
+RULES = ROOT / "deploy/prometheus/alerts.yml"
+BOARD = json.loads((ROOT / "deploy/grafana/sophie.json").read_text())
+ALERTS = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+PROTOCOL = (ROOT / "docs/protocol.md").read_text()
+
+
+def queries():
+    """(where it stands, PromQL) of every query of the dashboard, as Grafana would ask it."""
+    for panel in BOARD["panels"]:
+        for target in panel.get("targets", []):
+            text = target["expr"].replace("$__rate_interval", "1m")
+            yield panel["title"], text.replace("$job", "sophie").replace("$instance", ".*")
+
+
+def promtool(*arguments):
+    done = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, cwd=RULES.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_promtool_takes_the_rules():
+    assert f"{len(ALERTS)} rules found" in promtool("check", "rules", str(RULES))
+
+
+def test_each_alert_fires_at_what_it_is_for_and_at_nothing_else():
+    promtool("test", "rules", "alerts.test.yml")
+    tried = set(re.findall(r'alertname="(\w+)"', (RULES.parent / "alerts.test.yml").read_text()))
+    assert tried == {alert["alert"] for alert in ALERTS}
+
+
+def test_each_alert_says_what_to_look_at_and_what_to_do():
+    sections = re.findall(r"^### (Sophie\w+)$\n(.*?)(?=^##)", OPERATIONS, re.M | re.S)
+    assert [name for name, _ in sections] == [alert["alert"] for alert in ALERTS], "one section each, in the order of the rules"
+    for name, text in sections:
+        assert "**Look at**" in text and "**Do**" in text, name
+    for alert in ALERTS:
+        assert alert["annotations"]["runbook_url"] == f"docs/operations.md#{alert['alert'].lower()}"
+
+
+class Prometheus:
+    """A real one, which reads these nodes each second."""
+
+    def __init__(self, directory, nodes):
+        self.url = f"http://127.0.0.1:{free_port()}"
+        targets = [f"127.0.0.1:{node.port}" for node in nodes]
+        job = {"job_name": "sophie", "scrape_interval": "1s", "static_configs": [{"targets": targets}]}
+        settings = {"global": {"evaluation_interval": "1s"}, "rule_files": [str(RULES)], "scrape_configs": [job]}
+        (directory / "prometheus.yml").write_text(yaml.safe_dump(settings))
+        options = [f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data", f"--web.listen-address={self.url[7:]}"]
+        self.output = open(directory / "prometheus.log", "ab")
+        self.process = subprocess.Popen([program("prometheus"), *options], stdout=self.output, stderr=self.output)
+        until(lambda: len(self.ask("sophie_sockets")) == len(nodes), "Prometheus to have read the nodes", 30)
+
+    def ask(self, query):
+        address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
+        try:
+            with urllib.request.urlopen(address, timeout=10) as answer:
+                return json.load(answer)["data"]["result"]
+        except urllib.error.HTTPError as refusal:
+            if refusal.code == 503:  # It is still starting.
+                return []
+            pytest.fail(f"{query}: {refusal.read().decode()}")
+        except OSError:
+            return []
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(20)
+        self.output.close()
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory, nodes):
+    with contextlib.closing(Prometheus(tmp_path_factory.mktemp("prometheus"), nodes)) as prometheus:
+        yield prometheus
+
+
+def ask_something(nodes):
+    for node in nodes:
+        node.say("somebody", "Hello", assistant=True)
+        body = json.dumps({"model": "any", "messages": [{"role": "user", "content": "Hi"}]}).encode()
+        headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+        urllib.request.urlopen(urllib.request.Request(f"{node.url}/v1/chat/completions", body, headers), timeout=20).read()
+
+
+def test_each_query_of_the_dashboard_is_answered_and_those_of_every_day_have_figures(prometheus, nodes):
+    ask_something(nodes)
+    # What appears with its first sample: refusals, failures, a backend, Redis or Django in trouble.
+    rare = {"Commands refused", "Refused by a limit", "Connections that the server closed", "Cost an hour", "Requests by outcome", "Available"}
+    rare |= {"First chunk of a backend, 95%", "Store calls that failed", "From Django", "To Django", "The application's hook"}
+    asked = list(queries())
+    assert len(asked) > 30
+
+    def empty():
+        return {title for title, query in asked if not prometheus.ask(query)} - rare
+
+    until(lambda: not empty(), "figures in every panel of every day", 40)
+
+
+def test_each_rule_is_evaluated_at_the_live_nodes_without_a_fault_and_none_fires(prometheus):
+    def groups():
+        with urllib.request.urlopen(f"{prometheus.url}/api/v1/rules", timeout=10) as answer:
+            rules = json.load(answer)["data"]["groups"][0]["rules"]
+        return rules if all(rule["health"] != "unknown" for rule in rules) else None
+
+    rules = until(groups, "every rule to have been evaluated", 30)
+    assert len(rules) == len(ALERTS)
+    assert all(rule["health"] == "ok" and rule["state"] == "inactive" for rule in rules), rules
+
+
+def test_every_metric_that_is_named_exists(nodes):
+    """Live at a node; those with labels appear with their first sample, and are then in the core's list."""
+    ask_something(nodes)
+    source = (ROOT / "actors/src/metrics.rs").read_text()
+    live = "".join(node.metrics() for node in nodes)
+    texts = [query for _, query in queries()] + [alert["expr"] for alert in ALERTS]
+    named = {re.sub(r"_(bucket|count|sum)$", "", name) for text in texts for name in re.findall(r"\bsophie_\w+", text)}
+    assert len(named) > 25
+    for name in named:
+        assert re.search(rf"^# TYPE {name} ", live, re.M) or f'"{name}"' in source, f"there is no {name}"
+        assert f"`{name}`" in OPERATIONS, f"{name} is not in docs/operations.md"
+    # What a rule or a query asks of a label's value is a value that there is.
+    for family, label, value in re.findall(r'(sophie_\w+)\{[^}]*?\b(?!job|instance)(\w+)=~?"([a-z0-9_|]+)"', " ".join(texts)):
+        row = next((line for line in OPERATIONS.splitlines() if line.startswith("|") and f"`{family}`" in line), "")
+        # The reasons of closes have a table of their own.
+        known = row + PROTOCOL if label == "reason" else row
+        for word in value.split("|"):
+            assert f"`{word}`" in known, f"{family} has no {label} {word!r}"
