@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-clients test-readme test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test-clients: setup ## run the published clients of other protocols against two 
 
 test-readme: setup ## run README's blocks alone
 	@scripts/test-python.sh tests/readme
+
+test-deploy: setup ## check all of deploy/ with the real nginx, Caddy, Traefik, Prometheus, Helm and Docker Compose, the package, the image
+	@scripts/test-deploy.sh
 
 test-llm: setup ## run the tests with a real model (builds llama.cpp's server at first: ten minutes)
 	@scripts/test-llm.sh
