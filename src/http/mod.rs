@@ -16,6 +16,7 @@ pub mod pages;
 pub mod publish;
 mod recent;
 mod redis;
+pub mod refusals;
 pub mod responses;
 mod server_sent;
 mod socket_places;
@@ -31,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::http::header;
-use actix_web::web::{self, Data};
+use actix_web::web;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError};
 use sophie_actors::node::Node;
 use sophie_actors::openai::Api;
@@ -156,10 +157,15 @@ impl State {
             return Ok(holder);
         }
         if !self.api_keys.is_empty() || !self.open_to_applications {
+            refusals::application(authorization.is_some(), client_address(request, self));
             return Err(Outsider::NoKey);
         }
         self.doors.to_applications(&knock(request)).map_err(Outsider::Shut)?;
-        if self.origins.admits(request.headers()) { Ok(self.api_keys.anybody()) } else { Err(Outsider::ForeignPage) }
+        if self.origins.admits(request.headers()) {
+            return Ok(self.api_keys.anybody());
+        }
+        refusals::origin(request.headers(), client_address(request, self));
+        Err(Outsider::ForeignPage)
     }
 
     /// Whether a request may come to the chat and its page, where those stand open.
@@ -207,7 +213,7 @@ fn only_or<E: ResponseError + 'static>(methods: &'static str, error: fn(&'static
 }
 
 /// Where a request comes from, behind trusted proxies too.
-pub fn client_address(request: &HttpRequest, state: &Data<State>) -> IpAddr {
+pub fn client_address(request: &HttpRequest, state: &State) -> IpAddr {
     client_of(&knock(request), &state.trusted_proxies).address
 }
 

@@ -11,7 +11,7 @@ use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::protocol::Refusal;
 use sophie_actors::store::{SessionRecords, StoreResult};
 
-use super::{ApiError, State};
+use super::{ApiError, State, client_address, refusals};
 use crate::auth::hook::CallerHeaders;
 use crate::auth::{AuthError, Credentials, Freshness, Identity, SessionRule, credentials};
 
@@ -28,6 +28,7 @@ pub fn check_entrance(request: &HttpRequest, state: &State) -> Result<(), ApiErr
     if state.origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
         return Ok(());
     }
+    refusals::origin(headers, client_address(request, state));
     Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this origin may not connect"))
 }
 
@@ -179,6 +180,7 @@ pub async fn claim(sessions: &dyn SessionRecords, identity: &Identity, session: 
 pub async fn claim_session(state: &State, identity: &Identity, session: &SessionId) -> Result<Claim, ApiError> {
     match claim(state.node.stores.sessions.as_ref(), identity, session).await {
         Ok(Claim::Refused) => {
+            refusals::session(session.as_str(), identity.user.as_str());
             Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
         }
         Ok(claim) => Ok(claim),

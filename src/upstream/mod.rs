@@ -20,6 +20,7 @@ mod retry;
 mod router;
 mod secrets;
 mod sse;
+mod told;
 mod utf8;
 mod whole;
 mod words;

@@ -27,6 +27,7 @@ use super::request;
 use super::retry::{Advice, LONGEST_OBEYED};
 use super::secrets::Secrets;
 use super::sse::SseEvents;
+use super::told;
 use super::whole;
 
 /// How much of a refusal's body is read, in bytes.
@@ -159,11 +160,7 @@ impl OpenAi {
                 return Err(NoAnswer { fault: failed.fault, wait: failed.advice.wait, retried: attempt > 0 });
             }
             attempt += 1;
-            log::warn!(
-                event = "ai_request_repeated", backend = self.options.name, attempt, pause_ms = pause.as_millis(),
-                cause = failed.fault.detail(&self.secrets);
-                "an AI request is repeated"
-            );
+            told::repeated(&self.options.name, attempt, pause, &failed.fault.detail(&self.secrets));
             sleep(pause).await;
         }
     }

@@ -24,6 +24,7 @@ use super::openai::NoAnswer;
 use super::options::{BadOptions, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
+use super::told;
 use super::words::words;
 
 /// How much that shows nothing is held back, in chunks and bytes. A role and a frame or two come first; what goes on for longer is an
@@ -117,10 +118,7 @@ impl Router {
                 return Err(error);
             }
             if let Some(next) = rest.iter().find(|next| next.is_usable()) {
-                log::warn!(
-                    event = "ai_request_moved", backend = member.name(), next = next.name(), cause = error.detail;
-                    "an AI request goes on to another backend"
-                );
+                told::moved(member.name(), next.name(), &error.detail);
             }
             // Who does not have the model says nothing of one that has it and is in trouble.
             told = match told {

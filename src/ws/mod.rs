@@ -40,7 +40,10 @@ pub async fn connect(
     let outcome = open(&request, &session, &state).await;
     let label = match &outcome {
         Ok(_) => "accepted",
-        Err(error) => error.label(),
+        Err(error) => {
+            seat::tell_if_unfit(&request, &state, error.label(), error);
+            error.label()
+        }
     };
     state.node.metrics.connects.with_label_values(&[label]).inc();
     outcome

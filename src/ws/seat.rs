@@ -1,5 +1,6 @@
 //! What a socket takes up while it lives, and what it is kept by.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use sophie_actors::protocol::CloseCode;
 use sophie_actors::socket::{OutboxLimits, SocketHandle};
 
 use crate::http::visitor::{self, COME_BACK_SECONDS};
-use crate::http::{ApiError, SocketPlace, State, client_address};
+use crate::http::{ApiError, SocketPlace, State, client_address, refusals};
 use crate::line::{Share, Wire};
 use crate::websocket::{Heartbeat, Worker};
 
@@ -46,9 +47,25 @@ impl Seat {
         })?;
         let peer = request.peer_addr().map(|peer| peer.ip());
         let share = state.lines.share_behind(peer, client_address(request, state));
-        let share = share.ok_or_else(ApiError::too_many_connections)?;
+        let share = share.ok_or_else(|| {
+            let error = ApiError::too_many_connections();
+            tell(request, state, "too_many_connections", &error);
+            error
+        })?;
         Ok(Self { _place: place, _share: share })
     }
+}
+
+/// Tells the log of a handshake that is refused for what is wrong with it or with this node. Who may not come in is told of where that
+/// is decided.
+pub(super) fn tell_if_unfit(request: &HttpRequest, state: &State, label: &'static str, error: &dyn Display) {
+    if matches!(label, "bad_request" | "draining" | "overloaded") {
+        tell(request, state, label, error);
+    }
+}
+
+fn tell(request: &HttpRequest, state: &State, label: &'static str, error: &dyn Display) {
+    refusals::handshake(label, &error.to_string(), client_address(request, state));
 }
 
 /// Why a socket is closed, for the log.

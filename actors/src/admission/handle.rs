@@ -6,6 +6,7 @@ use super::actor::{Look, Restore};
 use super::buckets::Subject;
 use super::guard::Admitted;
 use super::messages::{Admit, AdmitConnect, Correct, NotAdmitted, Raise, SlotOf, Spend};
+use super::refused::Asker;
 use super::{RateLimiter, Remaining};
 use crate::actor::{Unanswered, ask};
 use crate::options::LimitOptions;
@@ -44,7 +45,8 @@ impl LimiterHandle {
         if self.is_off && admit.slot.is_none() {
             return Ok(Admitted::new(self.clone(), None, None, Remaining::default()));
         }
-        self.ask("admit", admit).await?
+        let asker = Asker::from(&admit);
+        self.ask("admit", admit).await?.inspect_err(|refused| asker.tell(refused))
     }
 
     /// Whether a connection is admitted.
@@ -55,7 +57,8 @@ impl LimiterHandle {
         if self.is_off {
             return Ok(());
         }
-        self.ask("connect", connect).await?
+        let asker = Asker::from(&connect);
+        self.ask("connect", connect).await?.inspect_err(|refused| asker.tell(refused))
     }
 
     /// Takes what a command costs that is no message.
@@ -66,7 +69,8 @@ impl LimiterHandle {
         if self.is_off {
             return Ok(());
         }
-        self.ask("spend", spend).await?
+        let asker = Asker::from(&spend);
+        self.ask("spend", spend).await?.inspect_err(|refused| asker.tell(refused))
     }
 
     /// See [`Admitted::raise`].
@@ -76,7 +80,9 @@ impl LimiterHandle {
         prompt_tokens: u64,
         slot: SlotOf,
     ) -> Result<Admitted, NotAdmitted> {
-        self.ask("raise", Raise { taken, prompt_tokens, slot }).await?
+        self.ask("raise", Raise { taken, prompt_tokens, slot })
+            .await?
+            .inspect_err(|refused| Asker::unknown().tell(refused))
     }
 
     /// Corrects what was taken. What gets lost comes back by itself, in time.

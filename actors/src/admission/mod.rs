@@ -9,6 +9,7 @@ mod guard;
 mod handle;
 mod held;
 mod messages;
+mod refused;
 mod slots;
 mod tightest;
 

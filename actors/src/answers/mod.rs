@@ -260,7 +260,7 @@ impl Handler<AdmitAndJoinFor> for Answers {
         let AdmitAndJoinFor(request, AdmitAndJoin { admit, join }) = message;
         let join = JoinFor(request, join);
         let limiter = self.parts.limiter.clone();
-        let admitted = async move { limiter.admit(admit).await }.into_actor(self);
+        let admitted = RequestId::within(join.0.clone(), async move { limiter.admit(admit).await }).into_actor(self);
         Box::pin(admitted.map(|admitted, answers, ctx| Ok((admitted?, answers.join(join, ctx)))))
     }
 }

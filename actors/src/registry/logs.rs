@@ -7,16 +7,20 @@ use super::messages::*;
 use super::sequence::{Due, LogQuestion, Sequence};
 use crate::ids::{AnswerId, GroupName};
 use crate::protocol::{Event, Logged};
+use crate::repeated::{Line, Repeated};
 use crate::store::StoredEvent;
+
+/// A store that comes back empty resets every group.
+static RESET: Repeated = Repeated::of(module_path!(), log::Level::Warn);
 
 impl GroupRegistry {
     /// Delivers what is due and asks the ear for what is missing.
     pub(super) fn deliver(&mut self, name: &GroupName, due: Due, ctx: &mut Context<Self>) {
         if let Some((epoch, seq)) = due.reset {
-            log::warn!(
-                event = "log_reset", group:% = name, epoch:%, seq;
-                "a group's log began anew, what it held is gone"
-            );
+            RESET.log("log", || {
+                let line = Line::of("log_reset", "a group's log began anew, what it held is gone");
+                line.with("group", name).with("epoch", &epoch).with_number("seq", seq)
+            });
             self.metrics.log_resets.inc();
             let frame = Event::LogReset { group: name, epoch: &epoch, seq }.encode();
             self.roster.for_each_socket(name, None, |socket| {

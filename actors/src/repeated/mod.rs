@@ -55,7 +55,12 @@ impl Repeated {
             }
             Some(window) => {
                 window.more += 1;
-                window.last = Some(line());
+                let line = line();
+                // Who looks for one among the crowd finds it at `debug`.
+                if log::log_enabled!(target: self.target, Level::Debug) {
+                    line.log(self.target, Level::Debug);
+                }
+                window.last = Some(line);
                 if window.more == 1
                     && let Ok(runtime) = tokio::runtime::Handle::try_current()
                 {

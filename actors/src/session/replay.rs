@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use crate::protocol::CloseCode;
+use crate::repeated::{Line, Repeated};
 use crate::socket::Promise;
 use crate::socket::{Replay, ReplayPage, SocketHandle};
 use crate::store::{PageSize, Stores};
+
+/// While the store is away, every socket that comes back.
+static FAILED: Repeated = Repeated::of(module_path!(), log::Level::Warn);
 
 /// One step of a replay: small enough to wait in a socket's queue.
 const PAGE: PageSize = PageSize { events: 200, bytes: 128 * 1024 };
@@ -40,7 +44,10 @@ pub(super) async fn run(stores: Stores, socket: SocketHandle, replay: Replay) {
                 continue;
             }
             Err(error) => {
-                log::warn!(event = "replay_failed", group:%, error:%; "what a socket missed could not be read");
+                FAILED.log("replay", || {
+                    let line = Line::of("replay_failed", "what a socket missed could not be read");
+                    line.with("group", &group).with("error", &error)
+                });
                 return;
             }
         };

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::{ApiError, State, json};
+use super::audit::Done;
 use super::usage::{today, totals};
 
 /// `GET /admin/api/cache`: what it holds, and what it did today in the whole cluster.
@@ -35,7 +36,7 @@ pub(super) async fn purge(request: HttpRequest, state: Data<State>) -> Result<Ht
     let query: Query = json::query(request.query_string())?;
     let purged = state.node.stores.cache.purge(query.model.as_deref()).await?;
     state.seen.cache.forget().await;
-    let model = query.model.as_deref().unwrap_or("all");
-    log::info!(event = "cache_purged", model, entries = purged; "an operator purged the cache");
-    Ok(HttpResponse::Ok().json(json!({"purged": purged})))
+    let mut response = HttpResponse::Ok().json(json!({"purged": purged}));
+    response.extensions_mut().insert(Done { done: purged, pending: 0 });
+    Ok(response)
 }

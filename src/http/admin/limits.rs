@@ -62,7 +62,6 @@ async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
     let subject = own(&state, subject(&name)?);
     let restored = state.node.limiter.restore(subject.clone()).await;
     restored.map_err(|_| Refusal::internal())??;
-    log::info!(event = "limits_given_back", subject:%; "an operator gave limits back");
     Ok(HttpResponse::Ok().json(left(&state, subject).await?))
 }
 

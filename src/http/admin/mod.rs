@@ -1,6 +1,7 @@
 //! For operators: groups, sessions, nodes, cache and costs, behind the admin token.
 
 mod answers;
+mod audit;
 mod backends;
 mod cache;
 mod limits;
@@ -22,7 +23,7 @@ use sophie_actors::say::Speaker;
 use sophie_actors::store::GroupInfo;
 
 use super::publish;
-use super::{ApiError, State, json, no_route, only, redis};
+use super::{ApiError, State, client_address, json, no_route, only, redis, refusals};
 use crate::auth::credentials::bearer;
 
 /// Rows in a list when the caller does not say how many, and at most.
@@ -81,10 +82,19 @@ async fn guard<B: MessageBody + 'static>(
         _ => false,
     };
     if !accepted {
+        if let Some(state) = request.app_data::<Data<State>>() {
+            refusals::operator(authorization.is_some(), client_address(request.request(), state));
+        }
         let refused = ApiError::unauthorized("the admin token is needed: Authorization: Bearer TOKEN");
         return Ok(request.into_response(refused.error_response()).map_into_right_body());
     }
-    Ok(next.call(request).await?.map_into_left_body())
+    let acts = audit::is_act(request.method());
+    let address = request.app_data::<Data<State>>().map(|state| client_address(request.request(), state));
+    let response = next.call(request).await?;
+    if let Some(address) = address.filter(|_| acts) {
+        audit::tell(&response, address);
+    }
+    Ok(response.map_into_left_body())
 }
 
 #[derive(Deserialize)]
@@ -191,7 +201,6 @@ async fn take_over(name: Path<String>, state: Data<State>) -> Result<HttpRespons
 async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpResponse, ApiError> {
     let name = group_name(name)?;
     state.node.stores.groups.set_assistant(&name, on).await?;
-    log::info!(event = "assistant_switched", group:% = name, on; "an operator switched the assistant");
     Ok(HttpResponse::Ok().json(json!({"group": name, "assistant": on})))
 }
 
@@ -200,18 +209,21 @@ async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpRespons
     let node = &state.node;
     let outcome = operators::end_group(node, &name).await?;
     let outcome = outcome.ok_or_else(|| ApiError::not_found("there is no such group"))?;
-    let (members, pending) = (outcome.done, outcome.pending.len());
-    log::info!(event = "group_ended", group:% = name, members, pending; "an operator ended a group");
     Ok(carried_out(json!({"group": name, "left": outcome.done}), outcome))
 }
 
 /// 200 when everybody has done it, 202 with the names of the nodes that have yet to.
 fn carried_out(mut body: Value, outcome: CarriedOut) -> HttpResponse {
-    if outcome.pending.is_empty() {
-        return HttpResponse::Ok().json(body);
-    }
-    body["pending"] = outcome.pending.into();
-    HttpResponse::Accepted().json(body)
+    let done = audit::Done { done: outcome.done, pending: outcome.pending.len() };
+    let mut response = match outcome.pending.is_empty() {
+        true => HttpResponse::Ok().json(body),
+        false => {
+            body["pending"] = outcome.pending.into();
+            HttpResponse::Accepted().json(body)
+        }
+    };
+    response.extensions_mut().insert(done);
+    response
 }
 
 async fn sessions(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -254,7 +266,6 @@ async fn disconnect(name: Path<String>, state: Data<State>) -> Result<HttpRespon
     if outcome == CarriedOut::default() {
         return Err(ApiError::not_found("this session has no open socket"));
     }
-    let (closed, pending) = (outcome.done, outcome.pending.len());
-    log::info!(event = "session_disconnected", session:% = name, sockets = closed, pending; "an operator disconnected a session");
+    let closed = outcome.done;
     Ok(carried_out(json!({"session": name, "closed": closed}), outcome))
 }

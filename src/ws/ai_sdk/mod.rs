@@ -9,7 +9,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::dialect;
-use super::seat::Seat;
+use super::seat::{self, Seat};
 use crate::http::chat::ChatRefusal;
 use crate::http::{ApiError, State, client_address, visitor};
 use crate::websocket::handshake::is_asked_for;
@@ -23,7 +23,10 @@ pub async fn connect(request: HttpRequest, state: Data<State>) -> Result<HttpRes
     let outcome = open(&request, &state).await;
     let label = match &outcome {
         Ok(_) => "accepted",
-        Err(error) => error.label(),
+        Err(error) => {
+            seat::tell_if_unfit(&request, &state, error.label(), error);
+            error.label()
+        }
     };
     state.node.metrics.connects.with_label_values(&[label]).inc();
     Ok(outcome?)

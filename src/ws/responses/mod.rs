@@ -10,7 +10,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::dialect;
-use super::seat::Seat;
+use super::seat::{self, Seat};
 use crate::http::gateway::{GatewayError, caller, headers};
 use crate::http::responses::{Caller, no_socket};
 use crate::http::{State, client_address};
@@ -25,7 +25,10 @@ pub async fn connect(request: HttpRequest, state: Data<State>) -> Result<HttpRes
     let outcome = open(&request, &state);
     let label = match &outcome {
         Ok(_) => "accepted",
-        Err(error) => label(error),
+        Err(error) => {
+            seat::tell_if_unfit(&request, &state, label(error), error);
+            label(error)
+        }
     };
     state.node.metrics.connects.with_label_values(&[label]).inc();
     outcome

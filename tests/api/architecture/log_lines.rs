@@ -1,5 +1,9 @@
 //! One grammar for the log: a plain sentence, its data beside it as key-values, and from `info` on the name of what happened.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use super::sources;
 
 /// What stands between the parentheses of each call of a macro of `log`, with its level.
@@ -73,4 +77,36 @@ fn other_grammars_are_found() {
     for code in ["\"event=gone node={node}\"", "node:%; \"gone: {node}\"", "node:%; \"gone {}\", node", "\"{error}\""] {
         assert!(of(&format!("log::debug!({code})")).is_some(), "{code}");
     }
+}
+
+/// The events that the code names.
+fn named() -> BTreeSet<String> {
+    let mut events = BTreeSet::new();
+    for source in sources() {
+        let code = source.code.join("\n");
+        for before in ["event = ", "Line::of("] {
+            let behind = code.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            events.extend(behind.filter_map(|rest| rest.split_once('"')).map(|(event, _)| event.to_owned()));
+        }
+    }
+    events
+}
+
+/// The events that operators read of.
+fn documented() -> BTreeSet<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md");
+    let text = fs::read_to_string(page).expect("a page");
+    let (_, list) = text.split_once("### Events\n").expect("a list of events");
+    let rows = list.lines().take_while(|line| !line.starts_with('#')).filter_map(|line| line.splitn(3, '|').nth(2));
+    let words = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    words.filter(|word| !matches!(*word, "info" | "warn" | "error")).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_event_of_the_log_is_listed_for_operators_and_no_other() {
+    let (named, documented) = (named(), documented());
+    assert!(named.len() > 60, "the events are found: {named:?}");
+    let (missing, made_up): (Vec<_>, Vec<_>) =
+        (named.difference(&documented).collect(), documented.difference(&named).collect());
+    assert!(missing.is_empty() && made_up.is_empty(), "not listed: {missing:?}, not in the code: {made_up:?}");
 }

@@ -8,6 +8,7 @@ use super::GroupAnswer;
 use super::lease::FORGOTTEN;
 use crate::answers::{Join, Joined, Reuse, conversation, digest};
 use crate::ledger::Asker;
+use crate::repeated::{Line, Repeated};
 use crate::store::{Page, PageSize, StoredEvent, TakenUp, Wanted};
 
 /// How much of the log is read for the conversation; the token budget cuts it further.
@@ -16,6 +17,9 @@ pub(crate) const CONVERSATION: PageSize = PageSize { events: 200, bytes: 1024 * 
 /// a store that is away does not hold the answer up for longer than a call and that.
 const HISTORY_RETRY: Duration = Duration::from_millis(120);
 const HISTORY_TRIES: u32 = 4;
+
+/// While the store is away, every answer.
+static UNREAD: Repeated = Repeated::of(module_path!(), log::Level::Warn);
 
 impl GroupAnswer {
     /// Notes the answer in the store, and reads the conversation before the question if that comes along. `None`: the message has
@@ -56,10 +60,10 @@ impl GroupAnswer {
                 sleep(HISTORY_RETRY).await;
             }
         }
-        log::warn!(
-            event = "answered_without_history", group:% = self.ask.group;
-            "an answer begins without the history, the store is away"
-        );
+        UNREAD.log("history", || {
+            let line = Line::of("answered_without_history", "an answer begins without the history, the store is away");
+            line.with("group", &self.ask.group).with("answer", &self.answer)
+        });
         Vec::new()
     }
 
