@@ -1,7 +1,7 @@
 //! The ledger: what answers cost, what cache and coalescing saved, and what was spent on answers that nobody waited for. By
 //! model, user and group; in figures at once, in the store once a second.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::ids::{GroupName, cut};
@@ -9,8 +9,6 @@ use crate::metrics::Metrics;
 use crate::protocol::{Usage, timestamp};
 use crate::store::{By, StoreError, Stores, Totals, UsageRecords, UsageRow};
 
-/// Models with a label of their own in the figures; those beyond are `other`, since callers choose names.
-const LABELS: usize = 64;
 /// Bytes of the longest name that is counted by itself; longer ones, which callers may choose, are cut.
 const LONGEST_NAME: usize = 256;
 /// Names that may wait for the store; those beyond are counted in the figures alone.
@@ -93,7 +91,6 @@ struct Flushing {
 #[derive(Default)]
 struct State {
     waiting: HashMap<(By, String), Totals>,
-    labels: BTreeSet<String>,
 }
 
 impl Ledger {
@@ -129,7 +126,7 @@ impl Ledger {
             }
         }
         let mut state = self.state();
-        let label = state.label(model);
+        let label = self.metrics.model_label(model);
         self.metrics.tokens.with_label_values(&[account.as_str(), label]).inc_by(usage.total_tokens);
         let cost = if account.as_str() == "saved" { &self.metrics.cost_saved } else { &self.metrics.cost };
         cost.with_label_values(&[label]).inc_by(nanos as f64 / 1e9);
@@ -181,16 +178,6 @@ impl State {
         if self.waiting.len() < WAITING || self.waiting.contains_key(&key) {
             self.waiting.entry(key).or_default().add(totals);
         }
-    }
-
-    fn label<'a>(&mut self, model: &'a str) -> &'a str {
-        if !self.labels.contains(model) {
-            if self.labels.len() >= LABELS {
-                return "other";
-            }
-            self.labels.insert(model.to_owned());
-        }
-        model
     }
 }
 

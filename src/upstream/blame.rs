@@ -26,6 +26,18 @@ pub enum Blame {
 }
 
 impl Blame {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Request,
+        Self::Model,
+        Self::Account,
+        Self::Limit,
+        Self::Address,
+        Self::Time,
+        Self::Network,
+        Self::Backend,
+    ];
+
     /// Whether another backend may do better.
     pub fn passes_on(self) -> bool {
         self != Self::Request

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use sophie_actors::backend::{AskedBackend, BackendError};
 use sophie_actors::metrics::Metrics;
+use sophie_actors::openai::BackendRequest;
 use sophie_actors::protocol::{timestamp_of, unix_ms};
 use tokio::time::Instant;
 
 use super::blame::Blame;
 use super::breaker::{Breaker, Entry, Patience, State};
-use super::fault::Fault;
+use super::call::Call;
 use super::openai::OpenAi;
 use super::options::{BadOptions, OpenAiOptions};
 use crate::auth::patterns::Pattern;
@@ -89,11 +89,12 @@ impl Fleet {
     }
 }
 
-struct Record {
-    breaker: Breaker,
+pub(super) struct Record {
+    pub(super) breaker: Breaker,
     requests: u64,
-    failures: u64,
-    last: Option<(u64, String, Blame)>,
+    pub(super) failures: u64,
+    /// When it failed last, how, and whose fault that was.
+    pub(super) last: Option<(u64, String, Blame)>,
 }
 
 /// One backend of several.
@@ -114,6 +115,9 @@ impl Member {
     /// Checks the options; it is usable until it fails.
     pub fn new(options: MemberOptions, patience: Patience, fleet: Arc<Fleet>) -> Result<Self, BadOptions> {
         fleet.metrics.backend_available.with_label_values(&[&options.name]).set(1);
+        let requests = &fleet.metrics.backend_requests;
+        let outcomes = Blame::ALL.map(Blame::outcome).into_iter().chain(["answered", "cancelled"]);
+        outcomes.for_each(|outcome| _ = requests.with_label_values(&[options.name.as_str(), outcome]));
         let breaker = Breaker::new(patience, Instant::now());
         let reach = OpenAiOptions { name: options.name.clone(), ..options.reach };
         Ok(Self {
@@ -155,15 +159,26 @@ impl Member {
 
     /// Begins a request, unless it is left out: then for how long, and whose fault that is. The `only` backend that has a model is
     /// never left out: to ask it is no worse than not to.
-    pub fn enter(self: &Arc<Self>, only: bool) -> Result<Call, (Duration, Option<Blame>)> {
+    pub fn enter(self: &Arc<Self>, request: &BackendRequest, only: bool) -> Result<Call, (Duration, Option<Blame>)> {
         let enter = |breaker: &mut Breaker, now| if only { breaker.force(now) } else { breaker.enter(now) };
-        self.change(|record, now| match enter(&mut record.breaker, now) {
+        let entry = self.change(|record, now| match enter(&mut record.breaker, now) {
             Entry::Out(wait) => Err((wait, record.last.as_ref().map(|(_, _, blame)| *blame))),
             entry => {
                 record.requests += 1;
-                Ok(Call { member: self.clone(), entry, began: now, open: true })
+                Ok(entry)
             }
-        })
+        })?;
+        Ok(Call::new(self, entry, request))
+    }
+
+    /// The model that it is asked for.
+    pub(super) fn model_for(&self, request: &BackendRequest) -> String {
+        if self.renames { self.client.model().to_owned() } else { request.body.text("model").unwrap_or_default() }
+    }
+
+    /// The figures.
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.fleet.metrics
     }
 
     /// How it fares.
@@ -196,7 +211,7 @@ impl Member {
     }
 
     /// Changes the record, and tells of it if the backend came or went.
-    fn change<T>(&self, change: impl FnOnce(&mut Record, Instant) -> T) -> T {
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut Record, Instant) -> T) -> T {
         let now = Instant::now();
         let mut record = self.record();
         let was_out = record.breaker.state() != State::Closed;
@@ -220,72 +235,5 @@ impl Member {
             }
         }
         changed
-    }
-}
-
-/// One request to a member. Dropped without an end, it counts as cancelled.
-pub struct Call {
-    member: Arc<Member>,
-    entry: Entry,
-    began: Instant,
-    open: bool,
-}
-
-impl Call {
-    /// Whom it asks.
-    pub fn member(&self) -> &Member {
-        &self.member
-    }
-
-    /// The first chunk has come.
-    pub fn began(&self) {
-        let seconds = self.began.elapsed().as_secs_f64();
-        let first = &self.member.fleet.metrics.backend_first_chunk_seconds;
-        first.with_label_values(&[self.member.name()]).observe(seconds);
-    }
-
-    /// Something of the answer can be seen: it answers.
-    pub fn answered(&self) {
-        self.member.change(|record, now| record.breaker.answered(self.entry, now));
-    }
-
-    /// The answer came to its end.
-    pub fn completed(&mut self) {
-        self.end("answered");
-        self.member.change(|record, now| record.breaker.completed(self.entry, now));
-    }
-
-    /// It failed; `wait` is the backend's own word on when to come back. Returns what a caller is told.
-    pub fn failed(&mut self, fault: &Fault, wait: Option<Duration>) -> BackendError {
-        let blame = fault.blame();
-        self.end(blame.outcome());
-        let mut told = fault.for_caller(wait, self.member.client.secrets());
-        self.member.change(|record, now| {
-            if !blame.counts() {
-                return record.breaker.completed(self.entry, now);
-            }
-            record.failures += 1;
-            record.last = Some((unix_ms(), told.detail.clone(), blame));
-            // What a broken account says of a time to come back is no promise.
-            record.breaker.failed(self.entry, wait.filter(|_| matches!(blame, Blame::Limit | Blame::Backend)), now);
-        });
-        let (backend, url) = (self.member.name.clone(), self.member.client.place().to_owned());
-        told.asked = Some(Box::new(AskedBackend { backend, url }));
-        told
-    }
-
-    fn end(&mut self, outcome: &str) {
-        self.open = false;
-        let requests = &self.member.fleet.metrics.backend_requests;
-        requests.with_label_values(&[self.member.name(), outcome]).inc();
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if self.open {
-            self.end("cancelled");
-            self.member.change(|record, now| record.breaker.dropped(self.entry, now));
-        }
     }
 }

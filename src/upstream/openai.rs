@@ -109,6 +109,11 @@ impl OpenAi {
         &self.place
     }
 
+    /// The model that it is asked for in the place of others, if there is one.
+    pub fn model(&self) -> &str {
+        &self.options.model
+    }
+
     /// By which API it is asked.
     pub fn api(&self) -> Api {
         self.options.api

@@ -17,8 +17,9 @@ use tokio::time::{Instant, timeout};
 use super::answer::Items;
 use super::blame::Blame;
 use super::breaker::Patience;
+use super::call::Call;
 use super::fault::Fault;
-use super::member::{BackendView, Call, Fleet, Member, MemberOptions};
+use super::member::{BackendView, Fleet, Member, MemberOptions};
 use super::models::ModelList;
 use super::openai::NoAnswer;
 use super::options::{BadOptions, span};
@@ -100,7 +101,7 @@ impl Router {
         let mut retried = false;
         let (mut told, mut soonest) = (None::<(BackendError, Blame)>, None::<(Duration, Option<Blame>)>);
         for (place, member) in serving.iter().enumerate() {
-            let call = match member.enter(serving.len() == 1) {
+            let call = match member.enter(request, serving.len() == 1) {
                 Ok(call) => call,
                 Err(out) => {
                     soonest = soonest.filter(|known| known.0 <= out.0).or(Some(out));
@@ -243,6 +244,7 @@ impl Routed {
                     self.call.answered();
                 }
                 self.choices.follow(&chunk);
+                chunk.usage.into_iter().for_each(|usage| self.call.counted(usage));
                 Some(Ok(StreamItem::Chunk(chunk)))
             }
             Some(Ok(StreamItem::Done)) => {

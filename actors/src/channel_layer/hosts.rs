@@ -42,7 +42,7 @@ pub(super) async fn open(
     let opening = sources.into_iter().enumerate().map(|(at, source)| {
         let host = dependencies.layer(at, options.hosts.len());
         let needs = Needs::layer(&options.prefix, pubsub, &dependencies.refusals);
-        Database::open(host.name(), source, budgets, vec![host.clone()], needs)
+        Database::open(host.name(), source, budgets, vec![host.clone()], needs, dependencies.calls(host.name()))
     });
     join_all(opening).await
 }

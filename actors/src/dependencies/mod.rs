@@ -7,7 +7,7 @@
 mod dependency;
 mod refusals;
 
-use prometheus::IntGaugeVec;
+use prometheus::{Histogram, HistogramVec, IntGaugeVec};
 
 pub use self::dependency::{Dependency, Doing};
 pub use self::refusals::{ServerRefusal, ServerRefusals};
@@ -40,11 +40,12 @@ pub struct Dependencies {
     pub refusals: ServerRefusals,
     layer: Dependency,
     hosts: [Dependency; HOSTS],
+    calls: HistogramVec,
 }
 
 impl Dependencies {
-    /// All well, none in use.
-    pub fn new(gauge: &IntGaugeVec) -> Self {
+    /// All well, none in use. The gauge is 1 while one is degraded; `calls` are the times that calls to Redis take, by the database.
+    pub fn new(gauge: &IntGaugeVec, calls: &HistogramVec) -> Self {
         let one = |name, mode| Dependency::new(name, mode, gauge.clone());
         let host = |name| one(name, "django is neither heard nor told through this host, chat goes on");
         let [a, b, c, d, e, f, g, h] =
@@ -62,7 +63,13 @@ impl Dependencies {
             refusals: ServerRefusals::default(),
             layer: host("layer"),
             hosts: [a, b, c, d, e, f, g, h],
+            calls: calls.clone(),
         }
+    }
+
+    /// How long the calls to a database take.
+    pub fn calls(&self, database: &str) -> Histogram {
+        self.calls.with_label_values(&[database])
     }
 
     /// One of the channel layer's hosts, by its place among `hosts`: `layer` if it is the only one.
@@ -72,7 +79,8 @@ impl Dependencies {
 
     /// How those that are in use are doing.
     pub fn doing(&self) -> Vec<Doing> {
-        let Self { store, limits, slots, cache, general, flights, feed, hook, ai, refusals: _, layer, hosts } = self;
+        let Self { store, limits, slots, cache, general, flights, feed, hook, ai, refusals: _, layer, hosts, calls: _ } =
+            self;
         let all = [store, limits, slots, cache, general, flights, feed, hook, ai, layer].into_iter().chain(hosts);
         all.filter_map(Dependency::doing).collect()
     }

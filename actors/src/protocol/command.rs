@@ -47,6 +47,20 @@ pub enum CommandBody {
 }
 
 impl CommandBody {
+    /// The types on the wire.
+    pub const NAMES: [&str; 10] = [
+        "message.send",
+        "answer.cancel",
+        "answer.retry",
+        "auth.refresh",
+        "group.join",
+        "group.leave",
+        "group.members",
+        "group.typing",
+        "history.get",
+        "ping",
+    ];
+
     /// The type on the wire.
     pub const fn name(&self) -> &'static str {
         match self {

@@ -29,6 +29,18 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Those in which answers are asked for.
+    pub const ASKED: [Self; 8] = [
+        Self::Sophie,
+        Self::HttpApi,
+        Self::AiSdk,
+        Self::Responses,
+        Self::AgUi,
+        Self::ChatCompletions,
+        Self::Completions,
+        Self::Embeddings,
+    ];
+
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use prometheus::Histogram;
 use redis::aio::MultiplexedConnection;
 use redis::{FromRedisValue, RedisResult, ScriptInvocation};
 use tokio::sync::{Notify, watch};
@@ -57,6 +58,7 @@ impl Database {
         budgets: Budgets,
         dependencies: Vec<Dependency>,
         needs: Needs,
+        seconds: Histogram,
     ) -> Self {
         dependencies.iter().for_each(Dependency::in_use);
         let refusal = RefusalWatch::new(name, dependencies.clone(), needs.refusals.clone());
@@ -64,7 +66,7 @@ impl Database {
             name,
             budgets,
             dependencies,
-            latency: Latency::new(),
+            latency: Latency::new(seconds),
             needs,
             refusal,
             link: Mutex::new(None),

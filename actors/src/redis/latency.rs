@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use prometheus::Histogram;
+
 /// Calls that are remembered: enough for a p99, and a page of memory.
 const CALLS: usize = 1_024;
 /// A place that no call has taken yet.
@@ -12,6 +14,8 @@ const NONE: u32 = u32::MAX;
 pub(crate) struct Latency {
     calls: Box<[AtomicU32]>,
     next: AtomicUsize,
+    /// The figure that has all of them.
+    seconds: Histogram,
 }
 
 /// Half of the last calls took no longer than `p50`, all but one in a hundred no longer than `p99`.
@@ -24,11 +28,12 @@ pub struct Quantiles {
 }
 
 impl Latency {
-    pub(crate) fn new() -> Self {
-        Self { calls: (0..CALLS).map(|_| AtomicU32::new(NONE)).collect(), next: AtomicUsize::new(0) }
+    pub(crate) fn new(seconds: Histogram) -> Self {
+        Self { calls: (0..CALLS).map(|_| AtomicU32::new(NONE)).collect(), next: AtomicUsize::new(0), seconds }
     }
 
     pub(crate) fn record(&self, took: Duration) {
+        self.seconds.observe(took.as_secs_f64());
         let took = u32::try_from(took.as_micros()).unwrap_or(NONE).min(NONE - 1);
         let at = self.next.fetch_add(1, Ordering::Relaxed) % CALLS;
         self.calls[at].store(took, Ordering::Relaxed);
@@ -48,10 +53,12 @@ impl Latency {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Metrics;
 
     #[test]
     fn quantiles_are_those_of_the_last_calls() {
-        let latency = Latency::new();
+        let seconds = Metrics::new().dependencies.calls("main");
+        let latency = Latency::new(seconds.clone());
         assert_eq!(latency.quantiles(), None);
         latency.record(Duration::from_secs(10_000));
         for ms in 0..CALLS as u64 {
@@ -59,6 +66,7 @@ mod tests {
         }
         let quantiles = latency.quantiles().expect("calls");
         assert!(quantiles.p50.abs_diff(Duration::from_millis(50)) <= Duration::from_millis(1), "{quantiles:?}");
+        assert_eq!(seconds.get_sample_count(), CALLS as u64 + 1);
         assert!(quantiles.p99.abs_diff(Duration::from_millis(99)) <= Duration::from_millis(1), "{quantiles:?}");
     }
 }

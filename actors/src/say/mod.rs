@@ -138,7 +138,10 @@ impl Saying<'_> {
             owes: self.assistant.then(|| node.roster.node().clone()),
         };
         let is_own = |seq, message: &Option<MessageId>| *message == append.message.as_ref().map(|id| id.at(seq));
-        let (epoch, seq, owed) = match node.stores.logs.append(append.clone()).await.map_err(Unsaid::Unlogged)? {
+        let appending = Instant::now();
+        let appended = node.stores.logs.append(append.clone()).await;
+        node.metrics.append_seconds.observe(appending.elapsed().as_secs_f64());
+        let (epoch, seq, owed) = match appended.map_err(Unsaid::Unlogged)? {
             Appended::New { epoch, seq, owed } => (Some(epoch), seq, owed),
             // The reply to this very append was lost with its connection, and the store was asked again.
             Appended::Again { seq, message, owed } if is_own(seq, &message) => (None, seq, owed),

@@ -142,6 +142,7 @@ mod tests {
             Budgets { append: second, other: second },
             Vec::new(),
             Default::default(),
+            crate::metrics::Metrics::new().dependencies.calls("general"),
         )
         .await;
         let cache = RedisGeneralCache::new(database);

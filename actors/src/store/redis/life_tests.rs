@@ -14,6 +14,7 @@ use super::logs::RedisLogs;
 use super::membership::RedisMembership;
 use super::{Budgets, Database, Needs, RedisOptions, Source};
 use crate::ids::{Epoch, GroupName, NodeId, NodeKey};
+use crate::metrics::Metrics;
 use crate::redis::Replicas;
 use crate::store::contract::{event, group, node_info};
 use crate::store::{Appended, LogState, Logs, Membership, NodeInfo, Once};
@@ -53,7 +54,15 @@ impl Deaf {
             bounds: Default::default(),
         };
         let source = Source::new(&server.url(0), &crate::redis::Bound::none()).expect("a good URL");
-        let database = Database::open("main", source.clone(), budgets, Vec::new(), Needs::default()).await;
+        let database = Database::open(
+            "main",
+            source.clone(),
+            budgets,
+            Vec::new(),
+            Needs::default(),
+            Metrics::new().dependencies.calls("main"),
+        )
+        .await;
         let keys = Keys::new(&options.prefix);
         let replicas = (wait_replicas > 0).then(|| Replicas::new(source, wait_replicas, keys.waited()));
         let scripts = Arc::new(LogScripts::new(&options, keys, "life:0:events".into(), Arc::new(Life::default())));

@@ -151,10 +151,25 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
             main,
             options.budgets,
             vec![store, limits, slots, flights],
-            Needs::main(&options.prefix, &channel, refusals)
+            Needs::main(&options.prefix, &channel, refusals),
+            dependencies.calls("main")
         ),
-        Database::open("cache", cache, options.budgets, vec![cached], Needs::cache(cache::PREFIX, refusals)),
-        Database::open("general", general, options.budgets, vec![kept], Needs::cache(general::PREFIX, refusals))
+        Database::open(
+            "cache",
+            cache,
+            options.budgets,
+            vec![cached],
+            Needs::cache(cache::PREFIX, refusals),
+            dependencies.calls("cache")
+        ),
+        Database::open(
+            "general",
+            general,
+            options.budgets,
+            vec![kept],
+            Needs::cache(general::PREFIX, refusals),
+            dependencies.calls("general")
+        )
     );
     let (own, life) = (options.node_key.clone(), Arc::new(Life::default()));
     let subscription =

@@ -161,7 +161,15 @@ async fn a_server_that_is_in_time_for_pings_alone_costs_few_calls_their_budget()
     let (server, metrics) = (TestServer::start(), Metrics::new());
     let limits = metrics.dependencies.limits.clone();
     let source = Source::new(&server.url(0), &crate::redis::Bound::none()).expect("a good URL");
-    let database = Database::open("main", source, Budgets::default(), vec![limits.clone()], Needs::default()).await;
+    let database = Database::open(
+        "main",
+        source,
+        Budgets::default(),
+        vec![limits.clone()],
+        Needs::default(),
+        metrics.dependencies.calls("main"),
+    )
+    .await;
     let spin = "local function now() local t = redis.call('TIME') return t[1] * 1000000 + t[2] end
                 local start = now() while now() - start < 150000 do end return 1";
     let (start, mut waited) = (Instant::now(), 0);

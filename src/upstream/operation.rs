@@ -1,0 +1,106 @@
+//! One request to a backend in the figures that OpenTelemetry names for generative AI.
+
+use sophie_actors::metrics::Metrics;
+use sophie_actors::openai::{BackendRequest, Endpoint};
+use sophie_actors::protocol::Usage;
+use tokio::time::Instant;
+
+/// The API that all backends speak, in the words of the conventions.
+const PROVIDER: &str = "openai";
+
+/// A request under way.
+pub struct Operation {
+    metrics: Metrics,
+    name: &'static str,
+    model: String,
+    backend: String,
+    began: Instant,
+    /// When something was seen first of its answer.
+    seen: Option<Instant>,
+    usage: Option<Usage>,
+}
+
+impl Operation {
+    /// Begins. `model` is the one that the backend is asked for.
+    pub fn begin(metrics: &Metrics, request: &BackendRequest, model: &str, backend: &str) -> Self {
+        let name = match request.endpoint {
+            Endpoint::ChatCompletions => "chat",
+            Endpoint::Embeddings => "embeddings",
+        };
+        let (model, backend) = (metrics.model_label(model).to_owned(), backend.to_owned());
+        Self { metrics: metrics.clone(), name, model, backend, began: Instant::now(), seen: None, usage: None }
+    }
+
+    /// Something is seen of the answer.
+    pub fn seen(&mut self) {
+        if self.seen.is_none() && self.name == "chat" {
+            let now = Instant::now();
+            self.seen = Some(now);
+            let first = self.metrics.time_to_first_token.with_label_values(&self.labels());
+            first.observe(now.duration_since(self.began).as_secs_f64());
+        }
+    }
+
+    /// The backend says what it counted.
+    pub fn counted(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+    }
+
+    /// It has ended. `error`: what kind of one it ended in, or nothing.
+    pub fn ended(&self, error: &str) {
+        let [name, provider, model, backend] = self.labels();
+        let duration = self.metrics.operation_duration.with_label_values(&[name, provider, model, backend, error]);
+        duration.observe(self.began.elapsed().as_secs_f64());
+        let Some(usage) = self.usage else { return };
+        for (kind, tokens) in [("input", usage.prompt_tokens), ("output", usage.completion_tokens)] {
+            let figure = self.metrics.token_usage.with_label_values(&[name, provider, model, backend, kind]);
+            figure.observe(tokens as f64);
+        }
+        if let (Some(seen), Some(between), "") = (self.seen, usage.completion_tokens.checked_sub(1), error)
+            && between > 0
+        {
+            let each = seen.elapsed().as_secs_f64() / between as f64;
+            self.metrics.time_per_output_token.with_label_values(&self.labels()).observe(each);
+        }
+    }
+
+    fn labels(&self) -> [&str; 4] {
+        [self.name, PROVIDER, &self.model, &self.backend]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_token_and_the_others_are_told_apart() {
+        let metrics = Metrics::new();
+        let request = BackendRequest::new("m", &[]);
+        let mut operation = Operation::begin(&metrics, &request, "m", "b");
+        tokio::time::advance(Duration::from_millis(500)).await;
+        operation.seen();
+        tokio::time::advance(Duration::from_secs(2)).await;
+        operation.seen();
+        operation.counted(Usage { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 });
+        operation.ended("");
+        let text = metrics.render();
+        let labels =
+            r#"backend="b",gen_ai_operation_name="chat",gen_ai_provider_name="openai",gen_ai_request_model="m""#;
+        for line in [
+            format!("gen_ai_server_time_to_first_token_seconds_sum{{{labels}}} 0.5"),
+            format!("gen_ai_server_time_to_first_token_seconds_count{{{labels}}} 1"),
+            format!("gen_ai_server_time_per_output_token_seconds_sum{{{labels}}} 0.5"),
+            format!(r#"gen_ai_client_token_usage_sum{{{labels},gen_ai_token_type="output"}} 5"#),
+        ] {
+            assert!(text.contains(&line), "{line} is not in {text}");
+        }
+        let duration = text.lines().find(|line| line.starts_with("gen_ai_client_operation_duration_seconds_sum"));
+        assert!(
+            duration.is_some_and(|line| line.contains(r#"error_type="""#) && line.ends_with(" 2.5")),
+            "{duration:?}"
+        );
+    }
+}
