@@ -99,6 +99,7 @@ mod limits;
 mod limits_guests;
 mod listeners;
 mod many;
+mod metrics;
 mod nodes;
 mod nodes_answers;
 mod nodes_back;

@@ -37,7 +37,7 @@ pub const LIMITS: [&str; 17] = [
     "user_tokens",
 ];
 /// The calls to the store whose failures are counted.
-pub const STORE_CALLS: [&str; 22] = [
+pub const STORE_CALLS: [&str; 21] = [
     "add_group",
     "answer_begin",
     "answer_end",
@@ -56,7 +56,6 @@ pub const STORE_CALLS: [&str; 22] = [
     "recording_end",
     "remove_group",
     "steer",
-    "take",
     "tell",
     "usage",
     "worker",
