@@ -149,7 +149,7 @@ def test_a_pod_s_environment_and_settings_start_a_node_and_its_probes_find_it(tm
         broker.start(**environment)
         assert {probe["httpGet"]["path"] for name, probe in container.items() if name.endswith("Probe")} == {"/health/ready", "/health/live"}
         log = (tmp_path / "broker.log").read_text()
-        assert "serves node=a-pod" in log and f"127.0.0.1:{redis.port}" in log, log
+        assert "node=a-pod" in log and f"127.0.0.1:{redis.port}" in log, log
     finally:
         broker.close()
         redis.close()

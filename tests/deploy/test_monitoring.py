@@ -55,6 +55,14 @@ def test_each_alert_says_what_to_look_at_and_what_to_do():
         assert alert["annotations"]["runbook_url"] == f"docs/operations.md#{alert['alert'].lower()}"
 
 
+def test_the_log_lines_that_operators_are_sent_to_exist():
+    sources = "".join(path.read_text() for folder in ("src", "actors/src") for path in (ROOT / folder).rglob("*.rs"))
+    named = set(re.findall(r"`event=(\w+)", OPERATIONS))
+    assert len(named) > 10
+    for name in named:
+        assert f'"{name}"' in sources, f"nothing logs event={name}"
+
+
 class Prometheus:
     """A real one, which reads these nodes each second."""
 

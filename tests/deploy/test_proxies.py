@@ -109,7 +109,7 @@ def test_a_node_drains_and_everybody_is_at_the_other_at_once(kind, tmp_path_fact
         at = [json.loads(socket.recv(timeout=10))["node"] for socket in sockets]
         assert set(at) == {"one", "two"}, f"not spread: {at}"
         nodes[0].process.terminate()
-        until(lambda: "drain" in (nodes[0].directory / "broker.log").read_text(), "the node to drain")
+        until(lambda: "event=draining" in (nodes[0].directory / "broker.log").read_text(), "the node to drain")
         refused = 0
         for node, socket in zip(at, sockets):
             if node == "two":

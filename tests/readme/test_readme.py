@@ -112,8 +112,9 @@ class Typed:
         done = self.page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": text, "replMode": True})
         assert "exceptionDetails" not in done, done["exceptionDetails"]
 
-    def value(self, expression):
-        return self.page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": expression})["result"]["value"]
+    def closed(self):
+        asked = {"expression": "socket.readyState === WebSocket.CLOSED"}
+        return self.page.driver.execute_cdp_cmd("Runtime.evaluate", asked)["result"]["value"]
 
     def shown(self):
         return self.page.script("return window.shown.splice(0)")
@@ -138,7 +139,7 @@ def test_the_lines_of_javascript_show_an_answer_each_time(broker, console):
     typed = console(broker)
     for _ in range(2):
         typed.paste(at(block("new WebSocket"), broker))
-        until(lambda: typed.value("socket.readyState === WebSocket.CLOSED"), "the socket to be closed")
+        until(typed.closed, "the socket to be closed")
         shown = typed.shown()
         assert {way for way, _ in shown} == {"log"}, shown
         assert len("".join(text for _, text in shown).split()) > 10, shown
@@ -148,8 +149,9 @@ def test_the_lines_of_javascript_say_why_there_is_no_answer(tmp_path, console):
     limits = {"SOPHIE__LIMITS__ENABLED": "true", "SOPHIE__LIMITS__USER_BURST": "1", "SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE": "1"}
     with running("memory", tmp_path, **limits) as broker:
         typed = console(broker)
-        for _ in range(2):
-            typed.paste(at(block("new WebSocket"), broker))
+        typed.paste(at(block("new WebSocket"), broker))
+        until(typed.closed, "the first answer to have ended")
+        typed.paste(at(block("new WebSocket"), broker))
         until(lambda: any(way == "error" and "limit" in text for way, text in typed.shown()), "a refusal to be shown")
 
 
