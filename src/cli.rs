@@ -1,4 +1,6 @@
-//! The command line: `sophie [serve | settings | token]`.
+//! The command line: `sophie [serve | check | settings | token]`.
+
+mod token;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -6,12 +8,10 @@ use std::future::Future;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::auth::jwt::{self, Claims};
-use crate::auth::unix_now;
+use crate::check::check;
 use crate::settings::{LoadFrom, Loaded, Settings};
 use crate::{logging, tls};
 
@@ -58,26 +58,22 @@ struct Cli {
 enum Command {
     /// Serve until SIGTERM (what `sophie` alone does)
     Serve,
+    /// Find out whether a node would work: settings, Redis, AI backends and all else that they name
+    Check(CheckArguments),
     /// Print what is in force and where each value came from, secrets masked
     Settings,
     /// Print a token for development, signed with auth.jwt_secret
-    Token(TokenArguments),
+    Token(token::Arguments),
 }
 
 #[derive(Args)]
-struct TokenArguments {
-    /// The user (sub)
-    #[arg(long, value_name = "U", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    user: String,
-    /// Patterns of groups that may be joined; without it the home groups only
-    #[arg(long, value_name = "G", value_delimiter = ',')]
-    groups: Option<Vec<String>>,
-    /// Patterns of sessions that may be used; without it any that nobody else owns
-    #[arg(long, value_name = "S", value_delimiter = ',')]
-    sessions: Option<Vec<String>>,
-    /// How long it is valid: a number and s, m, h or d
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = duration)]
-    ttl: Duration,
+struct CheckArguments {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Ask each model for one token, too
+    #[arg(long)]
+    ask: bool,
 }
 
 /// Bytes of a secret of HS256 tokens, at least: those of the hash (RFC 7518, section 3.2).
@@ -86,7 +82,7 @@ const SECRET_BYTES: usize = 32;
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Runs the command line. `serve` is what serving is: it gets the settings, which are checked, with logging and TLS set up, and
-/// runs on an actix system until it is done. Exits with 0, 1 (a fault, told in one line) or 2 (not a command).
+/// runs on an actix system until it is done. Exits with 0, 1 (a fault, told in one line; a check that found one) or 2 (not a command).
 pub fn run<S, F>(invocation: Invocation, serve: S) -> ExitCode
 where
     S: FnOnce(Settings) -> F,
@@ -101,7 +97,7 @@ where
         }
     };
     match carry_out(cli, invocation, serve) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             let _printed = writeln!(std::io::stderr(), "sophie: {error}");
             ExitCode::FAILURE
@@ -109,19 +105,34 @@ where
     }
 }
 
-fn carry_out<S, F>(cli: Cli, invocation: Invocation, serve: S) -> Outcome
+fn carry_out<S, F>(cli: Cli, invocation: Invocation, serve: S) -> Result<ExitCode, Box<dyn Error>>
 where
     S: FnOnce(Settings) -> F,
     F: Future<Output = Outcome>,
 {
     let filters = invocation.variable("RUST_LOG").map(str::to_owned);
-    let loaded =
-        Settings::load(&LoadFrom { dir: invocation.dir, file: cli.settings, environment: invocation.environment })?;
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Settings => print(&loaded.origins.show()),
-        Command::Token(arguments) => print(&format!("{}\n", token(&loaded.settings, arguments)?)),
-        Command::Serve => serve_with(loaded, filters.as_deref(), serve),
+    let from = LoadFrom { dir: invocation.dir, file: cli.settings, environment: invocation.environment };
+    let command = cli.command.unwrap_or(Command::Serve);
+    if let Command::Check(arguments) = command {
+        return check_with(&from, &arguments);
     }
+    let loaded = Settings::load(&from)?;
+    match command {
+        Command::Settings => print(&loaded.origins.show()),
+        Command::Token(arguments) => print(&format!("{}\n", token::mint(&loaded.settings, arguments)?)),
+        _ => serve_with(loaded, filters.as_deref(), serve),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_with(from: &LoadFrom, arguments: &CheckArguments) -> Result<ExitCode, Box<dyn Error>> {
+    tls::install();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(check(from, arguments.ask));
+    // A name that is still looked up holds nobody up.
+    runtime.shutdown_background();
+    print(&if arguments.json { report.json() } else { report.text() })?;
+    Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn serve_with<S, F>(loaded: Loaded, filters: Option<&str>, serve: S) -> Outcome
@@ -147,32 +158,6 @@ where
 /// Whether tokens are signed with fewer bytes than make a secret that cannot be guessed from a token.
 fn has_short_secret(settings: &Settings) -> bool {
     (1..SECRET_BYTES).contains(&settings.auth.jwt_secret.expose().len())
-}
-
-fn token(settings: &Settings, arguments: TokenArguments) -> Result<String, Box<dyn Error>> {
-    let secret = &settings.auth.jwt_secret;
-    if secret.is_empty() {
-        return Err("auth.jwt_secret (SOPHIE__AUTH__JWT_SECRET) must be set: tokens are signed with it".into());
-    }
-    let TokenArguments { user, groups, sessions, ttl } = arguments;
-    let claims = Claims { sub: user, exp: unix_now().saturating_add(ttl.as_secs()), iat: None, groups, sessions };
-    Ok(jwt::mint(secret.expose(), &claims)?)
-}
-
-/// `90s`, `15m`, `1h`, `30d`; at least a second.
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    const ALLOWED: &str = "a number and s, m, h or d, such as 1h";
-    let unit = text.chars().next_back().ok_or(ALLOWED)?;
-    let seconds: u64 = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return Err(ALLOWED),
-    };
-    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| ALLOWED)?;
-    let total = number.checked_mul(seconds).filter(|total| *total > 0).ok_or(ALLOWED)?;
-    Ok(Duration::from_secs(total))
 }
 
 /// Prints to standard output. Whoever stops reading (`| head`) has seen enough.
@@ -220,25 +205,6 @@ mod tests {
     }
 
     #[test]
-    fn a_minted_token_is_accepted() {
-        let environment = [("SOPHIE__AUTH__JWT_SECRET", "a secret of tests")];
-        let settings = crate::settings::tests::load(&environment).unwrap().settings;
-        let arguments = TokenArguments {
-            user: "alice".into(),
-            groups: Some(vec!["team-*".into()]),
-            sessions: None,
-            ttl: Duration::from_secs(60),
-        };
-        let token = token(&settings, arguments).unwrap();
-        let key = jsonwebtoken::DecodingKey::from_secret(b"a secret of tests");
-        let claims =
-            jwt::verify(&token, &key, jsonwebtoken::Algorithm::HS256, &jwt::Expected::default(), unix_now()).unwrap();
-        assert_eq!((claims.sub.as_str(), claims.groups), ("alice", Some(vec!["team-*".to_owned()])));
-        assert_eq!(claims.sessions, None);
-        assert!(claims.exp <= unix_now() + 60);
-    }
-
-    #[test]
     fn a_secret_shorter_than_its_hash_is_worth_a_warning() {
         let short = |secret: &str| {
             let environment = [("SOPHIE__AUTH__JWT_SECRET", secret)];
@@ -246,15 +212,5 @@ mod tests {
         };
         assert!(short("s") && short(&"s".repeat(31)));
         assert!(!short(&"s".repeat(32)) && !short(""), "one that is not set signs nothing");
-    }
-
-    #[test]
-    fn times_to_live_are_read_with_their_unit() {
-        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
-        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
-        assert_eq!(duration("2d"), Ok(Duration::from_secs(172_800)));
-        for bad in ["", "1", "h", "-1h", "0s", "1é", "99999999999999999999d"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
     }
 }

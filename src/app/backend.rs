@@ -22,7 +22,7 @@ pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answerin
         return Ok((Arc::new(Demo::default()), None));
     }
     let options = RouterOptions {
-        members: ai.backends().iter().map(|of| member(of, ai)).collect(),
+        members: members(ai),
         model: ai.answers.model.clone(),
         total_seconds: ai.answers.total_seconds,
         patience: Patience::default(),
@@ -46,6 +46,11 @@ pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answerin
         }
     }
     Ok((router.clone(), Some(router)))
+}
+
+/// The backends, each as it is reached.
+pub(crate) fn members(ai: &AiSettings) -> Vec<MemberOptions> {
+    ai.backends().iter().map(|of| member(of, ai)).collect()
 }
 
 fn member(of: &BackendSettings, ai: &AiSettings) -> MemberOptions {

@@ -237,7 +237,8 @@ impl Program {
     }
 }
 
-fn workers(settings: &Settings) -> usize {
+/// How many threads serve connections.
+pub(crate) fn workers(settings: &Settings) -> usize {
     match settings.server.workers {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         some => some,

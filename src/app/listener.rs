@@ -36,7 +36,7 @@ const BACKLOG: i32 = 4_096;
 
 /// How many files this process may have open. Every connection takes a descriptor: the soft limit that many systems set, 1,024, is
 /// no more than a default.
-pub(super) fn raise_file_limit() -> u64 {
+pub(crate) fn raise_file_limit() -> u64 {
     match rlimit::increase_nofile_limit(u64::MAX).or_else(|_| rlimit::Resource::NOFILE.get_soft()) {
         Ok(files) => files,
         Err(error) => {
@@ -74,14 +74,14 @@ impl Rules {
 }
 
 /// A port that is ours, on which nothing listens yet.
-pub(super) struct Bound {
+pub(crate) struct Bound {
     socket: Socket,
     /// Where.
     pub(super) address: SocketAddr,
 }
 
 impl Bound {
-    pub(super) fn to(address: SocketAddr) -> Result<Self, AppError> {
+    pub(crate) fn to(address: SocketAddr) -> Result<Self, AppError> {
         let bind = || {
             let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
             // A restart must not wait for the old connections' last packets.

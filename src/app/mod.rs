@@ -26,7 +26,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use acceptor::Acceptor;
+pub(crate) use backend::members;
 pub use build::Replacements;
+pub(crate) use build::workers;
+pub(crate) use listener::{Bound, raise_file_limit};
+pub(crate) use storage::{layer_options, redis_options};
 
 use crate::http::State;
 use crate::settings::Settings;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sophie_actors::channel_layer::{self, LayerOptions, NoLayer};
+use sophie_actors::ids::NodeKey;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::redis::{Bound, Bounds, Budgets, RedisHealth};
 use sophie_actors::store::memory::{self, MemoryOptions};
@@ -34,21 +35,34 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         return Ok(Storage { stores: memory::stores(options), layer: Arc::new(NoLayer), redis: None });
     }
     let channel = &settings.channel;
-    let hosts: Vec<String> = settings.layer_urls().iter().map(|host| host.as_str().to_owned()).collect();
-    let node_key = channel_layer::key_on_first_shard(hosts.len());
     let bounds = Bounds {
         main: Bound::new("channel.max_connections", channel.max_connections),
         cache: Bound::new("cache.max_connections", settings.cache.max_connections),
         general: Bound::new("general_cache.max_connections", settings.general_cache.max_connections),
     };
-    let bound = bounds.main.clone();
-    let options = RedisOptions {
+    let node_key = channel_layer::key_on_first_shard(settings.layer_urls().len());
+    let layer = layer_options(settings, node_key.clone(), bounds.main.clone());
+    let options = redis_options(settings, node_key, budgets, bounds);
+    let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());
+    let (stores, health) = redis::connect(options, &metrics.dependencies).await.map_err(wrong)?;
+    let layer = match channel.layer {
+        ChannelLayer::Core => channel_layer::core(layer, metrics.clone()).await,
+        ChannelLayer::Pubsub => channel_layer::pubsub(layer, metrics.clone()).await,
+    }
+    .map_err(wrong)?;
+    Ok(Storage { stores, layer, redis: Some(health) })
+}
+
+/// The databases as the settings have them.
+pub(crate) fn redis_options(settings: &Settings, node_key: NodeKey, budgets: Budgets, bounds: Bounds) -> RedisOptions {
+    let (session, cache) = (&settings.session, &settings.cache.options);
+    RedisOptions {
         url: settings.redis_url().as_str().to_owned(),
         general_url: settings.general_cache_redis_url().as_str().to_owned(),
         cache_url: settings.cache_redis_url().as_str().to_owned(),
         prefix: settings.redis.prefix.clone(),
         channel_prefix: settings.channel.prefix.clone(),
-        node_key: node_key.clone(),
+        node_key,
         log_events: session.log_events,
         log_seconds: session.log_seconds,
         group_expiry_seconds: settings.channel.group_expiry_seconds,
@@ -58,11 +72,14 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         wait_replicas: settings.redis.wait_replicas,
         budgets,
         bounds,
-    };
-    let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());
-    let (stores, health) = redis::connect(options, &metrics.dependencies).await.map_err(wrong)?;
-    let layer = LayerOptions {
-        hosts,
+    }
+}
+
+/// The channel layer as the settings have it.
+pub(crate) fn layer_options(settings: &Settings, node_key: NodeKey, bound: Bound) -> LayerOptions {
+    let channel = &settings.channel;
+    LayerOptions {
+        hosts: settings.layer_urls().iter().map(|host| host.as_str().to_owned()).collect(),
         prefix: channel.prefix.clone(),
         capacity: channel.capacity,
         expiry_seconds: channel.expiry_seconds,
@@ -71,11 +88,5 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         serializer: channel.serializer.into(),
         node_key,
         bound,
-    };
-    let layer = match channel.layer {
-        ChannelLayer::Core => channel_layer::core(layer, metrics.clone()).await,
-        ChannelLayer::Pubsub => channel_layer::pubsub(layer, metrics.clone()).await,
     }
-    .map_err(wrong)?;
-    Ok(Storage { stores, layer, redis: Some(health) })
 }

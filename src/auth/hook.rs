@@ -292,5 +292,7 @@ impl Drop for Turn<'_> {
     }
 }
 
+mod trial;
+
 #[cfg(test)]
 mod tests;

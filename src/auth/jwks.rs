@@ -169,6 +169,14 @@ impl Jwks {
         }
     }
 
+    /// Asks for the keys once, whatever is known, and keeps nothing. Returns how many can be used.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub async fn count(&self) -> Result<usize, String> {
+        Ok(self.fetch().await?.len())
+    }
+
     async fn fetch(&self) -> Result<Vec<Arc<Key>>, String> {
         #[derive(Deserialize)]
         struct Document {

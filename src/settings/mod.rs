@@ -6,6 +6,7 @@ mod check;
 mod connections;
 mod databases;
 mod dot_env;
+mod files;
 mod forms;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -26,9 +27,11 @@ use std::path::PathBuf;
 
 pub use ai::*;
 pub use backends::BackendSettings;
+pub use files::SettingsFile;
 pub use keys::KeySettings;
 use layers::Layer;
 pub use layers::Layers;
+pub(crate) use secret::MASK;
 pub use secret::{Secret, ServiceUrl};
 pub use sections::*;
 

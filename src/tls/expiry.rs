@@ -11,7 +11,7 @@ const SOON_DAYS: u64 = 14;
 
 /// When it begins and ends to be good.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Expiry {
+pub struct Expiry {
     from: Duration,
     until: Duration,
     written: String,
@@ -19,7 +19,7 @@ pub(super) struct Expiry {
 
 /// What that means at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Validity {
+pub enum Validity {
     /// For so many days.
     Good(u64),
     /// For so many days: it should have been renewed.
@@ -32,7 +32,7 @@ pub(super) enum Validity {
 
 impl Expiry {
     /// What a certificate (DER) says. None if it is not one that can be read here: TLS may still take it.
-    pub(super) fn of(certificate: &[u8]) -> Option<Self> {
+    pub fn of(certificate: &[u8]) -> Option<Self> {
         let validity = Certificate::from_der(certificate).ok()?.tbs_certificate.validity;
         Some(Self {
             from: validity.not_before.to_unix_duration(),
@@ -42,11 +42,12 @@ impl Expiry {
     }
 
     /// Its end, as RFC 3339 has it.
-    pub(super) fn written(&self) -> &str {
+    pub fn written(&self) -> &str {
         &self.written
     }
 
-    pub(super) fn at(&self, now: SystemTime) -> Validity {
+    /// What that means at a moment.
+    pub fn at(&self, now: SystemTime) -> Validity {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         if now < self.from {
             return Validity::NotYet;

@@ -4,6 +4,7 @@ mod expiry;
 mod files;
 mod listening;
 
+pub use expiry::{Expiry, Validity};
 pub use files::{Fault, Files};
 pub use listening::Listening;
 

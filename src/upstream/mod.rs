@@ -29,7 +29,7 @@ mod words;
 
 pub use breaker::Patience;
 pub use member::{BackendView, LastError, MemberOptions};
-pub use openai::OpenAi;
+pub use openai::{OpenAi, Trouble, Unusable};
 pub use options::{BadOptions, OpenAiOptions};
 pub use request::DEFAULT_BASE_URL;
 pub use router::{Router, RouterOptions};

@@ -1,5 +1,7 @@
 //! One backend: asks it, and asks it again where that may help.
 
+mod trial;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -29,6 +31,7 @@ use super::secrets::Secrets;
 use super::sse::SseEvents;
 use super::told;
 use super::whole;
+pub use trial::{Trouble, Unusable};
 
 /// How much of a refusal's body is read, in bytes.
 const REFUSAL_BYTES: usize = 64 * 1024;

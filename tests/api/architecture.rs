@@ -212,7 +212,8 @@ const EDGE: &Floors = &[
     ("websocket", &["line"]),
     ("ws", &["auth", "http", "line", "websocket"]),
     ("app", &["auth", "describe", "http", "line", "settings", "tls", "upstream", "websocket", "ws"]),
-    ("cli", &["auth", "logging", "settings", "tls"]),
+    ("check", &["app", "auth", "line", "settings", "tls", "upstream"]),
+    ("cli", &["auth", "check", "logging", "settings", "tls"]),
 ];
 
 /// The rooms that a line of code names.

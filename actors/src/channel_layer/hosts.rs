@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use super::LayerOptions;
 use crate::backoff::Backoff;
-use crate::dependencies::Dependencies;
-use crate::redis::{Budgets, Database, Needs, Source};
+use crate::dependencies::{Dependencies, ServerRefusals};
+use crate::redis::{Budgets, Database, Looked, Needs, Source, inspect_url};
 use crate::store::{StoreError, StoreResult};
 
 /// What a call may take: none of them is on the way of a chat message.
@@ -21,6 +21,14 @@ const LAST_RETRY: Duration = Duration::from_secs(2);
 /// with `pubsub`, where channels are heard by right, to try that right.
 pub fn connections_per_host(pubsub: bool) -> usize {
     3 + usize::from(pubsub)
+}
+
+/// Looks once at a host of the layer, and whether it lets a node do all that it does there.
+///
+/// # Errors
+/// The URL cannot be read.
+pub async fn inspect_host(url: &str, prefix: &str, pubsub: bool) -> StoreResult<Looked> {
+    inspect_url(url, &Needs::layer(prefix, pubsub, &ServerRefusals::default())).await
 }
 
 /// A source for each host.

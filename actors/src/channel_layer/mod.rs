@@ -15,6 +15,7 @@ mod reader;
 mod redis_core;
 mod redis_pubsub;
 mod ring;
+mod round_trip;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
@@ -26,11 +27,12 @@ use async_trait::async_trait;
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
-pub use self::hosts::connections_per_host;
+pub use self::hosts::{connections_per_host, inspect_host};
 pub use self::names::key_on_first_shard;
 pub use self::options::{LayerOptions, Serializer};
 pub use self::redis_core::core;
 pub use self::redis_pubsub::pubsub;
+pub use self::round_trip::{BrokenTrip, round_trip};
 use crate::ids::{GroupName, NodeKey};
 use crate::store::StoreResult;
 

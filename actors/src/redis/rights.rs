@@ -9,6 +9,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Value};
 use tokio::time::timeout;
 
+use super::commands::{ALWAYS, CACHE, LAYER, MAIN, SCRIPTS};
 use super::source::Source;
 use crate::dependencies::{ServerRefusal, ServerRefusals};
 
@@ -16,77 +17,6 @@ use crate::dependencies::{ServerRefusal, ServerRefusals};
 const TRY: Duration = Duration::from_secs(1);
 /// Should it be broken off, its key is gone after this.
 const KEY_MS: u64 = 10_000;
-
-/// What the scripts and calls on the main database use; `{}` is the key, on which a text lies: other types' commands change
-/// nothing.
-const MAIN: &[&str] = &[
-    "GET {}",
-    "MGET {}",
-    "EXISTS {}",
-    "STRLEN {}",
-    "GETRANGE {} 0 1",
-    "SETRANGE {} 0 x",
-    "TTL {}",
-    "PTTL {}",
-    "HSET {} f 1",
-    "HSETNX {} f 1",
-    "HGET {} f",
-    "HMGET {} f",
-    "HGETALL {}",
-    "HKEYS {}",
-    "HEXISTS {} f",
-    "HINCRBY {} f 1",
-    "HDEL {} f",
-    "LLEN {}",
-    "LRANGE {} 0 1",
-    "RPUSH {} x",
-    "SADD {} x",
-    "SREM {} x",
-    "SRANDMEMBER {} 1",
-    "XADD {} * f 1",
-    "XDEL {} 1-1",
-    "XRANGE {} - +",
-    "XREVRANGE {} + -",
-    "ZADD {} 1 x",
-    "ZCARD {}",
-    "ZCOUNT {} 0 1",
-    "ZINCRBY {} 1 x",
-    "ZPOPMIN {}",
-    "ZRANGE {} 0 1",
-    "ZRANGEBYLEX {} - +",
-    "ZRANGEBYSCORE {} 0 1",
-    "ZREM {} x",
-    "ZREMRANGEBYRANK {} 0 1",
-    "ZREMRANGEBYSCORE {} 0 1",
-    "ZREVRANGE {} 0 1",
-    "ZSCORE {} x",
-    "TIME",
-    "INFO",
-    "WAIT 0 1",
-    "EXPIRE {} 10",
-    "PEXPIRE {} 10000",
-];
-/// The same of the caches.
-const CACHE: &[&str] = &["GET {}", "MGET {}", "STRLEN {}", "SCAN 0 MATCH {} COUNT 1", "INFO", "UNLINK {}"];
-/// The same of the channel layer.
-const LAYER: &[&str] = &[
-    "GET {}",
-    "EXISTS {}",
-    "ZADD {} 1 x",
-    "ZCARD {}",
-    "ZCOUNT {} 0 1",
-    "ZRANGE {} 0 1",
-    "ZREM {} x",
-    "ZREMRANGEBYRANK {} 0 1",
-    "ZREMRANGEBYSCORE {} 0 1",
-    "ZSCORE {} x",
-    "ZPOPMIN {}",
-    "BZPOPMIN {} 0.01",
-    "TIME",
-    "EXPIRE {} 10",
-];
-/// To run scripts. What is loaded is no script, and what is run is not known: both are refused after the rights were asked.
-const SCRIPTS: &[&str] = &["SCRIPT LOAD )", "EVALSHA 0000000000000000000000000000000000000000 0"];
 
 /// What a database is used for.
 #[derive(Debug, Clone, Default)]
@@ -96,6 +26,8 @@ pub(crate) struct Needs {
     commands: Vec<&'static str>,
     /// Channels that are spoken and listened to, and their patterns.
     channels: Vec<(String, String)>,
+    /// A pattern of channels that is listened to, and what allows it.
+    pattern: Option<(String, String)>,
     atomic: bool,
     /// Where what is refused is noted.
     pub(crate) refusals: ServerRefusals,
@@ -108,6 +40,7 @@ impl Needs {
             key: Some((format!("{prefix}:probe"), format!("{prefix}:*"))),
             commands: [MAIN, SCRIPTS].concat(),
             channels: vec![(channel.into(), channel.into())],
+            pattern: None,
             atomic: true,
             refusals: refusals.clone(),
         }
@@ -125,21 +58,41 @@ impl Needs {
 
     /// A host of the channel layer; with `pubsub` its channels too.
     pub(crate) fn layer(prefix: &str, pubsub: bool, refusals: &ServerRefusals) -> Self {
-        let channel = |name: &str, pattern: &str| (name.to_owned(), pattern.to_owned());
-        let channels = match pubsub {
-            true => vec![
-                channel(&format!("{prefix}__group__sophie-probe"), &format!("{prefix}__group__*")),
-                channel("sophie.probe!", "sophie.*"),
-            ],
-            false => Vec::new(),
-        };
+        // Who listens to a pattern must be allowed that very pattern, or all channels; and it has a node's key in it.
+        let all = || "*".to_owned();
+        let channels = if pubsub { vec![(format!("{prefix}__group__sophie-probe"), all())] } else { Vec::new() };
+        let pattern = pubsub.then(|| ("sophie.probe!*".to_owned(), all()));
         Self {
             key: Some((format!("{prefix}:group:sophie-probe"), format!("{prefix}*"))),
             commands: [LAYER, SCRIPTS].concat(),
             channels,
+            pattern,
             atomic: false,
             refusals: refusals.clone(),
         }
+    }
+
+    /// The rules of an access list that give all of it, and what every connection takes.
+    pub(super) fn rules(&self) -> Vec<String> {
+        let words = |line: &&str| match line.split(' ').collect::<Vec<_>>()[..] {
+            ["SCRIPT", second, ..] => format!("+script|{}", second.to_lowercase()),
+            [first, ..] => format!("+{}", first.to_lowercase()),
+            [] => String::new(),
+        };
+        let mut commands: BTreeSet<String> = self.commands.iter().map(words).collect();
+        commands.extend(ALWAYS.iter().map(|command| (*command).to_owned()));
+        if !self.channels.is_empty() {
+            commands.extend(["+publish", "+subscribe", "+unsubscribe"].map(str::to_owned));
+        }
+        if self.pattern.is_some() {
+            commands.insert("+psubscribe".to_owned());
+        }
+        if self.atomic {
+            commands.extend(["+multi", "+exec"].map(str::to_owned));
+        }
+        let keys = self.key.iter().map(|(_, keys)| format!("~{keys}"));
+        let channels = self.channels.iter().map(|(_, channels)| format!("&{channels}"));
+        keys.chain(channels).chain(commands).collect()
     }
 
     /// Uses every right. An error: the server does not answer, or another one should be asked.
@@ -203,6 +156,11 @@ impl Needs {
                 missing.insert("+multi".to_owned());
             }
         }
+        if let Some((pattern, rule)) = &self.pattern
+            && let Err(error) = source.pubsub().await?.pubsub.psubscribe(pattern).await
+        {
+            missing.extend(missing_right(&error, keys, rule));
+        }
         for (channel, pattern) in &self.channels {
             let mut ear = source.pubsub().await?;
             for reply in [ear.pubsub.subscribe(channel).await, ear.pubsub.unsubscribe(channel).await] {
@@ -223,7 +181,7 @@ fn command(line: &str, key: &str) -> Cmd {
 }
 
 /// The rule of an access list that would have let it through, if that is what is wrong.
-fn missing_right(error: &RedisError, keys: &str, channel: &str) -> Option<String> {
+pub(super) fn missing_right(error: &RedisError, keys: &str, channel: &str) -> Option<String> {
     let detail = error.detail().unwrap_or_default();
     if error.code() != Some("NOPERM") && !detail.contains("NOPERM") {
         return None;

@@ -137,6 +137,16 @@ impl Source {
         &self.shown
     }
 
+    /// The user of the server's access list.
+    pub(super) fn user(&self) -> &str {
+        self.info.redis_settings().username().unwrap_or("default")
+    }
+
+    /// A connection for one look: nobody is told who answers there, and it counts for nothing.
+    pub(crate) async fn look(&self) -> Result<MultiplexedConnection, String> {
+        self.place.connection(&self.info).await
+    }
+
     pub(crate) fn db(&self) -> i64 {
         self.info.redis_settings().db()
     }

@@ -1,5 +1,6 @@
 //! A redis-server of the tests' own.
 
+use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -114,6 +115,15 @@ impl TestServer {
     /// A plain connection to a database, past everything under test.
     pub fn connection(&self, db: u8) -> redis::Connection {
         redis::Client::open(self.url(db)).expect("a good URL").get_connection().expect("the server is up")
+    }
+
+    /// What its access list has refused, as the commands, keys and channels that were asked for; but for what the library itself
+    /// tries on newer servers.
+    pub fn refused(&self) -> Vec<String> {
+        let entries: redis::RedisResult<Vec<HashMap<String, String>>> =
+            redis::cmd("ACL").arg("LOG").query(&mut self.connection(0));
+        let objects = entries.expect("an answer").into_iter().map(|entry| entry["object"].clone());
+        objects.filter(|object| !object.starts_with("client|")).collect()
     }
 
     /// Freezes the process, as a host that swaps or a network that drops would.

@@ -2,6 +2,7 @@
 
 mod receiving;
 mod rings;
+mod round_trips;
 mod sending;
 
 use std::sync::Arc;

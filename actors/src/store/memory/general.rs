@@ -16,8 +16,8 @@ pub struct MemoryGeneralCache {
     entries: Mutex<Expiring<String, Value>>,
 }
 
-impl MemoryGeneralCache {
-    pub(super) fn new() -> Self {
+impl Default for MemoryGeneralCache {
+    fn default() -> Self {
         Self { entries: Mutex::new(Expiring::new()) }
     }
 }

@@ -28,7 +28,7 @@ use self::alone::Alone;
 use self::cache::MemoryCache;
 use self::claims::MemoryClaims;
 use self::feed::MemoryFeed;
-use self::general::MemoryGeneralCache;
+pub use self::general::MemoryGeneralCache;
 pub use self::limits::MemoryLimits;
 use self::membership::MemoryMembership;
 use self::recordings::MemoryRecordings;
@@ -84,7 +84,7 @@ pub fn stores(options: MemoryOptions) -> Stores {
             Duration::from_secs(options.cache_ttl_seconds),
             options.cache_max_entry_bytes,
         )),
-        general: Arc::new(MemoryGeneralCache::new()),
+        general: Arc::new(MemoryGeneralCache::default()),
         limits: Arc::new(MemoryLimits::beside(slots.clone())),
         slots,
         feed: Arc::new(MemoryFeed),

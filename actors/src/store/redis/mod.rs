@@ -56,10 +56,12 @@ use self::slots::RedisSlots;
 use self::usage::RedisUsage;
 use self::worker_queue::RedisWorkerQueue;
 use super::{StoreError, Stores};
-use crate::dependencies::Dependencies;
+use crate::dependencies::{Dependencies, ServerRefusals};
 use crate::ids::NodeKey;
 use crate::protocol::DjangoEvent;
-use crate::redis::{Bounds, Budgets, Database, Needs, RedisHealth, Replicas, Source, are_on_one_server};
+use crate::redis::{
+    Bound, Bounds, Budgets, Database, Looked, Needs, RedisHealth, Replicas, Source, are_on_one_server, inspect_url,
+};
 
 /// Which Redis, and how much is kept there. Its `Debug` shows no passwords.
 #[derive(Clone)]
@@ -132,6 +134,32 @@ pub fn main_connections(wait_replicas: u32) -> usize {
 /// The same of a cache: for calls, and to look who answers there unless that is done for the main database.
 pub fn cache_connections(main_url: &str, cache_url: &str) -> usize {
     1 + usize::from(!are_on_one_server(main_url, cache_url))
+}
+
+/// Looks once at the main database of a URL, and whether it lets a node do all that it does there. `prefix` is what the node's own
+/// keys begin with.
+///
+/// # Errors
+/// The URL cannot be read.
+pub async fn inspect_main(url: &str, prefix: &str) -> Result<Looked, StoreError> {
+    let channel = events_channel(prefix, Source::new(url, &Bound::none())?.db());
+    inspect_url(url, &Needs::main(prefix, &channel, &ServerRefusals::default())).await
+}
+
+/// The same of the response cache.
+///
+/// # Errors
+/// The URL cannot be read.
+pub async fn inspect_cache(url: &str) -> Result<Looked, StoreError> {
+    inspect_url(url, &Needs::cache(cache::PREFIX, &ServerRefusals::default())).await
+}
+
+/// The same of the general cache.
+///
+/// # Errors
+/// The URL cannot be read.
+pub async fn inspect_general(url: &str) -> Result<Looked, StoreError> {
+    inspect_url(url, &Needs::cache(general::PREFIX, &ServerRefusals::default())).await
 }
 
 /// Connects to Redis. If it is away, the stores are unavailable until it is back; only options that cannot be right are
