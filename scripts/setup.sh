@@ -20,6 +20,8 @@ command -v curl >/dev/null || packages+=(curl)
 command -v openssl >/dev/null || packages+=(openssl)
 # Clients that vanish are tested in a network of their own.
 command -v ip >/dev/null || packages+=(iproute2)
+# A terminal for `sophie top`.
+command -v tmux >/dev/null || packages+=(tmux)
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)

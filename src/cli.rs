@@ -1,4 +1,4 @@
-//! The command line: `sophie [serve | check | settings | token]`.
+//! The command line: `sophie [serve | check | top | settings | token]`.
 
 mod token;
 
@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::check::check;
 use crate::settings::{LoadFrom, Loaded, Settings};
-use crate::{logging, tls};
+use crate::{logging, tls, top};
 
 /// What the process was started with.
 pub struct Invocation {
@@ -60,6 +60,8 @@ enum Command {
     Serve,
     /// Find out whether a node would work: settings, Redis, AI backends and all else that they name
     Check(CheckArguments),
+    /// Show how a node fares: sessions, groups, answers, backends, Redis, nodes
+    Top(TopArguments),
     /// Print what is in force and where each value came from, secrets masked
     Settings,
     /// Print a token for development, signed with auth.jwt_secret
@@ -74,6 +76,13 @@ struct CheckArguments {
     /// Ask each model for one token, too
     #[arg(long)]
     ask: bool,
+}
+
+#[derive(Args)]
+struct TopArguments {
+    /// The node's address, in place of the one of the settings
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
 }
 
 /// Bytes of a secret of HS256 tokens, at least: those of the hash (RFC 7518, section 3.2).
@@ -119,6 +128,10 @@ where
     let loaded = Settings::load(&from)?;
     match command {
         Command::Settings => print(&loaded.origins.show()),
+        Command::Top(arguments) => {
+            tls::install();
+            Ok(top::run(&loaded.settings, arguments.url)?)
+        }
         Command::Token(arguments) => print(&format!("{}\n", token::mint(&loaded.settings, arguments)?)),
         _ => serve_with(loaded, filters.as_deref(), serve),
     }?;

@@ -10,6 +10,7 @@ pub mod line;
 pub mod logging;
 pub mod settings;
 pub mod tls;
+pub mod top;
 pub mod ui;
 pub mod upstream;
 pub mod websocket;

@@ -1,6 +1,5 @@
 //! Who holds the port of this configuration: a Sophie of it that runs, or somebody else.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -26,11 +25,7 @@ pub(super) enum Holder {
 /// Asks whoever listens there. The admin token is told to nobody who does not answer as a node does.
 pub(super) async fn holder(settings: &Settings) -> Holder {
     let server = &settings.server;
-    let (address, has_tls) = match settings.admin.bind {
-        Some(bind) => (bind, false),
-        None => (server.bind, server.has_tls()),
-    };
-    let Some(asking) = Asking::of(address, has_tls) else { return Holder::Stranger };
+    let Some(asking) = Asking::of(settings.operators_url()) else { return Holder::Stranger };
     if asking.get("/health/live", None).await.is_none_or(|(_, body)| body["status"] != "live") {
         return Holder::Stranger;
     }
@@ -48,7 +43,7 @@ pub(super) async fn holder(settings: &Settings) -> Holder {
 
 /// Whether whoever listens at the public address answers as a node does that has another one for its operators.
 pub(super) async fn is_public_side(settings: &Settings) -> bool {
-    let Some(asking) = Asking::of(settings.server.bind, settings.server.has_tls()) else { return false };
+    let Some(asking) = Asking::of(settings.public_url()) else { return false };
     asking
         .get("/health/live", None)
         .await
@@ -62,12 +57,11 @@ struct Asking {
 }
 
 impl Asking {
-    fn of(address: SocketAddr, has_tls: bool) -> Option<Self> {
+    fn of(root: String) -> Option<Self> {
         // The certificate is for a name, and this is this machine.
         let http =
             reqwest::Client::builder().no_proxy().timeout(WAIT).tls_danger_accept_invalid_certs(true).build().ok()?;
-        let scheme = if has_tls { "https" } else { "http" };
-        Some(Self { http, root: format!("{scheme}://{}", reachable(address)) })
+        Some(Self { http, root })
     }
 
     /// Status and body.
@@ -79,14 +73,4 @@ impl Asking {
         let response = request.send().await.ok()?;
         Some((response.status().as_u16(), response.json().await.unwrap_or_default()))
     }
-}
-
-/// Where an address that stands for all of this machine's is reached.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

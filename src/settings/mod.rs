@@ -15,6 +15,7 @@ mod layers;
 mod legacy;
 pub(crate) mod listed_key;
 pub(crate) mod origin;
+mod own_address;
 mod rule;
 mod rules;
 mod secret;

@@ -17,18 +17,18 @@ impl Figures {
     }
 
     /// The sum of a family, over those of its series that have this label; all if it is empty.
-    pub(super) fn sum(&self, family: &str, label: &str) -> f64 {
+    pub(super) fn sum(&self, family: &'static str, label: &str) -> f64 {
         self.of(family).filter(|(labels, _)| labels.contains(label)).map(|(_, value)| value).sum()
     }
 
     /// The values of a label in those series of a family that are not 0.
-    pub(super) fn raised(&self, family: &str, label: &str) -> Vec<&str> {
+    pub(super) fn raised(&self, family: &'static str, label: &str) -> Vec<&str> {
         let begin = format!("{label}=\"");
         let raised = self.of(family).filter(|(_, value)| *value != 0.0);
         raised.filter_map(|(labels, _)| labels.split_once(&begin)?.1.split('"').next()).collect()
     }
 
-    fn of<'a>(&'a self, family: &'a str) -> impl Iterator<Item = (&'a str, f64)> {
+    fn of(&self, family: &'static str) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().filter_map(move |(name, value)| {
             let rest = name.strip_prefix(family)?;
             (rest.is_empty() || rest.starts_with('{')).then_some((rest, *value))

@@ -35,7 +35,7 @@ impl Look {
 
     /// What it counts itself.
     pub(super) fn counts(&self) -> String {
-        let count = |family: &str| self.figures.sum(family, "");
+        let count = |family: &'static str| self.figures.sum(family, "");
         format!(
             "sockets {}  sessions {}  groups {}  answers {}",
             count("sophie_sockets"),

@@ -7,7 +7,7 @@ mod node;
 mod screen;
 mod tables;
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -54,6 +54,9 @@ pub fn run(settings: &Settings, url: Option<String>) -> Result<(), TopError> {
     let place = node.place().to_owned();
     let (tell, told) = mpsc::channel();
     let looking = thread::Builder::new().name("looks".into()).spawn(move || runtime.block_on(look_on(node, tell)))?;
+    if !io::stdout().is_terminal() {
+        return Err(io::Error::other("what is printed goes elsewhere").into());
+    }
     let mut terminal = ratatui::try_init()?;
     let shown = show(&mut terminal, &place, first, &told);
     ratatui::restore();

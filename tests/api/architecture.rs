@@ -213,7 +213,8 @@ const EDGE: &Floors = &[
     ("ws", &["auth", "http", "line", "websocket"]),
     ("app", &["auth", "describe", "http", "line", "settings", "tls", "upstream", "websocket", "ws"]),
     ("check", &["app", "auth", "line", "settings", "tls", "upstream"]),
-    ("cli", &["auth", "check", "logging", "settings", "tls"]),
+    ("top", &["settings"]),
+    ("cli", &["auth", "check", "logging", "settings", "tls", "top"]),
 ];
 
 /// The rooms that a line of code names.

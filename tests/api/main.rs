@@ -146,6 +146,7 @@ mod tls;
 mod tls_certificates;
 mod tls_strangers;
 mod tokens;
+mod top;
 mod upstream;
 mod upstream_backends;
 mod upstream_breaker;
