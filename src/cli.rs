@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::check::check;
-use crate::settings::{LoadFrom, Loaded, Settings};
+use crate::settings::{LoadFrom, Loaded, SECRET_BYTES, Settings};
 use crate::{logging, tls, top};
 
 /// What the process was started with.
@@ -85,9 +85,6 @@ struct TopArguments {
     url: Option<String>,
 }
 
-/// Bytes of a secret of HS256 tokens, at least: those of the hash (RFC 7518, section 3.2).
-const SECRET_BYTES: usize = 32;
-
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Runs the command line. `serve` is what serving is: it gets the settings, which are checked, with logging and TLS set up, and
@@ -158,7 +155,7 @@ where
     for warning in &loaded.warnings {
         log::warn!(event = "settings_warning", reason:% = warning; "a setting should be looked at");
     }
-    if has_short_secret(&loaded.settings) {
+    if loaded.settings.auth.has_short_secret() {
         log::warn!(
             event = "short_jwt_secret", setting = "auth.jwt_secret", min_bytes = SECRET_BYTES;
             "the secret for tokens is short enough to be guessed"
@@ -166,11 +163,6 @@ where
     }
     tls::install();
     actix_web::rt::System::new().block_on(serve(loaded.settings))
-}
-
-/// Whether tokens are signed with fewer bytes than make a secret that cannot be guessed from a token.
-fn has_short_secret(settings: &Settings) -> bool {
-    (1..SECRET_BYTES).contains(&settings.auth.jwt_secret.expose().len())
 }
 
 /// Prints to standard output. Whoever stops reading (`| head`) has seen enough.
@@ -221,7 +213,7 @@ mod tests {
     fn a_secret_shorter_than_its_hash_is_worth_a_warning() {
         let short = |secret: &str| {
             let environment = [("SOPHIE__AUTH__JWT_SECRET", secret)];
-            has_short_secret(&crate::settings::tests::load(&environment).unwrap().settings)
+            crate::settings::tests::load(&environment).unwrap().settings.auth.has_short_secret()
         };
         assert!(short("s") && short(&"s".repeat(31)));
         assert!(!short(&"s".repeat(32)) && !short(""), "one that is not set signs nothing");

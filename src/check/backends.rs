@@ -42,8 +42,9 @@ pub(super) async fn findings(settings: &Settings, ask: bool) -> Vec<Finding> {
             Ok(client) => client,
             Err(finding) => return vec![finding],
         };
-        let mut found = in_time(Area::Ai, &name, async { vec![listed(&name, &client, &models).await] }).await;
-        let is_there = found.iter().all(|finding| !matches!(finding.code, "ai_away" | "ai_silent" | "silent"));
+        let mut found =
+            in_time("ai_silent", Area::Ai, &name, async { vec![listed(&name, &client, &models).await] }).await;
+        let is_there = found.iter().all(|finding| !matches!(finding.code, "ai_away" | "ai_silent"));
         if ask && is_there {
             let asked = models.iter().map(|model| asked(&name, &client, model, patience));
             found.extend(join_all(asked).await);

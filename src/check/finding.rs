@@ -109,14 +109,4 @@ impl Area {
             Self::Descriptors => "descriptors",
         }
     }
-
-    /// The code of one that does not answer.
-    pub(super) fn silent(self) -> &'static str {
-        match self {
-            Self::Hook => "hook_silent",
-            Self::Jwks => "jwks_silent",
-            Self::Layer => "layer_silent",
-            _ => "silent",
-        }
-    }
 }

@@ -31,6 +31,6 @@ pub(super) async fn findings(settings: &Settings) -> Vec<Finding> {
         }
         Ok(Err(BrokenTrip::ToNode)) => broken("layer_lost", "a message to a node was lost".into(), look),
         Ok(Err(BrokenTrip::ToDjango)) => broken("layer_lost", "a message to Django was lost".into(), look),
-        Err(_) => broken(Area::Layer.silent(), "no message came within 2 s".into(), look),
+        Err(_) => broken("layer_silent", "no message came within 2 s".into(), look),
     }]
 }

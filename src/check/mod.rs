@@ -49,8 +49,8 @@ async fn probed(settings: &Settings, ask: bool) -> Vec<Finding> {
     let probes: Vec<Probe<'_>> = vec![
         Box::pin(redis::findings(settings)),
         Box::pin(backends::findings(settings, ask)),
-        Box::pin(in_time(Area::Hook, "auth.hook_url", hook::findings(settings))),
-        Box::pin(in_time(Area::Jwks, "auth.jwks_url", jwks::findings(settings))),
+        Box::pin(in_time("hook_silent", Area::Hook, "auth.hook_url", hook::findings(settings))),
+        Box::pin(in_time("jwks_silent", Area::Jwks, "auth.jwks_url", jwks::findings(settings))),
         Box::pin(async { tls::findings(settings) }),
         Box::pin(ports::findings(settings)),
         Box::pin(async { descriptors::findings(settings) }),
@@ -58,11 +58,16 @@ async fn probed(settings: &Settings, ask: bool) -> Vec<Finding> {
     join_all(probes).await.into_iter().flatten().collect()
 }
 
-/// What a probe finds; or that it came to no end.
-async fn in_time(area: Area, subject: &str, probe: impl Future<Output = Vec<Finding>>) -> Vec<Finding> {
+/// What a probe finds; or, by this code, that it came to no end.
+async fn in_time(
+    code: &'static str,
+    area: Area,
+    subject: &str,
+    probe: impl Future<Output = Vec<Finding>>,
+) -> Vec<Finding> {
     timeout(PROBE, probe).await.unwrap_or_else(|_| {
         let found = format!("it does not answer within {} s", PROBE.as_secs());
         let advice = "see that it runs, and that this machine reaches it";
-        vec![Finding::fault(area.silent(), area, subject, found, "a node would wait for it in vain", advice)]
+        vec![Finding::fault(code, area, subject, found, "a node would wait for it in vain", advice)]
     })
 }

@@ -1,10 +1,7 @@
 //! Which settings count: the files that were looked for, whether what they say can be meant, and what of it has no effect.
 
 use super::finding::{Area, Finding};
-use crate::settings::{LoadFrom, Settings};
-
-/// Bytes of a secret of HS256 tokens, at least: those of the hash (RFC 7518, section 3.2).
-const SECRET_BYTES: usize = 32;
+use crate::settings::{LoadFrom, SECRET_BYTES, Settings};
 
 /// What is found, and the settings if they could be loaded.
 pub(super) fn findings(from: &LoadFrom) -> (Vec<Finding>, Option<Settings>) {
@@ -44,8 +41,7 @@ pub(super) fn findings(from: &LoadFrom) -> (Vec<Finding>, Option<Settings>) {
             "take it out, or set what it needs",
         )
     }));
-    let secret = loaded.settings.auth.jwt_secret.expose().len();
-    if (1..SECRET_BYTES).contains(&secret) {
+    if loaded.settings.auth.has_short_secret() {
         findings.push(Finding::warning(
             "settings_short_secret",
             Area::Settings,

@@ -118,6 +118,16 @@ pub struct AuthSettings {
     pub key: Vec<KeySettings>,
 }
 
+/// Bytes of a secret of HS256 tokens, at least: those of the hash (RFC 7518, section 3.2).
+pub const SECRET_BYTES: usize = 32;
+
+impl AuthSettings {
+    /// Whether tokens are signed with fewer bytes than make a secret that cannot be guessed from a token.
+    pub fn has_short_secret(&self) -> bool {
+        (1..SECRET_BYTES).contains(&self.jwt_secret.expose().len())
+    }
+}
+
 /// How callers say who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -1,5 +1,8 @@
 //! `sophie check`: settings, ports and names, and how all of it is told.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use sophie_kit::HeldPort;
 use tempfile::TempDir;
 
@@ -17,6 +20,33 @@ async fn a_node_that_needs_nothing_would_work() {
     assert_eq!(code, Some(0));
     assert!(text.ends_with("\nno faults, no warnings: a node would work\n"), "{text}");
     assert_eq!(text.lines().count(), checked.report["findings"].as_array().expect("findings").len() + 1, "{text}");
+}
+
+/// The texts between quotes that are of this area.
+fn codes(area: &str, text: &str, quote: char) -> BTreeSet<String> {
+    let begin = format!("{area}_");
+    let is_code = |word: &&str| word.starts_with(&begin) && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    text.split(quote).filter(is_code).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_code_is_in_the_documents_and_no_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for folder in ["src/check", "src/check/redis"] {
+        for entry in std::fs::read_dir(root.join(folder)).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            code.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
+        }
+    }
+    let page = std::fs::read_to_string(root.join("docs/operations.md")).expect("a text");
+    for area in ["settings", "redis", "layer", "node", "ai", "hook", "jwks", "tls", "port", "descriptors"] {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{area}` | `{area}_"))).expect("a row");
+        let known = codes(area, &code, '"');
+        assert!(known.len() > 1, "{area} {known:?}");
+        assert_eq!(codes(area, row, '`'), known, "{area}");
+    }
 }
 
 #[tokio::test]
