@@ -41,6 +41,10 @@ pub(super) async fn stores(settings: &Settings, budgets: Budgets, metrics: &Metr
         general: Bound::new("general_cache.max_connections", settings.general_cache.max_connections),
     };
     let node_key = channel_layer::key_on_first_shard(settings.layer_urls().len());
+    log::info!(
+        event = "node_key", key = node_key.as_str();
+        "the others know this node by its key, and so does the channel layer"
+    );
     let layer = layer_options(settings, node_key.clone(), bounds.main.clone());
     let options = redis_options(settings, node_key, budgets, bounds);
     let wrong = |error: sophie_actors::store::StoreError| AppError::Settings(error.to_string());

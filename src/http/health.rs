@@ -23,19 +23,26 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
         let looks = state.databases().await;
         // Without the cache every question goes to the backend: slower and dearer, but ready. A link that is known to be lost
         // is told before the next look.
-        if !redis.available() || looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
+        if let Some(why) = redis.away() {
+            // In Redis' own words: a password that is refused is no server that is away.
+            reasons.push(format!("Redis cannot be used: {why}"));
+        } else if looks.iter().any(|look| look.database == "main" && look.ping.is_err()) {
             reasons.push("Redis does not answer".to_owned());
         }
         reasons.extend(state.node.metrics.dependencies.refusals.reasons());
         let databases = looks.iter().map(|look| {
             let detail = match &look.ping {
                 Ok(latency) => json!({"reachable": true, "latency_ms": latency.as_secs_f64() * 1_000.0}),
-                Err(_) => json!({"reachable": false}),
+                Err(_) => match &look.away {
+                    Some(why) => json!({"reachable": false, "reason": why}),
+                    None => json!({"reachable": false}),
+                },
             };
             (look.database.to_owned(), detail)
         });
         details.insert("redis".into(), Value::Object(databases.collect()));
         let warnings = redis::warnings(&looks);
+        redis::tell(&warnings);
         if !warnings.is_empty() {
             details.insert("warnings".into(), warnings.into());
         }

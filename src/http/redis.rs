@@ -1,5 +1,8 @@
 //! What operators are shown of Redis.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde_json::{Map, Value, json};
@@ -28,6 +31,9 @@ impl ConnectionCaps {
     }
 }
 
+/// Warnings that are remembered, and so told once.
+const REMEMBERED: usize = 32;
+
 /// `GET /admin/api/redis`
 pub async fn show(state: Data<State>) -> HttpResponse {
     if state.redis.is_none() {
@@ -46,6 +52,7 @@ fn row(look: &DatabaseLook, cap: usize) -> Value {
     let server = look.server.as_ref();
     json!({
         "reachable": look.ping.is_ok(),
+        "reason": look.away,
         "latency_ms": {
             "now": look.ping.as_ref().ok().copied().map(ms),
             "p50": look.calls.map(|calls| ms(calls.p50)),
@@ -84,6 +91,20 @@ pub fn warnings(looks: &[DatabaseLook]) -> Vec<String> {
     warnings
 }
 
+/// Tells the log of what is wrong, once for each text: probes ask again and again.
+pub fn tell(warnings: &[String]) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if warnings.is_empty() {
+        return;
+    }
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    for warning in warnings {
+        if told.len() < REMEMBERED && told.insert(warning.clone()) {
+            log::warn!(event = "redis_evicts", reason = warning; "redis may drop what must be kept");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,7 +121,8 @@ mod tests {
             evictions: 0,
         };
         let ping = Ok(std::time::Duration::ZERO);
-        DatabaseLook { database, ping, calls: None, connections: 1, server: Some(facts) }
+        let away = None;
+        DatabaseLook { database, ping, away, calls: None, connections: 1, server: Some(facts) }
     }
 
     #[test]

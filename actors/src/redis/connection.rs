@@ -71,6 +71,7 @@ impl Database {
             refusal,
             link: Mutex::new(None),
             available: watch::Sender::new(false),
+            why: Mutex::new("not connected yet".to_owned()),
             lost: Notify::new(),
             is_broken: AtomicBool::new(false),
             mending: watch::Sender::new(Mending::Not),
@@ -98,6 +99,11 @@ impl Database {
     /// Whether calls are let through, now and from now on.
     pub(crate) fn available(&self) -> watch::Receiver<bool> {
         self.guard.available.subscribe()
+    }
+
+    /// Why it is away; `None` while it is not.
+    pub(crate) fn away(&self) -> Option<String> {
+        self.guard.away()
     }
 
     /// How long calls have been let through; `None` while they are not.

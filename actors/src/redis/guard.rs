@@ -31,6 +31,8 @@ pub(super) struct Guard {
     /// The link in use. Dropping the sender beside it tells all who wait on its `lost`.
     pub(super) link: Mutex<Option<(Link, watch::Sender<()>)>>,
     pub(super) available: watch::Sender<bool>,
+    /// Why there is no link, as far as was found out.
+    pub(super) why: Mutex<String>,
     /// Wakes the keeper when the link was lost.
     pub(super) lost: Notify,
     /// The link was lost because its connection broke, not because something came too late or was refused.
@@ -74,7 +76,7 @@ impl Guard {
         let started = Instant::now();
         let deadline = started + budget;
         let Some(link) = self.link() else {
-            return Err(self.unavailable("refused at once, since it is away"));
+            return Err(self.unavailable(&self.why()));
         };
         let (made, mut lost) = (link.made, link.lost.clone());
         // The call has the connection, as long as it is not done.
@@ -151,8 +153,28 @@ impl Guard {
             self.available.send_replace(false);
             self.lost.notify_one();
             log::debug!(database = self.name, state = "lost", reason; "a connection to redis is lost");
-            self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
+            self.tell(reason);
         }
+    }
+
+    fn why(&self) -> String {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why there is no link; `None` if there is one.
+    pub(super) fn away(&self) -> Option<String> {
+        self.link().is_none().then(|| self.why())
+    }
+
+    /// Tells those that depend on it that there is none.
+    fn tell(&self, reason: &str) {
+        reason.clone_into(&mut self.why.lock().unwrap_or_else(PoisonError::into_inner));
+        self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
+    }
+
+    /// What is degraded without it, for one line about all of it.
+    pub(super) fn dependents(&self) -> String {
+        self.dependencies.iter().map(Dependency::name).collect::<Vec<_>>().join(",")
     }
 
     /// Says so if there is no link.
@@ -160,7 +182,7 @@ impl Guard {
         // Under the lock: what is told last is how it is.
         let link = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         if link.is_none() {
-            self.dependencies.iter().for_each(|dependency| dependency.lost(self.name, reason));
+            self.tell(reason);
         }
     }
 

@@ -29,6 +29,8 @@ pub struct DatabaseLook {
     pub database: &'static str,
     /// How long a ping took.
     pub ping: StoreResult<Duration>,
+    /// Why it is away, if it is.
+    pub away: Option<String>,
     /// How long calls took of late; none before the first.
     pub calls: Option<Quantiles>,
     /// Connections that this node's stores have to it.
@@ -47,6 +49,11 @@ impl RedisHealth {
         *self.databases[0].available().borrow()
     }
 
+    /// Why the main database is away; `None` while it is not.
+    pub fn away(&self) -> Option<String> {
+        self.databases[0].away()
+    }
+
     /// `available`, to be watched.
     #[cfg(test)]
     pub(crate) fn subscribe(&self) -> tokio::sync::watch::Receiver<bool> {
@@ -63,6 +70,7 @@ impl RedisHealth {
             DatabaseLook {
                 database: database.name(),
                 ping,
+                away: database.away(),
                 calls: database.latency().quantiles(),
                 connections: usize::from(database.available_for().is_some()) + usize::from(listens),
                 server: info.ok().and_then(|info| Facts::read(&info)),

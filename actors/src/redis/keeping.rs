@@ -76,7 +76,8 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
                 guard.tell_if_away(&reason);
                 if reminder.is_due(Instant::now()) {
                     log::warn!(
-                        event = "redis_not_reached", database = guard.name, address = source.address(), reason;
+                        event = "redis_not_reached", database = guard.name, address = source.address(), reason,
+                        dependencies = guard.dependents();
                         "redis not reached"
                     );
                 }
