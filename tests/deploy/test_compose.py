@@ -11,11 +11,13 @@ import urllib.request
 
 import pytest
 import yaml
-from broker import ROOT, Broker, Redis, free_port
+from broker import PROGRAM, ROOT, Broker, free_port
 from proxies import program
 from waiting import until
 
 FOLDER = ROOT / "deploy"
+# Any ports: nobody listens there while something is only looked at.
+HERE = {"SOPHIE__SERVER__BIND": "0.0.0.0:0", "SOPHIE__ADMIN__BIND": ""}
 SECRETS = {"SOPHIE__ADMIN__TOKEN": "of-an-operator", "REDIS_PASSWORD": "of-redis", "GRAFANA_PASSWORD": "of-grafana"}
 
 
@@ -91,6 +93,9 @@ def test_the_nodes_start_on_the_redis_and_the_caddy_that_are_described(services,
             settings = {key: value for key, value in services[name]["environment"].items() if key != "REDIS_PORT"}
             assert settings["REDIS_HOST"] == "redis"
             settings |= {"REDIS_HOST": "127.0.0.1", "REDIS_PORT": str(ports["redis"]), "SOPHIE__SERVER__TRUSTED_PROXIES": "127.0.0.1"}
+            environment = {word: value for word, value in os.environ.items() if not word.startswith(("SOPHIE__", "REDIS_", "OPENAI_"))}
+            checked = subprocess.run([PROGRAM, "check"], env=environment | settings | HERE, cwd=directory, capture_output=True, text=True)
+            assert "no faults, no warnings" in checked.stdout, checked
             broker = Broker(directory)
             admin = free_port()
             broker.url = f"http://127.0.0.1:{admin}"
