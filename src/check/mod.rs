@@ -1,5 +1,5 @@
 //! Whether a node would work as it is configured, found out before it serves: each thing that it depends on is tried once, all of
-//! them side by side, and nothing is changed.
+//! them side by side, and nothing is left behind.
 
 mod backends;
 mod descriptors;
