@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ test-django: setup ## run the tests with the real Django Channels alone
 
 test-gateway: setup ## run the official SDKs, LangChain and curl against the gateway alone
 	@scripts/test-python.sh tests/gateway
+
+test-documents: setup ## run the validators of OpenAPI and AsyncAPI against the documents that the program serves alone
+	@scripts/test-python.sh tests/documents
 
 test-clients: setup ## run the published clients of other protocols against two nodes alone
 	@scripts/test-python.sh tests/clients
@@ -83,4 +86,4 @@ image: ## build the container image and start it for real (root; buildah, deboot
 
 clean: ## remove what was built and the Python venv
 	cargo clean
-	rm -rf .venv test-results tests/gateway/node_modules
+	rm -rf .venv test-results tests/gateway/node_modules tests/documents/node_modules

@@ -8,5 +8,5 @@ cd "$(dirname "$0")/.."
 # features that tests ask of them.
 cargo test --workspace --locked --no-run --quiet
 target=$(cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-(($#)) || set -- tests/browser tests/clients tests/django tests/gateway tests/readme
+(($#)) || set -- tests/browser tests/clients tests/django tests/documents tests/gateway tests/readme
 SOPHIE_BIN="$target/debug/sophie" exec .venv/bin/python -m pytest -p no:cacheprovider -c tests/pytest.ini "$@"

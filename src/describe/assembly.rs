@@ -78,7 +78,7 @@ fn message(schema: &Value, schemas: &Map<String, Value>) -> Value {
 }
 
 /// The type of a message on the wire, which all of its forms share.
-fn kind(schema: &Value) -> &Value {
+pub(super) fn kind(schema: &Value) -> &Value {
     match &schema["properties"]["type"]["const"] {
         Value::Null => &schema["oneOf"][0]["properties"]["type"]["const"],
         kind => kind,

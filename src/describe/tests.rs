@@ -1,7 +1,9 @@
 //! The documents hold together, and say what the core says.
 
 mod commands;
+mod dialects;
 mod events;
+mod fields;
 mod tables;
 
 use std::collections::BTreeSet;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Broker, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{Broker, Client, SOON, TestApp, TestServer, TestSocket, eventually};
 
 /// What the protocol promises of a node that died.
 pub(crate) const INTERRUPTED_WITHIN: Duration = Duration::from_secs(15);
@@ -197,7 +197,7 @@ async fn a_question_over_http_is_answered_though_its_sender_has_left() {
     ai.set_default(|| Script::answer("An answer."));
     let node = node(&redis, &ai, "n").await;
     let mut viewer = TestSocket::open(node.address, "s1", "").await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let url = format!("http://{}/admin/api/groups/chat_s1/messages", node.address);
     let mut tries = 0;
     while ends(&redis, "s1").len() < 30 {

@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN_TOKEN, Broker, JSON_LOG, TestSocket};
+use crate::support::{ADMIN_TOKEN, Broker, Client, JSON_LOG, TestSocket};
 
 async fn act(broker: &Broker, method: &str, path: &str, body: Option<Value>) -> u16 {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let request =
-        http.request(method.parse().expect("a method"), format!("http://{}/admin/api/{path}", broker.address));
+    let http = Client::new();
+    let request = http.request(method, format!("http://{}/admin/api/{path}", broker.address));
     let request = request.bearer_auth(ADMIN_TOKEN).header("x-request-id", format!("{method}-{}", path.len()));
     let request = match body {
         Some(body) => request.json(&body),

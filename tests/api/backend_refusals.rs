@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script, finish, word};
 
-use crate::support::{Broker, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
+use crate::support::{Broker, Client, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
 
 const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
@@ -57,7 +57,7 @@ async fn what_is_not_openais_is_the_addresss_fault_and_the_log_says_where_and_wh
     let url = ai.base_url().replace("http://", "http://user:secret-word@") + "?key=secret-query";
     let env = [("SOPHIE__AI__BACKEND", "openai"), ("OPENAI_BASE_URL", url.as_str()), ("SOPHIE__AI__RETRIES", "0")];
     let broker = Broker::start(0, &env).await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let ask = async || {
         Reply::to(http.post(format!("http://{}/v1/chat/completions", broker.address)).json(&question("?"))).await
     };

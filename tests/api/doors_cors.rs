@@ -3,7 +3,7 @@
 use reqwest::header::HeaderMap;
 use serde_json::json;
 
-use crate::support::{ADMIN_TOKEN, Mode, TestApp, question};
+use crate::support::{ADMIN_TOKEN, Mode, Request, TestApp, question};
 
 const APP: &str = "https://app.example.com";
 const KEYS: (&str, &str) = ("SOPHIE__AUTH__API_KEYS", "site:k");
@@ -12,7 +12,7 @@ async fn start(origins: &str) -> TestApp {
     TestApp::patient(Mode::Memory, &[("SOPHIE__SERVER__ALLOWED_ORIGINS", origins), KEYS]).await
 }
 
-async fn send(request: reqwest::RequestBuilder) -> (u16, HeaderMap) {
+async fn send(request: Request) -> (u16, HeaderMap) {
     let response = request.send().await.expect("a response");
     (response.status().as_u16(), response.headers().clone())
 }

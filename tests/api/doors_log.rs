@@ -2,7 +2,7 @@
 
 use sophie_kit::HeldPort;
 
-use crate::support::{Broker, Handshake, JWT, SOON, TestServer, Token, eventually};
+use crate::support::{Broker, Client, Handshake, JWT, SOON, TestServer, Token, eventually};
 
 async fn line(broker: &Broker, of: &[&str]) -> String {
     let found = async || {
@@ -45,7 +45,7 @@ async fn a_refused_token_is_told_with_its_reason_and_a_crowd_by_its_number() {
 #[tokio::test]
 async fn shut_doors_and_forgotten_proxies_are_told_once() {
     let broker = Broker::start(0, &[]).await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let ask = async |header: &str, value: &str| {
         let request = http.get(format!("http://{}/v1/models", broker.address)).header(header, value);
         assert_eq!(request.send().await.expect("sent").status(), 403);

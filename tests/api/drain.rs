@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::support::{Broker, RawClient, SOON, TestServer, TestSocket, eventually};
+use crate::support::{Broker, Client, RawClient, SOON, TestServer, TestSocket, eventually};
 
 const DRAIN: Duration = Duration::from_secs(3);
 /// The promise: at most this long after the drain time.
@@ -25,7 +25,7 @@ async fn start(environment: &[(&str, &str)]) -> Broker {
 }
 
 async fn readiness(broker: &Broker) -> u16 {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let response = http.get(format!("http://{}/health/ready", broker.address)).send().await;
     response.expect("a response").status().as_u16()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::support::{Broker, Handshake, JSON_LOG, Reply, SOON, eventually, question};
+use crate::support::{Broker, Client, Handshake, JSON_LOG, Reply, SOON, eventually, question};
 
 const ID: &str = "req-42";
 
@@ -13,7 +13,7 @@ async fn broker(ai: &AiServer, more: &[(&str, &str)]) -> Broker {
 }
 
 async fn ask(broker: &Broker, id: &str) -> Reply {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let request = http.post(format!("http://{}/v1/chat/completions", broker.address)).json(&question("?"));
     Reply::to(request.header("x-request-id", id)).await
 }
@@ -75,7 +75,7 @@ async fn what_an_application_asks_bears_its_id_in_error_backend_and_log() {
     let line = broker.tells("answer_completed", &[("request_id", json!("req-43"))]).await;
     assert_eq!((line["cache"].as_str(), line.get("group")), (Some("miss"), None), "{line}");
     // An error of our own, and one that no handler has seen.
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     for path in ["/admin/api/nodes", "/nothing/here", "/health/nothing"] {
         let request = http.get(format!("http://{}{path}", broker.address)).header("x-request-id", ID);
         let body: Value = request.send().await.expect("sent").json().await.expect("JSON");

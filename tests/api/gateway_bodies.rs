@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::{Broker, Mode, Reply, SOON, TestApp, question, start_with_ai};
+use crate::support::{Broker, Client, Mode, Reply, SOON, TestApp, question, start_with_ai};
 
 const KEY: (&str, &str) =
     ("SOPHIE__AUTH__KEY", r#"[{"name": "shop", "key": "key-of-the-shop", "requests_per_minute": 2}]"#);
@@ -140,7 +140,7 @@ async fn a_body_of_20_mib_costs_no_more_than_twice_its_size() {
         format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{}"}}]}}"#, "\\u0430".repeat(length / 6)),
     ];
     let ask = async |body: &str| {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = Client::new();
         let request = http.post(format!("http://{}/v1/chat/completions", broker.address)).body(body.to_owned());
         timeout(SOON * 6, request.send()).await.expect("in time").expect("a response").status().as_u16()
     };
@@ -158,7 +158,7 @@ async fn a_body_of_20_mib_costs_no_more_than_twice_its_size() {
 async fn a_long_name_of_a_model_is_refused_and_remembered_by_nobody() {
     let broker = Broker::start(0, &[]).await;
     let (_, before) = broker.get("/metrics").await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     for n in 0..8 {
         let body = json!({"model": format!("{n}{}", "m".repeat(500_000)), "messages": []});
         let request = http.post(format!("http://{}/v1/chat/completions", broker.address)).json(&body);

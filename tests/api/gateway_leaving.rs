@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
-use crate::support::{Broker, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
+use crate::support::{Broker, Client, Mode, Reply, SOON, eventually, question, start_with_ai, streamed};
 
 /// The promise, and what a busy machine may add to it.
 const WITHIN: Duration = Duration::from_secs(1);
@@ -186,7 +186,7 @@ async fn an_answer_under_way_gets_the_drain_time_and_new_requests_are_sent_away(
     gate.word("one ");
     read_until(&mut stream, "one ").await;
     broker.signal("-TERM");
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let url = format!("http://{}/v1/chat/completions", broker.address);
     let refused = eventually("sent away", SOON, async || {
         let reply = Reply::to(http.post(&url).header("cache-control", "no-cache").json(&json!({}))).await;

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::Script;
 use tokio::time::Instant;
 
-use crate::support::{Mode, Pair, Reply, SOON, TestApp, eventually, question, start_with_ai, streamed};
+use crate::support::{Mode, Pair, Reply, Request, SOON, TestApp, eventually, question, start_with_ai, streamed};
 
 const KEYS: (&str, &str) =
     ("SOPHIE__AUTH__KEY", r#"[{"name": "shop", "key": "key-of-the-shop"}, {"name": "lab", "key": "key-of-the-lab"}]"#);
 
 /// A request for a chat completion, of the shop's, that is to go on without it.
-fn resumable(app: &TestApp, body: &Value) -> reqwest::RequestBuilder {
+fn resumable(app: &TestApp, body: &Value) -> Request {
     let request = app.request("POST", "/v1/chat/completions").bearer_auth("key-of-the-shop");
     request.header("x-sophie-resume", "1").json(body)
 }

@@ -196,12 +196,15 @@ async fn what_cannot_be_read_is_told_so_that_a_client_stops_or_begins_anew() {
     let illegal = nodes[0].request("GET", "/ds/groups/a%20b").send().await.expect("a response");
     assert_eq!(illegal.status(), StatusCode::BAD_REQUEST);
     // The store comes back empty, and something is said.
-    let reading = get(&nodes[1], &format!("?offset={offset}&live=sse")).await;
+    let mut reading = get(&nodes[1], &format!("?offset={offset}&live=sse")).await;
+    // It has begun to read: what is gone before that is refused.
+    let begun = timeout(SOON, reading.chunk()).await.expect("in time").expect("no break").expect("a control");
     redis::cmd("FLUSHALL").exec(&mut redis.connection(0)).expect("flushed");
     let anew =
         socket.ask("again", json!({"type": "message.send", "group": "team", "text": "anew", "assistant": false}));
     assert_eq!(anew.await["type"], "ack");
-    let body = timeout(SOON, reading.text()).await.expect("it ends").expect("a whole body");
+    let rest = timeout(SOON, reading.text()).await.expect("it ends").expect("a whole body");
+    let body = String::from_utf8_lossy(&begun) + &*rest;
     assert!(body.trim_end().lines().last().is_some_and(|line| line.contains(&offset)), "behind a control: {body}");
     assert_eq!(get(&nodes[1], &format!("?offset={offset}&live=long-poll")).await.status(), StatusCode::GONE);
     let whole = get(&nodes[1], "?offset=-1").await.json::<Vec<Value>>().await.expect("an array");

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Broker, SOON, TestServer, TestSocket, eventually};
+use crate::support::{Broker, SOON, TestServer, TestSocket, described, eventually};
 
 /// What the protocol promises, from the restart on.
 const INTERRUPTED_WITHIN: Duration = Duration::from_secs(15);
@@ -34,6 +34,7 @@ async fn speak_until_cut(mut socket: TestSocket, session: usize) -> (HashMap<Str
             match timeout(SOON, socket.stream.next()).await.expect("an answer or an end") {
                 Some(Ok(Message::Text(text))) => {
                     let event: Value = serde_json::from_str(&text).expect("JSON");
+                    described::frame("sophie", &event);
                     if event["type"] == "ack" {
                         break Some(event);
                     }
@@ -151,6 +152,7 @@ async fn an_answer_under_way_ends_as_interrupted_and_can_be_asked_for_again() {
         let frame = timeout_at(until, socket.stream.next()).await.expect("interrupted within 15 s of the restart");
         if let Message::Text(text) = frame.expect("open").expect("open") {
             let event: Value = serde_json::from_str(&text).expect("JSON");
+            described::frame("sophie", &event);
             if event["type"] == "answer.error" {
                 break event;
             }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use sophie_kit::HeldPort;
 use tempfile::TempDir;
 
-use crate::support::{ADMIN_TOKEN, Broker};
+use crate::support::{ADMIN_TOKEN, Broker, Client};
 
 /// Runs the binary until it gives up.
 fn refused(environment: &[(&str, &str)]) -> Output {
@@ -24,7 +24,7 @@ fn told(output: &Output) -> String {
 }
 
 async fn get(url: String) -> Option<u16> {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     http.get(url).bearer_auth(ADMIN_TOKEN).send().await.ok().map(|response| response.status().as_u16())
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
-use crate::support::{Answer, Broker, Fault, FaultyRedis, Handshake, SOON, TestServer, TestSocket, eventually};
+use crate::support::{Answer, Broker, Client, Fault, FaultyRedis, Handshake, SOON, TestServer, TestSocket, eventually};
 
 under_each_fault!(
     without_the_main_database_nothing_is_confirmed_and_nothing_confirmed_is_lost,
@@ -96,7 +96,7 @@ async fn start(ai: &AiServer, main: &str, cache: &str, more: &[(&str, &str)]) ->
 
 /// Publishes to a group until it is told to wait; how many were admitted.
 async fn published(broker: &Broker) -> usize {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let url = format!("http://{}/api/groups/team-7/messages", broker.address);
     for count in 0..20 {
         let response = http.post(&url).json(&json!({"event": {"n": count}})).send().await.expect("a response");

@@ -8,7 +8,7 @@ use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::support::{Mode, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{Client, Mode, SOON, TestApp, TestServer, TestSocket, eventually};
 
 async fn readiness(app: &TestApp) -> (u16, Value) {
     let response = app.request("GET", "/health/ready").send().await.expect("a response");
@@ -305,7 +305,7 @@ async fn the_program_starts_without_redis_and_takes_sessions_once_it_is_there() 
     let url = server.url(0);
     let broker = crate::support::Broker::start(0, &[("USE_REDIS", "true"), ("REDIS_URL", &url)]).await;
     let ready = format!("http://{}/health/ready", broker.address);
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     assert_eq!(http.get(&ready).send().await.expect("a response").status(), 503);
     server.launch();
     eventually("ready", SOON, async || {

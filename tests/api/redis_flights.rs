@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Gate, Script};
 use tokio::time::sleep;
 
-use crate::support::{Answer, Broker, Fault, FaultyRedis, SOON, TestSocket, eventually, streamed};
+use crate::support::{Answer, Broker, Client, Fault, FaultyRedis, SOON, TestSocket, eventually, streamed};
 
 under_each_fault!(
     an_answer_of_two_nodes_outlasts_the_store_and_ends_once_at_each,
@@ -101,7 +101,7 @@ async fn who_leaves_while_the_store_is_away_ends_the_answer_and_nothing_else(fau
     let url = redis.url(0);
     let environment = [&ai.environment()[..], &[("USE_REDIS", "true"), ("REDIS_URL", url.as_str())]].concat();
     let node = Broker::start(0, &environment).await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let ask =
         |text: &str| http.post(format!("http://{}/v1/chat/completions", node.address)).json(&streamed(text)).send();
     ai.push(Script::silent_after("one two"));

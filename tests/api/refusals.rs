@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Broker, Handshake, JSON_LOG, JWT, TestServer, TestSocket, Token};
+use crate::support::{Broker, Client, Handshake, JSON_LOG, JWT, TestServer, TestSocket, Token};
 
 const ID: (&str, &str) = ("x-request-id", "req-42");
 
@@ -11,7 +11,7 @@ async fn broker(more: &[(&str, &str)]) -> Broker {
 }
 
 async fn get(broker: &Broker, path: &str, headers: &[(&str, &str)]) -> u16 {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let mut request = http.get(format!("http://{}{path}", broker.address)).header(ID.0, ID.1);
     for (name, value) in headers {
         request = request.header(*name, *value);

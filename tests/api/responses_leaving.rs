@@ -7,7 +7,7 @@ use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
 use crate::support::{
-    Broker, Mode, Responses, SOON, TestApp, TestServer, eventually, respond_to, start_with_ai, text_of, with,
+    Broker, Client, Mode, Responses, SOON, TestApp, TestServer, eventually, respond_to, start_with_ai, text_of, with,
 };
 
 fn anybody(app: &TestApp) -> Responses<'_> {
@@ -109,7 +109,7 @@ async fn a_node_that_goes_ends_its_responses_and_breaks_those_that_it_only_reads
     ];
     let environment = [&ai.environment()[..], &own].concat();
     let mut nodes = [Broker::start(0, &environment).await, Broker::start(0, &environment).await];
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     ai.push(Script::silent_after("one two"));
     let body = with(respond_to("?"), json!({"stream": true, "background": true}));
     let response =
@@ -144,7 +144,7 @@ async fn one_whose_node_dies_fails_once_and_keeps_what_was_written() {
     let own = [("USE_REDIS", "true"), ("REDIS_URL", url.as_str()), ("SOPHIE__AI__RETRIES", "0")];
     let environment = [&ai.environment()[..], &own].concat();
     let mut nodes = [Broker::start(0, &environment).await, Broker::start(0, &environment).await];
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     ai.push(Script::silent_after("one two"));
     let body = with(respond_to("?"), json!({"background": true}));
     let created =

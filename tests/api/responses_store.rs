@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::support::{Broker, Fault, FaultyRedis, SOON, eventually, respond_to, text_of, with};
+use crate::support::{Broker, Client, Fault, FaultyRedis, SOON, eventually, respond_to, text_of, with};
 
 under_each_fault!(one_that_begins_while_the_store_is_away_is_there_when_it_is_back);
 
 async fn get(node: &Broker, path: &str) -> (u16, Value) {
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let url = format!("http://{}/v1/responses/{path}", node.address);
     let response = tokio::time::timeout(SOON, http.get(url).send()).await.expect("in time").expect("a response");
     (response.status().as_u16(), response.json().await.expect("JSON"))
@@ -25,7 +25,7 @@ async fn one_that_begins_while_the_store_is_away_is_there_when_it_is_back(fault:
     for node in &nodes {
         eventually("readiness", SOON, async || (node.readiness().await.0 == 503).then_some(())).await;
     }
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let body = with(respond_to("?"), json!({"background": true}));
     let asked = http.post(format!("http://{}/v1/responses", nodes[0].address)).json(&body).send();
     let created = tokio::time::timeout(SOON, asked).await.expect("in time").expect("a response");

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::support::{Broker, SOON, TestServer, TestSocket};
+use crate::support::{Broker, SOON, TestServer, TestSocket, described};
 
 const NODES: usize = 3;
 const SPEAKERS: usize = 6;
@@ -99,6 +99,7 @@ impl Roamer {
                 Ok(Some(Ok(_))) => continue,
                 Err(_) => return None,
             };
+            described::frame("sophie", &event);
             if event["type"] == "session.ready" {
                 self.home = Some((event["epoch"].clone(), event["seq"].clone()));
             }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use sophie_kit::HeldPort;
 
-use crate::support::{Answer, Broker, SOON, Secure};
+use crate::support::{Answer, Broker, Client, SOON, Secure};
 
 /// What curl makes of a path: its exit code and the status.
 fn curl(secure: &Secure, path: &str, more: &[&str]) -> (Option<i32>, String) {
@@ -71,7 +71,7 @@ async fn operators_have_a_port_without_tls() {
     let held = HeldPort::free();
     let admin = format!("127.0.0.1:{}", held.number());
     let secure = Secure::start(&[("SOPHIE__ADMIN__BIND", &admin)]).await;
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let live = http.get(format!("http://{admin}/health/live")).send().await.expect("a response");
     assert_eq!(live.status(), 200);
     assert_eq!(https(&secure, "/health/live").await.0, 404, "not public");

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{SOON, Secure, eventually};
+use crate::support::{Client, SOON, Secure, eventually};
 
 /// The first bytes of a client's hello: a record of 512 bytes is announced.
 const HELLO: [u8; 9] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xfc];
@@ -118,7 +118,7 @@ async fn who_has_no_place_costs_no_handshake() {
     }
     assert_eq!(secure.broker.log().matches("event=all_places_taken").count(), 1);
     // Probes have a listener of their own, whose places are counted with these.
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let http = Client::new();
     let live = http.get(format!("http://{admin}/health/live")).send().await.expect("a response");
     assert_eq!(live.status(), 200);
     drop((taken, late));

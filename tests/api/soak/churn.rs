@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{TestSocket, question, streamed};
+use crate::support::{TestSocket, described, question, streamed};
 
 /// So many names there are: when all have been used, nothing more is to be kept.
 const SESSIONS: usize = 60;
@@ -176,6 +176,7 @@ async fn reply(socket: &mut TestSocket, mut command: Value) -> Option<Value> {
         match timeout_at(until, socket.stream.next()).await.ok()? {
             Some(Ok(Message::Text(text))) => {
                 let event: Value = serde_json::from_str(&text).expect("JSON");
+                described::frame("sophie", &event);
                 if event["id"] == *id {
                     return Some(event);
                 }

@@ -11,7 +11,7 @@ use sophie_actors::redis::Budgets;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::{SOON, TestServer, TestSocket};
+use super::{Client, Request, SOON, TestServer, TestSocket};
 
 /// The admin token of every test's program.
 pub const ADMIN_TOKEN: &str = "the-operators-token-of-the-tests";
@@ -31,7 +31,7 @@ pub struct TestApp {
     node: Node,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), String>>>,
-    http: reqwest::Client,
+    http: Client,
     /// The Redis of this program.
     pub redis: Option<TestServer>,
 }
@@ -104,7 +104,7 @@ impl TestApp {
             })
         });
         let (address, node) = start.await.expect("the program starts");
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let http = Client::new();
         Self { address, node, stop: Some(stop), thread: Some(thread), http, redis: None }
     }
 
@@ -124,8 +124,8 @@ impl TestApp {
     }
 
     /// An HTTP request to the program.
-    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        self.http.request(method.parse().expect("a method"), self.url(path))
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        self.http.request(method, self.url(path))
     }
 
     /// A request of an operator: status and JSON body.

@@ -10,6 +10,7 @@ use sophie_kit::ai_server::AiServer;
 use tempfile::NamedTempFile;
 use tokio::time::Instant;
 
+use super::Client;
 use super::app::ADMIN_TOKEN;
 
 /// The real binary. Killed when it is dropped.
@@ -87,16 +88,12 @@ impl Broker {
 
     /// The reply to an operator's `GET`: status and text.
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let request = http.get(format!("http://{}{path}", self.address)).bearer_auth(ADMIN_TOKEN);
-        let response = request.send().await.expect("a response");
-        (response.status().as_u16(), response.text().await.expect("text"))
+        self.send("GET", path).await
     }
 
     /// The reply to an operator's request of another method: status and text.
     pub async fn send(&self, method: &str, path: &str) -> (u16, String) {
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-        let request = http.request(method.parse().expect("a method"), format!("http://{}{path}", self.address));
+        let request = Client::new().request(method, format!("http://{}{path}", self.address));
         let response = request.bearer_auth(ADMIN_TOKEN).send().await.expect("a response");
         (response.status().as_u16(), response.text().await.expect("text"))
     }

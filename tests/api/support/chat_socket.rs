@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::SOON;
+use super::{SOON, described};
 
 /// One connection.
 pub struct ChatSocket {
@@ -100,6 +100,7 @@ impl ChatSocket {
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return Err(None),
             };
+            described::frame("ai-sdk", &frame);
             let request = frame["requestId"].as_str().expect("a frame of a request").to_owned();
             match frame["type"].as_str() {
                 Some("chunk") => {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::{SOON, TestSocket};
+use super::{SOON, TestSocket, described};
 
 /// What the server answered.
 pub struct Handshake {
@@ -32,7 +32,13 @@ impl Handshake {
         );
         headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
         stream.write_all(format!("{head}\r\n").as_bytes()).await.expect("sent");
-        timeout(SOON, Self::read(stream)).await.expect("an answer in time")
+        let answered = timeout(SOON, Self::read(stream)).await.expect("an answer in time");
+        described::whole("GET", path, answered.status, &answered.pairs(), answered.body.as_bytes());
+        answered
+    }
+
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 
     async fn read(mut stream: TcpStream) -> Self {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::SOON;
+use super::{SOON, described};
 
 /// One connection.
 pub struct RawHttp {
@@ -33,6 +33,10 @@ impl RawResponse {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     }
 
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        self.head.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, it)| (name, it.trim())).collect()
+    }
+
     /// The body as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
@@ -53,8 +57,13 @@ impl RawHttp {
 
     /// Sends a request, and reads its answer.
     pub async fn ask(&mut self, bytes: impl AsRef<[u8]>) -> RawResponse {
-        assert!(self.send(bytes).await, "the connection has ended");
-        self.response(SOON).await
+        let request = bytes.as_ref().to_vec();
+        assert!(self.send(&request).await, "the connection has ended");
+        let response = self.response(SOON).await;
+        if let Some((method, target)) = asked(&request) {
+            described::whole(&method, &target, response.status, &response.pairs(), &response.body);
+        }
+        response
     }
 
     /// The next answer.
@@ -116,4 +125,12 @@ impl RawHttp {
         self.unread.drain(..end + length);
         Some(response)
     }
+}
+
+/// The method and the path that a request asks for, if that can be told.
+fn asked(request: &[u8]) -> Option<(String, String)> {
+    let line = std::str::from_utf8(request.split(|byte| *byte == b'\r').next()?).ok()?;
+    let mut words = line.split(' ');
+    let (method, target) = (words.next()?, words.next()?);
+    (target.starts_with('/') && words.next()?.starts_with("HTTP/1.")).then(|| (method.to_owned(), target.to_owned()))
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::SOON;
+use super::{SOON, described};
 
 /// One connection. It reads only when told to, and never answers a ping or a close.
 pub struct RawClient {
@@ -126,7 +126,11 @@ impl RawClient {
         let payload = self.unread.get(start..start + length)?.to_vec();
         self.unread.drain(..start + length);
         Some(match first & 0x0f {
-            1 => RawFrame::Text(serde_json::from_slice(&payload).expect("JSON")),
+            1 => {
+                let event = serde_json::from_slice(&payload).expect("JSON");
+                described::frame("sophie", &event);
+                RawFrame::Text(event)
+            }
             8 => RawFrame::Close(u16::from_be_bytes(payload[..2].try_into().expect("a code"))),
             _ => RawFrame::Other,
         })

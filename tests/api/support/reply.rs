@@ -3,7 +3,7 @@
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{SOON, TestApp, eventually};
+use super::{Request, SOON, TestApp, eventually};
 
 /// A response with its body read to the end.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub struct Reply {
 
 impl Reply {
     /// Sends a request, and reads all that comes.
-    pub async fn to(request: reqwest::RequestBuilder) -> Self {
+    pub async fn to(request: impl Into<Request>) -> Self {
         let received = async {
-            let response = request.send().await.expect("a response");
+            let response = request.into().send().await.expect("a response");
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             Self { status, headers, text: response.text().await.expect("a body") }
         };

@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::SOON;
+use super::{SOON, described};
 
 /// One connection.
 pub struct ResponseSocket {
@@ -61,6 +61,7 @@ impl ResponseSocket {
                 Some(Ok(_)) => continue,
                 Some(Err(_)) | None => return Err(None),
             };
+            described::frame("responses", &event);
             let kind = event["type"].as_str().expect("a type");
             if kind.starts_with("response.") && kind != "response.steer.failed" {
                 let lane = event["stream_id"].as_str().unwrap_or_default().to_owned();

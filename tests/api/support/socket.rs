@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::OpCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::SOON;
+use super::{SOON, described};
 
 /// One connection.
 pub struct TestSocket {
@@ -102,7 +102,11 @@ impl TestSocket {
     async fn next_within(&mut self, within: Duration) -> Result<Value, Ended> {
         loop {
             match timeout(within, self.stream.next()).await.expect("an event in time") {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("JSON")),
+                Some(Ok(Message::Text(text))) => {
+                    let event = serde_json::from_str(&text).expect("JSON");
+                    described::frame("sophie", &event);
+                    return Ok(event);
+                }
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),

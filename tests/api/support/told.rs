@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Reply, SOON, TestApp, eventually};
+use super::{Reply, Request, SOON, TestApp, eventually};
 
 /// A request for a response with one question whose answer is fixed, so that it may be kept in the cache.
 pub fn respond_to(text: &str) -> Value {
@@ -23,7 +23,7 @@ pub struct Responses<'a> {
 }
 
 impl Responses<'_> {
-    fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+    fn request(&self, method: &str, path: &str) -> Request {
         self.app.request(method, &format!("/v1/responses{path}")).bearer_auth(self.key)
     }
 
@@ -33,7 +33,7 @@ impl Responses<'_> {
     }
 
     /// The request for one.
-    pub fn creating(&self, body: &Value) -> reqwest::RequestBuilder {
+    pub fn creating(&self, body: &Value) -> Request {
         self.request("POST", "").json(body)
     }
 
