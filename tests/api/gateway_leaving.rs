@@ -216,7 +216,7 @@ async fn an_answer_that_does_not_end_within_the_drain_time_ends_with_an_error() 
     broker.signal("-TERM");
     let end = read_until(&mut begun, "\r\n0\r\n").await;
     assert!(end.contains("\"code\":\"interrupted\"") && !end.contains("[DONE]"), "{end}");
-    let refused = read_until(&mut waiting, "}}").await;
+    let refused = read_until(&mut waiting, "\"}").await;
     assert!(refused.starts_with("HTTP/1.1 502") && refused.contains("\"interrupted\""), "{refused}");
     let (code, _) = tokio::task::spawn_blocking(move || broker.wait(SOON)).await.expect("waited");
     assert_eq!(code, Some(0));
