@@ -37,10 +37,6 @@ impl Invocation {
             dir: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
         }
     }
-
-    fn variable(&self, name: &str) -> Option<&str> {
-        self.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
 }
 
 /// An actor-based message broker for AI chat.
@@ -87,11 +83,12 @@ struct TopArguments {
 
 type Outcome = Result<(), Box<dyn Error>>;
 
-/// Runs the command line. `serve` is what serving is: it gets the settings, which are checked, with logging and TLS set up, and
-/// runs on an actix system until it is done. Exits with 0, 1 (a fault, told in one line; a check that found one) or 2 (not a command).
+/// Runs the command line. `serve` is what serving is: it gets the settings, which are checked, and where they can be loaded again, with
+/// logging and TLS set up, and runs on an actix system until it is done. Exits with 0, 1 (a fault, told in one line; a check that found one)
+/// or 2 (not a command).
 pub fn run<S, F>(invocation: Invocation, serve: S) -> ExitCode
 where
-    S: FnOnce(Settings) -> F,
+    S: FnOnce(Loaded, LoadFrom) -> F,
     F: Future<Output = Outcome>,
 {
     let cli = match Cli::try_parse_from(&invocation.arguments) {
@@ -113,10 +110,9 @@ where
 
 fn carry_out<S, F>(cli: Cli, invocation: Invocation, serve: S) -> Result<ExitCode, Box<dyn Error>>
 where
-    S: FnOnce(Settings) -> F,
+    S: FnOnce(Loaded, LoadFrom) -> F,
     F: Future<Output = Outcome>,
 {
-    let filters = invocation.variable("RUST_LOG").map(str::to_owned);
     let from = LoadFrom { dir: invocation.dir, file: cli.settings, environment: invocation.environment };
     let command = cli.command.unwrap_or(Command::Serve);
     if let Command::Check(arguments) = command {
@@ -130,7 +126,7 @@ where
             Ok(top::run(&loaded.settings, arguments.url)?)
         }
         Command::Token(arguments) => print(&format!("{}\n", token::mint(&loaded.settings, arguments)?)),
-        _ => serve_with(loaded, filters.as_deref(), serve),
+        _ => serve_with(loaded, from, serve),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -145,13 +141,13 @@ fn check_with(from: &LoadFrom, arguments: &CheckArguments) -> Result<ExitCode, B
     Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn serve_with<S, F>(loaded: Loaded, filters: Option<&str>, serve: S) -> Outcome
+fn serve_with<S, F>(loaded: Loaded, from: LoadFrom, serve: S) -> Outcome
 where
-    S: FnOnce(Settings) -> F,
+    S: FnOnce(Loaded, LoadFrom) -> F,
     F: Future<Output = Outcome>,
 {
     loaded.settings.refuse_open_listening()?;
-    logging::start(&loaded.settings.log, filters);
+    logging::start(&loaded.settings.log, from.log_filters());
     for warning in &loaded.warnings {
         log::warn!(event = "settings_warning", reason:% = warning; "a setting should be looked at");
     }
@@ -162,7 +158,7 @@ where
         );
     }
     tls::install();
-    actix_web::rt::System::new().block_on(serve(loaded.settings))
+    actix_web::rt::System::new().block_on(serve(loaded, from))
 }
 
 /// Prints to standard output. Whoever stops reading (`| head`) has seen enough.
@@ -185,7 +181,7 @@ mod tests {
             environment: environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             dir: dir.path().to_owned(),
         };
-        let code = run(invocation, |_| {
+        let code = run(invocation, |_, _| {
             served.set(true);
             async { Ok(()) }
         });

@@ -9,5 +9,5 @@ use sophie::cli::{self, Invocation};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    cli::run(Invocation::of_process(), |settings| async { Ok(sophie::app::run(settings).await?) })
+    cli::run(Invocation::of_process(), |loaded, from| async { Ok(sophie::app::run(loaded, from).await?) })
 }

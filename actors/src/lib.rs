@@ -14,6 +14,7 @@ pub mod dialects;
 pub mod django;
 pub mod failure;
 pub mod ids;
+pub mod in_force;
 pub mod ledger;
 pub mod metrics;
 pub mod node;

@@ -9,13 +9,7 @@ use crate::auth::doors::is_loopback;
 use crate::settings::{AuthMode, Settings};
 use crate::upstream::DEFAULT_BASE_URL;
 
-pub(super) fn announce(
-    settings: &Settings,
-    addresses: &[SocketAddr],
-    node: &NodeId,
-    backend: &str,
-    admin: &AdminToken,
-) {
+pub(super) fn announce(settings: &Settings, addresses: &[SocketAddr], node: &NodeId, backend: &str) {
     let address = addresses.first().map(ToString::to_string).unwrap_or_default();
     let scheme = if settings.server.has_tls() { "https" } else { "http" };
     log::info!(
@@ -30,6 +24,10 @@ pub(super) fn announce(
     storage(settings);
     doors(settings);
     answers(settings, backend);
+}
+
+/// Says which admin token was made up, if one was.
+pub(super) fn admin_token(admin: &AdminToken) {
     if let Some(token) = admin.generated() {
         log::info!(event = "admin_token", token; "an admin token for this run, set admin.token to choose one");
     }

@@ -30,14 +30,10 @@ use tokio::sync::mpsc;
 use super::listener::{Bound, Rules, raise_file_limit};
 use super::routes::Serves;
 use super::threads::Threads;
-use super::{AppError, Program, announce, backend, certificate, storage};
-use crate::auth::Authenticator;
-use crate::auth::bearer::{AdminToken, ApiKeys};
-use crate::auth::doors::{Doors, is_loopback};
-use crate::auth::origin::OriginRule;
+use super::{AppError, Program, announce, backend, certificate, policy, storage};
 use crate::describe::Documents;
 use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State};
-use crate::settings::{AiBackend, AuthMode, Settings};
+use crate::settings::{AiBackend, Settings};
 
 /// What a test may put in the place of what the settings ask for.
 #[derive(Default)]
@@ -86,8 +82,7 @@ impl Program {
             Some(stores) => storage::Storage { stores, layer: Arc::new(NoLayer), redis: None },
             None => storage::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
         };
-        let authenticator = Authenticator::from(&settings, stores.general.clone(), metrics.clone())
-            .map_err(|error| AppError::Settings(error.to_string()))?;
+        let policy = policy::first(&settings, &stores, &metrics, router)?;
         let (report, ended) = mpsc::channel(8);
         let essential = |name: &'static str| {
             let report = report.clone();
@@ -181,19 +176,14 @@ impl Program {
         let listen = Listen { node: Arc::new(node.clone()), worker, courier };
         ear.listen(listen).await.map_err(|_| AppError::ActorEnded("ear"))?;
 
-        let admin = AdminToken::from(&settings);
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
-        announce::announce(&settings, &addresses, &name, backend.name(), &admin);
+        announce::announce(&settings, &addresses, &name, backend.name());
+        announce::admin_token(&policy.admin);
         let rules = Rules::of(&settings, files, threads.count());
         let state = Data::new(State {
             node,
-            authenticator: Arc::new(authenticator),
-            origins: OriginRule::from(&settings.server.allowed_origins),
-            doors: Doors::from(&settings),
+            in_force: policy.into(),
             warned: Mutex::default(),
-            admin,
-            api_keys: ApiKeys::from(&settings),
-            open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
             trusted_proxies: settings.server.trusted_proxies.clone(),
             connections: SocketPlaces::new(settings.server.max_connections),
             lines: rules.places.clone(),
@@ -206,7 +196,6 @@ impl Program {
             gateway: Gateway {
                 cache: settings.cache.options.clone(),
                 sharing: settings.cache.http,
-                headers_within: Duration::from_secs(settings.ai.headers_seconds),
                 long_bodies: LongBodies::default(),
                 max_body_bytes: settings.server.max_body_bytes,
                 running: Running::default(),
@@ -215,8 +204,6 @@ impl Program {
                 responses_socket: settings.responses.websocket,
             },
             documents: Documents::new(&settings.chat.path),
-            currency: settings.ai.currency.clone(),
-            router,
             redis,
             connection_caps: ConnectionCaps {
                 main: settings.channel.max_connections,

@@ -7,6 +7,8 @@ mod build;
 mod certificate;
 mod drain;
 mod listener;
+mod policy;
+mod reload;
 mod routes;
 mod signals;
 mod storage;
@@ -33,8 +35,9 @@ pub(crate) use listener::{Bound, raise_file_limit};
 pub(crate) use storage::{layer_options, redis_options};
 
 use crate::http::State;
-use crate::settings::Settings;
+use crate::settings::{LoadFrom, Loaded};
 use crate::tls::Listening;
+use reload::Reload;
 use signals::Stops;
 use threads::Threads;
 
@@ -127,13 +130,14 @@ impl Program {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, or until its terminal is gone. A second such signal, a second or more later, ends the drain.
+/// Serves until SIGTERM or SIGINT, or until its terminal is gone. A second such signal, a second or more later, ends the drain. At SIGHUP the
+/// settings are loaded again `from` where they were loaded at first.
 ///
 /// # Errors
 /// As for [`Program::build`] and [`Program::run`].
-pub async fn run(settings: Settings) -> Result<(), AppError> {
+pub async fn run(loaded: Loaded, from: LoadFrom) -> Result<(), AppError> {
     // Before everything else, so that a signal during a slow start is heard too.
-    let (mut stops, hangups) = Stops::listen(settings.server.has_tls());
+    let (mut stops, hangups) = Stops::listen();
     let (begin, begun) = oneshot::channel();
     let (hasten, hastened) = oneshot::channel::<()>();
     actix::spawn(async move {
@@ -142,7 +146,8 @@ pub async fn run(settings: Settings) -> Result<(), AppError> {
         stops.again(first).await;
         _ = hasten.send(());
     });
+    let Loaded { settings, origins, .. } = loaded;
     let program = Program::build(settings).await?;
-    actix::spawn(certificate::follow(hangups, program.tls.clone()));
+    actix::spawn(Reload::of(&program, from, origins).follow(hangups));
     program.run_until(async { _ = begun.await }, async { _ = hastened.await }).await
 }

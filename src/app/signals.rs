@@ -1,4 +1,4 @@
-//! What the process is told by signals: to stop, and to stop at once.
+//! What the process is told by signals: to stop, to stop at once, and to read its settings again.
 
 use std::fs::File;
 use std::time::Duration;
@@ -19,9 +19,8 @@ const TERMINAL_LOOKS: u32 = 5;
 pub(super) struct Stops(mpsc::Receiver<Instant>);
 
 impl Stops {
-    /// Listens for signals from now on. Must be called within a tokio runtime. What comes second are the SIGHUPs that do not stop the process,
-    /// for which somebody may wait (`hangup_matters`).
-    pub(super) fn listen(hangup_matters: bool) -> (Self, mpsc::Receiver<()>) {
+    /// Listens for signals from now on. Must be called within a tokio runtime. What comes second are the SIGHUPs that do not stop the process.
+    pub(super) fn listen() -> (Self, mpsc::Receiver<()>) {
         // The sender knows whether anybody waits; a third order says nothing new.
         let (order, orders) = mpsc::channel(2);
         for (kind, name) in [(SignalKind::terminate(), "SIGTERM"), (SignalKind::interrupt(), "SIGINT")] {
@@ -37,9 +36,7 @@ impl Stops {
         let (tell, hangups) = mpsc::channel(1);
         // Who started it by `nohup` wants it to outlive its terminal.
         let outlives = ignores_hangup();
-        if (!outlives || hangup_matters)
-            && let Some(signals) = heard(SignalKind::hangup(), "SIGHUP")
-        {
+        if let Some(signals) = heard(SignalKind::hangup(), "SIGHUP") {
             actix::spawn(hang_up(signals, (!outlives).then_some(order), tell));
         }
         (Self(orders), hangups)

@@ -1,6 +1,7 @@
 //! Bearer secrets that are not tokens: the operators' admin token and the API keys of back ends. Compared in constant time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use sophie_actors::admission::Application;
@@ -99,8 +100,8 @@ impl KeyHolder {
 
 /// The API keys of the settings.
 pub struct ApiKeys {
-    keys: Vec<(KeyHolder, [u8; 32])>,
-    anybody: KeyHolder,
+    keys: Vec<(Arc<KeyHolder>, [u8; 32])>,
+    anybody: Arc<KeyHolder>,
 }
 
 impl ApiKeys {
@@ -111,7 +112,7 @@ impl ApiKeys {
             let digest = digest(api.key.expose());
             let hex = hex(digest);
             let name = if api.name.is_empty() { hex[..NAME_DIGITS].to_owned() } else { api.name };
-            (KeyHolder::free(name, hex), digest)
+            (Arc::new(KeyHolder::free(name, hex)), digest)
         });
         let tables = settings.auth.key.iter().map(|table| {
             let digest = digest(table.key.expose());
@@ -124,9 +125,12 @@ impl ApiKeys {
                 requests_per_minute: table.requests_per_minute,
                 tokens_per_hour: table.tokens_per_hour,
             };
-            (holder, digest)
+            (Arc::new(holder), digest)
         });
-        Self { keys: named.chain(tables).collect(), anybody: KeyHolder::free("application".into(), String::new()) }
+        Self {
+            keys: named.chain(tables).collect(),
+            anybody: Arc::new(KeyHolder::free("application".into(), String::new())),
+        }
     }
 
     /// Whether no key is configured.
@@ -135,22 +139,22 @@ impl ApiKeys {
     }
 
     /// Who comes in where no key is needed.
-    pub fn anybody(&self) -> &KeyHolder {
+    pub fn anybody(&self) -> &Arc<KeyHolder> {
         &self.anybody
     }
 
     /// The holder of the key of this digest.
-    pub fn of_digest(&self, digest: &str) -> Option<&KeyHolder> {
+    pub fn of_digest(&self, digest: &str) -> Option<&Arc<KeyHolder>> {
         self.keys.iter().map(|(holder, _)| holder).find(|holder| holder.digest == digest)
     }
 
     /// The holder of the key of this name.
-    pub fn named(&self, name: &str) -> Option<&KeyHolder> {
+    pub fn named(&self, name: &str) -> Option<&Arc<KeyHolder>> {
         self.keys.iter().map(|(holder, _)| holder).find(|holder| holder.name == name)
     }
 
     /// Whom the key that was given lets in, if it is one. Every key is looked at, so that time tells nothing.
-    pub fn holder_of(&self, given: &str) -> Option<&KeyHolder> {
+    pub fn holder_of(&self, given: &str) -> Option<&Arc<KeyHolder>> {
         let given = digest(given);
         self.keys.iter().fold(None, |found, (holder, key)| {
             let same: Choice = key.ct_eq(&given);

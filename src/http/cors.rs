@@ -45,7 +45,7 @@ impl AllowedPage {
             .find(|prefix| below(prefix))?;
         let headers = request.headers();
         let origin = headers.get(header::ORIGIN)?;
-        let is_named = state.origins.listed(origin.to_str().ok()?)?;
+        let is_named = state.policy().origins.listed(origin.to_str().ok()?)?;
         let asks = request.method() == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
         let preflight = asks.then(|| Preflight {
             headers: headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).filter(|names| is_list(names)).cloned(),

@@ -50,7 +50,7 @@ pub async fn ready(state: Data<State>) -> HttpResponse {
     let dependencies = state.node.metrics.dependencies.doing();
     let dependencies = dependencies.into_iter().map(|doing| (doing.dependency.to_owned(), detail(&doing)));
     details.insert("dependencies".into(), Value::Object(dependencies.collect()));
-    if let Some(router) = &state.router {
+    if let Some(router) = &state.policy().router {
         // Without a model there is still a chat: a matter to know of, not to send people elsewhere for.
         let (backends, available) = router.availability();
         details.insert("ai".into(), json!({"backends": backends, "available": available}));

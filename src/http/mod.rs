@@ -13,6 +13,7 @@ pub mod health;
 mod incoming;
 mod json;
 pub mod pages;
+mod policy;
 pub mod publish;
 mod recent;
 mod redis;
@@ -34,6 +35,7 @@ use std::time::Duration;
 use actix_web::http::header;
 use actix_web::web;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError};
+use sophie_actors::in_force::InForce;
 use sophie_actors::node::Node;
 use sophie_actors::openai::Api;
 use sophie_actors::redis::{DatabaseLook, RedisHealth};
@@ -42,38 +44,26 @@ use tokio::sync::watch;
 
 pub use error::ApiError;
 pub use gateway::{Gateway, LongBodies, Running};
+pub use policy::Policy;
 use recent::Recent;
 pub use redis::ConnectionCaps;
 pub use socket_places::{SocketPlace, SocketPlaces};
 use wrap::InOwnWords;
 pub use wrap::{keep_small_plain, wrap};
 
-use crate::auth::Authenticator;
-use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
+use crate::auth::bearer::KeyHolder;
 use crate::auth::credentials::bearer;
-use crate::auth::doors::{Doors, Knock, Shut, client_of};
-use crate::auth::origin::OriginRule;
+use crate::auth::doors::{Knock, Shut, client_of};
 use crate::describe::Documents;
 use crate::line;
 use crate::settings::ChatSettings;
-use crate::upstream::Router;
 
 /// What every handler may use.
 pub struct State {
     /// The actors and stores.
     pub node: Node,
-    /// Who is let in.
-    pub authenticator: Arc<Authenticator>,
-    /// Which pages may connect.
-    pub origins: OriginRule,
-    /// What stands open, and to whom.
-    pub doors: Doors,
-    /// The operators' token.
-    pub admin: AdminToken,
-    /// The applications' keys.
-    pub api_keys: ApiKeys,
-    /// Whether applications need no key: nobody needs one here, and only this machine can ask.
-    pub open_to_applications: bool,
+    /// Whom it lets in and who answers, which may change.
+    pub in_force: InForce<Policy>,
     /// The proxies whose word on addresses is taken.
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// Peers of which it was said that what they forward is not believed.
@@ -98,10 +88,6 @@ pub struct State {
     pub gateway: Gateway,
     /// What is said of all this to programs.
     pub documents: Documents,
-    /// What prices are in.
-    pub currency: String,
-    /// The AI backends, unless the demo answers.
-    pub router: Option<Arc<Router>>,
     /// Redis, if it is used.
     pub redis: Option<RedisHealth>,
     /// How many connections to it there may be.
@@ -130,9 +116,14 @@ impl State {
         looks
     }
 
+    /// Whom the node lets in and who answers, now.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.in_force.get()
+    }
+
     /// The API by which all backends of a model are asked; chat completions if there is no such.
     pub fn api_of(&self, model: &str) -> Api {
-        self.router.as_ref().map(|router| router.api_of(model)).unwrap_or_default()
+        self.policy().router.as_ref().map(|router| router.api_of(model)).unwrap_or_default()
     }
 
     /// Whether the node is going.
@@ -151,18 +142,19 @@ impl State {
     ///
     /// # Errors
     /// It has no good key, and needs one.
-    pub fn application(&self, request: &HttpRequest) -> Result<&KeyHolder, Outsider> {
+    pub fn application(&self, request: &HttpRequest) -> Result<Arc<KeyHolder>, Outsider> {
+        let policy = self.policy();
         let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if let Some(holder) = authorization.and_then(bearer).and_then(|key| self.api_keys.holder_of(key)) {
-            return Ok(holder);
+        if let Some(holder) = authorization.and_then(bearer).and_then(|key| policy.api_keys.holder_of(key)) {
+            return Ok(holder.clone());
         }
-        if !self.api_keys.is_empty() || !self.open_to_applications {
+        if !policy.api_keys.is_empty() || !policy.open_to_applications {
             refusals::application(authorization.is_some(), client_address(request, self));
             return Err(Outsider::NoKey);
         }
-        self.doors.to_applications(&knock(request)).map_err(Outsider::Shut)?;
-        if self.origins.admits(request.headers()) {
-            return Ok(self.api_keys.anybody());
+        policy.doors.to_applications(&knock(request)).map_err(Outsider::Shut)?;
+        if policy.origins.admits(request.headers()) {
+            return Ok(policy.api_keys.anybody().clone());
         }
         refusals::origin(request.headers(), client_address(request, self));
         Err(Outsider::ForeignPage)
@@ -173,7 +165,7 @@ impl State {
     /// # Errors
     /// 403.
     pub fn check_chat_door(&self, request: &HttpRequest) -> Result<(), ApiError> {
-        Ok(self.doors.to_chat(&knock(request))?)
+        Ok(self.policy().doors.to_chat(&knock(request))?)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Speaking to a group over HTTP: applications with a key, operators with the admin token.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -82,7 +84,7 @@ pub async fn by_application(
 }
 
 /// The application whose key was shown.
-fn holder<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, ApiError> {
+fn holder(request: &HttpRequest, state: &State) -> Result<Arc<KeyHolder>, ApiError> {
     state.application(request).map_err(|outsider| match outsider {
         Outsider::NoKey => {
             ApiError::unauthorized("an API key is needed: Authorization: Bearer KEY, with a key of auth.api_keys")

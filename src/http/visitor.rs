@@ -25,7 +25,7 @@ pub const COME_BACK_SECONDS: u64 = 2;
 pub fn check_entrance(request: &HttpRequest, state: &State) -> Result<(), ApiError> {
     state.check_chat_door(request)?;
     let headers = request.headers();
-    if state.origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
+    if state.policy().origins.allows(text(headers, header::ORIGIN), text(headers, header::HOST)) {
         return Ok(());
     }
     refusals::origin(headers, client_address(request, state));
@@ -70,7 +70,8 @@ pub async fn recognize(shown: Credentials, state: &Data<State>, comes: Comes) ->
             state.node.limiter.spend(spend).await.map_err(Refusal::from)?;
         }
     }
-    let identity = state.authenticator.authenticate(shown, Freshness::Kept).await.map_err(refused)?;
+    let authenticator = state.policy().authenticator.clone();
+    let identity = authenticator.authenticate(shown, Freshness::Kept).await.map_err(refused)?;
     // A guest is named by the session alone: a limit would let strangers lock it.
     if !identity.guest && comes == Comes::ToStay {
         admit(state, AdmitConnect::Of(identity.user.clone())).await?;
@@ -83,7 +84,8 @@ pub async fn recognize(shown: Credentials, state: &Data<State>, comes: Comes) ->
 /// # Errors
 /// It cannot.
 pub async fn check_shown(shown: &Shown, state: &State) -> Result<(), ApiError> {
-    state.authenticator.check_token(shown.token.as_deref()).await.map_err(refused)
+    let authenticator = state.policy().authenticator.clone();
+    authenticator.check_token(shown.token.as_deref()).await.map_err(refused)
 }
 
 /// What somebody has shown, for whichever session they will ask.

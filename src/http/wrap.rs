@@ -131,7 +131,7 @@ const WARNED: usize = 16;
 
 /// Says once of a peer that what it forwards is not believed: behind a proxy that nobody named, all clients count as one.
 fn warn_of_forgotten_proxy(headers: &HeaderMap, peer: IpAddr, state: &State) {
-    let Some(header) = state.doors.disbelieved(headers, peer) else { return };
+    let Some(header) = state.policy().doors.disbelieved(headers, peer) else { return };
     let mut warned = state.warned.lock().unwrap_or_else(PoisonError::into_inner);
     if warned.len() < WARNED && warned.insert(peer) {
         log::warn!(

@@ -1,5 +1,6 @@
 //! Log lines on standard error, for people or as JSON: a sentence, and its data beside it.
 
+mod current;
 mod fields;
 mod json;
 mod text;
@@ -26,6 +27,15 @@ const NOISY: &[&str] = &[
 /// Starts logging as `[log]` says. `filters` are those of `RUST_LOG`, which go before the level of the settings. Does nothing if the
 /// process logs already.
 pub fn start(settings: &LogSettings, filters: Option<&str>) {
+    current::begin(logger(settings, filters));
+}
+
+/// Goes on as `[log]` says now, if [`start`] began it.
+pub fn change(settings: &LogSettings, filters: Option<&str>) {
+    current::replace(logger(settings, filters));
+}
+
+fn logger(settings: &LogSettings, filters: Option<&str>) -> env_logger::Logger {
     let mut builder = env_logger::Builder::new();
     match filters.filter(|filters| !filters.trim().is_empty()) {
         Some(filters) => {
@@ -49,6 +59,5 @@ pub fn start(settings: &LogSettings, filters: Option<&str>) {
             writeln!(out, "[{time} {style}{level:<5}{style:#} {}] {}", record.target(), text::line(record))
         }),
     };
-    // A logger that is there already belongs to whoever runs this in their own process.
-    let _already_logging = builder.try_init();
+    builder.build()
 }

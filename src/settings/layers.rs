@@ -154,6 +154,16 @@ impl Layers {
         layer(key) > layer(other)
     }
 
+    /// These settings with the values of `newer` for those that `takes` names. All of them come from one layer then, with the origins that
+    /// they had.
+    pub fn taking(&self, newer: &Self, takes: impl Fn(&str) -> bool) -> Result<Self, SettingsError> {
+        let of = |key: &str| if takes(key) { newer.value(key) } else { self.value(key) };
+        let values = RULES.iter().filter_map(|(key, _)| Some(((*key).to_owned(), of(key)?)));
+        let built_in = self.layers.first().cloned();
+        let layers: Vec<Layer> = built_in.into_iter().chain([Layer(values.collect())]).collect();
+        Ok(Self { merged: build(&layers)?, layers })
+    }
+
     fn secret_key(&self) -> Result<Option<Layer>, SettingsError> {
         let (wanted, keys) = ("channel.encrypt_with_secret_key", "channel.encryption_keys");
         if !self.merged.get_bool(wanted)? {

@@ -2,6 +2,7 @@
 
 mod ai;
 mod backends;
+mod changes;
 mod check;
 mod connections;
 mod databases;
@@ -28,6 +29,7 @@ use std::path::PathBuf;
 
 pub use ai::*;
 pub use backends::BackendSettings;
+pub use changes::Changes;
 pub use files::SettingsFile;
 pub use keys::KeySettings;
 use layers::Layer;
@@ -64,6 +66,13 @@ pub struct LoadFrom {
     pub file: Option<PathBuf>,
     /// The environment's variables.
     pub environment: Vec<(String, String)>,
+}
+
+impl LoadFrom {
+    /// `RUST_LOG`, which goes before the level of the settings.
+    pub fn log_filters(&self) -> Option<&str> {
+        self.environment.iter().find(|(known, _)| known == "RUST_LOG").map(|(_, value)| value.as_str())
+    }
 }
 
 /// What was loaded.

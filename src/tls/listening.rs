@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use rustls::ServerConfig;
+use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::expiry::{Expiry, Validity};
@@ -16,7 +17,14 @@ const HTTP_1: &[u8] = b"http/1.1";
 #[derive(Debug)]
 pub struct Listening {
     files: Files,
-    current: RwLock<Arc<ServerConfig>>,
+    current: RwLock<Certificate>,
+}
+
+/// A certificate that was read, and is not shown yet.
+#[derive(Debug)]
+pub struct Certificate {
+    config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl Listening {
@@ -25,32 +33,39 @@ impl Listening {
     /// # Errors
     /// What is wrong with one of them.
     pub fn with(files: Files) -> Result<Self, Fault> {
-        let current = RwLock::new(read(&files)?);
-        Ok(Self { files, current })
+        let certificate = read(&files)?;
+        tell(&files, &certificate);
+        Ok(Self { files, current: RwLock::new(certificate) })
     }
 
     /// What the next handshake is to be done with.
     pub fn current(&self) -> Arc<ServerConfig> {
-        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current.read().unwrap_or_else(PoisonError::into_inner).config.clone()
     }
 
-    /// Reads the files again. Connections that are there stay as they are; if the files cannot be used, so does what is shown, and one line
-    /// says why. Blocks.
-    pub fn reload(&self) {
-        match read(&self.files) {
-            Ok(config) => *self.current.write().unwrap_or_else(PoisonError::into_inner) = config,
-            Err(fault) => log::error!(
-                event = "certificate_kept", reason:% = fault;
-                "the certificate was not read: the one from before stays in use"
-            ),
-        }
+    /// Reads the files again, and shows nothing of them yet. Blocks.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn read(&self) -> Result<Certificate, Fault> {
+        read(&self.files)
+    }
+
+    /// Shows what was read from the next handshake on; connections that are there stay as they are. The log says until when it is good.
+    /// Whether it is another one than before.
+    pub fn show(&self, certificate: Certificate) -> bool {
+        tell(&self.files, &certificate);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let differs = current.chain != certificate.chain;
+        *current = certificate;
+        differs
     }
 }
 
-fn read(files: &Files) -> Result<Arc<ServerConfig>, Fault> {
+fn read(files: &Files) -> Result<Certificate, Fault> {
     let certified = files.read()?;
-    tell(files, &certified);
-    Ok(Arc::new(config(certified)))
+    let chain = certified.cert.clone();
+    Ok(Certificate { config: Arc::new(config(certified)), chain })
 }
 
 /// A configuration of its own for each certificate: sessions that began with one before are not resumed.
@@ -66,9 +81,9 @@ fn config(certified: CertifiedKey) -> ServerConfig {
 }
 
 /// Says what was read, and until when it is good.
-fn tell(files: &Files, certified: &CertifiedKey) {
+fn tell(files: &Files, certificate: &Certificate) {
     let file = files.certificate.display();
-    let Some(expiry) = certified.cert.first().and_then(|own| Expiry::of(own)) else {
+    let Some(expiry) = certificate.chain.first().and_then(|own| Expiry::of(own)) else {
         log::warn!(event = "certificate_read", file:%; "the certificate's dates cannot be read");
         return;
     };

@@ -6,7 +6,7 @@ mod listening;
 
 pub use expiry::{Expiry, Validity};
 pub use files::{Fault, Files};
-pub use listening::Listening;
+pub use listening::{Certificate, Listening};
 
 /// Makes ring the process's TLS provider. Called once at start, before any HTTP client or `rediss://` connection is made; calling it
 /// again changes nothing.

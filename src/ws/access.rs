@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sophie_actors::ids::{GroupName, UserId};
+use sophie_actors::in_force::InForce;
 use sophie_actors::protocol::{ErrorCode, Refusal};
 use sophie_actors::rights::Shown;
 use sophie_actors::socket::Access;
 use sophie_actors::store::SessionRecords;
 
-use crate::auth::{AuthError, Authenticator, Credentials, Freshness, Identity};
+use crate::auth::{AuthError, Credentials, Freshness, Identity};
+use crate::http::Policy;
 use crate::http::visitor::{Claim, claim};
 
 /// Who is connected and has shown by what, and who can say more.
@@ -22,7 +24,8 @@ pub(super) struct CallerAccess {
     pub(super) claim: Claim,
     /// What the session has lost by that.
     pub(super) lost: Vec<GroupName>,
-    pub(super) authenticator: Arc<Authenticator>,
+    /// Who says what new credentials are worth, at the time.
+    pub(super) in_force: InForce<Policy>,
     pub(super) sessions: Arc<dyn SessionRecords>,
 }
 
@@ -69,8 +72,9 @@ impl Access for CallerAccess {
         // A caller who shows a token in place of what they showed before; an empty one leaves what the browser sent.
         let token = Some(token.to_owned()).filter(|token| !token.is_empty()).or_else(|| self.shown.token.clone());
         let shown = Credentials { token, ..self.shown.clone() };
+        let authenticator = self.in_force.get().authenticator.clone();
         let identity =
-            self.authenticator.authenticate(shown.clone(), Freshness::Anew).await.map_err(|error| match error {
+            authenticator.authenticate(shown.clone(), Freshness::Anew).await.map_err(|error| match error {
                 AuthError::Unavailable => Refusal {
                     retry_after_ms: Some(2_000),
                     ..Refusal::new(ErrorCode::StoreUnavailable, error.to_string())

@@ -76,7 +76,7 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
             shown,
             claim,
             lost,
-            authenticator: state.authenticator.clone(),
+            in_force: state.in_force.clone(),
             sessions: state.node.stores.sessions.clone(),
         }),
     };

@@ -103,6 +103,7 @@ type Floors = [(&'static str, &'static [&'static str])];
 const CORE: &Floors = &[
     ("ids", &[]),
     ("options", &[]),
+    ("in_force", &[]),
     ("actor", &[]),
     ("failure", &[]),
     ("patterns", &[]),
@@ -211,7 +212,7 @@ const EDGE: &Floors = &[
     ("http", &["auth", "describe", "line", "settings", "ui", "upstream"]),
     ("websocket", &["line"]),
     ("ws", &["auth", "http", "line", "websocket"]),
-    ("app", &["auth", "describe", "http", "line", "settings", "tls", "upstream", "websocket", "ws"]),
+    ("app", &["auth", "describe", "http", "line", "logging", "settings", "tls", "upstream", "websocket", "ws"]),
     ("check", &["app", "auth", "line", "settings", "tls", "upstream"]),
     ("top", &["settings"]),
     ("cli", &["auth", "check", "logging", "settings", "tls", "top"]),

@@ -51,8 +51,8 @@ fn such_an_end_is_a_failure_of_the_process() {
         ],
         dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
     };
-    let code = cli::run(invocation, |settings| async move {
-        Ok(Program::build_with(settings, replacements).await?.run(pending()).await?)
+    let code = cli::run(invocation, |loaded, _| async move {
+        Ok(Program::build_with(loaded.settings, replacements).await?.run(pending()).await?)
     });
     // Exit codes can be compared by what they show only.
     assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::FAILURE));

@@ -126,6 +126,8 @@ mod redis_keys;
 mod redis_refusals;
 mod redis_shown;
 mod refusals;
+mod reload;
+mod reload_keys;
 mod responses;
 mod responses_kept;
 mod responses_leaving;

@@ -53,7 +53,7 @@ async fn sighup_of_nobodys_terminal_is_told_and_changes_nothing() {
         broker.signal("-HUP");
         eventually("told", SOON, async || (broker.log().matches("signal=SIGHUP").count() > before).then_some(())).await;
     }
-    assert!(broker.log().contains("nothing changed"), "{}", broker.log());
+    assert!(broker.log().contains("nothing changed event=settings_reloaded"), "{}", broker.log());
     socket.ask("p", json!({"type": "ping"})).await;
     assert_eq!(broker.readiness().await.0, 200);
 }

@@ -75,6 +75,7 @@ async fn a_new_certificate_is_shown_from_the_next_handshake_on_and_nobody_is_cut
     let trusting = Trusting::in_one(&other);
     let second = eventually("the new one is shown", SOON, async || shown(&trusting).await).await;
     assert_ne!(first, second);
+    assert!(secure.logged("event=settings_reloaded").await.contains("taken=server.tls_cert"));
     assert_eq!(shown(&secure.trusting()).await, None, "who trusts the first authority alone stays away");
     let line = secure.logged("days=4").await;
     assert!(line.contains("WARN") && line.contains("renew it soon"), "{line}");
@@ -83,14 +84,14 @@ async fn a_new_certificate_is_shown_from_the_next_handshake_on_and_nobody_is_cut
     // What cannot be used changes nothing, and is told.
     std::fs::write(secure.dir().join("cert.pem"), "half a certifi").expect("written");
     secure.broker.signal("-HUP");
-    let line = secure.logged("event=certificate_kept").await;
+    let line = secure.logged("event=settings_refused").await;
     assert!(line.contains("ERROR") && line.contains("server.tls_cert") && line.contains("cert.pem"), "{line}");
     assert_eq!(shown(&trusting).await.as_ref(), Some(&second));
     let foreign = other.issue(&["localhost"], 30);
     std::fs::write(secure.dir().join("cert.pem"), foreign.certificate).expect("written");
     secure.broker.signal("-HUP");
     let line = secure.logged("is not the key of the first certificate").await;
-    assert!(line.contains("event=certificate_kept") && line.contains("server.tls_key"), "{line}");
+    assert!(line.contains("event=settings_refused") && line.contains("server.tls_key"), "{line}");
     assert_eq!(shown(&trusting).await.as_ref(), Some(&second));
     assert_eq!(before.ask("p2", json!({"type": "ping"})).await["type"], "pong");
     assert_eq!(before.say("m1", "still here").await["type"], "ack");

@@ -22,7 +22,9 @@ fn row(state: &State, answer: &UnderWay) -> Value {
             row["group"] = json!(group);
             row["sockets"] = state.node.roster.listeners(group).into();
         }
-        AnswerOwner::Key(digest) => row["key"] = json!(state.api_keys.of_digest(digest).map(|holder| &holder.name)),
+        AnswerOwner::Key(digest) => {
+            row["key"] = json!(state.policy().api_keys.of_digest(digest).map(|holder| &holder.name))
+        }
     }
     row
 }

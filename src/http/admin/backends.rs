@@ -7,6 +7,6 @@ use serde_json::json;
 use crate::http::State;
 
 pub(super) async fn list(state: Data<State>) -> HttpResponse {
-    let backends = state.router.as_ref().map(|router| router.view()).unwrap_or_default();
+    let backends = state.policy().router.as_ref().map(|router| router.view()).unwrap_or_default();
     HttpResponse::Ok().json(json!({ "backends": backends }))
 }

@@ -47,7 +47,7 @@ fn subject(text: &str) -> Result<Subject, ApiError> {
 fn own(state: &State, subject: Subject) -> Subject {
     match subject {
         Subject::Key(named) => {
-            Subject::Key(state.api_keys.named(&named.name).map_or(named, |holder| holder.application()))
+            Subject::Key(state.policy().api_keys.named(&named.name).map_or(named, |holder| holder.application()))
         }
         other => other,
     }

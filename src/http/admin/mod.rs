@@ -78,7 +78,7 @@ async fn guard<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
     let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let accepted = match (request.app_data::<Data<State>>(), authorization.and_then(bearer)) {
-        (Some(state), Some(shown)) => state.admin.accepts(shown),
+        (Some(state), Some(shown)) => state.policy().admin.accepts(shown),
         _ => false,
     };
     if !accepted {

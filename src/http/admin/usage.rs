@@ -46,7 +46,7 @@ pub(super) async fn usage(request: HttpRequest, state: Data<State>) -> Result<Ht
     let rows = node.stores.usage.top(&day, by, limit).await?;
     let total = totals(&state, &day).await?;
     let rows: Vec<Value> = rows.iter().map(|(name, totals)| row(Some(name), totals)).collect();
-    let currency = &state.currency;
+    let currency = &state.policy().currency;
     Ok(HttpResponse::Ok()
         .json(json!({"day": day, "by": by.as_str(), "currency": currency, "rows": rows, "total": row(None, &total)})))
 }

@@ -69,7 +69,7 @@ pub async fn enter_session(shown: &Shown, session: SessionId, state: &Data<State
 /// As for [`enter`].
 pub async fn may_stop(request: &HttpRequest, chat: &str, state: &Data<State>) -> Result<SessionId, ApiError> {
     let key = visitor::text(request.headers(), header::AUTHORIZATION).and_then(bearer);
-    if key.is_some_and(|key| state.api_keys.holder_of(key).is_some()) {
+    if key.is_some_and(|key| state.policy().api_keys.holder_of(key).is_some()) {
         return SessionId::parse(chat).map_err(|bad| ApiError::bad_request(bad.to_string()));
     }
     Ok(enter(request, chat, state).await?.session)

@@ -34,7 +34,7 @@ pub(super) async fn reader(
 ) -> Result<RecordingReader, ApiError> {
     let has_key = visitor::text(request.headers(), header::AUTHORIZATION)
         .and_then(bearer)
-        .is_some_and(|key| state.api_keys.holder_of(key).is_some());
+        .is_some_and(|key| state.policy().api_keys.holder_of(key).is_some());
     if !has_key {
         visitor::check_entrance(request, state)?;
     }

@@ -43,10 +43,10 @@ pub async fn respond(
         prompt_tokens: Some(prompt_tokens),
         slot,
     };
-    let record = |join: &Join| resumes.then(|| record(&answer_id, &join.request, holder, state.gateway.keep_seconds));
+    let record = |join: &Join| resumes.then(|| record(&answer_id, &join.request, &holder, state.gateway.keep_seconds));
     let (visit, reuse, record, form, (bill, joined)) = match receiving.short().await? {
         Some(bytes) => {
-            let Prepared { join, form } = Prepared::read(operation, bytes, &state, holder, wishes)?;
+            let Prepared { join, form } = Prepared::read(operation, bytes, &state, &holder, wishes)?;
             let (visit, reuse, record) = (state.gateway.running.begin(), join.reuse, record(&join));
             let admit = admit(join.prompt_tokens, Some(SlotOf::Service));
             (visit, reuse, record, form, Bill::open(state.clone(), AdmitAndJoin { admit, join }).await?)
@@ -70,7 +70,7 @@ pub async fn respond(
         Some(record) => Source::Kept(Kept::begin(&state, reading, record, operation.protocol()).await?),
         None => Source::Own(Box::new(reading)),
     };
-    match answer(source, form, state.gateway.headers_within).await {
+    match answer(source, form, state.policy().headers_within).await {
         Ok(mut response) => {
             if !matches!(operation, Operation::Embed) {
                 durable::tell_answer(response.headers_mut(), &answer_id, resumes);

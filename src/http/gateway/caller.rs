@@ -1,5 +1,7 @@
 //! Who asks: the holder of an API key, or anybody where none is needed.
 
+use std::sync::Arc;
+
 use actix_web::HttpRequest;
 use sophie_actors::answers::Scope;
 use sophie_actors::ledger::Asker;
@@ -13,14 +15,14 @@ use crate::http::Outsider;
 ///
 /// # Errors
 /// The node is going, or the request does not bear a good key.
-pub fn of<'a>(request: &HttpRequest, state: &'a State) -> Result<&'a KeyHolder, GatewayError> {
+pub fn of(request: &HttpRequest, state: &State) -> Result<Arc<KeyHolder>, GatewayError> {
     if state.is_draining() {
         return Err(GatewayError::draining());
     }
     state.application(request).map_err(|outsider| match outsider {
         Outsider::ForeignPage => GatewayError::foreign_page(),
         Outsider::Shut(shut) => GatewayError::shut(shut),
-        Outsider::NoKey if state.api_keys.is_empty() => GatewayError::no_key(
+        Outsider::NoKey if state.policy().api_keys.is_empty() => GatewayError::no_key(
             "This service has no API keys yet: set auth.api_keys, or [[auth.key]], in its settings.",
         ),
         Outsider::NoKey => GatewayError::no_key(
@@ -39,7 +41,7 @@ pub fn scope(state: &State, holder: &KeyHolder) -> Scope {
     match state.gateway.cache.scope {
         CacheScope::Global => Scope::Global,
         // Without keys there is one application, and this machine is its.
-        _ if state.api_keys.is_empty() => Scope::Global,
+        _ if state.policy().api_keys.is_empty() => Scope::Global,
         CacheScope::Auto | CacheScope::Group | CacheScope::User => Scope::Key(holder.digest.clone()),
     }
 }

@@ -63,6 +63,11 @@ impl GatewayError {
         Self::new(StatusCode::UNAUTHORIZED, INVALID_REQUEST, Some("invalid_api_key"), message)
     }
 
+    /// 401: the key was good when its holder came.
+    pub fn key_is_gone() -> Self {
+        Self::no_key("This API key is no longer in use; come back with another one.")
+    }
+
     /// 403: a page that may not ask.
     pub fn foreign_page() -> Self {
         let message = "Pages of this origin may not ask: see server.allowed_origins, or set API keys.";

@@ -15,8 +15,6 @@ pub(super) mod sharing;
 pub(crate) mod source;
 mod stream;
 
-use std::time::Duration;
-
 use sophie_actors::options::CacheOptions;
 
 use super::{State, client_address};
@@ -32,8 +30,6 @@ pub struct Gateway {
     pub cache: CacheOptions,
     /// `cache.http`
     pub sharing: HttpCache,
-    /// `ai.headers_seconds`
-    pub headers_within: Duration,
     /// `server.max_body_bytes`
     pub max_body_bytes: usize,
     /// `answers.keep_seconds`: seconds for which an answer that goes on without its caller is kept.

@@ -145,7 +145,7 @@ impl Prepared {
         operation: Operation,
         bytes: Bytes,
         state: Data<State>,
-        holder: KeyHolder,
+        holder: Arc<KeyHolder>,
         wishes: Wishes,
     ) -> Result<Self, GatewayError> {
         let turn = state.gateway.long_bodies.turn().await?;

@@ -2,6 +2,7 @@
 //! if it is to be kept.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use actix_web::web::Data;
 use sophie_actors::admission::{Admit, Caller as AdmittedCaller, Remaining, SlotOf};
@@ -29,7 +30,7 @@ use crate::http::gateway::{GatewayError, SHORT};
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The holder of the key.
-    pub holder: KeyHolder,
+    pub holder: Arc<KeyHolder>,
     /// From where.
     pub address: IpAddr,
     /// What they wish of the cache.

@@ -46,7 +46,7 @@ pub struct Retrieval {
 /// # Errors
 /// In OpenAI's shape.
 pub async fn post(request: HttpRequest, payload: Payload, state: Data<State>) -> Result<HttpResponse, GatewayError> {
-    let holder = caller::of(&request, &state)?.clone();
+    let holder = caller::of(&request, &state)?;
     let wishes = headers::wishes(request.headers())?;
     let caller = Caller { holder, address: client_address(&request, &state), wishes };
     let mut receiving = Receiving::begin(&request, payload, state.gateway.max_body_bytes)?;
@@ -62,7 +62,8 @@ pub async fn post(request: HttpRequest, payload: Payload, state: Data<State>) ->
     };
     let created = create(&state, &caller, &asked, bill, None).await?;
     let left = created.left.clone();
-    let mut response = answer(created, &asked, state.gateway.headers_within).await.map_err(|it| it.with_left(&left))?;
+    let mut response =
+        answer(created, &asked, state.policy().headers_within).await.map_err(|it| it.with_left(&left))?;
     headers::tell_left(response.headers_mut(), &left);
     Ok(response)
 }
@@ -111,7 +112,8 @@ pub async fn get(
     wanted: Query<Retrieval>,
     state: Data<State>,
 ) -> Result<HttpResponse, GatewayError> {
-    let mut response = KeptResponse::get(&state, caller::of(&request, &state)?, &id).await?;
+    let holder = caller::of(&request, &state)?;
+    let mut response = KeptResponse::get(&state, &holder, &id).await?;
     let streams = match wanted.stream.as_deref() {
         None | Some("false") => false,
         Some("true") => true,
@@ -141,7 +143,8 @@ pub async fn get(
 /// # Errors
 /// In OpenAI's shape.
 pub async fn cancel(request: HttpRequest, id: Path<String>, state: Data<State>) -> Result<HttpResponse, GatewayError> {
-    let mut response = KeptResponse::get(&state, caller::of(&request, &state)?, &id).await?;
+    let holder = caller::of(&request, &state)?;
+    let mut response = KeptResponse::get(&state, &holder, &id).await?;
     ending::stop(&state, &mut response).await?;
     Ok(HttpResponse::Ok().json(response.response()))
 }
@@ -151,7 +154,8 @@ pub async fn cancel(request: HttpRequest, id: Path<String>, state: Data<State>) 
 /// # Errors
 /// In OpenAI's shape.
 pub async fn delete(request: HttpRequest, id: Path<String>, state: Data<State>) -> Result<HttpResponse, GatewayError> {
-    let mut response = KeptResponse::get(&state, caller::of(&request, &state)?, &id).await?;
+    let holder = caller::of(&request, &state)?;
+    let mut response = KeptResponse::get(&state, &holder, &id).await?;
     ending::delete(&state, &mut response).await?;
     Ok(HttpResponse::Ok().json(json!({"id": response.id(), "object": "response", "deleted": true})))
 }
@@ -166,6 +170,7 @@ pub async fn list_input(
     wanted: Query<Wanted>,
     state: Data<State>,
 ) -> Result<HttpResponse, GatewayError> {
-    let response = KeptResponse::get(&state, caller::of(&request, &state)?, &id).await?;
+    let holder = caller::of(&request, &state)?;
+    let response = KeptResponse::get(&state, &holder, &id).await?;
     Ok(HttpResponse::Ok().json(input_items::page(&response.request.items(), &wanted)?))
 }

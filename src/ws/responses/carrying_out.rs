@@ -18,11 +18,11 @@ impl Shared {
     }
 
     async fn answer(&self, lane: &LaneName, Create { asked, generates, .. }: Create) -> Result<(), GatewayError> {
-        let state = &self.socket.state;
+        let (state, caller) = (&self.socket.state, self.caller_now()?);
         let previous = asked.previous()?;
         let before = previous.as_deref().and_then(|id| self.memory.borrow().of(id));
         if !generates {
-            let (events, said) = prepare_alone(state, &self.caller, &asked, before).await?;
+            let (events, said) = prepare_alone(state, &caller, &asked, before).await?;
             for event in &events {
                 self.tell(lane, event).await;
             }
@@ -31,10 +31,10 @@ impl Shared {
             }
             return Ok(());
         }
-        let created = create(state, &self.caller, &asked, None, before).await?;
+        let created = create(state, &caller, &asked, None, before).await?;
         let Created { said, mut telling, .. } = created;
         // A failure before the first event is the request's.
-        telling.begins_within(state.gateway.headers_within).await?;
+        telling.begins_within(state.policy().headers_within).await?;
         self.tell_all(lane, telling.events(), said).await;
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::rt;
 use sophie_actors::ids::RequestId;
+use sophie_actors::in_force::Changes;
 use sophie_actors::protocol::CloseCode;
 use sophie_actors::socket::Taken;
 use tokio::sync::Semaphore;
@@ -16,6 +17,7 @@ use tokio::time::sleep;
 use super::frame::{Create, Frame, LaneName};
 use super::memory::Memory;
 use super::said;
+use crate::http::Policy;
 use crate::http::gateway::GatewayError;
 use crate::http::responses::{Caller, coded};
 use crate::ws::dialect::{Dialect, Socket};
@@ -36,17 +38,20 @@ struct Lane {
 /// What the lanes of a connection share.
 pub(super) struct Shared {
     pub(super) socket: Rc<Socket>,
-    pub(super) caller: Caller,
+    caller: Caller,
     pub(super) memory: RefCell<Memory>,
     lanes: RefCell<HashMap<LaneName, Lane>>,
     active: Semaphore,
     is_old: Cell<bool>,
+    /// The settings have its key no more.
+    is_revoked: Cell<bool>,
 }
 
 /// The connection's side of them.
 pub(super) struct Lanes {
     shared: Rc<Shared>,
     clock: AbortHandle,
+    key: AbortHandle,
 }
 
 impl Lanes {
@@ -61,6 +66,7 @@ impl Lanes {
             lanes: RefCell::default(),
             active: Semaphore::new(MOST_ACTIVE),
             is_old: Cell::new(false),
+            is_revoked: Cell::new(false),
         });
         let of_age = shared.clone();
         let clock = rt::spawn(async move {
@@ -68,7 +74,9 @@ impl Lanes {
             of_age.is_old.set(true);
             of_age.leave_when_idle();
         });
-        Self { shared, clock: clock.abort_handle() }
+        let changes = shared.socket.state.in_force.changes();
+        let key = rt::spawn(shared.clone().watch_key(changes));
+        Self { shared, clock: clock.abort_handle(), key: key.abort_handle() }
     }
 }
 
@@ -88,6 +96,7 @@ impl Dialect for Lanes {
 
     fn closed(&mut self) {
         self.clock.abort();
+        self.key.abort();
         for lane in self.shared.lanes.borrow_mut().drain() {
             lane.1.task.abort();
         }
@@ -103,6 +112,9 @@ impl Shared {
     fn take(self: &Rc<Self>, name: &LaneName, create: Create) -> Result<(), GatewayError> {
         if self.socket.state.is_draining() {
             return Err(GatewayError::draining());
+        }
+        if self.is_revoked.get() {
+            return Err(GatewayError::key_is_gone());
         }
         if self.is_old.get() {
             let message = "This connection is as old as one may be (60 minutes); open another one.";
@@ -149,8 +161,34 @@ impl Shared {
         next
     }
 
+    /// The caller as the settings have it now: its key may have got other models and limits since it came.
+    ///
+    /// # Errors
+    /// Its key is there no more.
+    pub(super) fn caller_now(&self) -> Result<Caller, GatewayError> {
+        match self.socket.state.policy().holder_now(&self.caller.holder) {
+            Some(holder) => Ok(Caller { holder: holder.clone(), ..self.caller.clone() }),
+            None => Err(GatewayError::key_is_gone()),
+        }
+    }
+
+    /// Lets the connection go once its key is there no more: what is under way comes to its end, and nothing else begins.
+    async fn watch_key(self: Rc<Self>, mut changes: Changes<Policy>) {
+        while let Some(policy) = changes.next().await {
+            if policy.holder_now(&self.caller.holder).is_none() {
+                self.is_revoked.set(true);
+                return self.leave_when_idle();
+            }
+        }
+    }
+
     fn leave_when_idle(&self) {
-        if self.is_old.get() && self.lanes.borrow().is_empty() {
+        if !self.lanes.borrow().is_empty() {
+            return;
+        }
+        if self.is_revoked.get() {
+            self.socket.close(CloseCode::BadToken);
+        } else if self.is_old.get() {
             self.socket.close(CloseCode::Draining);
         }
     }

@@ -38,7 +38,7 @@ fn open(request: &HttpRequest, state: &Data<State>) -> Result<HttpResponse, Gate
     if !state.gateway.responses_socket {
         return Err(no_socket());
     }
-    let holder = caller::of(request, state)?.clone();
+    let holder = caller::of(request, state)?;
     let wishes = headers::wishes(request.headers())?;
     let seat = Seat::place(request, state)?;
     let caller = Caller { holder, address: client_address(request, state), wishes };

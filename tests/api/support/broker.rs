@@ -1,6 +1,7 @@
 //! The program as a process of its own, for what only a process can suffer: signals.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -31,6 +32,13 @@ impl Broker {
         Self::start_by(command, port, environment).await
     }
 
+    /// The binary with the settings of a file, which may change while it runs; the environment says where it listens, and nothing else.
+    pub async fn with_file(file: &Path) -> Self {
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", env!("CARGO_BIN_EXE_sophie"), "--settings"]).arg(file);
+        Self::launch(command, 0).await
+    }
+
     /// A node of this name that uses this Redis and this AI server.
     pub async fn node(url: &str, ai: &AiServer, name: &str, more: &[(&str, &str)]) -> Self {
         let own = [("USE_REDIS", "true"), ("REDIS_URL", url), ("SOPHIE__SERVER__NODE", name)];
@@ -46,6 +54,12 @@ impl Broker {
     }
 
     async fn start_by(mut command: Command, port: u16, environment: &[(&str, &str)]) -> Self {
+        command.env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN).env("SOPHIE__LIMITS__ENABLED", "false");
+        command.env("SOPHIE__AI__BACKEND", "demo").envs(environment.iter().copied());
+        Self::launch(command, port).await
+    }
+
+    async fn launch(mut command: Command, port: u16) -> Self {
         // Tests ask the process by HTTP, and reqwest wants to know by what it would encrypt.
         sophie::tls::install();
         let held = if port == 0 { Some(HeldPort::free()) } else { HeldPort::of(port) };
@@ -53,8 +67,6 @@ impl Broker {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let dir = std::env::temp_dir();
         command.current_dir(dir).env("SOPHIE__SERVER__BIND", address.to_string());
-        command.env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN).env("SOPHIE__LIMITS__ENABLED", "false");
-        command.env("SOPHIE__AI__BACKEND", "demo").envs(environment.iter().copied());
         let log = NamedTempFile::new().expect("a file");
         let stderr = log.reopen().expect("a second handle");
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn().expect("the binary starts");
