@@ -13,10 +13,10 @@ use crate::settings::{AiBackend, AiSettings, BackendSettings, PriceSettings, Sec
 use crate::upstream::{BackendKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions, Patience, Router, RouterOptions};
 
 /// Whoever answers, and the same as a router if it is one.
-type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
+pub(super) type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
 
-/// Whoever answers.
-pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answering, AppError> {
+/// Whoever answers, after a router that did: it counts for nothing until it enters.
+pub(super) fn after(before: Option<&Router>, settings: &Settings, metrics: &Metrics) -> Result<Answering, AppError> {
     let ai = &settings.ai;
     if settings.ai_backend() == AiBackend::Demo {
         return Ok((Arc::new(Demo::default()), None));
@@ -28,7 +28,7 @@ pub(super) fn backend(settings: &Settings, metrics: &Metrics) -> Result<Answerin
         patience: Patience::default(),
     };
     let wrong = |(name, bad)| AppError::Settings(format!("the AI backend {name:?} cannot be used: {bad}"));
-    let router = Arc::new(Router::new(options, metrics).map_err(wrong)?);
+    let router = Arc::new(Router::after(before, options, metrics).map_err(wrong)?);
     if !router.serves(&ai.answers.model) {
         log::warn!(
             event = "model_without_backend", setting = "ai.model", model = ai.answers.model;

@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use sophie_actors::actor::{Exit, ExitGuard};
 use sophie_actors::admission::{LimiterHandle, RateLimiter, Slots};
 use sophie_actors::answers::{Answers, AnswersHandle, Parts};
-use sophie_actors::backend::{Backend, DEMO_MODEL};
+use sophie_actors::backend::Backend;
 use sophie_actors::channel_layer::NoLayer;
 use sophie_actors::cluster::mirror::{Mirror, MirrorHandle};
 use sophie_actors::cluster::{Ear, EarHandle, Listen};
@@ -27,13 +27,14 @@ use sophie_actors::store::memory::MemoryLimits;
 use sophie_actors::tails::Tails;
 use tokio::sync::mpsc;
 
+use super::adjustable::Adjustable;
 use super::listener::{Bound, Rules, raise_file_limit};
 use super::routes::Serves;
 use super::threads::Threads;
 use super::{AppError, Program, announce, backend, certificate, policy, storage};
 use crate::describe::Documents;
 use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State};
-use crate::settings::{AiBackend, Settings};
+use crate::settings::Settings;
 
 /// What a test may put in the place of what the settings ask for.
 #[derive(Default)]
@@ -59,7 +60,7 @@ impl Program {
     ///
     /// # Errors
     /// As for [`Self::build`].
-    pub async fn build_with(mut settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
+    pub async fn build_with(settings: Settings, replacements: Replacements) -> Result<Self, AppError> {
         let files = raise_file_limit();
         // First of all, so that a port in use is told before anything else is tried.
         let public = Bound::to(settings.server.bind)?;
@@ -69,15 +70,15 @@ impl Program {
             "" => NodeId::random(),
             named => NodeId::from(named),
         };
-        if settings.ai_backend() == AiBackend::Demo {
-            // Clients are told who really answers.
-            settings.ai.answers.model = DEMO_MODEL.into();
-        }
         let metrics = Metrics::new();
         let (backend, router) = match replacements.backend {
             Some(backend) => (backend, None),
-            None => backend::backend(&settings, &metrics)?,
+            None => backend::after(None, &settings, &metrics)?,
         };
+        if let Some(router) = &router {
+            router.enter();
+        }
+        let adjustable = Adjustable::of(&settings, backend.clone());
         let storage::Storage { stores, layer, redis } = match replacements.stores {
             Some(stores) => storage::Storage { stores, layer: Arc::new(NoLayer), redis: None },
             None => storage::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,
@@ -115,27 +116,27 @@ impl Program {
             let (stores, registry, exit) = (stores.clone(), registry.clone(), essential("ear"));
             EarHandle::from(Ear::start_in_arbiter(&core, |_| Ear::new(stores, registry, exit)))
         };
-        let slots = Slots::new(stores.slots.clone(), &settings.limits, metrics.clone());
+        let slots = Slots::new(stores.slots.clone(), &adjustable.limits, metrics.clone());
         let requests = threads.requests();
         let limiter = {
             let (shared, metrics, exit) = (stores.limits.clone(), metrics.clone(), essential("rate limiter"));
-            let (slots, options) = (slots.clone(), settings.limits.clone());
+            let (slots, options) = (slots.clone(), adjustable.limits.clone());
             let actor = RateLimiter::start_in_arbiter(&requests, move |_| {
                 RateLimiter::new(shared, Arc::new(MemoryLimits::new()), slots, options, metrics, exit)
             });
-            LimiterHandle::of(actor, &settings.limits)
+            LimiterHandle::of(actor, &adjustable.limits)
         };
         let tails = Tails::new(stores.logs.clone());
         let delivery = Delivery { registry: registry.clone(), tails, notifier, metrics: metrics.clone() };
-        let ledger = Arc::new(Ledger::new(backend::prices(&settings), &stores, metrics.clone()));
+        let ledger = Arc::new(Ledger::new(adjustable.prices(), &stores, metrics.clone()));
         let answers = {
             let parts = Parts {
                 roster: roster.clone(),
                 stores: stores.clone(),
-                backend: backend.clone(),
+                backend: adjustable.backend.clone(),
                 delivery: delivery.clone(),
                 limiter: limiter.clone(),
-                options: settings.ai.answers.clone(),
+                options: adjustable.answers.clone(),
                 cache: settings.cache.options.clone(),
                 recordings: settings.answers,
                 log_content: settings.log.content,
@@ -189,7 +190,6 @@ impl Program {
             lines: rules.places.clone(),
             body_within: Duration::from_secs(settings.server.body_seconds),
             most_bytes: rules.most_bytes,
-            commands_limited: settings.limits.enabled,
             chat: settings.chat.clone(),
             keep_seconds: settings.answers.keep_seconds,
             poll_seconds: settings.ds.poll_seconds,
@@ -220,7 +220,7 @@ impl Program {
             acceptors.push(operators.serve(state.clone(), serves, &threads.for_operators(), rules, None)?);
         }
         let drain = Duration::from_secs(settings.server.drain_seconds);
-        Ok(Self { addresses, acceptors, state, mirror, threads, ended, drain, tls })
+        Ok(Self { addresses, acceptors, state, mirror, threads, ended, drain, tls, adjustable })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The program: the only place where actors are started and joined.
 
 mod acceptor;
+mod adjustable;
 mod announce;
 mod backend;
 mod build;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use acceptor::Acceptor;
+use adjustable::Adjustable;
 pub(crate) use backend::members;
 pub use build::Replacements;
 pub(crate) use build::workers;
@@ -76,6 +78,7 @@ pub struct Program {
     ended: mpsc::Receiver<&'static str>,
     drain: Duration,
     tls: Option<Arc<Listening>>,
+    adjustable: Adjustable,
 }
 
 impl Program {

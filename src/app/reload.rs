@@ -6,6 +6,8 @@ use actix_web::web::Data;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use super::adjustable::Adjustable;
+use super::backend::{self, Answering};
 use super::{AppError, Program, policy};
 use crate::http::{Policy, State};
 use crate::logging;
@@ -19,19 +21,40 @@ pub(super) struct Reload {
     origins: Layers,
     state: Data<State>,
     tls: Option<Arc<Listening>>,
+    adjustable: Adjustable,
 }
+
+/// What whoever answers is made of. While none of it changes they stay, with the lists of models that they have fetched.
+const OF_BACKENDS: &[&str] = &[
+    "ai.backend",
+    "ai.base_url",
+    "ai.api",
+    "ai.api_key",
+    "ai.model",
+    "ai.max_answer_bytes",
+    "ai.max_event_bytes",
+    "ai.connect_seconds",
+    "ai.first_chunk_seconds",
+    "ai.idle_seconds",
+    "ai.total_seconds",
+    "ai.retries",
+    "ai.backends",
+];
 
 /// What new settings come to, all of it at hand: nothing can fail any more.
 struct Ready {
     changes: Changes,
     policy: Policy,
     certificate: Option<Certificate>,
+    /// Whoever answers, if that changes.
+    answering: Option<Answering>,
 }
 
 impl Reload {
     /// For a program that was built with these settings.
     pub(super) fn of(program: &Program, from: LoadFrom, origins: Layers) -> Self {
-        Self { from, origins, state: program.state.clone(), tls: program.tls.clone() }
+        let (state, tls, adjustable) = (program.state.clone(), program.tls.clone(), program.adjustable.clone());
+        Self { from, origins, state, tls, adjustable }
     }
 
     /// Reads them again at each order, for ever.
@@ -63,14 +86,28 @@ impl Reload {
             log::warn!(event = "settings_warning", reason:% = warning; "a setting should be looked at");
         }
         let (before, node) = (self.state.policy(), &self.state.node);
-        let policy = policy::after(&before, &changes, (&node.stores, &node.metrics), before.router.clone())?;
-        Ok(Ready { changes, policy, certificate })
+        let answering = changes.takes_any(OF_BACKENDS).then(|| {
+            let before = before.router.as_deref();
+            backend::after(before, &changes.settings, &node.metrics)
+        });
+        let answering = answering.transpose()?;
+        let router = answering.as_ref().map_or_else(|| before.router.clone(), |(_, router)| router.clone());
+        let policy = policy::after(&before, &changes, (&node.stores, &node.metrics), router)?;
+        Ok(Ready { changes, policy, certificate, answering })
     }
 
-    fn take(&mut self, Ready { changes, policy, certificate }: Ready) {
+    fn take(&mut self, Ready { changes, policy, certificate, answering }: Ready) {
         let Changes { settings, origins, mut taken, needs_restart } = changes;
         let before = self.state.policy();
         policy::tell(&before, &policy);
+        if let Some((_, router)) = &answering {
+            match (router, &before.router) {
+                (Some(router), _) => router.enter(),
+                (None, Some(before)) => before.leave(),
+                (None, None) => {}
+            }
+        }
+        self.adjustable.take(&settings, answering.map(|(backend, _)| backend));
         self.state.in_force.replace(policy);
         if let (Some(tls), Some(certificate)) = (&self.tls, certificate)
             && tls.show(certificate)

@@ -76,8 +76,6 @@ pub struct State {
     pub body_within: Duration,
     /// Bytes of the largest body that is read whole; `/v1` has its own.
     pub most_bytes: usize,
-    /// Whether a connection's commands are limited.
-    pub commands_limited: bool,
     /// `[chat]`
     pub chat: ChatSettings,
     /// `answers.keep_seconds`

@@ -12,12 +12,13 @@ use tokio::time::Instant;
 use super::blame::Blame;
 use super::breaker::{Breaker, Entry, Patience, State};
 use super::call::Call;
+use super::fleet::Fleet;
 use super::openai::OpenAi;
 use super::options::{BadOptions, OpenAiOptions};
 use crate::auth::patterns::Pattern;
 
 /// A backend as the settings describe it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberOptions {
     /// What it is called in logs, metrics and admin.
     pub name: String,
@@ -63,32 +64,6 @@ pub struct LastError {
     pub detail: String,
 }
 
-/// The link to all of them, as the dependency knows it.
-const BACKENDS: &str = "backends";
-
-/// What all members share: the figures, and how many of them are left out.
-pub struct Fleet {
-    metrics: Metrics,
-    members: usize,
-    out: Mutex<usize>,
-}
-
-impl Fleet {
-    /// That of so many members, all of them usable.
-    pub fn new(metrics: Metrics, members: usize) -> Self {
-        metrics.dependencies.ai.in_use();
-        Self { metrics, members, out: Mutex::new(0) }
-    }
-
-    fn turned(&self, usable: bool) {
-        // Held until it is told, so that the last word is the last change.
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        *out = if usable { out.saturating_sub(1) } else { *out + 1 };
-        let ai = &self.metrics.dependencies.ai;
-        if *out >= self.members { ai.lost(BACKENDS, "every backend is left out") } else { ai.found(BACKENDS) }
-    }
-}
-
 pub(super) struct Record {
     pub(super) breaker: Breaker,
     requests: u64,
@@ -99,10 +74,11 @@ pub(super) struct Record {
 
 /// One backend of several.
 pub struct Member {
-    name: String,
-    models: Vec<String>,
+    /// As the settings have it.
+    options: MemberOptions,
+    /// Tells it from every other one of this fleet, of its name too.
+    id: u64,
     patterns: Vec<Pattern>,
-    url: String,
     /// Whether it is asked for another model than the caller names.
     pub renames: bool,
     /// The way to it.
@@ -112,19 +88,14 @@ pub struct Member {
 }
 
 impl Member {
-    /// Checks the options; it is usable until it fails.
+    /// Checks the options; it is usable until it fails, and counts for nothing until the fleet takes it.
     pub fn new(options: MemberOptions, patience: Patience, fleet: Arc<Fleet>) -> Result<Self, BadOptions> {
-        fleet.metrics.backend_available.with_label_values(&[&options.name]).set(1);
-        let requests = &fleet.metrics.backend_requests;
-        let outcomes = Blame::ALL.map(Blame::outcome).into_iter().chain(["answered", "cancelled"]);
-        outcomes.for_each(|outcome| _ = requests.with_label_values(&[options.name.as_str(), outcome]));
         let breaker = Breaker::new(patience, Instant::now());
-        let reach = OpenAiOptions { name: options.name.clone(), ..options.reach };
+        let reach = OpenAiOptions { name: options.name.clone(), ..options.reach.clone() };
         Ok(Self {
-            name: options.name,
             patterns: options.models.iter().map(|text| Pattern::from(text.as_str())).collect(),
-            models: options.models,
-            url: options.url,
+            options,
+            id: fleet.next_id(),
             renames: !reach.model.is_empty(),
             client: OpenAi::new(reach)?,
             record: Mutex::new(Record { breaker, requests: 0, failures: 0, last: None }),
@@ -134,7 +105,17 @@ impl Member {
 
     /// What it is called.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.options.name
+    }
+
+    /// Which one of its fleet.
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether it is one of these options.
+    pub(super) fn is_of(&self, options: &MemberOptions) -> bool {
+        self.options == *options
     }
 
     /// Whether it is asked for this model.
@@ -144,7 +125,7 @@ impl Member {
 
     /// The models that the settings name without a wildcard.
     pub fn named_models(&self) -> impl Iterator<Item = &str> {
-        self.models.iter().map(String::as_str).filter(|model| !model.contains(['*', '?']))
+        self.options.models.iter().map(String::as_str).filter(|model| !model.contains(['*', '?']))
     }
 
     /// Whether a request would be let in now.
@@ -178,7 +159,7 @@ impl Member {
 
     /// The figures.
     pub(super) fn metrics(&self) -> &Metrics {
-        &self.fleet.metrics
+        self.fleet.metrics()
     }
 
     /// How it fares.
@@ -190,9 +171,9 @@ impl Member {
         let millis = |span: Duration| u64::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
         let since = unix_ms().saturating_sub(millis(now.saturating_duration_since(record.breaker.since())));
         BackendView {
-            name: self.name.clone(),
-            models: self.models.clone(),
-            url: self.url.clone(),
+            name: self.options.name.clone(),
+            models: self.options.models.clone(),
+            url: self.options.url.clone(),
             state: state.name(),
             since: timestamp_of(since),
             retry_in_ms: state.until().map(|until| millis(until.saturating_duration_since(now))),
@@ -219,9 +200,8 @@ impl Member {
         let state = record.breaker.state();
         if was_out != (state != State::Closed) {
             // Under the lock, so that two changes are told in their order.
-            let name = &self.name;
-            self.fleet.metrics.backend_available.with_label_values(&[name]).set(i64::from(was_out));
-            self.fleet.turned(was_out);
+            let name = self.name();
+            self.fleet.turned(self.id, was_out);
             if let Some(until) = state.until() {
                 let cause = record.last.as_ref().map_or("", |(_, detail, _)| detail.as_str());
                 let out = until.saturating_duration_since(now).as_millis();

@@ -10,7 +10,7 @@ use super::secrets::BackendKey;
 pub const LONGEST_SECONDS: u64 = 24 * 60 * 60;
 
 /// How a backend is reached: one of `[[ai.backends]]`, or the rest of `[ai]`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenAiOptions {
     /// What it is called in the log.
     pub name: String,

@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
-use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::error::Meaning;
 use sophie_actors::openai::{Api, BackendRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
@@ -19,10 +18,10 @@ use super::blame::Blame;
 use super::breaker::Patience;
 use super::call::Call;
 use super::fault::Fault;
-use super::member::{BackendView, Fleet, Member, MemberOptions};
+use super::fleet::Fleet;
+use super::member::{BackendView, Member, MemberOptions};
 use super::models::ModelList;
 use super::openai::NoAnswer;
-use super::options::{BadOptions, span};
 use super::refusal;
 use super::retry::LONGEST_TOLD;
 use super::told;
@@ -50,24 +49,13 @@ pub struct RouterOptions {
 
 /// All backends as one.
 pub struct Router {
-    members: Vec<Arc<Member>>,
-    total: Duration,
-    models: ModelList,
+    pub(super) fleet: Arc<Fleet>,
+    pub(super) members: Vec<Arc<Member>>,
+    pub(super) total: Duration,
+    pub(super) models: ModelList,
 }
 
 impl Router {
-    /// Checks the options of every member; the error bears the name of the one at fault.
-    pub fn new(options: RouterOptions, metrics: &Metrics) -> Result<Self, (String, BadOptions)> {
-        let fleet = Arc::new(Fleet::new(metrics.clone(), options.members.len()));
-        let member = |of: MemberOptions| {
-            let name = of.name.clone();
-            Member::new(of, options.patience, fleet.clone()).map(Arc::new).map_err(|bad| (name, bad))
-        };
-        let members = options.members.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
-        let models = ModelList::new(members.clone(), options.model);
-        Ok(Self { members, total: span(options.total_seconds), models })
-    }
-
     /// Whether any backend is asked for this model.
     pub fn serves(&self, model: &str) -> bool {
         self.members.iter().any(|member| member.serves(model))

@@ -88,7 +88,8 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
             None
         }
     };
-    let chat = Chat::new(handle.clone(), opened, options, state.commands_limited, &state.node.metrics, seat);
+    let limited = !state.node.limiter.is_off();
+    let chat = Chat::new(handle.clone(), opened, options, limited, &state.node.metrics, seat);
     let deflate = websocket::handshake::compression(request, options.compression);
     let allowed = Allowed { bytes: options.frame_bytes(), binary: false, compressed: deflate.is_some() };
     let heartbeat = seat::heartbeat(options);

@@ -16,6 +16,7 @@ use super::messages::{Admit, AdmitConnect, Correct, NotAdmitted, Raise, SlotOf, 
 use super::tightest::tightest;
 use super::{LimiterHandle, Quota, Remaining, Slots};
 use crate::actor::ExitGuard;
+use crate::in_force::InForce;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::store::StoreResult;
@@ -38,17 +39,17 @@ pub struct Restore(pub Subject);
 pub struct RateLimiter {
     fallback: Arc<Fallback>,
     advances: Arc<Advances>,
-    options: LimitOptions,
+    options: InForce<LimitOptions>,
     _exit: ExitGuard,
 }
 
 impl RateLimiter {
-    /// `local` applies while `shared` is away; `slots` are the answers at once.
+    /// `local` applies while `shared` is away; `slots` are the answers at once. What was used of a limit stays used when `options` change.
     pub fn new(
         shared: Arc<dyn Limits>,
         local: Arc<dyn Limits>,
         slots: Slots,
-        options: LimitOptions,
+        options: InForce<LimitOptions>,
         metrics: Metrics,
         exit: ExitGuard,
     ) -> Self {
@@ -97,7 +98,7 @@ impl Handler<Admit> for RateLimiter {
     type Result = ResponseFuture<Result<Admitted, NotAdmitted>>;
 
     fn handle(&mut self, request: Admit, ctx: &mut Context<Self>) -> Self::Result {
-        let (fallback, taken) = (self.fallback.clone(), buckets::of_request(&self.options, &request));
+        let (fallback, taken) = (self.fallback.clone(), buckets::of_request(&self.options.get(), &request));
         let limiter = LimiterHandle::of(ctx.address(), &self.options);
         // The reply is a guard: whoever no longer waits for it, or never hears it, leaves nothing behind.
         Box::pin(async move { admit((&fallback, limiter), taken, request.slot).await })
@@ -108,7 +109,7 @@ impl Handler<AdmitConnect> for RateLimiter {
     type Result = ResponseFuture<Result<(), NotAdmitted>>;
 
     fn handle(&mut self, connect: AdmitConnect, ctx: &mut Context<Self>) -> Self::Result {
-        let (fallback, taken) = (self.fallback.clone(), buckets::of_connect(&self.options, connect));
+        let (fallback, taken) = (self.fallback.clone(), buckets::of_connect(&self.options.get(), connect));
         let limiter = LimiterHandle::of(ctx.address(), &self.options);
         Box::pin(async move { spend((&fallback, limiter), taken.into_iter().collect()).await })
     }
@@ -135,7 +136,7 @@ impl Handler<Spend> for RateLimiter {
 
     fn handle(&mut self, Spend { whose, on, units }: Spend, ctx: &mut Context<Self>) -> Self::Result {
         let limiter = LimiterHandle::of(ctx.address(), &self.options);
-        let bucket = buckets::of_spending(&self.options, &whose, on);
+        let bucket = buckets::of_spending(&self.options.get(), &whose, on);
         let (fallback, advances) = (self.fallback.clone(), self.advances.clone());
         Box::pin(async move {
             let Some(bucket) = bucket else { return Ok(()) };
@@ -184,7 +185,7 @@ impl Handler<Look> for RateLimiter {
     type Result = ResponseFuture<StoreResult<Vec<(Limit, Quota)>>>;
 
     fn handle(&mut self, Look(subject): Look, _: &mut Context<Self>) -> Self::Result {
-        let (fallback, buckets) = (self.fallback.clone(), buckets::of_subject(&self.options, &subject));
+        let (fallback, buckets) = (self.fallback.clone(), buckets::of_subject(&self.options.get(), &subject));
         Box::pin(async move {
             let quotas = fallback.look(&buckets).await?;
             Ok(buckets.iter().map(|bucket| bucket.limit).zip(quotas).collect())
@@ -196,7 +197,7 @@ impl Handler<Restore> for RateLimiter {
     type Result = ResponseFuture<StoreResult<()>>;
 
     fn handle(&mut self, Restore(subject): Restore, _: &mut Context<Self>) -> Self::Result {
-        let (fallback, buckets) = (self.fallback.clone(), buckets::of_subject(&self.options, &subject));
+        let (fallback, buckets) = (self.fallback.clone(), buckets::of_subject(&self.options.get(), &subject));
         Box::pin(async move { fallback.fill(&buckets).await })
     }
 }

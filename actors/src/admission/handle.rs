@@ -9,6 +9,7 @@ use super::messages::{Admit, AdmitConnect, Correct, NotAdmitted, Raise, SlotOf, 
 use super::refused::Asker;
 use super::{RateLimiter, Remaining};
 use crate::actor::{Unanswered, ask};
+use crate::in_force::InForce;
 use crate::options::LimitOptions;
 use crate::protocol::Quota;
 use crate::store::StoreResult;
@@ -18,14 +19,18 @@ use crate::store::limits::{Bucket, Limit};
 #[derive(Debug, Clone)]
 pub struct LimiterHandle {
     actor: Addr<RateLimiter>,
-    /// There is nothing to ask it but for slots.
-    is_off: bool,
+    options: InForce<LimitOptions>,
 }
 
 impl LimiterHandle {
     /// Of an actor that goes by these options.
-    pub fn of(actor: Addr<RateLimiter>, options: &LimitOptions) -> Self {
-        Self { actor, is_off: !options.enabled }
+    pub fn of(actor: Addr<RateLimiter>, options: &InForce<LimitOptions>) -> Self {
+        Self { actor, options: options.clone() }
+    }
+
+    /// Whether there is nothing to ask it but for slots.
+    pub fn is_off(&self) -> bool {
+        !self.options.get().enabled
     }
 
     async fn ask<M>(&self, what: &'static str, message: M) -> Result<M::Result, Unanswered>
@@ -42,7 +47,7 @@ impl LimiterHandle {
     /// # Errors
     /// It is not, or the limiter did not answer.
     pub async fn admit(&self, admit: Admit) -> Result<Admitted, NotAdmitted> {
-        if self.is_off && admit.slot.is_none() {
+        if self.is_off() && admit.slot.is_none() {
             return Ok(Admitted::new(self.clone(), None, None, Remaining::default()));
         }
         let asker = Asker::from(&admit);
@@ -54,7 +59,7 @@ impl LimiterHandle {
     /// # Errors
     /// As for [`Self::admit`].
     pub async fn connect(&self, connect: AdmitConnect) -> Result<(), NotAdmitted> {
-        if self.is_off {
+        if self.is_off() {
             return Ok(());
         }
         let asker = Asker::from(&connect);
@@ -66,7 +71,7 @@ impl LimiterHandle {
     /// # Errors
     /// As for [`Self::admit`].
     pub async fn spend(&self, spend: Spend) -> Result<(), NotAdmitted> {
-        if self.is_off {
+        if self.is_off() {
             return Ok(());
         }
         let asker = Asker::from(&spend);

@@ -15,6 +15,7 @@ use super::held::{HeldHere, Returned};
 use super::messages::SlotOf;
 use crate::actor::OwnedTask;
 use crate::ids::{SessionId, random_text};
+use crate::in_force::InForce;
 use crate::metrics::Metrics;
 use crate::options::LimitOptions;
 use crate::protocol::{ErrorCode, Refusal};
@@ -44,9 +45,7 @@ pub(super) struct Slot {
 
 struct Books {
     leases: Arc<dyn SlotLeases>,
-    per_session: usize,
-    /// Of all sessions; 0: no limit.
-    at_once: usize,
+    options: InForce<LimitOptions>,
     held: Mutex<HeldHere>,
     /// Held while leases are renewed or given back: no renewal may come after the end.
     order: tokio::sync::Mutex<()>,
@@ -61,11 +60,10 @@ fn room_of(session: &SessionId) -> String {
 
 impl Slots {
     /// Slots as the options say. Must be called within a tokio runtime, which renews their leases.
-    pub fn new(leases: Arc<dyn SlotLeases>, options: &LimitOptions, metrics: Metrics) -> Self {
+    pub fn new(leases: Arc<dyn SlotLeases>, options: &InForce<LimitOptions>, metrics: Metrics) -> Self {
         let books = Arc::new(Books {
             leases,
-            per_session: options.answers_per_session,
-            at_once: options.answers_at_once,
+            options: options.clone(),
             held: Mutex::default(),
             order: tokio::sync::Mutex::default(),
             changed: Notify::new(),
@@ -79,11 +77,13 @@ impl Slots {
     /// is not held yet. `None`: no room has a bound.
     pub(super) fn wanted(&self, of: &SlotOf) -> Option<(Slot, SlotRequest)> {
         let books = &self.books;
+        let options = books.options.get();
         let of_session = match of {
-            SlotOf::Session(session) => Some(Room { name: room_of(session), slots: books.per_session }),
+            SlotOf::Session(session) => Some(Room { name: room_of(session), slots: options.answers_per_session }),
             SlotOf::Service => None,
         };
-        let of_service = (books.at_once > 0).then(|| Room { name: SERVICE.into(), slots: books.at_once });
+        let of_service =
+            (options.answers_at_once > 0).then(|| Room { name: SERVICE.into(), slots: options.answers_at_once });
         let rooms: Vec<Room> = of_session.into_iter().chain(of_service).collect();
         (!rooms.is_empty()).then(|| {
             let holder = random_text(16);

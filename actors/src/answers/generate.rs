@@ -36,7 +36,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     let Join { digest, request, reuse, .. } = join;
     let look = async || parts.cache.enabled && read_cache(parts, generation, join).await;
     let mut lead = None;
-    let whole = Duration::from_secs(parts.options.total_seconds) + SLACK;
+    let whole = Duration::from_secs(parts.options.get().total_seconds) + SLACK;
     if reuse.read {
         if look().await {
             return;
@@ -55,7 +55,7 @@ async fn write(parts: &Parts, generation: &Arc<Generation>, join: &Join) {
     generation.pay();
     // What is for nobody's log may be as long as the backend's data may.
     let is_logged = join.asker.group.is_some();
-    let most = parts.options.max_answer_bytes.saturating_mul(if is_logged { 1 } else { DATA_PER_TEXT });
+    let most = parts.options.get().max_answer_bytes.saturating_mul(if is_logged { 1 } else { DATA_PER_TEXT });
     let reading = timeout(whole, read_backend(parts, generation, request, most));
     let read = match &mut lead {
         Some(lead) => tokio::select! {
@@ -125,7 +125,8 @@ async fn read_backend(
     request: &BackendRequest,
     most: usize,
 ) -> Result<bool, BackendError> {
-    let mut stream = parts.backend.stream(request).await?;
+    let backend = parts.backend.get();
+    let mut stream = backend.stream(request).await?;
     let (mut bytes, mut data) = (0, 0);
     while let Some(item) = stream.next().await {
         match item? {

@@ -37,6 +37,7 @@ use crate::admission::{Admitted, LimiterHandle, NotAdmitted};
 use crate::backend::Backend;
 use crate::delivery::Delivery;
 use crate::ids::{AnswerId, GroupName, RequestId};
+use crate::in_force::InForce;
 use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::{AnswerOptions, CacheOptions, RecordingOptions};
@@ -89,13 +90,13 @@ pub struct Parts {
     /// Logs, leases, cache.
     pub stores: Stores,
     /// The writer.
-    pub backend: Arc<dyn Backend>,
+    pub backend: InForce<Arc<dyn Backend>>,
     /// Gets every answer's progress, and its end once that is logged.
     pub delivery: Delivery,
     /// Settles what answers cost.
     pub limiter: LimiterHandle,
     /// `[ai]`
-    pub options: AnswerOptions,
+    pub options: InForce<AnswerOptions>,
     /// `[cache]`
     pub cache: CacheOptions,
     /// `[answers]`
@@ -217,7 +218,7 @@ impl Handler<ListModels> for Answers {
     type Result = ResponseFuture<Vec<Value>>;
 
     fn handle(&mut self, _: ListModels, _: &mut Context<Self>) -> Self::Result {
-        let backend = self.parts.backend.clone();
+        let backend = self.parts.backend.get();
         Box::pin(async move { backend.models().await })
     }
 }

@@ -77,7 +77,7 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
 
 /// Whoever hears of an end has heard of the start.
 async fn start(parts: &Parts, orphan: &mut AnswerRecord) -> StoreResult<()> {
-    let start = AnswerStart { model: parts.options.model.clone(), cache: CacheStatus::Miss };
+    let start = AnswerStart { model: parts.options.get().model.clone(), cache: CacheStatus::Miss };
     orphan.start = Some(start.clone());
     parts.stores.answers.start(orphan).await?;
     let AnswerRecord { answer, group, message, .. } = orphan.clone();

@@ -67,7 +67,7 @@ impl Handler<Record> for Answers {
         let recording = Arc::new(Recording::here(head, about));
         self.recordings.know(&answer, &recording);
         let recorder = Recorder::begin(self.parts.clone(), answer, recording);
-        let abandon_after = Duration::from_secs(self.parts.options.abandon_seconds);
+        let abandon_after = Duration::from_secs(self.parts.options.get().abandon_seconds);
         MessageResult(if in_background { recorder } else { recorder.abandoned_after(abandon_after) })
     }
 }

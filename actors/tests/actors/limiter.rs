@@ -8,6 +8,7 @@ use sophie_actors::admission::{
     Admit, AdmitConnect, Admitted, Application, Caller, LimiterHandle, NotAdmitted, Quota, RateLimiter, Slots, Subject,
 };
 use sophie_actors::ids::UserId;
+use sophie_actors::in_force::InForce;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::estimate_tokens;
 use sophie_actors::options::LimitOptions;
@@ -37,6 +38,7 @@ impl Limited {
             ..Options::default().limits
         };
         change(&mut options);
+        let options = InForce::new(options);
         let (stores, faults) = faults::stores(memory_options());
         let metrics = Metrics::new();
         let local = Arc::new(MemoryLimits::new());

@@ -8,6 +8,7 @@ use sophie_actors::actor::PATIENCE;
 use sophie_actors::admission::{Admit, Admitted, Caller, LimiterHandle, RateLimiter, SlotOf, Slots, Subject};
 use sophie_actors::answers::{Answers, Parts};
 use sophie_actors::ids::{SessionId, UserId};
+use sophie_actors::in_force::InForce;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
 use sophie_actors::protocol::{ErrorCode, Refusal};
@@ -32,6 +33,7 @@ impl OneNode {
     fn start(stores: &Stores, per_session: usize, at_once: usize, metrics: &Metrics) -> Self {
         let mut options = Options::default().limits;
         (options.answers_per_session, options.answers_at_once, options.enabled) = (per_session, at_once, false);
+        let options = InForce::new(options);
         let slots = Slots::new(stores.slots.clone(), &options, metrics.clone());
         let (shared, local) = (stores.limits.clone(), Arc::new(MemoryLimits::new()));
         let limiter = RateLimiter::new(shared, local, slots.clone(), options.clone(), metrics.clone(), unwatched());
@@ -208,8 +210,8 @@ async fn who_has_seen_the_end_may_ask_again_at_once() {
 pub(crate) async fn with_stuck_answers(world: &World) -> impl Sized + use<> {
     let Node { roster, delivery, limiter, stores, metrics, ledger, .. } = world.node.clone();
     let Options { answers: options, cache, .. } = Options::default();
-    let backend = Ai::new().1;
-    let log_content = false;
+    let backend = InForce::new(Ai::new().1);
+    let (log_content, options) = (false, options.into());
     let recordings = sophie_actors::options::RecordingOptions { keep_seconds: 3_600 };
     let parts =
         Parts { roster, stores, backend, delivery, limiter, options, cache, recordings, log_content, ledger, metrics };

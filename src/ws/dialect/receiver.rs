@@ -23,7 +23,7 @@ pub(super) struct Frames<D> {
 impl<D: Dialect> Frames<D> {
     pub(super) fn new(dialect: D, socket: &Rc<Socket>, seat: Seat) -> Self {
         let state = &socket.state;
-        let flood = state.commands_limited.then(|| Flood::new(&state.node.options));
+        let flood = (!state.node.limiter.is_off()).then(|| Flood::new(&state.node.options));
         Self { dialect, socket: socket.clone(), flood, intake: Intake::default(), _seat: seat }
     }
 }

@@ -69,9 +69,9 @@ impl GroupAnswer {
 
     pub(super) async fn join(&mut self, conversation: Option<Page>) -> Option<Joined> {
         let log = self.history(conversation).await;
-        let options = &self.parts.options;
+        let options = self.parts.options.get();
         let conversation = conversation::build(
-            options,
+            &options,
             &log,
             (&self.ask.question, self.ask.with.as_deref()),
             self.ask.context.as_deref(),

@@ -112,7 +112,7 @@ impl GroupAnswer {
             let error = BackendError::internal("the answers actor did not reply");
             return Outcome::Generated(End::Failed(error));
         };
-        let mut watch = Watch::new(Duration::from_secs(self.parts.options.abandon_seconds));
+        let mut watch = Watch::new(Duration::from_secs(self.parts.options.get().abandon_seconds));
         // Not at once: the lease is new, and the first piece is to go out when it comes.
         let mut tick = interval_at(Instant::now() + RENEW, RENEW);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -164,7 +164,7 @@ impl GroupAnswer {
 
     fn model(&self) -> String {
         let asked = self.ask.with.as_ref().and_then(|with| with.model.as_ref());
-        asked.unwrap_or(&self.parts.options.model).clone()
+        asked.cloned().unwrap_or_else(|| self.parts.options.get().model.clone())
     }
 
     fn status(&self, origin: GenerationOrigin, coalesced: bool) -> CacheStatus {

@@ -10,6 +10,7 @@ use sophie_actors::channel_layer::NoLayer;
 use sophie_actors::cluster::{Ear, EarHandle, Listen};
 use sophie_actors::delivery::Delivery;
 use sophie_actors::ids::{GroupName, NodeId};
+use sophie_actors::in_force::InForce;
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
@@ -58,20 +59,20 @@ impl World {
         let ear = EarHandle::from(Ear::new(stores.clone(), registry.clone(), unwatched()).start());
         registry.read_by(ear.reader()).await.expect("somebody to ask");
         let local = Arc::new(MemoryLimits::new());
-        let slots = Slots::new(stores.slots.clone(), &options.limits, metrics.clone());
-        let (limits, shared) = (options.limits.clone(), stores.limits.clone());
-        let limiter = RateLimiter::new(shared, local, slots.clone(), limits, metrics.clone(), unwatched());
-        let limiter = LimiterHandle::of(limiter.start(), &options.limits);
+        let (limits, shared) = (InForce::new(options.limits), stores.limits.clone());
+        let slots = Slots::new(stores.slots.clone(), &limits, metrics.clone());
+        let limiter = RateLimiter::new(shared, local, slots.clone(), limits.clone(), metrics.clone(), unwatched());
+        let limiter = LimiterHandle::of(limiter.start(), &limits);
         let tails = Tails::new(stores.logs.clone());
         let delivery = Delivery { registry: registry.clone(), tails, notifier, metrics: metrics.clone() };
         let ledger = Arc::new(Ledger::new(Arc::new(|_| None), &stores, metrics.clone()));
         let parts = Parts {
             roster: roster.clone(),
             stores: stores.clone(),
-            backend,
+            backend: backend.into(),
             delivery: delivery.clone(),
             limiter: limiter.clone(),
-            options: options.answers,
+            options: options.answers.into(),
             cache: options.cache,
             recordings: sophie_actors::options::RecordingOptions { keep_seconds: 3_600 },
             log_content: false,
