@@ -77,7 +77,10 @@ class Prometheus:
         options = [f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data", f"--web.listen-address={self.url[7:]}"]
         self.output = open(directory / "prometheus.log", "ab")
         self.process = subprocess.Popen([program("prometheus"), *options], stdout=self.output, stderr=self.output)
-        until(lambda: len(self.ask("sophie_sockets")) == len(nodes), "Prometheus to have read the nodes", 30)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.close)
+            until(lambda: len(self.ask("sophie_sockets")) == len(nodes), "Prometheus to have read the nodes", 30)
+            stack.pop_all()
 
     def ask(self, query):
         address = f"{self.url}/api/v1/query?{urllib.parse.urlencode({'query': query})}"

@@ -103,8 +103,7 @@ def test_a_token_in_the_query_is_not_logged(proxy):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_node_drains_and_everybody_is_at_the_other_at_once(kind, tmp_path_factory):
-    with two_nodes(tmp_path_factory) as nodes:
-        proxy = started(kind, tmp_path_factory.mktemp(kind), nodes)
+    with two_nodes(tmp_path_factory) as nodes, contextlib.closing(started(kind, tmp_path_factory.mktemp(kind), nodes)) as proxy:
         sockets = [proxy.socket(name()) for _ in range(8)]
         at = [json.loads(socket.recv(timeout=10))["node"] for socket in sockets]
         assert set(at) == {"one", "two"}, f"not spread: {at}"
@@ -136,4 +135,3 @@ def test_a_node_drains_and_everybody_is_at_the_other_at_once(kind, tmp_path_fact
                 asked(socket, "Still there?")
                 events(socket)
                 socket.close()
-        proxy.close()

@@ -83,7 +83,10 @@ class Proxy:
     def start(self):
         command, environment = self.prepare()
         self.process = subprocess.Popen(command, env=os.environ | environment, cwd=self.directory, stdout=self.output, stderr=self.output)
-        until(self.serves, f"{command[0]} to serve; see {self.directory}/proxy.log", 20)
+        with contextlib.ExitStack() as stack:
+            stack.callback(self.close)
+            until(self.serves, f"{command[0]} to serve; see {self.directory}/proxy.log", 20)
+            stack.pop_all()
         return self
 
     def serves(self):
