@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sophie_actors::backend::{AskedBackend, BackendError};
-use sophie_actors::openai::BackendRequest;
-use sophie_actors::protocol::{Usage, unix_ms};
+use sophie_actors::openai::{BackendRequest, Chunk};
+use sophie_actors::protocol::unix_ms;
 use tokio::time::Instant;
 
 use super::blame::Blame;
@@ -48,9 +48,9 @@ impl Call {
         self.member.change(|record, now| record.breaker.answered(self.entry, now));
     }
 
-    /// The backend says how many tokens it took.
-    pub fn counted(&mut self, usage: Usage) {
-        self.operation.counted(usage);
+    /// More of the answer has come.
+    pub fn chunk(&mut self, chunk: &Chunk) {
+        self.operation.chunk(chunk);
     }
 
     /// The answer came to its end.

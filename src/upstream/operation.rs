@@ -1,7 +1,7 @@
 //! One request to a backend in the figures that OpenTelemetry names for generative AI.
 
 use sophie_actors::metrics::Metrics;
-use sophie_actors::openai::{BackendRequest, Endpoint};
+use sophie_actors::openai::{BackendRequest, Chunk, Endpoint, is_plausible};
 use sophie_actors::protocol::Usage;
 use tokio::time::Instant;
 
@@ -17,6 +17,9 @@ pub struct Operation {
     began: Instant,
     /// When something was seen first of its answer.
     seen: Option<Instant>,
+    request: BackendRequest,
+    /// Bytes that have come.
+    data: usize,
     usage: Option<Usage>,
 }
 
@@ -28,7 +31,8 @@ impl Operation {
             Endpoint::Embeddings => "embeddings",
         };
         let (model, backend) = (metrics.model_label(model).to_owned(), backend.to_owned());
-        Self { metrics: metrics.clone(), name, model, backend, began: Instant::now(), seen: None, usage: None }
+        let (metrics, request) = (metrics.clone(), request.clone());
+        Self { metrics, name, model, backend, began: Instant::now(), seen: None, request, data: 0, usage: None }
     }
 
     /// Something is seen of the answer.
@@ -41,9 +45,11 @@ impl Operation {
         }
     }
 
-    /// The backend says what it counted.
-    pub fn counted(&mut self, usage: Usage) {
-        self.usage = Some(usage);
+    /// More of the answer has come. A count that cannot be would stay in the sums for good.
+    pub fn chunk(&mut self, chunk: &Chunk) {
+        self.data += chunk.raw.len();
+        let usage = chunk.usage.filter(|usage| is_plausible(*usage, &self.request, self.data));
+        self.usage = usage.or(self.usage);
     }
 
     /// It has ended. `error`: what kind of one it ended in, or nothing.
@@ -73,6 +79,8 @@ impl Operation {
 mod tests {
     use std::time::Duration;
 
+    use sophie_actors::openai::ChunkWriter;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -84,7 +92,11 @@ mod tests {
         operation.seen();
         tokio::time::advance(Duration::from_secs(2)).await;
         operation.seen();
-        operation.counted(Usage { prompt_tokens: 7, completion_tokens: 5, total_tokens: 12 });
+        let count = |tokens: u64| {
+            ChunkWriter::new("m").usage(Usage { prompt_tokens: 7, completion_tokens: tokens, total_tokens: tokens })
+        };
+        operation.chunk(&count(5));
+        operation.chunk(&count(u64::MAX));
         operation.ended("");
         let text = metrics.render();
         let labels =

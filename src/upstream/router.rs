@@ -232,7 +232,7 @@ impl Routed {
                     self.call.answered();
                 }
                 self.choices.follow(&chunk);
-                chunk.usage.into_iter().for_each(|usage| self.call.counted(usage));
+                self.call.chunk(&chunk);
                 Some(Ok(StreamItem::Chunk(chunk)))
             }
             Some(Ok(StreamItem::Done)) => {

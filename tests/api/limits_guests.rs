@@ -212,7 +212,12 @@ async fn a_backend_that_counts_nonsense_locks_nobody_out(mode: Mode) {
     let told = told.await;
     assert!(told["total"]["completion_tokens"].as_u64().is_some_and(|tokens| tokens < 10_000), "{told}");
     let text = app.request("GET", "/metrics").send().await.expect("a response").text().await.expect("text");
-    assert!(!text.contains("call=\"usage\""), "the sums could be written: {text}");
+    assert!(text.contains("sophie_store_failures_total{call=\"usage\"} 0"), "the sums could be written: {text}");
+    let nonsense = |line: &&str| {
+        line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).is_none_or(|value| value > 1e15)
+    };
+    let nonsense: Vec<&str> = text.lines().filter(|line| !line.starts_with(['#', 'p'])).filter(nonsense).collect();
+    assert!(nonsense.is_empty(), "figures: {nonsense:?}");
 }
 
 #[tokio::test]
