@@ -73,7 +73,7 @@ pub fn warnings(looks: &[DatabaseLook]) -> Vec<String> {
     let mut warnings = Vec::new();
     let evicting = || looks.iter().filter_map(|look| Some((look.database, look.server.as_ref()?)));
     let mut told = Vec::new();
-    for (_, facts) in evicting().filter(|(_, facts)| facts.evicts_all()) {
+    for (_, facts) in evicting().filter(|(_, facts)| facts.evicts_what_lives()) {
         let names: Vec<&str> =
             evicting().filter(|(_, other)| other.run_id == facts.run_id).map(|(name, _)| name).collect();
         if told.contains(&&facts.run_id) || (names.len() < 2 && names != ["main"]) {

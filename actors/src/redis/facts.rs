@@ -41,9 +41,9 @@ impl Facts {
         })
     }
 
-    /// Whether keys of any database are evicted, those that are to last among them.
-    pub fn evicts_all(&self) -> bool {
-        self.policy.starts_with("allkeys-")
+    /// Whether keys of any database are evicted before their end. All of Sophie's have one, so that the policies for such keys take them too.
+    pub fn evicts_what_lives(&self) -> bool {
+        self.policy.starts_with("allkeys-") || (self.policy.starts_with("volatile-") && self.policy != "volatile-ttl")
     }
 
     /// The share of reads that found a key; none before the first.
@@ -63,7 +63,11 @@ mod tests {
                     # Stats\r\nkeyspace_hits:3\r\nkeyspace_misses:1\r\nevicted_keys:7\r\nconnected_clients:5\r\n";
         let facts = Facts::read(info).expect("a server");
         assert_eq!((facts.memory_bytes, facts.max_memory_bytes, facts.clients, facts.evictions), (10, 20, 5, 7));
-        assert!(facts.evicts_all());
+        assert!(facts.evicts_what_lives());
+        for (policy, evicts) in [("volatile-lru", true), ("volatile-ttl", false), ("noeviction", false)] {
+            let facts = Facts { policy: policy.to_owned(), ..facts.clone() };
+            assert_eq!(facts.evicts_what_lives(), evicts, "{policy}");
+        }
         assert_eq!(facts.hit_rate(), Some(0.75));
         assert_eq!(Facts::read("run_id:x").expect("little").hit_rate(), None);
         assert_eq!(Facts::read("junk"), None);

@@ -70,9 +70,7 @@ fn of(here: &[&Database], inspection: &Inspection, server: &ServerInfo) -> Vec<F
     let mut warn = |code, found: String, means: &str, advice: &str| {
         findings.push(Finding::warning(code, Area::Redis, subject.clone(), found, means, advice));
     };
-    // Every key of Sophie's has an end, so that the policies for such keys take them too.
-    let evicts = facts.evicts_all() || (facts.policy.starts_with("volatile-") && facts.policy != "volatile-ttl");
-    if evicts && (is_main || here.len() > 1) {
+    if facts.evicts_what_lives() && (is_main || here.len() > 1) {
         let soon = if facts.max_memory_bytes == 0 { " (no maxmemory is set yet)" } else { "" };
         let found = format!("its eviction policy is {}{soon}", facts.policy);
         let means = if is_main {

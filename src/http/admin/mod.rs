@@ -85,7 +85,10 @@ async fn guard<B: MessageBody + 'static>(
         if let Some(state) = request.app_data::<Data<State>>() {
             refusals::operator(authorization.is_some(), client_address(request.request(), state));
         }
-        let refused = ApiError::unauthorized("the admin token is needed: Authorization: Bearer TOKEN");
+        let refused = ApiError::unauthorized(match authorization {
+            None => "the admin token is needed: Authorization: Bearer TOKEN",
+            Some(_) => "the admin token is wrong",
+        });
         return Ok(request.into_response(refused.error_response()).map_into_right_body());
     }
     let acts = audit::is_act(request.method());
