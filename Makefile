@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn book help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -80,6 +80,9 @@ lint: ## check format and clippy, warnings are errors
 
 deny: ## check licences, sources, banned, yanked and duplicate dependencies
 	@scripts/deny.py
+
+book: ## make a book of the documents, in target/book/html (installs mdBook under target/tools)
+	@scripts/book.sh
 
 image: ## build the container image and start it for real (root; buildah, debootstrap)
 	@scripts/image.sh

@@ -31,3 +31,11 @@ def test_every_link_leads_somewhere(page):
 def test_a_link_to_nowhere_is_found():
     assert "a-heading-with-code-and-links" in set(headings("## A heading with `code` and [links](x.md)\n"))
     assert "degraded-modes" not in set(headings("### Degraded\n"))
+
+
+def test_each_page_of_docs_is_in_the_book_and_in_readme():
+    """A page that nothing leads to is not found."""
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")} - {"SUMMARY.md"}
+    book = set(re.findall(r"\]\(([a-z-]+\.md)\)", (ROOT / "docs/SUMMARY.md").read_text()))
+    readme = set(re.findall(r"\]\(docs/([a-z-]+\.md)\) \|", (ROOT / "README.md").read_text()))
+    assert (pages - book, pages - readme) == (set(), set())
