@@ -66,7 +66,11 @@ impl Broker {
         let port = held.as_ref().map_or(port, HeldPort::number);
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let dir = std::env::temp_dir();
-        command.current_dir(dir).env("SOPHIE__SERVER__BIND", address.to_string());
+        command.current_dir(dir);
+        // A test may want it on every address.
+        if !command.get_envs().any(|(name, _)| name == "SOPHIE__SERVER__BIND") {
+            command.env("SOPHIE__SERVER__BIND", address.to_string());
+        }
         let log = NamedTempFile::new().expect("a file");
         let stderr = log.reopen().expect("a second handle");
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn().expect("the binary starts");
