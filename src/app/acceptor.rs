@@ -20,10 +20,14 @@ use crate::line::{Line, Places, UNSEEN};
 /// How long after an error that is not one connection's: none of them goes away at once.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How often it is looked whether those who were sent away have gone.
+const GOING: Duration = Duration::from_millis(1);
+
 /// Of one listener.
 pub(super) struct Acceptor {
     listener: TcpListener,
     address: SocketAddr,
+    places: Places,
     threads: Vec<mpsc::Sender<Accepted>>,
 }
 
@@ -54,12 +58,12 @@ impl Acceptor {
             thread.spawn_fn(move || _ = rt::spawn(serve(handed, service, places, head_within)));
             hand
         };
-        Self { listener, address, threads: threads.iter().map(start).collect() }
+        Self { listener, address, places: places.clone(), threads: threads.iter().map(start).collect() }
     }
 
     /// Takes connections until it is dropped, or for the reason that is returned.
     pub(super) async fn run(self) -> AppError {
-        let Self { listener, address, threads } = self;
+        let Self { listener, address, places: all, threads } = self;
         let taken = listener.set_nonblocking(true).and_then(|()| net::TcpListener::from_std(listener));
         let listener = match taken {
             Ok(listener) => listener,
@@ -69,6 +73,11 @@ impl Acceptor {
         for turn in (0..threads.len()).cycle() {
             // While there are so many, more wait in the kernel.
             let Ok(unseen) = places.clone().acquire_owned().await else { break };
+            // A thread that is late holds the descriptors of those who were sent away for newer ones at another: there are not so many.
+            let until = Instant::now() + PAUSE;
+            while all.going() > UNSEEN && Instant::now() < until {
+                sleep(GOING).await;
+            }
             let stream = loop {
                 match listener.accept().await.and_then(|(stream, _)| stream.into_std()) {
                     Ok(stream) => break stream,

@@ -41,6 +41,8 @@ struct Inner {
 struct Taken {
     whole: usize,
     for_probes: VecDeque<Weak<Wire>>,
+    /// Those that were sent away, until their threads have let go of them.
+    going: Vec<Weak<Wire>>,
     of_address: HashMap<IpAddr, usize>,
     reminder: Reminder,
 }
@@ -101,6 +103,7 @@ impl Places {
                     let place = others().position(answered).or_else(|| others().position(silent)).unwrap_or(0);
                     if let Some(oldest) = taken.for_probes.remove(place).and_then(|oldest| oldest.upgrade()) {
                         oldest.cut();
+                        taken.going.push(Arc::downgrade(&oldest));
                     }
                 }
                 if !too_many && taken.reminder.is_due(Instant::now()) {
@@ -112,6 +115,13 @@ impl Places {
             }
         }
         (wire, Place { places: self.clone(), counts, _share: share.flatten().unwrap_or_default() })
+    }
+
+    /// How many connections were sent away and hold their descriptors still.
+    pub fn going(&self) -> usize {
+        let mut taken = self.taken();
+        taken.going.retain(|wire| wire.strong_count() > 0);
+        taken.going.len()
     }
 
     fn is_proxy(&self, address: IpAddr) -> bool {

@@ -154,6 +154,10 @@ async fn is_closed_under_the_next_request() -> bool {
         assert_eq!(reply.status, 503, "{reply:?}");
         return false;
     }
+    if reply.status == 503 {
+        // Another connection was under way already when the kept one was found: nobody can say then which of them was closed.
+        return false;
+    }
     assert_eq!(reply.status, 200, "{reply:?}");
     assert_eq!(reply.answer(), "all of it");
     assert_ne!(closed.connection, ai.call(2).connection);
