@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde_json::json;
 
-use super::{Body, Endpoint, embeddings, estimate_prompt_tokens, quoted, responses_api, stream_options};
+use super::{Api, Body, Endpoint, embeddings, estimate_prompt_tokens, quoted, responses_api, stream_options};
 use crate::openai::error::ErrorObject;
 
 /// A request for a chat completion, or for embeddings: the OpenAI body, fields that we do not know included.
@@ -17,27 +16,6 @@ pub struct BackendRequest {
     pub endpoint: Endpoint,
     /// The same in the words of OpenAI's Responses, where its sender spoke those: for backends that do too. All of the conversation is in it.
     pub as_response: Option<Body>,
-}
-
-/// Which of OpenAI's APIs a backend is asked by for what it is to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Api {
-    /// `POST …/chat/completions`
-    #[default]
-    ChatCompletions,
-    /// `POST …/responses`
-    Responses,
-}
-
-impl Api {
-    /// Its path below the base address of an API.
-    pub fn path(self) -> &'static [&'static str] {
-        match self {
-            Self::ChatCompletions => Endpoint::ChatCompletions.path(),
-            Self::Responses => &["responses"],
-        }
-    }
 }
 
 /// Fields of a request for a response that make no difference to the answer.
