@@ -145,10 +145,31 @@ async fn a_name_that_two_nodes_have_and_a_node_that_dies_are_told_by_name() {
     let mut second = with_redis(&redis, &named).await;
     let line = second.tells("node_name_taken", &[("setting", json!("server.node")), ("value", json!("web"))]).await;
     assert_eq!((line["level"].as_str(), line["node"].as_str()), (Some("error"), Some("web-2")), "{line}");
+    let renamed = async || first.get("/admin/api/nodes").await.1.contains("web-2").then_some(());
+    eventually("known by its other name", SOON, renamed).await;
     second.signal("-KILL");
     second.wait(SOON);
     let gone = async || first.told("node_gone").into_iter().next();
     let line = eventually("told of", Duration::from_secs(30), gone).await;
-    // Its key is all that is left of it; whose that was stands in its own log.
-    assert_eq!(line["node"], second.told("node_key")[0]["key"], "{line}");
+    assert_eq!((&line["node"], &line["key"]), (&json!("web-2"), &second.told("node_key")[0]["key"]), "{line}");
+}
+
+#[tokio::test]
+async fn nodes_that_were_without_redis_for_longer_than_their_leases_do_not_take_each_other_for_gone() {
+    let redis = TestServer::start();
+    let nodes = [
+        with_redis(&redis, &[("SOPHIE__SERVER__NODE", "a")]).await,
+        with_redis(&redis, &[("SOPHIE__SERVER__NODE", "b")]).await,
+    ];
+    redis.freeze();
+    tokio::time::sleep(Duration::from_secs(13)).await;
+    redis.thaw();
+    // Two beats of each, and what they find.
+    for node in &nodes {
+        node.tells("dependency_back", &[("dependency", json!("store"))]).await;
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    for node in &nodes {
+        assert!(node.told("node_gone").is_empty(), "{:?}", node.told("node_gone"));
+    }
 }

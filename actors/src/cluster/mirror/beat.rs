@@ -15,6 +15,8 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const UNSURE: Duration = Duration::from_millis(300);
 /// How long a beat waits for the registry, whose delay it tells.
 const DESCRIBE: Duration = Duration::from_millis(250);
+/// Whoever has not beaten for so long finds the others' leases run out as well, and waits as long again before taking anybody for dead.
+const WATCH: Duration = Duration::from_secs(5);
 /// How long cleaning up after dead nodes may go on before their number is looked at again.
 const CLEAN_UP: Duration = Duration::from_secs(1);
 
@@ -25,6 +27,8 @@ impl Writer {
         // The life of the data that the store had.
         let mut life: Option<String> = None;
         let mut failed = false;
+        let mut beaten_at = Instant::now();
+        let mut watch_until = beaten_at;
         let mut beat_at = Instant::now();
         loop {
             tokio::select! {
@@ -40,6 +44,10 @@ impl Writer {
                     let lost = life.as_ref().is_some_and(|life| *life != now);
                     // At the first beat nobody knows this node, and nothing of it has been lost.
                     let forgotten = lost || (!known && life.is_some());
+                    let beaten_before = std::mem::replace(&mut beaten_at, Instant::now());
+                    if forgotten || beaten_at - beaten_before > WATCH {
+                        watch_until = beaten_at + WATCH;
+                    }
                     let groups = self.roster.count().groups;
                     if forgotten && groups > 0 {
                         log::info!(
@@ -68,8 +76,10 @@ impl Writer {
                             beat_at = Instant::now();
                         }
                     }
-                    *lock(&self.shared.dead) = dead;
-                    self.shared.died.notify_one();
+                    if beaten_at >= watch_until {
+                        *lock(&self.shared.dead) = dead;
+                        self.shared.died.notify_one();
+                    }
                     self.shared.restore.notify_one();
                     self.shared.write.notify_one();
                 }
@@ -86,12 +96,17 @@ impl Writer {
             let until = Instant::now() + CLEAN_UP;
             for node in dead {
                 loop {
+                    // What it told of itself is removed with the rest.
+                    let name = self.stores.orders.names(std::slice::from_ref(&node)).await.unwrap_or_default().pop();
                     match self.clean_up_after(&node).await {
-                        Ok(true) => log::info!(event = "node_gone", node:%; "a node is gone, what it left is removed"),
+                        Ok(true) => {
+                            let name = name.map_or_else(String::new, |name| name.to_string());
+                            log::info!(event = "node_gone", node = name, key:% = node; "a node is gone, what it left is removed");
+                        }
                         Ok(false) if Instant::now() < until => continue,
                         // The next beat goes on.
                         Ok(false) => {}
-                        Err(error) => log::debug!(node:%, error:%; "what a dead node left is not removed yet"),
+                        Err(error) => log::debug!(key:% = node, error:%; "what a dead node left is not removed yet"),
                     }
                     break;
                 }

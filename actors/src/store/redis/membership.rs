@@ -129,8 +129,8 @@ impl Membership for RedisMembership {
 
     async fn bury(&self, dead: &str) -> StoreResult<()> {
         self.scripts.doubt(&self.database, dead, LEASE_SECONDS).await?;
-        let mut remove = redis::cmd("ZREM");
-        remove.arg(self.keys.nodes()).arg(dead);
+        let mut remove = redis::pipe();
+        remove.zrem(self.keys.nodes(), dead).ignore().del(self.keys.info(dead)).ignore();
         self.database.call(async |mut connection| remove.query_async(&mut connection).await).await
     }
 

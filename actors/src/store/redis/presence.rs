@@ -198,12 +198,13 @@ impl Presence for RedisPresence {
     }
 
     async fn nodes(&self) -> StoreResult<Vec<NodeInfo>> {
-        let mut list = redis::cmd("ZRANGE");
-        list.arg(self.keys.nodes()).arg(0).arg(-1);
-        let nodes: Vec<String> =
+        let mut list = redis::pipe();
+        list.cmd("TIME").cmd("ZRANGE").arg(self.keys.nodes()).arg(0).arg(-1).arg("WITHSCORES");
+        let ((now, _), nodes): ((f64, u64), Vec<(String, f64)>) =
             self.database.call(async |mut connection| list.query_async(&mut connection).await).await?;
         let mut get = redis::cmd("MGET");
-        let others: Vec<String> = nodes.into_iter().filter(|node| node != self.node_key.as_str()).collect();
+        let lives = |(node, until): (String, f64)| (until >= now && node != self.node_key.as_str()).then_some(node);
+        let others: Vec<String> = nodes.into_iter().filter_map(lives).collect();
         if others.is_empty() {
             return Ok(Vec::new());
         }

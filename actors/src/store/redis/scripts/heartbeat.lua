@@ -18,7 +18,8 @@ if holder ~= ARGV[1] then
 end
 if holder == ARGV[1] then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 local known = (tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1])) or 0) > 0
-redis.call('SET', KEYS[3], ARGV[4], 'EX', ARGV[2])
+-- Longer than the lease: who cleans up after it says whom it was.
+redis.call('SET', KEYS[3], ARGV[4], 'EX', 6 * lease)
 redis.call('ZADD', KEYS[2], string.format('%.6f', now + lease), ARGV[1])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 for i = 6, #ARGV, 2 do redis.call('ZADD', KEYS[2], 'NX', ARGV[i + 1], ARGV[i]) end
