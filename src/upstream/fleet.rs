@@ -60,6 +60,10 @@ impl Fleet {
             _ = self.metrics.backend_available.remove_label_values(&[&gone.name]);
         }
         self.tell(&members);
+        if members.is_empty() {
+            // Nobody is asked any more: this node answers by itself.
+            self.metrics.dependencies.ai.out_of_use();
+        }
     }
 
     /// One came or went. What becomes of one that is not in force is of no account.

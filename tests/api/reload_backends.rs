@@ -125,5 +125,7 @@ async fn a_node_that_answered_by_the_demo_asks_a_model_and_its_chats_too() {
     socket.ask("q3", json!({"type": "message.send", "text": "Who now?"})).await;
     assert_eq!(socket.event_of("answer.start").await["model"], "sophie-demo");
     assert!(view(&node).await.is_empty() && figures(&node, "sophie_backend_available{").await.is_empty());
-    assert_eq!(node.broker.readiness().await.0, 200);
+    let (status, readiness) = node.broker.readiness().await;
+    assert_eq!((status, &readiness["details"]["dependencies"]["ai"]), (200, &Value::Null), "nobody else is asked");
+    assert!(figures(&node, "sophie_degraded{dependency=\"ai\"}").await.is_empty());
 }

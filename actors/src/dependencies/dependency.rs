@@ -1,7 +1,7 @@
 //! One thing that a node depends on.
 
 use std::fmt::Display;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ struct Inner {
     gauge: IntGaugeVec,
     /// Whether good news counts once it has held, not at once.
     must_hold: bool,
+    /// How many are degraded of those that are away together, this one among them.
+    degraded: Arc<AtomicUsize>,
     /// Set with the first trouble, so that good calls cost nothing where there is none.
     is_troubled: AtomicBool,
     state: Mutex<State>,
@@ -63,15 +65,31 @@ struct State {
 impl Dependency {
     /// One whose good news counts once it has held.
     pub(super) fn new(name: &'static str, mode: &'static str, gauge: IntGaugeVec) -> Self {
-        Self::made(name, mode, gauge, true)
+        Self::beside(&Arc::default(), name, mode, gauge)
+    }
+
+    /// The same of one that is away whenever others are: the first of them is told of at `warn`, and the others at `info`.
+    pub(super) fn beside(
+        degraded: &Arc<AtomicUsize>,
+        name: &'static str,
+        mode: &'static str,
+        gauge: IntGaugeVec,
+    ) -> Self {
+        Self::made(degraded.clone(), name, mode, gauge, true)
     }
 
     /// One of which others tell who have waited already until the news held: theirs counts at once.
     pub(super) fn judged(name: &'static str, mode: &'static str, gauge: IntGaugeVec) -> Self {
-        Self::made(name, mode, gauge, false)
+        Self::made(Arc::default(), name, mode, gauge, false)
     }
 
-    fn made(name: &'static str, mode: &'static str, gauge: IntGaugeVec, must_hold: bool) -> Self {
+    fn made(
+        degraded: Arc<AtomicUsize>,
+        name: &'static str,
+        mode: &'static str,
+        gauge: IntGaugeVec,
+        must_hold: bool,
+    ) -> Self {
         let state = State {
             is_used: false,
             is_degraded: false,
@@ -83,7 +101,8 @@ impl Dependency {
             steady: STEADY,
         };
         let (is_troubled, better) = Default::default();
-        Self(Arc::new(Inner { name, mode, gauge, must_hold, is_troubled, state: Mutex::new(state), better }))
+        let state = Mutex::new(state);
+        Self(Arc::new(Inner { name, mode, gauge, must_hold, degraded, is_troubled, state, better }))
     }
 
     /// Its name in logs and figures.
@@ -94,6 +113,13 @@ impl Dependency {
     /// This node depends on it: it is shown from now on.
     pub fn in_use(&self) {
         self.0.show(&mut self.0.state());
+    }
+
+    /// This node depends on it no more: it is not shown until it is used again.
+    pub fn out_of_use(&self) {
+        self.0.state().is_used = false;
+        // An error means that it was never shown.
+        _ = self.0.gauge.remove_label_values(&[self.0.name]);
     }
 
     /// A link to it is away. To be said at each change, or as often as one likes.
@@ -182,8 +208,11 @@ impl Inner {
         state.since = Some((now, timestamp()));
         self.is_troubled.store(true, Ordering::Relaxed);
         self.show(state);
-        log::warn!(
-            event = "dependency_degraded", dependency = self.name, state = "degraded", mode = self.mode, reason = why;
+        // What is away with something else is one cause: one line that asks for attention.
+        let alone = self.degraded.fetch_add(1, Ordering::Relaxed) == 0;
+        let level = if alone { log::Level::Warn } else { log::Level::Info };
+        log::log!(
+            level, event = "dependency_degraded", dependency = self.name, state = "degraded", mode = self.mode, reason = why;
             "something that this node depends on is away"
         );
         // Without a runtime nothing calls from within one, and so nothing can fail.
@@ -210,6 +239,7 @@ impl Inner {
             let since = state.since.replace((Instant::now(), timestamp()));
             let seconds = since.map_or(0.0, |(at, _)| at.elapsed().as_secs_f64());
             state.is_degraded = false;
+            self.degraded.fetch_sub(1, Ordering::Relaxed);
             self.is_troubled.store(false, Ordering::Relaxed);
             self.show(state);
             log::info!(

@@ -7,6 +7,8 @@
 mod dependency;
 mod refusals;
 
+use std::sync::Arc;
+
 use prometheus::{Histogram, HistogramVec, IntGaugeVec};
 
 pub use self::dependency::{Dependency, Doing};
@@ -47,17 +49,19 @@ impl Dependencies {
     /// All well, none in use. The gauge is 1 while one is degraded; `calls` are the times that calls to Redis take, by the database.
     pub fn new(gauge: &IntGaugeVec, calls: &HistogramVec) -> Self {
         let one = |name, mode| Dependency::new(name, mode, gauge.clone());
+        let main = Arc::default();
+        let of_main = |name, mode| Dependency::beside(&main, name, mode, gauge.clone());
         let host = |name| one(name, "django is neither heard nor told through this host, chat goes on");
         let [a, b, c, d, e, f, g, h] =
             ["layer-0", "layer-1", "layer-2", "layer-3", "layer-4", "layer-5", "layer-6", "layer-7"].map(host);
         Self {
-            store: one("store", "messages are refused, answers under way go on and are logged later"),
-            limits: one("limits", "this node's own limits apply"),
-            slots: one("slots", "this node counts its own answers at once"),
+            store: of_main("store", "messages are refused, answers under way go on and are logged later"),
+            limits: of_main("limits", "this node's own limits apply"),
+            slots: of_main("slots", "this node counts its own answers at once"),
             cache: one("cache", "every question goes to the model"),
             general: one("general", "the application is asked every time"),
-            flights: one("flights", "each node asks the model for itself"),
-            feed: one("feed", "what other nodes log comes late, or is read from the logs afterwards"),
+            flights: of_main("flights", "each node asks the model for itself"),
+            feed: of_main("feed", "what other nodes log comes late, or is read from the logs afterwards"),
             hook: one("hook", "who was let in a short while ago comes in, others come again later"),
             ai: Dependency::judged("ai", "questions fail until a backend answers one", gauge.clone()),
             refusals: ServerRefusals::default(),
