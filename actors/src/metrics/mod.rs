@@ -8,8 +8,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use prometheus::{
-    CounterVec, Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, TextEncoder,
+    CounterVec, Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 pub use models::ModelLabels;
@@ -33,6 +33,9 @@ const TOKENS: &[f64] = &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 6
 macro_rules! figure {
     (gauge $name:literal, $help:literal) => {
         IntGauge::new($name, $help)
+    };
+    (level $name:literal, $help:literal) => {
+        Gauge::new($name, $help)
     };
     (counter $name:literal, $help:literal) => {
         IntCounter::new($name, $help)
@@ -90,6 +93,9 @@ figures! {
     sockets: IntGauge = gauge("sophie_sockets", "Open WebSocket connections.");
     sessions: IntGauge = gauge("sophie_sessions", "Sessions with an actor.");
     groups: IntGauge = gauge("sophie_groups", "Groups with a member on this node.");
+    registry_wait_seconds: Gauge = level(
+        "sophie_registry_wait_seconds", "How long a message waited for the group registry, when this was asked for."
+    );
     connects: IntCounterVec = counters_of(
         "sophie_connects_total", "WebSocket connects by outcome.", "outcome", labels::CONNECTS
     );
