@@ -3,7 +3,7 @@
 use std::sync::{PoisonError, RwLock};
 
 use env_logger::Logger;
-use log::{Log, Metadata, Record};
+use log::{Level, Log, Metadata, Record};
 
 /// What the `log` crate has from the start: it takes a logger once. Empty as long as this program has not begun to log.
 static CURRENT: Current = Current(RwLock::new(None));
@@ -29,12 +29,26 @@ impl Log for Current {
     }
 
     fn log(&self, record: &Record<'_>) {
-        self.with(|logger| logger.log(record));
+        self.with(|logger| {
+            if is_broken_body(record) {
+                logger.log(&record.to_builder().level(Level::Debug).build());
+            } else {
+                logger.log(record);
+            }
+        });
     }
 
     fn flush(&self) {
         self.with(Log::flush);
     }
+}
+
+/// A body that was broken off on purpose, so that nobody takes it for a whole one: that a node drains, or that an answer is gone, is told
+/// where it is decided. The HTTP library takes each for a fault, at `error`.
+fn is_broken_body(record: &Record<'_>) -> bool {
+    record.level() == Level::Error
+        && record.target() == "actix_http::h1::dispatcher"
+        && record.args().to_string().starts_with("Response payload stream error")
 }
 
 /// Logs by this logger. One that is there already belongs to whoever runs this in their own process, and stays.

@@ -134,6 +134,7 @@ async fn a_node_that_goes_ends_its_responses_and_breaks_those_that_it_only_reads
     assert!(told.contains("event: response.failed") && told.contains("\"code\":\"interrupted\""), "{told}");
     for node in &mut nodes {
         node.wait(SOON);
+        assert!(!node.log().contains("ERROR"), "a stream that is broken on purpose is no fault: {}", node.log());
     }
 }
 
