@@ -120,7 +120,7 @@ where
     }
     let loaded = Settings::load(&from)?;
     match command {
-        Command::Settings => print(&loaded.origins.show()),
+        Command::Settings => show(&from, &loaded),
         Command::Top(arguments) => {
             tls::install();
             Ok(top::run(&loaded.settings, arguments.url)?)
@@ -129,6 +129,20 @@ where
         _ => serve_with(loaded, from, serve),
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The files that were looked for, then what is in force. What is set for nothing goes to standard error.
+fn show(from: &LoadFrom, loaded: &Loaded) -> Outcome {
+    for warning in &loaded.warnings {
+        writeln!(std::io::stderr(), "sophie: {warning}")?;
+    }
+    let file = |file: crate::settings::SettingsFile| {
+        // A file may have any name; in a comment it must stay on its line.
+        let name = file.name.replace(char::is_control, " ");
+        format!("# {name}: {}\n", if file.is_there { "read" } else { "not there" })
+    };
+    let files: String = from.files().into_iter().map(file).collect();
+    print(&format!("{files}\n{}", loaded.origins.show()))
 }
 
 fn check_with(from: &LoadFrom, arguments: &CheckArguments) -> Result<ExitCode, Box<dyn Error>> {

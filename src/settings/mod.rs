@@ -125,6 +125,8 @@ impl Settings {
         let settings: Settings = origins.typed()?;
         check::check(&settings, &origins)?;
         warnings.extend(warnings::warnings(&settings, &origins));
+        warnings.extend(warnings::misspelt(".env", &dot_env));
+        warnings.extend(warnings::misspelt("environment variable", &from.environment));
         Ok(Loaded { settings, origins, warnings })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::SettingsError;
 use super::layers::Layers;
+use super::rules::RULES;
 use super::sections::{AuthMode, Settings};
 
 /// What only counts with Redis.
@@ -24,6 +25,13 @@ pub(super) fn warnings(settings: &Settings, layers: &Layers) -> Vec<SettingsErro
             "redis.enabled (USE_REDIS) is false, and everything is kept in memory; set USE_REDIS=true to use Redis",
         );
     }
+    let url = settings.redis.url.as_str();
+    if settings.redis.enabled && !url.is_empty() && !["@", "pass="].iter().any(|word| url.contains(word)) {
+        without_effect(
+            &["redis.password"],
+            "redis.url is set; write the password into it, as in redis://:PASSWORD@HOST",
+        );
+    }
     if settings.auth.mode == AuthMode::None {
         without_effect(
             OF_TOKENS,
@@ -31,6 +39,20 @@ pub(super) fn warnings(settings: &Settings, layers: &Layers) -> Vec<SettingsErro
         );
     }
     told
+}
+
+/// A sentence for each variable that is a setting but for its underscores: `SOPHIE_AI_MODEL`. What Kubernetes makes of a service called
+/// `sophie-redis` (`SOPHIE_REDIS_PORT=tcp://…`) is nobody's mistake.
+pub(super) fn misspelt(place: &str, variables: &[(String, String)]) -> Vec<SettingsError> {
+    let meant = |(name, value): &(String, String)| {
+        let rest = name.strip_prefix("SOPHIE_").filter(|rest| !rest.starts_with('_'))?;
+        let flat = rest.to_ascii_lowercase().replace("__", "_");
+        let (key, _) = RULES.iter().find(|(key, _)| key.replace('.', "_") == flat)?;
+        let right = key.to_ascii_uppercase().replace('.', "__");
+        let problem = format!("has no effect: {key} is read from SOPHIE__{right}");
+        (!value.starts_with("tcp://")).then(|| SettingsError::new(&format!("{place} {name}"), problem))
+    };
+    variables.iter().filter_map(meant).collect()
 }
 
 #[cfg(test)]
@@ -50,6 +72,13 @@ mod tests {
         assert!(redis[0].contains("USE_REDIS=true") && !redis[0].contains("hunter2"), "{redis:?}");
         assert_eq!(told(&[("REDIS_HOST", "h"), ("REDIS_PASSWORD", "x")]).len(), 2);
         assert!(told(&[("REDIS_URL", "redis://h/0"), ("USE_REDIS", "true")]).is_empty());
+        let beside = told(&[("REDIS_URL", "redis://h/0"), ("REDIS_PASSWORD", "hunter2"), ("USE_REDIS", "true")]);
+        assert!(
+            beside[0].starts_with("environment variable REDIS_PASSWORD: redis.password has no effect"),
+            "{beside:?}"
+        );
+        let within = [("REDIS_URL", "redis://:x@h/0"), ("REDIS_PASSWORD", "x"), ("USE_REDIS", "true")];
+        assert!(told(&within).is_empty());
         assert!(told(&[("SOPHIE__AUTH__JWT_SECRET", "s")])[0].contains("auth.mode = \"jwt\""));
         let jwt = [("SOPHIE__AUTH__JWT_SECRET", "s"), ("SOPHIE__AUTH__MODE", "jwt")];
         assert!(told(&jwt).is_empty());
@@ -62,5 +91,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("settings.staging.toml"), "").unwrap();
         assert!(load_in(dir.path(), &[("SOPHIE_ENV", "staging")]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn a_variable_with_too_few_underscores_is_told_with_the_right_name() {
+        for name in ["SOPHIE_AI_MODEL", "SOPHIE_AI__MODEL"] {
+            let told = told(&[(name, "llama3.2")]);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].starts_with(&format!("environment variable {name}: has no effect")), "{told:?}");
+            assert!(told[0].contains("SOPHIE__AI__MODEL") && !told[0].contains("llama"), "{told:?}");
+        }
+        let others =
+            [("SOPHIE_REVISION", "1"), ("SOPHIE_REDIS_PORT", "tcp://10.0.0.7:6379"), ("SOPHIE__AI__MODEL", "m")];
+        assert_eq!(told(&others), [] as [&str; 0]);
     }
 }

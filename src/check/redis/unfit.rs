@@ -51,7 +51,7 @@ fn of(subject: &str, database: &Database, unfit: &Unfit) -> Finding {
         Unfit::Credentials(words) => (
             "redis_password",
             format!("{server} does not let in user {user}: {words}"),
-            "set REDIS_PASSWORD (redis.password), or user and password in REDIS_URL (redis.url), to what Redis has"
+            "set user and password in REDIS_URL (redis.url), or REDIS_PASSWORD (redis.password) if there is no URL, to what Redis has"
                 .to_owned(),
         ),
         Unfit::Database(words) => (
