@@ -14,7 +14,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub(super) enum Holder {
     /// A node of this configuration.
     Ours,
-    /// A node; of which configuration cannot be told without an admin token.
+    /// A node; of which configuration cannot be told without an admin token, or while it has no Redis.
     Sophie,
     /// A node that does not take the admin token of this configuration, or has another name.
     Other,
@@ -33,7 +33,12 @@ pub(super) async fn holder(settings: &Settings) -> Holder {
     if token.is_empty() {
         return Holder::Sophie;
     }
-    let Some((200, body)) = asking.get("/admin/api/nodes", Some(token)).await else { return Holder::Other };
+    let body = match asking.get("/admin/api/nodes", Some(token)).await {
+        Some((200, body)) => body,
+        Some((401 | 403, _)) => return Holder::Other,
+        // It takes the token, and cannot say more: this is asked most of all while something is away.
+        _ => return Holder::Sophie,
+    };
     let names = body["nodes"].as_array().into_iter().flatten().filter_map(|node| node["node"].as_str());
     // Whose name was taken has a number behind it.
     let is_named =

@@ -48,8 +48,9 @@ async fn of(setting: &'static str, address: SocketAddr, settings: &Settings) -> 
             Finding::ok("port_ours", Area::Port, setting, format!("{address} is held by a node of this configuration"))
         }
         Holder::Sophie => {
-            let found =
-                format!("{address} is held by a node; without admin.token nobody can tell of which configuration");
+            let without =
+                if settings.admin.token.expose().is_empty() { "without admin.token" } else { "while it has no Redis" };
+            let found = format!("{address} is held by a node; {without} nobody can tell of which configuration");
             Finding::ok("port_sophie", Area::Port, setting, found)
         }
         Holder::Other => fault(

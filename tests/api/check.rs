@@ -142,6 +142,22 @@ async fn a_name_that_another_node_has_is_told_and_its_own_is_not() {
 }
 
 #[tokio::test]
+async fn a_running_node_that_has_no_redis_is_not_taken_for_one_of_another_configuration() {
+    let mut redis = TestServer::start();
+    let url = redis.url(0);
+    let broker = Broker::start(0, &[("USE_REDIS", "true"), ("REDIS_URL", &url), ("SOPHIE__SERVER__NODE", "one")]).await;
+    redis.kill();
+    let bind = broker.address.to_string();
+    let own = [("SOPHIE__SERVER__BIND", bind.as_str()), ("SOPHIE__SERVER__NODE", "one")];
+    let checked = Checked::redis(&url, &[&own[..], &[("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN)]].concat()).await;
+    assert_eq!(checked.codes("fault"), ["redis_away"], "{checked:#?}");
+    assert!(checked.says("port_sophie", "found").contains("while it has no Redis"), "{checked:#?}");
+    let checked =
+        Checked::redis(&url, &[&own[..], &[("SOPHIE__ADMIN__TOKEN", "another-token-of-the-tests")]].concat()).await;
+    assert_eq!(checked.codes("fault"), ["redis_away", "port_other_node"], "{checked:#?}");
+}
+
+#[tokio::test]
 async fn no_secret_is_shown_whatever_is_wrong() {
     let (redis, dir) = (TestServer::start(), TempDir::new().expect("a directory"));
     let refuse = ["SET", "requirepass", "the-right-password"];
