@@ -54,6 +54,7 @@ cat <<'END'
 Not tried, for want of what it takes:
   - a cluster: the chart is rendered and held against the schemas, and a node is started as its pod is; it is not installed
   - Docker: Compose reads its file, and Redis, the nodes and Caddy are run as it says, without containers; Grafana is not run
+  - prometheus-adapter: its rule is not applied
   - systemd as the first process: the unit is read and judged, and not started
   - certificates of a public authority: Caddy's own are not fetched
 END

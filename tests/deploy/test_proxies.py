@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import re
 import secrets
 import time
 
 import pytest
+from broker import ROOT
 from pair import KEY, two_nodes
-from proxies import KINDS, NAME
+from proxies import FILES, KINDS, NAME
 from waiting import until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -42,6 +44,21 @@ def events(socket):
         heard.append((time.monotonic(), event))
     assert heard[-1][1]["type"] == "answer.end", heard[-1]
     return heard
+
+
+def test_each_line_that_the_page_names_is_in_its_file():
+    files = {"nginx": ["nginx.conf"], "Caddy": ["Caddyfile"], "Traefik": ["traefik/traefik.yml", "traefik/sophie.yml"]}
+    rows = [line.strip("|").split("|") for line in (ROOT / "docs/proxies.md").read_text().splitlines() if line.startswith("|")]
+    kinds = [cell.strip() for cell in rows[0]]
+    named = 0
+    for kind, names in files.items():
+        text = re.sub(r"\s+", " ", "".join((FILES / name).read_text() for name in names))
+        for cells in rows[2:]:
+            for line in re.findall("`([^`]+)`", cells[kinds.index(kind)]):
+                named += 1
+                for part in line.split(" … "):
+                    assert part in text, f"{kind}: {line}"
+    assert named > 12
 
 
 def test_an_answer_comes_over_a_websocket_while_it_is_written(proxy):
