@@ -102,6 +102,19 @@ def test_the_example_talks_to_browsers_in_both_directions(site, browser):
     until(lambda: any(line[0] == "assistant" and len(line) == 2 for line in lines()), "the answer")
     driver.save_screenshot(str(ROOT / "test-results/example.png"))
 
+    # A page that is loaded anew shows what was said, in its order and once.
+    before = lines()
+    driver.refresh()
+    until(lambda: lines() == before, "the same lines after a reload")
+
+    # What is refused stays in its field, and the page says why.
+    # Typed by the page itself: a key at a time takes minutes.
+    driver.execute_script("document.querySelector('#ask input[name=text]').value = 'x'.repeat(16000)")
+    type_into("ask", "x")
+    until(lambda: "16000" in state(), "the reason of the refusal")
+    assert len(driver.find_element(By.CSS_SELECTOR, "#ask input[name=text]").get_attribute("value")) == 16_001
+    assert lines() == before
+
     # The worker kept all of it, once.
     kept = until(lambda: (found := site.transcript(cookies)) and len(found) == 4 and found, "the transcript")
     assert [line["seq"] for line in kept] == [1, 2, 3, 4]
