@@ -125,12 +125,13 @@ impl Conversation {
              {quote}\n\n\
              {history} What you see is real all the same:\n\n\
              - the answer is **streamed** word by word to everyone in the group\n\
-             - ask the same again and it comes from the **cache**\n\
+             - ask the same in a new chat and it comes from the **cache**\n\
              - lose the connection and it **resumes** where it stopped\n\n\
              To talk to a real model, set a key, or the address of any OpenAI-compatible server, and start Sophie again:\n\n\
              ```sh\n\
-             export OPENAI_API_KEY=...\n\
-             export OPENAI_BASE_URL=http://127.0.0.1:11434/v1   # for a local one\n\
+             export OPENAI_API_KEY=...                          # of OpenAI\n\
+             export OPENAI_BASE_URL=http://127.0.0.1:11434/v1   # or a server of your own: where it is,\n\
+             export SOPHIE__AI__MODEL=llama3.2                  # and what the model is called there\n\
              ```\n"
         )
     }

@@ -18,7 +18,7 @@ impl GroupRegistry {
     pub(super) fn deliver(&mut self, name: &GroupName, due: Due, ctx: &mut Context<Self>) {
         if let Some((epoch, seq)) = due.reset {
             RESET.log("log", || {
-                let line = Line::of("log_reset", "a group's log began anew, what it held is gone");
+                let line = Line::of("log_reset", "a group's log began anew, some or all of what it held is gone");
                 line.with("group", name).with("epoch", &epoch).with_number("seq", seq)
             });
             self.metrics.log_resets.inc();
