@@ -31,5 +31,6 @@ pub mod say;
 pub mod session;
 mod small_map;
 pub mod socket;
+pub mod spans;
 pub mod store;
 pub mod tails;

@@ -10,6 +10,7 @@ use crate::ledger::Ledger;
 use crate::metrics::Metrics;
 use crate::options::SessionOptions;
 use crate::registry::{Answered, Fanout, RegistryHandle, Roster};
+use crate::spans::Tracing;
 use crate::store::{Stores, Told};
 
 /// The other actors, the stores and the figures.
@@ -27,6 +28,7 @@ pub struct Node {
     pub metrics: Metrics,
     pub delivery: Delivery,
     pub ledger: Arc<Ledger>,
+    pub tracing: Tracing,
 }
 
 impl Node {

@@ -22,6 +22,7 @@ pub(super) fn announce(settings: &Settings, addresses: &[SocketAddr], node: &Nod
         "operators, probes and metrics are answered"
     );
     storage(settings);
+    traces(settings);
     doors(settings);
     answers(settings, backend);
 }
@@ -48,6 +49,17 @@ fn storage(settings: &Settings) {
         general:% = settings.general_cache_redis_url(), layer = layer.join(" ");
         "groups, logs and limits are in Redis"
     );
+}
+
+/// Where traces go, if anywhere.
+fn traces(settings: &Settings) {
+    let otel = &settings.otel;
+    if !otel.endpoint.is_empty() {
+        log::info!(
+            event = "tracing", endpoint:% = otel.endpoint, sample_ratio = otel.sample_ratio, content = otel.content;
+            "traces are sent to their receiver"
+        );
+    }
 }
 
 /// Who may come in.

@@ -35,6 +35,7 @@ use super::{AppError, Program, announce, backend, certificate, policy, storage};
 use crate::describe::Documents;
 use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State};
 use crate::settings::Settings;
+use crate::telemetry::Telemetry;
 
 /// What a test may put in the place of what the settings ask for.
 #[derive(Default)]
@@ -71,6 +72,7 @@ impl Program {
             named => NodeId::from(named),
         };
         let metrics = Metrics::new();
+        let telemetry = Telemetry::start(&settings.otel, &name, &metrics).map_err(AppError::Telemetry)?;
         let (backend, router) = match replacements.backend {
             Some(backend) => (backend, None),
             None => backend::after(None, &settings, &metrics)?,
@@ -167,6 +169,7 @@ impl Program {
             metrics,
             delivery,
             ledger,
+            tracing: telemetry.tracing(),
         };
         let gone = |_| AppError::ActorEnded("group registry");
         registry.read_by(ear.reader()).await.map_err(gone)?;
@@ -220,7 +223,7 @@ impl Program {
             acceptors.push(operators.serve(state.clone(), serves, &threads.for_operators(), rules, None)?);
         }
         let drain = Duration::from_secs(settings.server.drain_seconds);
-        Ok(Self { addresses, acceptors, state, mirror, threads, ended, drain, tls, adjustable })
+        Ok(Self { addresses, acceptors, state, mirror, threads, ended, drain, tls, adjustable, telemetry })
     }
 }
 

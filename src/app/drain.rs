@@ -33,7 +33,8 @@ impl Program {
         if timeout(LAST_WORDS, node.ledger.flush()).await.is_err() {
             log::warn!(event = "usage_not_written"; "what answers cost in the last second is not written");
         }
-        if timeout(RESIGN, self.mirror.resign()).await.is_err() {
+        let (resigned, ()) = tokio::join!(timeout(RESIGN, self.mirror.resign()), self.telemetry.flush(RESIGN));
+        if resigned.is_err() {
             log::warn!(event = "mirror_not_resigned"; "this node did not take leave of the others in time");
         }
         log::info!(event = "drained"; "the drain has ended");

@@ -38,6 +38,7 @@ pub(crate) use storage::{layer_options, redis_options};
 
 use crate::http::State;
 use crate::settings::{LoadFrom, Loaded};
+use crate::telemetry::Telemetry;
 use crate::tls::Listening;
 use reload::Reload;
 use signals::Stops;
@@ -45,6 +46,9 @@ use threads::Threads;
 
 /// What the end of the threads may take after the drain.
 const STOP_THREADS: Duration = Duration::from_millis(900);
+
+/// What sending the last spans may take.
+const LAST_SPANS: Duration = Duration::from_millis(500);
 
 /// Why the program could not start or did not end well.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,9 @@ pub enum AppError {
     /// Settings that cannot be carried out.
     #[error("{0}")]
     Settings(String),
+    /// Traces cannot be sent.
+    #[error("otel.endpoint cannot be used: {0}")]
+    Telemetry(String),
     /// An actor that everything rests on is gone.
     #[error("the {0} ended; the process cannot go on and should be started again")]
     ActorEnded(&'static str),
@@ -79,6 +86,7 @@ pub struct Program {
     drain: Duration,
     tls: Option<Arc<Listening>>,
     adjustable: Adjustable,
+    telemetry: Telemetry,
 }
 
 impl Program {
@@ -129,6 +137,7 @@ impl Program {
         if timeout(STOP_THREADS, self.threads.stop()).await.is_err() {
             log::warn!(event = "threads_not_ended"; "threads did not end in time");
         }
+        self.telemetry.flush(LAST_SPANS).await;
         outcome
     }
 }

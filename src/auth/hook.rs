@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout};
 use super::grant::{Grant, GrantEntry};
 use super::unix_now;
 use crate::settings::{ServiceUrl, Settings, SettingsError};
+use crate::trace_context;
 
 /// How long the application has for its whole answer, a second try on a connection that it had closed included.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -189,11 +190,14 @@ impl Hook {
 
     async fn request(&self, session: &SessionId, address: IpAddr, headers: &CallerHeaders) -> Verdict {
         let started = Instant::now();
-        let asked = timeout(TIMEOUT, self.exchange(session, address, headers)).await;
+        let span = RequestId::span().begin_client("auth.hook");
+        let exchange = RequestId::within(RequestId::current_under(&span), self.exchange(session, address, headers));
+        let asked = timeout(TIMEOUT, exchange).await;
         let verdict = asked.unwrap_or_else(|_| Err(format!("no answer within {} s", TIMEOUT.as_secs())));
         match &verdict {
             Ok(_) => self.metrics.dependencies.hook.worked(),
             Err(reason) => {
+                span.fail("unavailable");
                 let reason = format!("POST {}: {reason}", self.url);
                 self.metrics.dependencies.hook.failed(started, &reason);
             }
@@ -216,10 +220,7 @@ impl Hook {
         };
         let body = json!({"session": session, "address": address, "origin": headers.origin});
         let send = || {
-            let mut request = self.client.post(self.url.as_str()).json(&body);
-            if let Some(id) = RequestId::current() {
-                request = request.header("x-request-id", id.as_str());
-            }
+            let mut request = trace_context::tell(self.client.post(self.url.as_str()).json(&body));
             for (name, value) in [(header::COOKIE, &headers.cookie), (header::AUTHORIZATION, &headers.authorization)] {
                 if let Some(value) = value {
                     request = request.header(name, value);

@@ -22,6 +22,7 @@ pub mod responses;
 mod server_sent;
 mod socket_places;
 mod tidy;
+mod traced;
 pub mod v1;
 pub mod visitor;
 mod wrap;

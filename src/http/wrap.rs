@@ -15,11 +15,12 @@ use actix_web::middleware::Next;
 use actix_web::web::{Bytes, Data};
 use actix_web::{Error, HttpResponse, ResponseError};
 use sophie_actors::ids::RequestId;
+use sophie_actors::spans::Begun;
 
 use super::cors::AllowedPage;
 use super::incoming::Incoming;
 use super::tidy::tidy;
-use super::{ApiError, State, chat, durable, gateway};
+use super::{ApiError, State, chat, durable, gateway, traced};
 use crate::line::{Standing, UnderWay, Wire};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -34,13 +35,16 @@ pub async fn wrap<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<HeldBody<EitherBody<B, BoxBody>>>, Error> {
     let id = request_id(&request);
-    RequestId::within(Some(id.clone()), answer(request, next, id)).await
+    let span = traced::begin(&request, &id);
+    let id = id.under(&span);
+    RequestId::within(Some(id.clone()), answer(request, next, id, span)).await
 }
 
 async fn answer<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
     id: RequestId,
+    span: Begun,
 ) -> Result<ServiceResponse<HeldBody<EitherBody<B, BoxBody>>>, Error> {
     tidy(&mut request);
     let state = request.app_data::<Data<State>>().cloned();
@@ -76,6 +80,7 @@ async fn answer<B: MessageBody + 'static>(
     if let Some(page) = page {
         response = page.tell(response);
     }
+    traced::answered(&span, &response);
     let is_stream = matches!(response.response().body().size(), BodySize::Stream);
     let status = response.status();
     let head = response.response_mut().head_mut();
@@ -108,7 +113,7 @@ async fn answer<B: MessageBody + 'static>(
         };
         state.node.metrics.http_requests.with_label_values(&[class]).inc();
     }
-    Ok(response.map_body(|_, body| HeldBody { body, id: Some(id), until: Until { incoming, under_way, wire } }))
+    Ok(response.map_body(|_, body| HeldBody { body, id: Some(id), until: Until { incoming, under_way, wire, span } }))
 }
 
 /// Keeps the compressor away from what it cannot make smaller by much. To stand within it.
@@ -196,6 +201,8 @@ struct Until {
     incoming: Option<Incoming>,
     under_way: Option<UnderWay>,
     wire: Option<Arc<Wire>>,
+    #[allow(dead_code, reason = "it ends with the body")]
+    span: Begun,
 }
 
 impl Drop for Until {

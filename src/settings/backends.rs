@@ -14,7 +14,7 @@ use super::secret::{Secret, ServiceUrl};
 use super::tables::Tables;
 
 /// Headers that belong to the request as it is made.
-const OWN_HEADERS: &[&str] = &[
+pub(super) const OWN_HEADERS: &[&str] = &[
     "accept",
     "connection",
     "content-length",

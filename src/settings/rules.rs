@@ -7,6 +7,7 @@ use super::forms::{MODELS, address, is_host, is_model, is_name, is_own_path, net
 use super::keys::KEYS;
 use super::listed_key::ListedKey;
 use super::origin::AllowedOrigin;
+use super::otel::OtelHeader;
 use super::rule::Rule;
 use super::tables::Tables;
 
@@ -212,6 +213,15 @@ pub const RULES: &[(&str, Rule)] = &[
     ),
     ("log.format", Rule::Text("\"text\" or \"json\"", |t| matches!(t, "text" | "json"))),
     ("log.content", Rule::Switch),
+    ("otel.endpoint", HTTP),
+    (
+        "otel.headers",
+        Rule::List(&Rule::Secret("NAME=VALUE: a header that is not the request's own, and visible ASCII", |t| {
+            OtelHeader::parse(t).is_some()
+        })),
+    ),
+    ("otel.sample_ratio", Rule::Number(0.0, 1.0)),
+    ("otel.content", Rule::Switch),
 ];
 
 /// The rule of a setting, by `section.key`.

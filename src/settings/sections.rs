@@ -12,6 +12,7 @@ use sophie_actors::protocol::DjangoEvent;
 use super::ai::AiSettings;
 use super::forms;
 use super::keys::KeySettings;
+use super::otel::OtelSettings;
 use super::secret::{Secret, ServiceUrl};
 
 /// Everything that can be set.
@@ -33,6 +34,7 @@ pub struct Settings {
     pub chat: ChatSettings,
     pub ds: DurableSettings,
     pub log: LogSettings,
+    pub otel: OtelSettings,
 }
 
 /// `[responses]`

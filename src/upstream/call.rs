@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sophie_actors::backend::{AskedBackend, BackendError};
+use sophie_actors::ids::RequestId;
 use sophie_actors::openai::{BackendRequest, Chunk};
 use sophie_actors::protocol::unix_ms;
 use tokio::time::Instant;
@@ -26,13 +27,19 @@ pub struct Call {
 impl Call {
     /// Begins one that the member has let in.
     pub(super) fn new(member: &Arc<Member>, entry: Entry, request: &BackendRequest) -> Self {
-        let operation = Operation::begin(member.metrics(), request, &member.model_for(request), member.name());
+        let operation =
+            Operation::begin(member.metrics(), request, &member.model_for(request), member.name(), member.client.url());
         Self { member: member.clone(), entry, began: Instant::now(), open: true, operation }
     }
 
     /// Whom it asks.
     pub fn member(&self) -> &Member {
         &self.member
+    }
+
+    /// The request that it is made for, in its span.
+    pub fn request(&self) -> Option<RequestId> {
+        self.operation.request()
     }
 
     /// The first chunk has come.

@@ -11,7 +11,6 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Response, Url};
 use serde_json::{Value, json};
 use sophie_actors::backend::{Backend, BackendError, ChunkStream};
-use sophie_actors::ids::RequestId;
 use sophie_actors::openai::error::{Meaning, ReportedError};
 use sophie_actors::openai::request::for_backend;
 use sophie_actors::openai::stream_options::{INCLUDE_USAGE, STREAM_OPTIONS};
@@ -31,6 +30,7 @@ use super::secrets::Secrets;
 use super::sse::SseEvents;
 use super::told;
 use super::whole;
+use crate::trace_context;
 pub use trial::{Trouble, Unusable};
 
 /// How much of a refusal's body is read, in bytes.
@@ -110,6 +110,11 @@ impl OpenAi {
     /// Where it is asked, for the log: without credentials and query.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The server that is asked.
+    pub fn url(&self) -> &Url {
+        &self.url
     }
 
     /// The model that it is asked for in the place of others, if there is one.
@@ -237,10 +242,7 @@ impl OpenAi {
         };
         let mut kept = 0;
         loop {
-            let mut request = self.client.post(url.clone()).header(&accept, &kind);
-            if let Some(id) = RequestId::current() {
-                request = request.header("x-request-id", id.as_str());
-            }
+            let request = trace_context::tell(self.client.post(url.clone()).header(&accept, &kind));
             match pooled::noted(request::with_body(request, body).send()).await {
                 (Ok(response), _) => return Ok(response),
                 (Err(error), is_new) if is_new || error.is_timeout() || error.is_connect() => {

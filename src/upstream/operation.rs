@@ -1,12 +1,13 @@
-//! One request to a backend in the figures that OpenTelemetry names for generative AI.
+//! One request to a backend in the figures that OpenTelemetry names for generative AI, and its span.
 
+use reqwest::Url;
+use sophie_actors::ids::RequestId;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::{BackendRequest, Chunk, Endpoint, is_plausible};
 use sophie_actors::protocol::Usage;
 use tokio::time::Instant;
 
-/// The API that all backends speak, in the words of the conventions.
-const PROVIDER: &str = "openai";
+use super::traced::{PROVIDER, Traced};
 
 /// A request under way.
 pub struct Operation {
@@ -21,18 +22,26 @@ pub struct Operation {
     /// Bytes that have come.
     data: usize,
     usage: Option<Usage>,
+    traced: Traced,
 }
 
 impl Operation {
-    /// Begins. `model` is the one that the backend is asked for.
-    pub fn begin(metrics: &Metrics, request: &BackendRequest, model: &str, backend: &str) -> Self {
+    /// Begins. `model` is the one that the backend is asked for, `url` where.
+    pub fn begin(metrics: &Metrics, request: &BackendRequest, model: &str, backend: &str, url: &Url) -> Self {
         let name = match request.endpoint {
             Endpoint::ChatCompletions => "chat",
             Endpoint::Embeddings => "embeddings",
         };
+        let traced = Traced::begin(name, request, model, url);
+        traced.span().text("sophie.backend", backend);
         let (model, backend) = (metrics.model_label(model).to_owned(), backend.to_owned());
         let (metrics, request) = (metrics.clone(), request.clone());
-        Self { metrics, name, model, backend, began: Instant::now(), seen: None, request, data: 0, usage: None }
+        Self { metrics, name, model, backend, began: Instant::now(), seen: None, request, data: 0, usage: None, traced }
+    }
+
+    /// The request that it is sent for, in its span.
+    pub fn request(&self) -> Option<RequestId> {
+        RequestId::current_under(self.traced.span())
     }
 
     /// Something is seen of the answer.
@@ -40,6 +49,7 @@ impl Operation {
         if self.seen.is_none() && self.name == "chat" {
             let now = Instant::now();
             self.seen = Some(now);
+            self.traced.span().event("first_token");
             let first = self.metrics.time_to_first_token.with_label_values(&self.labels());
             first.observe(now.duration_since(self.began).as_secs_f64());
         }
@@ -48,12 +58,14 @@ impl Operation {
     /// More of the answer has come. A count that cannot be would stay in the sums for good.
     pub fn chunk(&mut self, chunk: &Chunk) {
         self.data += chunk.raw.len();
+        self.traced.chunk(chunk);
         let usage = chunk.usage.filter(|usage| is_plausible(*usage, &self.request, self.data));
         self.usage = usage.or(self.usage);
     }
 
     /// It has ended. `error`: what kind of one it ended in, or nothing.
     pub fn ended(&self, error: &str) {
+        self.traced.ended(error, self.usage);
         let [name, provider, model, backend] = self.labels();
         let duration = self.metrics.operation_duration.with_label_values(&[name, provider, model, backend, error]);
         duration.observe(self.began.elapsed().as_secs_f64());
@@ -87,7 +99,7 @@ mod tests {
     async fn the_first_token_and_the_others_are_told_apart() {
         let metrics = Metrics::new();
         let request = BackendRequest::new("m", &[]);
-        let mut operation = Operation::begin(&metrics, &request, "m", "b");
+        let mut operation = Operation::begin(&metrics, &request, "m", "b", &Url::parse("http://h/v1").unwrap());
         tokio::time::advance(Duration::from_millis(500)).await;
         operation.seen();
         tokio::time::advance(Duration::from_secs(2)).await;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
+use sophie_actors::ids::RequestId;
 use sophie_actors::openai::error::Meaning;
 use sophie_actors::openai::{Api, BackendRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
@@ -147,7 +148,7 @@ async fn begin(
     deadline: Instant,
     rest: &[&Arc<Member>],
 ) -> Result<ChunkStream, (BackendError, Blame)> {
-    let asked = call.member().client.ask(request, deadline).await;
+    let asked = RequestId::within(call.request(), call.member().client.ask(request, deadline)).await;
     let items = asked.map_err(|NoAnswer { fault, wait, retried }| {
         (BackendError { retried, ..call.failed(&fault, wait) }, fault.blame())
     })?;

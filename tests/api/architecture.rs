@@ -1,5 +1,6 @@
 //! What must not be: each rule of the house that a compiler does not see.
 
+mod actors;
 mod lengths;
 mod log_lines;
 
@@ -101,7 +102,8 @@ type Floors = [(&'static str, &'static [&'static str])];
 
 /// The core, from the ground up.
 const CORE: &Floors = &[
-    ("ids", &[]),
+    ("spans", &[]),
+    ("ids", &["spans"]),
     ("options", &[]),
     ("in_force", &[]),
     ("actor", &[]),
@@ -115,7 +117,7 @@ const CORE: &Floors = &[
     ("protocol", &["ids"]),
     ("dependencies", &["protocol"]),
     ("metrics", &["dependencies", "protocol"]),
-    ("openai", &["ids", "protocol"]),
+    ("openai", &["ids", "protocol", "spans"]),
     ("backend", &["openai", "protocol"]),
     ("dialects", &["ids", "openai", "protocol"]),
     ("socket", &["actor", "ids", "metrics", "protocol", "rights"]),
@@ -147,15 +149,26 @@ const CORE: &Floors = &[
             "protocol",
             "registry",
             "repeated",
-            "repeated",
+            "spans",
             "store",
         ],
     ),
     (
         "node",
-        &["admission", "answers", "channel_layer", "delivery", "ledger", "metrics", "options", "registry", "store"],
+        &[
+            "admission",
+            "answers",
+            "channel_layer",
+            "delivery",
+            "ledger",
+            "metrics",
+            "options",
+            "registry",
+            "spans",
+            "store",
+        ],
     ),
-    ("say", &["admission", "answers", "ids", "node", "openai", "protocol", "registry", "store"]),
+    ("say", &["admission", "answers", "ids", "node", "openai", "protocol", "registry", "spans", "store"]),
     (
         "django",
         &["aside", "channel_layer", "ids", "node", "notifier", "protocol", "registry", "repeated", "say", "store"],
@@ -208,12 +221,17 @@ const EDGE: &Floors = &[
     ("ui", &[]),
     ("describe", &[]),
     ("logging", &["settings"]),
-    ("auth", &["settings"]),
-    ("upstream", &["auth"]),
-    ("http", &["auth", "describe", "line", "settings", "ui", "upstream"]),
+    ("trace_context", &[]),
+    ("auth", &["settings", "trace_context"]),
+    ("upstream", &["auth", "trace_context"]),
+    ("telemetry", &["settings", "upstream"]),
+    ("http", &["auth", "describe", "line", "settings", "trace_context", "ui", "upstream"]),
     ("websocket", &["line"]),
     ("ws", &["auth", "http", "line", "websocket"]),
-    ("app", &["auth", "describe", "http", "line", "logging", "settings", "tls", "upstream", "websocket", "ws"]),
+    (
+        "app",
+        &["auth", "describe", "http", "line", "logging", "settings", "telemetry", "tls", "upstream", "websocket", "ws"],
+    ),
     ("check", &["app", "auth", "line", "settings", "tls", "upstream"]),
     ("top", &["settings"]),
     ("cli", &["auth", "check", "logging", "settings", "tls", "top"]),
@@ -332,50 +350,6 @@ fn nobody_but_the_answers_calls_the_backend() {
             .iter()
             .any(|it| path.starts_with(it))
     });
-}
-
-#[test]
-fn the_registry_waits_for_nobody() {
-    // Those who wait for it lie in its folder too: its handle, the look before an entry, and the tasks that pay what sockets are owed.
-    let its_own = |path: &str| {
-        let others = ["handle.rs", "payment.rs", "states.rs"];
-        path.starts_with("actors/src/registry/") && !others.iter().any(|other| path.ends_with(other))
-    };
-    // The one wait beside them is the mirror's, for a change of the table.
-    assert_eq!(places(".await", its_own), ["actors/src/registry/roster/changes.rs"]);
-    for forbidden in [".send(", "async move", "Stores"] {
-        nowhere(forbidden, its_own);
-    }
-}
-
-#[test]
-fn unbounded_sends_stand_where_an_end_is_told_and_nowhere_else() {
-    let mut places = places(".do_send(", |_| true);
-    places.sort();
-    places.dedup();
-    let ends = [
-        "actors/src/admission/handle.rs",
-        "actors/src/answers/handle.rs",
-        "actors/src/registry/handle.rs",
-        "actors/src/socket/session.rs",
-    ];
-    assert_eq!(places, ends);
-    nowhere("unbounded_channel", |_| true);
-}
-
-#[test]
-fn nobody_holds_the_address_of_an_actor_but_its_handle() {
-    for actor in ["GroupRegistry", "RateLimiter", "Answers", "Session", "Ear", "Mirror"] {
-        let held = places(&format!("Addr<{actor}>"), |path| !path.ends_with("/handle.rs"));
-        assert!(held.is_empty(), "ask {actor} by its handle, in {held:?}");
-    }
-}
-
-#[test]
-fn actors_are_started_in_one_place() {
-    for start in ["start_in_arbiter(", "Arbiter::new("] {
-        nowhere(start, |path| !path.starts_with("src/app/"));
-    }
 }
 
 #[test]

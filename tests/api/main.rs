@@ -153,6 +153,8 @@ mod tls_certificates;
 mod tls_strangers;
 mod tokens;
 mod top;
+mod traces;
+mod traces_process;
 mod upstream;
 mod upstream_backends;
 mod upstream_breaker;

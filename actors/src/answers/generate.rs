@@ -28,6 +28,7 @@ pub(super) async fn run(parts: Arc<Parts>, answers: AnswersHandle, generation: A
         () = write(&parts, &ending.generation, &join) => {}
     }
     let model = model_of(&join.request);
+    ending.generation.tell_span(&model);
     let (accounts, usage) = ending.generation.accounts(join.prompt_tokens);
     accounts.iter().for_each(|(asker, account)| parts.ledger.note(asker, &model, usage, *account));
 }
@@ -113,6 +114,7 @@ async fn read_cache(parts: &Parts, generation: &Generation, join: &Join) -> bool
         return false;
     }
     generation.begin(GenerationOrigin::Cache { age_seconds });
+    entry.span.iter().for_each(|span| generation.span().link_to(span));
     chunks.into_iter().for_each(|chunk| generation.push(chunk));
     generation.finish(End::Complete { finish_reason: entry.finish_reason, usage: entry.usage });
     true
@@ -180,6 +182,7 @@ async fn write_cache(parts: &Parts, generation: &Generation, digest: &str, reque
         created_at: timestamp(),
         usage,
         chunks: chunks.iter().map(|chunk| chunk.raw.clone()).collect::<Vec<ByteString>>(),
+        span: generation.span().written(),
     };
     if let Err(error) = parts.stores.cache.put(digest, &entry, ttl).await {
         log::debug!(error:%; "the cache was not written");
@@ -206,6 +209,7 @@ impl Drop for EndOnDrop {
             "the answer was cut off; try again",
             "driver ended",
         )));
+        self.generation.span().end();
         let ended = Generated { digest: std::mem::take(&mut self.digest), generation: self.generation.clone() };
         self.answers.generated(ended);
     }

@@ -8,6 +8,7 @@
 mod asked_with;
 mod conversation;
 mod digest;
+mod ended;
 mod ending;
 mod flying;
 mod generate;
@@ -45,6 +46,7 @@ use crate::registry::Roster;
 use crate::store::Stores;
 pub use asked_with::AskedWith;
 pub use digest::{Scope, digest, digest_for};
+use ended::EndedOnDrop;
 use generation::Generation;
 pub use generation::{End, Follower, GenerationOrigin, Next};
 pub(crate) use group_answer::CONVERSATION;
@@ -167,7 +169,9 @@ impl Handler<TakeOver> for Answers {
         let stopping = Arc::new(Stopping::default());
         self.running.insert(answer.clone(), Running { group: ask.group.clone(), stopping: Arc::downgrade(&stopping) });
         self.parts.metrics.answers_running.set(self.running.len() as i64);
-        let ended = EndedOnDrop { answers: ctx.address().into(), answer: Some(answer.clone()) };
+        let span = request.as_ref().map(|id| id.stands_in().begin("answer")).unwrap_or_default();
+        let request = request.map(|id| id.under(&span));
+        let ended = EndedOnDrop::new(ctx.address().into(), answer.clone(), span);
         // A task of its own: a fault in one answer must not take the others along.
         let answered = group_answer::run(
             self.parts.clone(),
@@ -230,11 +234,14 @@ impl Answers {
             true => self.generations.get(&join.digest).filter(|it| it.suits(reuse)).and_then(Generation::follow),
             false => None,
         };
+        let asker = request.as_ref().map(|id| id.stands_in().clone()).unwrap_or_default();
         if let Some(follower) = under_way {
             follower.wants(reuse, join.asker);
+            follower.link(&asker);
             return Joined { follower, coalesced: true };
         }
-        let generation = Arc::new(Generation::default());
+        let generation = Arc::new(Generation::within(asker.begin("generation")));
+        let request = request.map(|id| id.under(generation.span()));
         let follower = generation.follow().expect("a fresh generation is not abandoned");
         follower.wants(reuse, join.asker.clone());
         if reuse.read {
@@ -282,19 +289,5 @@ impl Handler<AnswerEnded> for Answers {
     fn handle(&mut self, AnswerEnded(answer): AnswerEnded, _: &mut Context<Self>) {
         self.running.remove(&answer);
         self.parts.metrics.answers_running.set(self.running.len() as i64);
-    }
-}
-
-/// Reports a group answer's end, also when its task fails.
-struct EndedOnDrop {
-    answers: AnswersHandle,
-    answer: Option<AnswerId>,
-}
-
-impl Drop for EndedOnDrop {
-    fn drop(&mut self) {
-        if let Some(answer) = self.answer.take() {
-            self.answers.ended(answer);
-        }
     }
 }

@@ -1,5 +1,5 @@
 //! The id of the request that is being carried out. It goes where the work goes: into the lines of the log that are written meanwhile,
-//! to the AI backend and to the application.
+//! to the AI backend and to the application. With it goes the span that the work stands in.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio::task::futures::TaskLocalFuture;
 
 use super::random_text;
+use crate::spans::Span;
 
 /// Characters of one that is made up.
 const LENGTH: usize = 20;
@@ -18,20 +19,32 @@ tokio::task_local! {
 }
 
 /// Names one request, or one socket by its handshake. Clones share the text.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RequestId(Arc<str>);
+#[derive(Clone)]
+pub struct RequestId {
+    text: Arc<str>,
+    span: Span,
+}
+
+impl PartialEq for RequestId {
+    /// A request is the same in whichever span of it.
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for RequestId {}
 
 impl RequestId {
     /// The caller's own, if it is 1 to 128 visible ASCII characters.
     pub fn read(text: &[u8]) -> Option<Self> {
         let is_good = (1..=LONGEST).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
         let text = std::str::from_utf8(text).ok().filter(|_| is_good)?;
-        Some(Self(text.into()))
+        Some(Self { text: text.into(), span: Span::default() })
     }
 
     /// A new one.
     pub fn random() -> Self {
-        Self(random_text(LENGTH).into())
+        Self { text: random_text(LENGTH).into(), span: Span::default() }
     }
 
     /// That of the request that this task carries out.
@@ -39,9 +52,38 @@ impl RequestId {
         CURRENT.try_with(Clone::clone).ok().flatten()
     }
 
+    /// The span that this task stands in.
+    pub fn span() -> Span {
+        CURRENT.try_with(|id| id.as_ref().map(|id| id.span.clone())).ok().flatten().unwrap_or_default()
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// The same in another span.
+    #[must_use]
+    pub fn under(self, span: &Span) -> Self {
+        Self { span: span.clone(), ..self }
+    }
+
+    /// The request of this task in another span; a new one if the span is all there is.
+    pub fn current_under(span: &Span) -> Option<Self> {
+        let id = Self::current().or_else(|| span.context().map(|_| Self::random()));
+        id.map(|id| id.under(span))
+    }
+
+    /// The same for what is no part of what is done for it now, such as what comes later over its socket.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        let span = self.span.apart();
+        self.under(&span)
+    }
+
+    /// The span that it stands in.
+    pub fn stands_in(&self) -> &Span {
+        &self.span
     }
 
     /// Carries something out for a request; none: for nobody's.
@@ -54,6 +96,12 @@ impl RequestId {
         CURRENT.sync_scope(request, work)
     }
 
+    /// Carries out a part of what is under way, in a span of its own.
+    pub async fn spanned<F: Future>(name: &'static str, work: F) -> F::Output {
+        let span = Self::span().begin(name);
+        Self::within(Self::current_under(&span), work).await
+    }
+
     /// A task of its own for what is carried out for the same request.
     pub fn carried<F: Future>(work: F) -> TaskLocalFuture<Option<Self>, F> {
         Self::within(Self::current(), work)
@@ -62,13 +110,13 @@ impl RequestId {
 
 impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RequestId({})", self.0)
+        write!(f, "RequestId({})", self.text)
     }
 }
 

@@ -74,3 +74,5 @@ pub const LAYER_MESSAGES: [&str; 8] = ["bad", "dropped", "foreign", "full", "own
 pub const HOOK_REQUESTS: [&str; 4] = ["cached", "failed", "granted", "refused"];
 /// HTTP responses.
 pub const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// What became of a span.
+pub const SPANS: [&str; 2] = ["lost", "sent"];

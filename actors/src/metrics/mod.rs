@@ -172,6 +172,9 @@ figures! {
     http_requests: IntCounterVec = counters_of(
         "sophie_http_requests_total", "HTTP requests by status class.", "status", labels::STATUS_CLASSES
     );
+    spans: IntCounterVec = counters_of(
+        "sophie_spans_total", "Spans of traces by what became of them.", "outcome", labels::SPANS
+    );
     // The names of backends are those of the settings.
     backend_requests: IntCounterVec = counters(
         "sophie_backend_requests_total", "Requests to AI backends by outcome.", "backend", "outcome"

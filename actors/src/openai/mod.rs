@@ -25,6 +25,7 @@ pub mod stream_options;
 mod text_completion;
 mod token_counts;
 mod tokens;
+pub mod traced;
 
 pub use body::{BadBody, Body, MOST_DEPTH};
 pub use chat_message::{CalledFunction, ChatMessage, Content, File, ImageUrl, MessagePart, ToolCall};

@@ -10,6 +10,7 @@
 mod again;
 mod speaker;
 mod speech;
+mod traced;
 
 pub use again::{Answered, ask_again};
 pub use speaker::Speaker;
@@ -76,6 +77,18 @@ struct Saying<'a> {
 /// # Errors
 /// It was not said.
 pub async fn say(
+    node: &Node,
+    speaker: &Speaker,
+    speech: Speech,
+    acknowledge: impl FnOnce(&Said),
+) -> Result<Said, Unsaid> {
+    match traced::begin(node, speaker, &speech) {
+        Some(span) => Box::pin(traced::within(span, said(node, speaker, speech, acknowledge))).await,
+        None => said(node, speaker, speech, acknowledge).await,
+    }
+}
+
+async fn said(
     node: &Node,
     speaker: &Speaker,
     mut speech: Speech,

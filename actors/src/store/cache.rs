@@ -21,6 +21,9 @@ pub struct CachedAnswer {
     pub usage: Option<Usage>,
     /// The stream's data lines, each one JSON text, as they came.
     pub chunks: Vec<ByteString>,
+    /// The span that tells how it was written, where traces are made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<String>,
 }
 
 /// What a cache holds.

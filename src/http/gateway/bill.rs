@@ -105,6 +105,9 @@ impl Bill {
     pub fn begin(&mut self, status: CacheStatus) {
         self.status = Some(status);
         self.state.node.metrics.cache_lookups.with_label_values(&[status.as_str()]).inc();
+        if let Some(request) = &self.request {
+            request.stands_in().set("sophie.cache", status.as_str());
+        }
     }
 
     /// Counts what came.
@@ -139,7 +142,10 @@ impl Bill {
         let (asked_at, user) = (self.asked_at, self.asker.as_str());
         let line = AnswerLine { answer: None, group: None, session: None, user, cache: self.status, asked_at };
         RequestId::within_now(self.request.clone(), || match &self.ended {
-            Some(End::Failed(error)) => line.failed(error),
+            Some(End::Failed(error)) => {
+                RequestId::span().fail(error.code.as_str());
+                line.failed(error);
+            }
             Some(End::Complete { finish_reason, .. }) => line.completed(finish_reason, self.used()),
             None => line.completed("cancelled", self.used()),
         });

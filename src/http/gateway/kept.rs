@@ -61,7 +61,9 @@ impl Kept {
         // Who is told of it can read it, at any node.
         recorder.begun().await;
         let (tell, begun) = oneshot::channel();
-        actix_web::rt::spawn(RequestId::carried(write(answer, reading, recorder, tell)));
+        // It goes on when its request has gone.
+        let writing = RequestId::spanned("answer", write(answer, reading, recorder, tell));
+        actix_web::rt::spawn(RequestId::carried(writing));
         Ok(Self { begun: Some(begun), ..Self::again(state, reader) })
     }
 
@@ -107,6 +109,7 @@ async fn over(visit: &mut Visit, until: &mut Option<Instant>) {
 
 /// Reads an answer to its end, or until nobody wants it any more, and records it.
 async fn write(answer: String, mut reading: Reading, recorder: Recorder, tell: oneshot::Sender<Begun>) {
+    RequestId::span().text("sophie.answer", &answer);
     let end = follow(&answer, &mut reading, &recorder, tell).await;
     // Paid for before its end is seen: who has seen that may ask the next question.
     drop(reading);

@@ -82,7 +82,7 @@ impl Chats {
     fn begin<F: Future<Output = ()> + 'static>(&self, name: &str, standing: Standing, task: impl FnOnce(Open) -> F) {
         match self.0.requests.begin(name, standing) {
             Ok(open) => {
-                let carried_out = rt::spawn(RequestId::carried(task(open)));
+                let carried_out = rt::spawn(RequestId::carried(RequestId::spanned("chat.request", task(open))));
                 self.0.requests.carried_out_by(name, carried_out.abort_handle());
             }
             // Its client repeats what is being done.

@@ -52,13 +52,13 @@ pub(super) fn open<D: Dialect>(
     let allowed = Allowed { bytes: most, binary: false, compressed: deflate.is_some() };
     let heartbeat = Some(seat::heartbeat(options));
     let offers = joined(request.headers(), header::SEC_WEBSOCKET_PROTOCOL, ",");
-    let id = RequestId::current();
+    let id = RequestId::current().map(RequestId::apart);
     let answer = websocket::handshake::accept(request, credentials::first_offer(&offers), deflate);
     upgrade.then(move |raw| {
         rt::spawn(socket.leave_in_time());
         let options = Options { allowed, heartbeat, deflate };
         let connection = Connection::new(raw, handle, frames, worker, options);
-        // What is said over it is said for its handshake.
+        // What is said over it is said for its handshake, and is no part of that.
         rt::spawn(RequestId::within(id, connection));
     });
     Ok(answer)

@@ -146,7 +146,7 @@ impl Shared {
         let _answering = self.socket.answering();
         while let Some(create) = self.next(&name) {
             let Ok(_turn) = self.active.acquire().await else { return };
-            self.carry_out(&name, create).await;
+            RequestId::spanned("responses.create", self.carry_out(&name, create)).await;
         }
         self.leave_when_idle();
     }

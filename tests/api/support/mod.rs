@@ -29,6 +29,7 @@ mod secure;
 mod socket;
 mod token;
 mod told;
+mod trace_receiver;
 
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ pub use socket::TestSocket;
 pub use sophie_kit::{TestServer, eventually, until};
 pub use token::{JWT, Token};
 pub use told::{Responses, events, respond_to, text_of, with};
+pub use trace_receiver::{ReadSpan, TraceReceiver};
 
 /// How long anything may take that should happen at once; generous, since it is only waited for when something is wrong.
 pub const SOON: Duration = Duration::from_secs(10);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{End, Generation, GenerationOrigin, Reuse};
 use crate::ledger::Asker;
 use crate::openai::Chunk;
+use crate::spans::Span;
 
 /// What a follower finds.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,12 @@ impl Follower {
                 Some(kept) => kept.zip(reuse.ttl_seconds).map(|(kept, more)| kept.max(more)),
             });
         }
+    }
+
+    /// Who follows what was begun for somebody else finds the trace that tells of it, and that one tells of all who do.
+    pub(in crate::answers) fn link(&self, asker: &Span) {
+        asker.link(&self.generation.span);
+        self.generation.span.link(asker);
     }
 
     /// Waits until it is known where the chunks come from (or the generation has failed before that).

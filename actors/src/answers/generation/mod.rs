@@ -4,6 +4,7 @@
 mod end;
 mod follower;
 mod origin;
+mod telling;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::ledger::{Account, Asker};
 use crate::openai::halves::Seam;
 use crate::openai::{Chunk, estimate_tokens};
 use crate::protocol::Usage;
+use crate::spans::{Begun, Span};
 
 #[derive(Debug, Default)]
 struct State {
@@ -48,9 +50,21 @@ pub struct Generation {
     state: Mutex<State>,
     grew: Notify,
     left: Notify,
+    /// Tells of it, for whom it was begun and for whom it was not.
+    span: Begun,
 }
 
 impl Generation {
+    /// An empty one, which a span tells of.
+    pub fn within(span: Begun) -> Self {
+        Self { span, ..Self::default() }
+    }
+
+    /// The span that tells of it.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change is one step; a panic elsewhere leaves the list as it is.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -78,6 +92,7 @@ impl Generation {
     /// Decides where the chunks come from; the first decision stands.
     pub fn begin(&self, origin: GenerationOrigin) {
         self.state().origin.get_or_insert(origin);
+        self.span.set("sophie.origin", origin.as_str());
         self.grew.notify_waiters();
     }
 

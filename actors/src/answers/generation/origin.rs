@@ -17,6 +17,15 @@ pub enum GenerationOrigin {
 }
 
 impl GenerationOrigin {
+    /// In a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache { .. } => "cache",
+            Self::OtherNode => "other_node",
+            Self::Backend => "backend",
+        }
+    }
+
     /// How an answer from there came about: `coalesced`: others had asked for it before; `bypass`: it was not to come from the cache.
     pub fn came_about(self, coalesced: bool, bypass: bool) -> CacheStatus {
         match self {

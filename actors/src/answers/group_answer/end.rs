@@ -71,6 +71,7 @@ impl GroupAnswer {
                 ("failed", Logged::AnswerError { group: self.ask.group.clone(), failure }, estimate)
             }
         };
+        self.tell_span(label, &logged, usage);
         // Who has seen the end may ask the next question.
         let mut admitted = (&mut self.admitted).await.unwrap_or_default();
         admitted.free_slot().await;

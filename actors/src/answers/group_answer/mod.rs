@@ -4,6 +4,7 @@ mod beginning;
 mod end;
 mod lease;
 mod recording;
+mod telling;
 
 pub(crate) use beginning::CONVERSATION;
 
@@ -19,7 +20,7 @@ use super::recording::Recorder;
 use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts, Stopped, Stopping};
 use crate::admission::Admitted;
 use crate::backend::BackendError;
-use crate::ids::{AnswerId, Epoch};
+use crate::ids::{AnswerId, Epoch, RequestId};
 use crate::protocol::CacheStatus;
 use crate::registry::{AnswerGrew, AnswerStarted};
 use crate::store::{AnswerRecord, AnswerStart, Page};
@@ -184,6 +185,7 @@ impl GroupAnswer {
             self.parts.metrics.store_failed("answer_start");
         }
         self.parts.metrics.cache_lookups.with_label_values(&[self.cache.as_str()]).inc();
+        RequestId::span().set("sophie.cache", self.cache.as_str());
         let started = AnswerStarted {
             group: self.ask.group.clone(),
             answer: self.answer.clone(),
@@ -207,6 +209,7 @@ impl GroupAnswer {
         if !text.is_empty() {
             if self.text.is_empty() {
                 self.parts.metrics.first_chunk_seconds.observe(self.ask.asked_at.elapsed().as_secs_f64());
+                RequestId::span().event("first_piece");
             }
             self.text.push_str(&text);
             let offset = self.chars;

@@ -110,7 +110,8 @@ impl SocketHandle {
     pub fn new(limits: OutboxLimits, bell: Option<Arc<Bell>>, cut: impl Fn() + Send + Sync + 'static) -> Self {
         Self(Arc::new(Shared {
             id: SocketId::next(),
-            request: RequestId::current(),
+            // What is said over it later is no part of its handshake.
+            request: RequestId::current().map(RequestId::apart),
             limits,
             bell,
             state: Mutex::new(State::default()),

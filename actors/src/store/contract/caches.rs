@@ -15,6 +15,7 @@ fn answer(text: &str) -> CachedAnswer {
         created_at: "2025-10-09T08:53:20.123Z".into(),
         usage: None,
         chunks: vec!["{\"choices\":[ ]}".into(), format!("{{\"x\":\"{text}\"}}").into()],
+        span: (text == "newer").then(|| "a span".into()),
     }
 }
 

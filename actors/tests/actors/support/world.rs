@@ -92,6 +92,7 @@ impl World {
             metrics,
             delivery,
             ledger,
+            tracing: sophie_actors::spans::Tracing::default(),
         };
         let listen = Listen { node: Arc::new(node.clone()), worker: None, courier };
         ear.listen(listen).await.expect("listening");

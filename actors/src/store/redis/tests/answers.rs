@@ -53,6 +53,7 @@ async fn django_finds_cached_answers_under_its_own_key() {
         created_at: "2025-10-09T08:53:20.123Z".into(),
         usage: None,
         chunks: vec![],
+        span: None,
     };
     redis.stores.cache.put(&digest, &answer, None).await.expect("kept");
     let json: String = redis::cmd("GET").arg(&key).query(&mut connection).expect("read");
