@@ -67,7 +67,8 @@ struct State {
     deltas: BTreeMap<AnswerId, u64>,
     bytes: usize,
     counted_bytes: usize,
-    counted_frames: usize,
+    /// As many as `u32` counts: it stands with what is small.
+    counted_frames: u32,
     /// What it has yet to be brought; `None` for nearly every socket, which has all there is.
     behind: Option<Box<Behind>>,
     /// Who takes the frames.

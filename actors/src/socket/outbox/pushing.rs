@@ -104,7 +104,8 @@ impl SocketHandle {
     fn within_bounds(&self, state: &mut State) -> bool {
         let State { counted_bytes, counted_frames, .. } = *state;
         // One frame may be as large as it is: there is nothing that it waits behind.
-        let full = counted_frames > 1 && (counted_bytes > self.0.limits.bytes || counted_frames > self.0.limits.frames);
+        let full = counted_frames > 1
+            && (counted_bytes > self.0.limits.bytes || counted_frames as usize > self.0.limits.frames);
         if full {
             self.begin_close(state, CloseCode::Slow.into());
         }
