@@ -1,5 +1,7 @@
 //! Layers, names and defaults of settings, and what the tests of all of them load.
 
+mod page;
+
 use std::path::Path;
 
 use sophie_actors::protocol::DjangoEvent;
