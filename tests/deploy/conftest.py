@@ -1,7 +1,11 @@
 """Two nodes that the tests share."""
 
 import pytest
+from broker import Broker
 from pair import two_nodes
+
+# Proxies and Prometheus are to reach the nodes themselves.
+Broker.tapped = False
 
 
 @pytest.fixture(scope="session")

@@ -33,9 +33,20 @@ def free_port():
 class Broker:
     """The program on a port of its own; can be killed and started again on the same one."""
 
+    # Clients reach it by a line that holds what it sends to what it says of itself. `bind` is where it listens, `port` where clients go.
+    tapped = True
+    # Types of frames that an application has sent as they are (`websocket.send`): they are described nowhere.
+    foreign = ()
+
     def __init__(self, directory, redis=None, settings=None, file=None):
         self.mode = "redis" if redis else "memory"
-        self.port = free_port()
+        self.port = self.bind = free_port()
+        self.tap = self.described = None
+        if self.tapped:
+            from tap import Tap
+
+            self.tap = Tap(self.bind)
+            self.port = self.tap.port
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
         self.redis = redis
@@ -47,7 +58,7 @@ class Broker:
     def start(self, **settings):
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("SOPHIE__", "REDIS_", "USE_REDIS", "OPENAI_"))}
         environment |= {
-            "SOPHIE__SERVER__BIND": f"127.0.0.1:{self.port}",
+            "SOPHIE__SERVER__BIND": f"127.0.0.1:{self.bind}",
             "SOPHIE__AI__BACKEND": "demo",
             # Each test asks for what it needs: a shared machine's address must not run out of messages.
             "SOPHIE__LIMITS__ENABLED": "false",
@@ -60,6 +71,18 @@ class Broker:
         environment |= self.settings | settings
         self.process = subprocess.Popen([PROGRAM, *self.arguments], env=environment, cwd=self.directory, stdout=self.output, stderr=self.output)
         until(self.ready, f"{PROGRAM} to be ready; see {self.directory}/broker.log", 30)
+        if self.tap:
+            self.described = self.documents()
+
+    def documents(self):
+        """What it says of itself."""
+        from described import Described
+
+        def read(name):
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.bind}/{name}.json", timeout=10) as answer:
+                return answer.read()
+
+        return Described.of(read("openapi"), read("asyncapi"))
 
     def ready(self):
         assert self.process.poll() is None, f"the broker ended: {(self.directory / 'broker.log').read_text()[-2000:]}"
@@ -119,6 +142,10 @@ class Broker:
     def close(self):
         self.kill()
         self.output.close()
+        if self.tap:
+            self.tap.close()
+            wrong = self.tap.check(self.described, self.foreign) if self.described else []
+            assert not wrong, f"{len(wrong)} times something was sent that is not described:\n" + "\n\n".join(wrong[:5])
 
 
 class Redis:

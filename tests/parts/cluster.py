@@ -84,6 +84,7 @@ def running(kind, directory, **settings):
             path = directory / name
             path.mkdir()
             node = Broker(path, server, kind.settings(server) | settings | {"SOPHIE__SERVER__NODE": name})
+            node.foreign = ("mine",)
             stack.callback(node.close)
             node.start()
             nodes.append(node)
