@@ -32,7 +32,7 @@ test-documents: setup ## run the validators of OpenAPI and AsyncAPI against the 
 test-clients: setup ## run the published clients of other protocols against two nodes alone
 	@scripts/test-python.sh tests/clients
 
-test-readme: setup ## run README's blocks alone
+test-readme: setup ## run the blocks of README and the guides alone
 	@scripts/test-python.sh tests/readme
 
 test-deploy: setup ## check all of deploy/ with the real nginx, Caddy, Traefik, Prometheus, Helm and Docker Compose, the package, the image

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests that need Python against the program of the dev profile: the chat page in a browser, Django, and
-# the clients of the gateway and of the other protocols, README's blocks. What to run may be given, as to pytest: `scripts/test-python.sh tests/django -k worker`.
+# the clients of the gateway and of the other protocols, the blocks of the documents. What to run may be given, as to pytest: `scripts/test-python.sh tests/django -k worker`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

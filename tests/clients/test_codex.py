@@ -8,20 +8,12 @@ import subprocess
 import pytest
 from ai_backend import chunk, stream
 from broker import Broker
+from pages import block
 
 HERE = pathlib.Path(__file__).parent
 CODEX = HERE / "node_modules/.bin/codex"
-CONFIG = """
-model = "test-model"
-model_provider = "sophie"
-
-[model_providers.sophie]
-name = "Sophie"
-base_url = "{url}/v1"
-env_key = "SOPHIE_KEY"
-wire_api = "responses"
-supports_websockets = true
-"""
+# Of docs/responses.md, as it is printed.
+CONFIG = block("docs/responses.md", "wire_api")
 
 
 def calls(handler, body):
@@ -40,7 +32,7 @@ def says(text):
 
 def run(url, folder):
     (folder / "home").mkdir()
-    (folder / "home/config.toml").write_text(CONFIG.format(url=url))
+    (folder / "home/config.toml").write_text(CONFIG.replace("http://127.0.0.1:8080", url))
     work = folder / "work"
     work.mkdir()
     environment = os.environ | {"CODEX_HOME": str(folder / "home"), "SOPHIE_KEY": "any", "PATH": f"{HERE}/node_modules/node/bin:{os.environ['PATH']}"}

@@ -9,7 +9,7 @@ import time
 import pytest
 from broker import ROOT
 from pair import KEY, two_nodes
-from proxies import FILES, KINDS, NAME
+from proxies import FILES, KINDS, NAME, CutOver
 from waiting import until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -152,3 +152,11 @@ def test_a_node_drains_and_everybody_is_at_the_other_at_once(kind, tmp_path_fact
                 asked(socket, "Still there?")
                 events(socket)
                 socket.close()
+
+
+def test_a_cookie_leads_to_sophie_as_the_guide_for_django_sites_has_it(tmp_path, nodes):
+    """docs/migrating-from-django-channels.md, cut-over."""
+    with contextlib.closing(CutOver(tmp_path, nodes).start()) as proxy:
+        for cookie, node in [("sophie=1", "one"), ("other=1", "two")] * 2:
+            with proxy.socket(name(), cookie=cookie, origin=f"http://{NAME}") as socket:
+                assert json.loads(socket.recv(timeout=10))["node"] == node

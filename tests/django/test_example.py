@@ -3,64 +3,14 @@
 import asyncio
 import contextlib
 import json
-import os
-import subprocess
-import sys
-import urllib.request
 
 import pytest
-from broker import ROOT, Broker, Redis, free_port
+from broker import ROOT
+from help_desk import Help
 from selenium.webdriver.common.by import By
 from waiting import until
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
-
-SITE = ROOT / "examples/django"
-
-
-class Help:
-    """The help desk's processes."""
-
-    def __init__(self, stack, directory):
-        self.redis = Redis(directory)
-        stack.callback(self.redis.close)
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        settings = {
-            "REDIS_URL": self.redis.url,
-            "SOPHIE__SERVER__ALLOWED_ORIGINS": self.url,
-            "SOPHIE__AUTH__HOOK_URL": f"{self.url}/sophie/hook/",
-        }
-        self.sophie = Broker(directory, self.redis, settings, SITE / "sophie.toml")
-        stack.callback(self.sophie.close)
-        self.environment = os.environ | {
-            "REDIS_URL": self.redis.url,
-            "DATABASE": str(directory / "db.sqlite3"),
-            "SOPHIE_WS": self.sophie.url.replace("http", "ws"),
-            "DJANGO_SUPERUSER_PASSWORD": "secret",
-        }
-        self.output = open(directory / "django.log", "ab")
-        stack.callback(self.output.close)
-        self.manage("migrate", "-v0")
-        self.manage("createsuperuser", "--noinput", "--username", "alice", "--email", "alice@example.com")
-        for arguments in (["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "helpdesk.asgi:application"], ["manage.py", "runworker", "transcript"]):
-            process = subprocess.Popen([sys.executable, *arguments], cwd=SITE, env=self.environment, stdout=self.output, stderr=self.output)
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-        self.sophie.start()
-        until(self.answers, f"the site to answer; see {directory}/django.log", 30)
-
-    def manage(self, *arguments):
-        subprocess.run([sys.executable, "manage.py", *arguments], cwd=SITE, env=self.environment, check=True, stdout=self.output, stderr=self.output)
-
-    def answers(self):
-        with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"{self.url}/login/", timeout=2).status == 200
-
-    def transcript(self, cookies):
-        request = urllib.request.Request(f"{self.url}/transcript/lobby/", headers={"Cookie": cookies})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)["lines"]
 
 
 @pytest.fixture

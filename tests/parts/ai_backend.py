@@ -86,6 +86,7 @@ class Backend:
         self.scripts = queue.SimpleQueue()
         self.calls = []
         self.paths = []
+        self.models = ["test-model"]
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"backend": self}))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
@@ -117,7 +118,8 @@ class Handler(BaseHTTPRequestHandler):
         self.backend.next()(self, body)
 
     def do_GET(self):
-        self.respond(200, {"object": "list", "data": [{"id": "test-model", "object": "model", "created": 7, "owned_by": "test"}]}, {})
+        data = [{"id": model, "object": "model", "created": 7, "owned_by": "test"} for model in self.backend.models]
+        self.respond(200, {"object": "list", "data": data}, {})
 
     def respond(self, status, body, headers):
         data = json.dumps(body).encode()

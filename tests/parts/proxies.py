@@ -14,6 +14,7 @@ import sys
 import threading
 
 from broker import ROOT, free_port
+from pages import block
 from waiting import until
 from websockets.asyncio.client import connect
 
@@ -147,11 +148,25 @@ class Nginx(Proxy):
             ("/etc/ssl/chat.example.com/privkey.pem", key),
             ("/var/log/nginx/sophie.log", f"{self.directory}/access.log"),
         )
+        return self.with_site(site)
+
+    def with_site(self, site):
+        """How it is started with this file within its `http`."""
         (self.directory / "site.conf").write_text(site)
         places = "".join(f"{name}_temp_path {self.directory}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         top = f"daemon off; user root; pid {self.directory}/nginx.pid; error_log {self.directory}/error.log; events {{}}"
         (self.directory / "nginx.conf").write_text(f"{top} http {{ {places} include {self.directory}/site.conf; }}")
         return [program("nginx"), "-p", str(self.directory), "-c", str(self.directory / "nginx.conf")], {}
+
+
+class CutOver(Nginx):
+    """What docs/migrating-from-django-channels.md has for nginx: a cookie leads to Sophie, which is the first node. The second one is the site."""
+
+    def prepare(self):
+        http, server = block("docs/migrating-from-django-channels.md", "map $cookie_sophie").split("# Within your server:")
+        upstreams = "".join(f"upstream {name} {{ server 127.0.0.1:{node.port}; }}\n" for name, node in zip(("sophie", "django"), self.nodes))
+        site = "location / { proxy_pass http://django; proxy_set_header Host $http_host; }"
+        return self.with_site(f"{upstreams}{http}\nserver {{ listen 127.0.0.1:{self.port}; {site}\n{server} }}")
 
 
 class Caddy(Proxy):
