@@ -22,11 +22,7 @@ fi
 packages=()
 command -v buildah >/dev/null || packages+=(buildah)
 command -v debootstrap >/dev/null || packages+=(debootstrap)
-if ((${#packages[@]})); then
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
-fi
+scripts/debian.sh "${packages[@]}"
 
 work=$(mktemp -d)
 container=

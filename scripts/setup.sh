@@ -27,19 +27,7 @@ command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 
-if ((${#packages[@]})); then
-    if ! command -v apt-get >/dev/null || ((EUID != 0)); then
-        echo "missing: ${packages[*]}" >&2
-        echo "install them and try again; on Debian or Ubuntu: sudo apt-get install ${packages[*]}" >&2
-        exit 1
-    fi
-    echo "installing: ${packages[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    # Package lists may be missing or old, so that they name files which are gone.
-    apt-get update -qq
-    # RUNLEVEL=1: no redis-server is started as a service; the tests start their own.
-    RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
-fi
+scripts/debian.sh "${packages[@]}"
 
 # The stamp is written last: a venv that was cut short is made anew.
 wanted=$(cat tests/requirements.txt examples/django/requirements.txt)

@@ -15,17 +15,7 @@ command -v openssl >/dev/null || packages+=(openssl)
 command -v systemd-analyze >/dev/null || packages+=(systemd)
 command -v lintian >/dev/null || packages+=(lintian)
 python3 -c 'import venv, ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
-if ((${#packages[@]})); then
-    if ! command -v apt-get >/dev/null || ((EUID != 0)); then
-        echo "missing: ${packages[*]}; on Debian or Ubuntu: sudo apt-get install ${packages[*]}" >&2
-        exit 1
-    fi
-    echo "installing: ${packages[*]}"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    # RUNLEVEL=1: no service is started; the tests start their own.
-    RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
-fi
+scripts/debian.sh "${packages[@]}"
 
 venv=target/deploy/venv
 wanted=$(cat tests/deploy/requirements.txt)
