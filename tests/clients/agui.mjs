@@ -42,7 +42,7 @@ class Agent {
 // What breaks is told twice: to who ran the agent, and once more to nobody.
 process.on("unhandledRejection", (error) => error.message !== "network error" && error.message !== "terminated" && process.exit(1));
 
-const { what, urls, thread, text, cuts, tools } = JSON.parse(process.argv[2]);
+const { what, urls, id: thread, text, cuts, tools } = JSON.parse(process.argv[2]);
 const [here, there] = urls;
 const question = { id: `q-${thread}`, role: "user", content: text };
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,16 +1,16 @@
 """@ag-ui/client's runs over two nodes: cut anywhere and gone on with, shared, cancelled, with a node that dies. Every event is one of AG-UI's."""
 
+import functools
 import json
-import pathlib
-import secrets
 import subprocess
 
+import published
 import pytest
 from ag_ui.core import Event
 from ai_backend import chunk, stream
 from pydantic import TypeAdapter
+from published import CLIENTS, command
 
-HERE = pathlib.Path(__file__).parent
 EVENT = TypeAdapter(Event)
 WORDS = ["Eine ", "märchen", "haft\r\n", "schöne ", "Antwort ", "\U0001f600."]
 TOOLS = [{"name": "weather", "description": "of a city", "parameters": {"type": "object", "properties": {}}}]
@@ -26,15 +26,7 @@ def script(deltas, finish="stop", pause=0.03):
     return stream(*(chunk(delta) for delta in deltas), chunk({}, finish), pause=pause)
 
 
-def command(nodes, what, **more):
-    options = {"what": what, "urls": [node.url for node in nodes], "thread": secrets.token_hex(8), "text": secrets.token_hex(8)} | more
-    return [HERE / "node_modules/node/bin/node", "agui.mjs", json.dumps(options)]
-
-
-def play(nodes, what, **more):
-    done = subprocess.run(command(nodes, what, **more), cwd=HERE, capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+play = functools.partial(published.play, "agui.mjs")
 
 
 def kinds(agent):
@@ -91,7 +83,7 @@ def test_the_client_carries_out_what_the_model_asks_for(nodes):
 
 def test_a_run_whose_node_is_killed_ends_at_the_other_one(nodes):
     nodes.backend.push(script([{"content": "more "}] * 400, pause=0.05))
-    playing = subprocess.Popen(command(nodes, "orphaned"), cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    playing = subprocess.Popen(command("agui.mjs", nodes, "orphaned"), cwd=CLIENTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert playing.stderr.readline() == "begun\n"
         nodes[0].kill()

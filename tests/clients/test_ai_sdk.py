@@ -1,24 +1,14 @@
 """The AI SDK's chats, as `useChat` has them, over two nodes."""
 
-import json
-import pathlib
-import secrets
-import subprocess
+import functools
 
+import published
 import pytest
 from ai_backend import answer, chunk, stream
 
-HERE = pathlib.Path(__file__).parent
+play = functools.partial(published.play, "chat.mjs")
 TEXT = "Eine märchenhaft\r\nschöne Antwort \U0001f600 mit vielen Wörtern, eines nach dem anderen, bis zum Ende."
 WORDS = [chunk({"content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
-
-
-def play(nodes, what, **more):
-    options = {"what": what, "urls": [node.url for node in nodes], "id": secrets.token_hex(8), "text": secrets.token_hex(8)} | more
-    node = HERE / "node_modules/node/bin/node"
-    done = subprocess.run([node, "chat.mjs", json.dumps(options)], cwd=HERE, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
 
 
 def text(message):

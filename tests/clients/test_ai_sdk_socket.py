@@ -1,16 +1,15 @@
 """The AI SDK's chats over its WebSocketChatTransport, over two nodes."""
 
-import contextlib
+import functools
 import json
-import pathlib
-import secrets
 import subprocess
 
+import published
 import pytest
-from ai_backend import Backend, chunk, stream
-from broker import Broker, Redis
+from ai_backend import chunk, stream
+from pair import answering
+from published import CLIENTS, command
 
-HERE = pathlib.Path(__file__).parent
 TEXT = "Eine märchenhaft\r\nschöne Antwort \U0001f600 mit vielen Wörtern, eines nach dem anderen, bis zum Ende."
 WORDS = [chunk({"content": TEXT[at : at + 4]}) for at in range(0, len(TEXT), 4)]
 # What a client is told of it at most: a beginning and an end of message, step and text around the words, each before it the cut.
@@ -18,15 +17,7 @@ CHUNKS = len(WORDS) + 6
 ENDLESS = stream(*[chunk({"content": "more "})] * 400, pause=0.05)
 
 
-def command(nodes, what, **more):
-    options = {"what": what, "urls": [node.url for node in nodes], "id": secrets.token_hex(8), "text": secrets.token_hex(8)} | more
-    return [HERE / "node_modules/node/bin/node", "socket.mjs", json.dumps(options)]
-
-
-def play(nodes, what, **more):
-    done = subprocess.run(command(nodes, what, **more), cwd=HERE, capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+play = functools.partial(published.play, "socket.mjs")
 
 
 def text(message):
@@ -85,17 +76,10 @@ def test_a_page_that_resumes_twice_stops_nothing(nodes):
 
 
 def test_an_answer_whose_node_is_killed_ends_as_interrupted_exactly_once(tmp_path_factory):
-    with contextlib.ExitStack() as stack:
-        backend = stack.enter_context(contextlib.closing(Backend()))
-        redis = stack.enter_context(contextlib.closing(Redis(tmp_path_factory.mktemp("redis"))))
-        settings = {"SOPHIE__AI__BACKEND": "openai", "OPENAI_BASE_URL": backend.url, "OPENAI_API_KEY": "k", "SOPHIE__AI__RETRIES": "0"}
-        nodes = [Broker(tmp_path_factory.mktemp(name), redis, settings) for name in ("one", "two")]
-        for node in nodes:
-            node.start()
-            stack.callback(node.close)
-        backend.push(ENDLESS)
-        asked = command(nodes, "interrupted")
-        with subprocess.Popen(asked, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
+    with answering(tmp_path_factory) as nodes:
+        nodes.backend.push(ENDLESS)
+        asked = command("socket.mjs", nodes, "interrupted")
+        with subprocess.Popen(asked, cwd=CLIENTS, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as client:
             assert client.stderr.readline() == "begun\n"
             nodes[0].kill()
             told, errors = client.communicate(timeout=60)

@@ -1,13 +1,10 @@
 """Tools that a `useChat` page calls, over two nodes: the steps of an answer are one message, however it is seen."""
 
 import json
-import pathlib
-import secrets
-import subprocess
 
 from ai_backend import chunk, stream
+from published import play
 
-HERE = pathlib.Path(__file__).parent
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}
 
 
@@ -41,17 +38,14 @@ def test_the_steps_of_an_answer_are_one_message_for_everybody_and_each_tool_is_c
     calls = len(nodes.backend.calls)
     for _ in range(2):
         nodes.backend.push(asks("Rome", "Oslo"), asks("Bern"), stream(*WORDS, chunk({}, "stop"), pause=0.08))
-    options = {"urls": [node.url for node in nodes], "id": secrets.token_hex(8), "text": secrets.token_hex(8), "tools": [TOOL]}
-    node = HERE / "node_modules/node/bin/node"
-    done = subprocess.run([node, "tools.mjs", json.dumps(options)], cwd=HERE, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+    chats = play("tools.mjs", nodes, "tools", tools=[TOOL])
 
     def call(city):
         return ("tool-weather", f"call-{city}", {"city": city}, {"city": city, "degrees": 31})
 
     wait = ["step-start", "Let me see. "]
     whole = [*wait, call("Rome"), call("Oslo"), *wait, call("Bern"), "step-start", ANSWER]
-    for asker, looks_on, empty, loaded in json.loads(done.stdout):
+    for asker, looks_on, empty, loaded in chats:
         assert asker.get("error") is None and asker["status"] == "ready", asker
         assert asker["called"] == ["call-Rome", "call-Oslo", "call-Bern"]
         assert looks_on["called"] == empty["called"] == [], "they are over"

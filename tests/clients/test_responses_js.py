@@ -1,14 +1,9 @@
 """OpenAI's SDK for JavaScript and the AI SDK's OpenAI provider, by the Responses API, over two nodes."""
 
-import json
-import pathlib
-import secrets
-import subprocess
-
+import published
 import pytest
 from ai_backend import answer, chunk, stream
 
-HERE = pathlib.Path(__file__).parent
 TEXT = "Eine märchenhaft schöne Antwort \U0001f600, Wort für Wort."
 WORDS = [chunk({"content": TEXT[at : at + 6]}) for at in range(0, len(TEXT), 6)]
 CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
@@ -16,11 +11,7 @@ CALL = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "we
 
 def play(nodes, what, **more):
     nodes.backend.calls.clear()
-    options = {"what": what, "urls": [node.url for node in nodes], "text": secrets.token_hex(8)} | more
-    node = HERE / "node_modules/node/bin/node"
-    done = subprocess.run([node, "responses.mjs", json.dumps(options)], cwd=HERE, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    return published.play("responses.mjs", nodes, what, **more)
 
 
 def text(events):

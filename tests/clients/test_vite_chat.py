@@ -9,13 +9,14 @@ import subprocess
 import urllib.request
 
 import pytest
-from ai_backend import Backend, chunk, stream
-from broker import ROOT, Broker, Redis, free_port
+from ai_backend import chunk, stream
+from broker import ROOT, free_port
 from chromium import Browser
+from pair import answering
+from published import NODE
 from waiting import until
 
 EXAMPLE = ROOT / "examples/vite-chat"
-NODE = ROOT / "tests/clients/node_modules/node/bin/node"
 SITE = "sk-of-the-site"
 TEXT = "Eine märchenhaft schöne Antwort \U0001f600 mit vielen Wörtern, eines nach dem anderen, bis zum Ende. " * 4
 WORDS = [chunk({"content": TEXT[at : at + 4]}) for at in range(0, len(TEXT), 4)]
@@ -45,31 +46,13 @@ class Site:
         self.process.wait(10)
 
 
-class Nodes(list):
-    backend = None
-    sites = ()
-
-
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory):
     with contextlib.ExitStack() as stack:
-        backend = stack.enter_context(contextlib.closing(Backend()))
-        redis = stack.enter_context(contextlib.closing(Redis(tmp_path_factory.mktemp("redis"))))
-        settings = {
-            "SOPHIE__AI__BACKEND": "openai",
-            "OPENAI_BASE_URL": backend.url,
-            "OPENAI_API_KEY": "sk-of-the-backend",
-            "SOPHIE__AI__RETRIES": "0",
-            "SOPHIE__AUTH__API_KEYS": f"django:{SITE}",
-        }
-        found = Nodes(Broker(tmp_path_factory.mktemp(name), redis, settings) for name in ("one", "two"))
-        for broker in found:
-            broker.start()
-            stack.callback(broker.close)
-        found.backend = backend
+        nodes = stack.enter_context(answering(tmp_path_factory, SOPHIE__AUTH__API_KEYS=f"django:{SITE}"))
         # One after the other: both prepare the same packages.
-        found.sites = [stack.enter_context(contextlib.closing(Site(node))) for node in found]
-        yield found
+        nodes.sites = [stack.enter_context(contextlib.closing(Site(node))) for node in nodes]
+        yield nodes
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
-"""Two nodes on one Redis, as a proxy has them behind it."""
+"""Two nodes on one Redis: as a proxy has them behind it, and in front of a scripted AI server."""
 
 import contextlib
 
+from ai_backend import Backend
 from broker import Broker, Redis
 
 KEY = "sk-of-a-shop"
@@ -22,6 +23,33 @@ def two_nodes(directories, **settings):
                 "SOPHIE__AUTH__API_KEYS": KEY,
                 "SOPHIE__SERVER__DRAIN_SECONDS": "3",
             }
+            node = Broker(directories.mktemp(name), redis, own | settings)
+            stack.callback(node.close)
+            node.start()
+            nodes.append(node)
+        yield nodes
+
+
+class Nodes(list):
+    """The nodes, and what answers behind them."""
+
+    backend = None
+
+
+@contextlib.contextmanager
+def answering(directories, **settings):
+    """Nodes that ask a scripted AI server."""
+    with contextlib.ExitStack() as stack:
+        nodes = Nodes()
+        nodes.backend = stack.enter_context(contextlib.closing(Backend()))
+        redis = stack.enter_context(contextlib.closing(Redis(directories.mktemp("redis"))))
+        own = {
+            "SOPHIE__AI__BACKEND": "openai",
+            "OPENAI_BASE_URL": nodes.backend.url,
+            "OPENAI_API_KEY": "sk-of-the-backend",
+            "SOPHIE__AI__RETRIES": "0",
+        }
+        for name in ("one", "two"):
             node = Broker(directories.mktemp(name), redis, own | settings)
             stack.callback(node.close)
             node.start()
