@@ -95,7 +95,7 @@ def test_a_group_is_followed(broker, tmp_path):
         assert "The build is green." in told
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model():
     backend = Backend()
     yield backend
@@ -144,14 +144,12 @@ createRoot(document.getElementById("root")).render(<Chat id={location.hash.slice
         self.server.server_close()
 
 
-@pytest.fixture
-def site(tmp_path, model):
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, model):
     """The page, and the broker that lets it in."""
-    directory = tmp_path / "site"
-    directory.mkdir()
-    site = Site(directory)
+    site = Site(tmp_path_factory.mktemp("site"))
     settings = {"SOPHIE__AI__BACKEND": "openai", "OPENAI_BASE_URL": model.url, "SOPHIE__SERVER__ALLOWED_ORIGINS": site.url}
-    broker = Broker(tmp_path, settings=settings)
+    broker = Broker(tmp_path_factory.mktemp("broker"), settings=settings)
     broker.start()
     yield site, broker
     site.close()
@@ -189,9 +187,10 @@ def test_a_page_calls_what_the_model_asks_for(site, model):
     given = 'const SOPHIE = "http://127.0.0.1:8080";\nconst weather = async ({ city }) => `warm in ${city}`;\n'
     shown = "window.chat = { shown: messages, sendMessage };\nreturn null;"
     page.open(f"{imports}\n{given}{top}export function Chat() {{\n{inside}{shown}\n}}", broker)
+    begun = len(model.calls)
     for number in range(2):
         call = {"index": 0, "id": f"call-{number}", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Rome"}'}}
         model.push(stream(chunk({"tool_calls": [call]}), chunk({}, "tool_calls")), answer(ANSWER))
         page.page.script("window.chat.sendMessage({ text: arguments[0] })", secrets.token_hex(4))
-        until(lambda number=number: page.text() == f"warm in Rome{ANSWER}" and len(model.calls) == 2 * number + 2, "the answer with the tool's result")
+        until(lambda number=number: page.text() == f"warm in Rome{ANSWER}" and len(model.calls) == begun + 2 * number + 2, "the answer with the tool's result")
     assert model.calls[-1]["messages"][-1]["content"] == "warm in Rome"

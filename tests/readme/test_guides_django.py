@@ -88,7 +88,7 @@ def test_the_lines_of_the_guide_do_what_it_says(site):
 
 
 def test_the_example_s_readme_is_typed_as_it_is_printed(tmp_path):
-    """Twice, but for a user that is there already. The packages are those of the tests: nothing is fetched."""
+    """Twice, but for the packages, which are those of the tests (nothing is fetched), and for a user that is there already."""
     site = copied(tmp_path / "examples/django")
     (tmp_path / "target/release").mkdir(parents=True)
     (tmp_path / "target/release/sophie").symlink_to(PROGRAM)
@@ -106,8 +106,10 @@ def test_the_example_s_readme_is_typed_as_it_is_printed(tmp_path):
             "SOPHIE__SERVER__ALLOWED_ORIGINS": f"http://{web}",
             "SOPHIE__AUTH__HOOK_URL": f"http://{web}/sophie/hook/",
         }
-        terminal.does(block("examples/django/README.md", "pip install"), within=240)
-        again = terminal.run(block("examples/django/README.md", "pip install"), within=240, keep=False)
+        packages, site_of_its_own = block("examples/django/README.md", "pip install").split("python manage.py migrate")
+        terminal.does(packages, within=240)
+        terminal.does(f"python manage.py migrate{site_of_its_own}")
+        again = terminal.run(f"python manage.py migrate{site_of_its_own}", keep=False)
         assert again.returncode == 0 or "That username is already taken" in again.stderr, again
         for line in block("examples/django/README.md", "manage.py runserver").splitlines():
             terminal.start(line)
