@@ -73,7 +73,7 @@ fn wrong(page: &str) -> Vec<String> {
                 if let Some((_, unit)) = UNITS.iter().find(|(end, _)| key.ends_with(end)) {
                     let texts = [("docs/settings.md", meaning), ("settings.toml", comment.as_str())];
                     let silent = texts.iter().filter(|(_, text)| !text.contains(unit));
-                    wrong.extend(silent.map(|(file, _)| format!("{name}: {file} does not say{unit:?}")));
+                    wrong.extend(silent.map(|(file, _)| format!("{name}: {file} does not say {unit:?}")));
                 }
             }
         }
@@ -108,7 +108,8 @@ fn the_tables_of_lists_have_the_keys_that_may_stand_in_one() {
     for (heading, tables) in [("\n#### `[[auth.key]]`", KEYS), ("\n#### Several backends", BACKENDS)] {
         let mut told: Vec<&str> = rows(PAGE, heading).into_iter().flat_map(|(keys, ..)| keys).collect();
         let mut known: Vec<&str> = tables.keys.iter().map(|(key, _)| *key).collect();
-        (told.sort_unstable(), known.sort_unstable());
+        told.sort_unstable();
+        known.sort_unstable();
         assert_eq!(told, known, "{heading}");
     }
 }
