@@ -44,11 +44,14 @@ def test_a_frame_and_a_body_that_are_not_as_they_are_described_are_found(broker)
 
 def test_a_broker_that_sent_such_a_thing_ends_its_test_with_a_failure(tmp_path):
     broker = Broker(tmp_path)
-    broker.start()
-    broker.say("s1", "Hello.")
-    broker.described = without(broker.described, "SessionReady.epoch")
-    with pytest.raises(AssertionError, match="not described"):
-        broker.close()
+    try:
+        broker.start()
+        broker.say("s1", "Hello.")
+        broker.described = without(broker.described, "SessionReady.epoch")
+        with pytest.raises(AssertionError, match="not described"):
+            broker.close()
+    finally:
+        broker.kill()
 
 
 @pytest.mark.parametrize(
