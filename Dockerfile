@@ -16,6 +16,7 @@ RUN mkdir -p src actors/src tests/kit/src \
 COPY settings.toml ./
 COPY actors actors
 COPY src src
+COPY clients/js/dist clients/js/dist
 # Copied files keep the time of the checkout: touched, they are newer than what was built of the empty ones.
 RUN touch src/main.rs src/lib.rs actors/src/lib.rs \
     && cargo build --release --locked

@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn book help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn book clients help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -81,6 +81,9 @@ lint: ## check format and clippy, warnings are errors
 deny: ## check licences, sources, banned, yanked and duplicate dependencies
 	@scripts/deny.py
 
+clients: setup ## build the client library in JavaScript (clients/js/dist) from its source
+	@npm run --prefix clients/js --silent build
+
 book: ## make a book of the documents, in target/book/html (installs mdBook under target/tools)
 	@scripts/book.sh
 
@@ -89,4 +92,4 @@ image: ## build the container image and start it for real (root; buildah, deboot
 
 clean: ## remove what was built and the Python venv
 	cargo clean
-	rm -rf .venv test-results tests/gateway/node_modules tests/documents/node_modules
+	rm -rf .venv test-results tests/gateway/node_modules tests/documents/node_modules clients/js/node_modules

@@ -30,6 +30,8 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             .service(durable::scope())
             .service(read("/openapi.json", documents::openapi))
             .service(read("/asyncapi.json", documents::asyncapi))
+            .service(read("/client.js", pages::library))
+            .service(read("/client.mjs", pages::library))
             .service(read("/", pages::page))
             .service(read("/page/{file:.*}", pages::page));
     }

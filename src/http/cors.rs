@@ -8,8 +8,9 @@ use actix_web::http::{Method, StatusCode};
 
 use super::{State, documents};
 
-/// What begins the addresses of applications; never `/admin`, whose pages are our own.
-const PREFIXES: [&str; 4] = ["/v1", "/api", "/ds", "/ag-ui"];
+/// What begins the addresses of applications; never `/admin`, whose pages are our own. Of `/ws` it is the refusals that are read: a browser
+/// hides why a WebSocket could not be opened, so the client library asks by HTTP.
+const PREFIXES: [&str; 5] = ["/v1", "/api", "/ds", "/ag-ui", "/ws"];
 /// Seconds for which a browser need not ask again: Chromium's own bound is 7,200.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("600");
 /// What pages may read beside what every page may. Each one by its name: there are no prefixes, and `*` does not count with credentials.

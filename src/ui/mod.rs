@@ -1,9 +1,13 @@
-//! The chat page, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
+//! The chat page and the client library, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
+
+mod library;
 
 use sophie_actors::ids::hex;
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
+
+pub use library::library;
 
 /// What the chat page may do: load its own files, talk to its own origin, and nothing else.
 ///
@@ -50,11 +54,9 @@ const FILES: &[(&str, &[u8])] = files! {
     "/page/app/panel.js" => "app/panel.js",
     "/page/app/people.js" => "app/people.js",
     "/page/app/place.js" => "app/place.js",
-    "/page/app/replies.js" => "app/replies.js",
     "/page/app/rows.js" => "app/rows.js",
     "/page/app/status.js" => "app/status.js",
     "/page/app/theme.js" => "app/theme.js",
-    "/page/app/timers.js" => "app/timers.js",
     "/page/app/toggle.js" => "app/toggle.js",
     "/page/vendor/marked.esm.js" => "vendor/marked.esm.js",
     "/page/vendor/purify.min.js" => "vendor/purify.min.js",
@@ -126,6 +128,10 @@ mod tests {
         for from in assets().iter().filter(|asset| asset.path.starts_with("/page/app/")) {
             for line in text(from).lines().filter(|line| line.starts_with("import ")) {
                 let name = line.split('\'').nth(1).expect("a quoted module");
+                if name == "../../client.mjs" {
+                    assert!(library("/client.mjs").is_some());
+                    continue;
+                }
                 let path = match name.strip_prefix("../") {
                     Some(rest) => format!("/page/{rest}"),
                     None => format!("/page/app/{}", name.trim_start_matches("./")),

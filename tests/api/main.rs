@@ -99,6 +99,7 @@ mod input_places;
 mod input_requests;
 mod input_sockets;
 mod kill;
+mod library;
 mod limits;
 mod limits_guests;
 mod listeners;

@@ -231,19 +231,22 @@ def test_the_page_is_served_with_a_strict_policy(browser, broker):
 def test_deltas_are_put_together_by_characters_not_by_utf_16_units(browser, broker):
     page = browser.chat(broker)
     texts = page.script(
-        "return import('/page/app/answer.js').then(({ Answer }) => {"
+        "return import('/client.mjs').then(({ Answer }) => {"
         "  const answer = new Answer({ answer: 'a', group: 'g', message: 'm' });"
         "  const seen = [];"
         "  for (const [offset, text] of [[0, '🦀 a'], [3, 'b'], [2, 'ab🦀c'], [0, '🦀'], [9, 'hole'], [6, '!']]) {"
         "    answer.delta(offset, text);"
         "    seen.push(answer.text);"
         "  }"
-        "  answer.resume('🦀🦀');"
-        "  answer.delta(1, '🦀x');"
-        "  return [...seen, answer.text];"
+        "  answer.resume('🦀 ab');"
+        "  seen.push(answer.text);"
+        "  answer.resume('🦀 ab🦀c!?');"
+        "  answer.delta(6, '!?🦀x');"
+        "  return [...seen, answer.text, answer.length];"
         "})"
     )
-    assert texts == ["🦀 a", "🦀 ab", "🦀 ab🦀c", "🦀 ab🦀c", "🦀 ab🦀c", "🦀 ab🦀c!", "🦀🦀x"]
+    whole = "🦀 ab🦀c!"
+    assert texts == ["🦀 a", "🦀 ab", "🦀 ab🦀c", "🦀 ab🦀c", "🦀 ab🦀c", whole, whole, f"{whole}?🦀x", 10], "nothing doubled, nothing missing"
 
 
 @pytest.mark.parametrize("broker", ["memory"], indirect=True)

@@ -1,46 +1,26 @@
-// One answer as it grows. Offsets count Unicode scalar values, JavaScript strings UTF-16 units: hence the care. No DOM.
+// One answer as this page shows it. The library puts it together. No DOM.
 
-export class Answer {
-  constructor({ answer, group, message, model = '', cache = '' }) {
-    Object.assign(this, { answer, group, message, model, cache });
-    this.text = '';
-    this.length = 0;
-    this.state = 'running';
-    this.version = 0;
+import { Answer as Growing } from '../../client.mjs';
+
+export class Answer extends Growing {
+  constructor(told) {
+    super(told);
+    Object.assign(this, { answer: told.answer, model: told.model ?? '', cache: told.cache ?? '' });
   }
 
-  // All of it so far, as a new connection is told.
-  resume(text) {
-    this.text = text;
-    this.length = scalars(text);
-    this.version += 1;
+  get code() {
+    return this.error?.code ?? '';
   }
 
-  delta(offset, text) {
-    // A hole cannot be mended from here; the whole text comes with the end.
-    if (this.state !== 'running' || offset > this.length) return;
-    const known = this.length - offset;
-    const fresh = known === 0 ? text : Array.from(text).slice(known).join('');
-    if (!fresh) return;
-    this.text += fresh;
-    this.length += scalars(fresh);
-    this.version += 1;
+  get reason() {
+    return this.error?.message ?? '';
   }
 
-  end({ seq, text, message, finish_reason: finishReason, latency_ms: latencyMs, usage }) {
-    const state = finishReason === 'cancelled' ? 'cancelled' : 'done';
-    Object.assign(this, { seq, text, state, finishReason, latencyMs, usage, message: message ?? this.message });
-    this.version += 1;
+  end(event) {
+    this.finish({ ...event, type: 'answer.end' });
   }
 
-  fail({ seq, text, message, code, reason }) {
-    Object.assign(this, { seq, text, state: 'failed', code, reason, message: message ?? this.message });
-    this.version += 1;
+  fail(event) {
+    this.finish({ code: 'interrupted', ...event, type: 'answer.error' });
   }
-}
-
-function scalars(text) {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -1,0 +1,7 @@
+export declare class Timers {
+    #private;
+    set(name: string, delay: number, action: () => void): void;
+    has(name: string): boolean;
+    clear(name: string): void;
+    clearAll(): void;
+}
