@@ -15,7 +15,7 @@ const quick = { backoff: { firstMs: 50, longestMs: 500 } };
 function client(kit, more = {}) {
   const chat = new kit.Sophie({ url: kit.url, session: kit.session, ...quick, ...more });
   const heard = { states: [], stale: [], messages: [], seqs: [], frames: [], errors: [] };
-  chat.on('state', (state) => heard.states.push(state));
+  chat.on('state', (state) => heard.states.push({ ...state, at: Date.now() }));
   chat.on('stale', ({ group, reason }) => heard.stale.push([group, reason]));
   chat.on('message', ({ seq, message }) => heard.messages.push(message.text) && heard.seqs.push(seq));
   chat.on('frame', (frame) => heard.frames.push(frame));
@@ -133,9 +133,9 @@ export const scenarios = {
     await until(() => chat.groups.includes(kit.group), 'the group to be joined');
     await kit.act('end');
     await until(() => chat.state.phase !== 'open', 'the goodbye');
-    const { code, retryAt } = heard.states.find(({ phase }) => phase === 'waiting');
+    const { code, retryAt, at } = heard.states.find(({ phase }) => phase === 'waiting');
     const closing = heard.frames.find(({ type }) => type === 'session.closing');
-    const kept = retryAt - Date.now();
+    const kept = retryAt - at;
     const sent = chat.send('through it', { group: kit.group, assistant: false });
     await kit.act('start');
     await sent;

@@ -191,7 +191,7 @@ def test_a_client_that_did_not_read_recovers(play):
 def test_a_deployment_is_waited_out_and_groups_are_joined_again(play, world):
     told = play("drain", world.short)
     assert (told["code"], told["reconnect"]) == (4001, True)
-    assert told["kept"] >= told["asked"] - 200, "not before it was asked to"
+    assert told["kept"] >= told["asked"] - 20, "not before it was asked to"
     assert told["past"] == ["through it"]
     assert len(told["groups"]) == 2, "the session was lost with the memory"
     assert [told["home"], "lost"] in told["stale"]
@@ -214,7 +214,7 @@ def test_tokens_are_replaced_before_they_end(play, world):
     told = play("tokens", world.guarded)
     assert told["user"] == "alice" and 0 < told["expires"] <= 3_000
     assert told["opens"] == 1, "one connection outlived its first token"
-    assert all(answer == "done" for answer in told["answered"]) and not told["errors"], told
+    assert [answer for answer in told["answered"] if answer != "done"] == [] and not told["errors"]
     assert told["asked"] >= 5 and told["end"] == 4500, "nothing is left to connect with"
 
 

@@ -235,7 +235,7 @@ var Access = class {
     this.#endsAt = Date.now() + expiresInMs;
     this.#lifetime = Math.max(this.#lifetime, expiresInMs);
     this.#backoff.reset();
-    if (this.#getToken) this.#timers.set("refresh", expiresInMs - Math.min(MARGIN_MS, expiresInMs / 10), () => void this.#replace());
+    if (this.#getToken) this.#timers.set("refresh", expiresInMs - Math.min(MARGIN_MS, expiresInMs / 3), () => void this.#replace());
   }
   /** A connection has lasted: the token is a good one. */
   proven() {
@@ -340,10 +340,13 @@ var Answers = class {
   isRunning(answer) {
     return this.#running.has(answer);
   }
-  /** What a server that was just connected to is writing. */
+  /** What a server that was just connected to is writing: the others have ended, and how is in their logs, if it is there. */
   ready(told) {
     const alive = new Set(told.map(({ answer }) => answer));
     this.#orphans = new Set([...this.#running.keys()].filter((id) => !alive.has(id)));
+  }
+  /** Those that it is writing, when it is known which logs go on. */
+  resume(told) {
     for (const each of told) this.#grow(this.#answer(each), 0, each.text);
   }
   take(event) {
@@ -471,12 +474,12 @@ var Commands = class {
     if (this.#closed) return Promise.reject(this.#closed);
     if (this.#waiting.size >= MOST) return Promise.reject(new SophieError("queue_full", `${MOST} commands wait already.`));
     const id = this.#nextId();
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(id)?.reject(new SophieError("timeout", `No reply to ${type} came in time.`)), this.#timeoutMs);
-      const waiting = { frame: { type, id, ...fields }, again, sent: false, done, timer, resolve, reject };
-      this.#waiting.set(id, waiting);
-      if (this.#online) this.#send(waiting);
-    });
+    const timer = setTimeout(() => this.#end(id)?.reject(new SophieError("timeout", `No reply to ${type} came in time.`)), this.#timeoutMs);
+    const waiting = { frame: { type, id, ...fields }, again, sent: false, done, timer };
+    waiting.promise = new Promise((resolve, reject) => Object.assign(waiting, { resolve, reject }));
+    this.#waiting.set(id, waiting);
+    if (this.#online) this.#send(waiting);
+    return waiting.promise;
   }
   /** A command whose loss does no harm, and that nobody waits for. */
   tell(type, fields) {
@@ -514,7 +517,12 @@ var Commands = class {
   close(error) {
     this.#online = false;
     this.#closed = error;
-    for (const id of [...this.#waiting.keys()]) this.#end(id)?.reject(error);
+    for (const id of [...this.#waiting.keys()]) {
+      const waiting = this.#end(id);
+      waiting?.promise.catch(() => {
+      });
+      waiting?.reject(error);
+    }
   }
   #send(waiting) {
     waiting.sent = true;
@@ -605,16 +613,16 @@ var Groups = class {
       for (const group of this.#wanted) if (!told.has(group)) this.#rejoin(group);
     }
   }
-  async join(group) {
-    await this.#join(group);
+  join(group) {
+    return this.#join(group);
   }
   /** There is no connection: the next one begins anew. */
   disconnected() {
     this.#timers.clearAll();
   }
-  async leave(group) {
+  leave(group) {
     this.#wanted.delete(group);
-    await this.#commands.ask("group.leave", { group }, { again: true, done: () => this.#forget(group) });
+    return this.#commands.ask("group.leave", { group }, { again: true, done: () => this.#forget(group) });
   }
   /** Who came and went: perhaps this very session, by another of its windows, or an operator's hand. */
   membership(event) {
@@ -983,7 +991,11 @@ var Outbox = class {
     this.disconnected();
     const items = this.#items;
     this.#items = [];
-    for (const item of items) item.reject(error);
+    for (const item of items) {
+      item.promise.catch(() => {
+      });
+      item.reject(error);
+    }
     if (items.length) this.#options.changed();
   }
   #remove(item) {
@@ -1199,6 +1211,7 @@ var Session = class {
     this.emitter.emit("ready", event);
     this.groups.ready(event);
     if (this.line.state.phase !== "open") return;
+    this.answers.resume(event.answers);
     for (const presence of this.presences.values()) presence.soon();
     this.commands.connected();
     this.outbox.connected();
@@ -1381,13 +1394,13 @@ var Sophie = class _Sophie {
     return this.#parts.answers.to(message, timeoutMs);
   }
   /** Ends an answer; what was written stays. */
-  async cancel(answer) {
+  cancel(answer) {
     const id = typeof answer === "string" ? answer : answer.id;
-    await this.#parts.commands.ask("answer.cancel", { answer: id }, { again: true });
+    return this.#parts.commands.ask("answer.cancel", { answer: id }, { again: true });
   }
   /** Asks for another answer to a message. */
-  async retry(message) {
-    await this.#parts.commands.ask("answer.retry", { message });
+  retry(message) {
+    return this.#parts.commands.ask("answer.retry", { message });
   }
   /** Becomes a member of a group, and stays one. */
   join(group) {
@@ -1424,13 +1437,13 @@ var Sophie = class _Sophie {
     }
   }
   /** What somebody thinks of an answer (-1 or 1), or of the whole chat (1 to 5). */
-  async feedback(rating, { answer, text } = {}) {
+  feedback(rating, { answer, text } = {}) {
     const id = typeof answer === "object" ? answer.id : answer;
-    await this.#parts.commands.ask("feedback", { rating, answer: id, text });
+    return this.#parts.commands.ask("feedback", { rating, answer: id, text });
   }
   /** Asks for a person, where the service offers that. */
-  async askForPerson({ group, text } = {}) {
-    await this.#parts.commands.ask("person.ask", { group, text });
+  askForPerson({ group, text } = {}) {
+    return this.#parts.commands.ask("person.ask", { group, text });
   }
   /** Any command of the protocol, for what has no method here. It is not sent again after a lost connection. */
   command(type, fields = {}) {

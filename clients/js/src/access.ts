@@ -5,7 +5,7 @@ import { Timers } from './timers.js';
 
 export type GetToken = () => string | null | Promise<string | null>;
 
-// How much of a token's life is left when the next one is asked for: a tenth, and a minute at most.
+// How much of a token's life is left when the next one is asked for: a third, and a minute at most.
 const MARGIN_MS = 60_000;
 
 export class Access {
@@ -58,7 +58,7 @@ export class Access {
     this.#endsAt = Date.now() + expiresInMs;
     this.#lifetime = Math.max(this.#lifetime, expiresInMs);
     this.#backoff.reset();
-    if (this.#getToken) this.#timers.set('refresh', expiresInMs - Math.min(MARGIN_MS, expiresInMs / 10), () => void this.#replace());
+    if (this.#getToken) this.#timers.set('refresh', expiresInMs - Math.min(MARGIN_MS, expiresInMs / 3), () => void this.#replace());
   }
 
   /** A connection has lasted: the token is a good one. */

@@ -40,10 +40,14 @@ export class Answers {
     return this.#running.has(answer);
   }
 
-  /** What a server that was just connected to is writing. */
+  /** What a server that was just connected to is writing: the others have ended, and how is in their logs, if it is there. */
   ready(told: RunningAnswer[]): void {
     const alive = new Set(told.map(({ answer }) => answer));
     this.#orphans = new Set([...this.#running.keys()].filter((id) => !alive.has(id)));
+  }
+
+  /** Those that it is writing, when it is known which logs go on. */
+  resume(told: RunningAnswer[]): void {
     for (const each of told) this.#grow(this.#answer(each), 0, each.text);
   }
 

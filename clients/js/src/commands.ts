@@ -12,6 +12,7 @@ interface Waiting {
   sent: boolean;
   done: ((reply: Reply) => void) | undefined;
   timer: ReturnType<typeof setTimeout>;
+  promise: Promise<Reply>;
   resolve: (reply: Reply) => void;
   reject: (error: SophieError) => void;
 }
@@ -41,12 +42,12 @@ export class Commands {
     if (this.#closed) return Promise.reject(this.#closed);
     if (this.#waiting.size >= MOST) return Promise.reject(new SophieError('queue_full', `${MOST} commands wait already.`));
     const id = this.#nextId();
-    return new Promise<Reply>((resolve, reject) => {
-      const timer = setTimeout(() => this.#end(id)?.reject(new SophieError('timeout', `No reply to ${type} came in time.`)), this.#timeoutMs);
-      const waiting: Waiting = { frame: { type, id, ...fields }, again, sent: false, done: done as Waiting['done'], timer, resolve, reject };
-      this.#waiting.set(id, waiting);
-      if (this.#online) this.#send(waiting);
-    }) as Promise<R>;
+    const timer = setTimeout(() => this.#end(id)?.reject(new SophieError('timeout', `No reply to ${type} came in time.`)), this.#timeoutMs);
+    const waiting = { frame: { type, id, ...fields }, again, sent: false, done, timer } as unknown as Waiting;
+    waiting.promise = new Promise((resolve, reject) => Object.assign(waiting, { resolve, reject }));
+    this.#waiting.set(id, waiting);
+    if (this.#online) this.#send(waiting);
+    return waiting.promise as Promise<R>;
   }
 
   /** A command whose loss does no harm, and that nobody waits for. */
@@ -90,7 +91,12 @@ export class Commands {
   close(error: SophieError): void {
     this.#online = false;
     this.#closed = error;
-    for (const id of [...this.#waiting.keys()]) this.#end(id)?.reject(error);
+    for (const id of [...this.#waiting.keys()]) {
+      const waiting = this.#end(id);
+      // Who did not wait for it has nothing to hear of its end.
+      waiting?.promise.catch(() => {});
+      waiting?.reject(error);
+    }
   }
 
   #send(waiting: Waiting): void {

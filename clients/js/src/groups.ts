@@ -66,8 +66,8 @@ export class Groups {
     if (anew) for (const group of this.#wanted) if (!told.has(group)) this.#rejoin(group);
   }
 
-  async join(group: string): Promise<void> {
-    await this.#join(group);
+  join(group: string): Promise<Ack> {
+    return this.#join(group);
   }
 
   /** There is no connection: the next one begins anew. */
@@ -75,9 +75,9 @@ export class Groups {
     this.#timers.clearAll();
   }
 
-  async leave(group: string): Promise<void> {
+  leave(group: string): Promise<Ack> {
     this.#wanted.delete(group);
-    await this.#commands.ask<Ack>('group.leave', { group }, { again: true, done: () => this.#forget(group) });
+    return this.#commands.ask<Ack>('group.leave', { group }, { again: true, done: () => this.#forget(group) });
   }
 
   /** Who came and went: perhaps this very session, by another of its windows, or an operator's hand. */

@@ -192,7 +192,11 @@ export class Outbox {
     this.disconnected();
     const items = this.#items;
     this.#items = [];
-    for (const item of items) item.reject(error);
+    for (const item of items) {
+      // Who did not wait for it has nothing to hear of its end.
+      item.promise.catch(() => {});
+      item.reject(error);
+    }
     if (items.length) this.#options.changed();
   }
 

@@ -125,6 +125,7 @@ export class Session {
     this.groups.ready(event);
     // A handler may have closed all of it.
     if (this.line.state.phase !== 'open') return;
+    this.answers.resume(event.answers);
     for (const presence of this.presences.values()) presence.soon();
     this.commands.connected();
     this.outbox.connected();

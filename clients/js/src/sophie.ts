@@ -100,22 +100,22 @@ export class Sophie {
   }
 
   /** Ends an answer; what was written stays. */
-  async cancel(answer: Answer | string): Promise<void> {
+  cancel(answer: Answer | string): Promise<Ack> {
     const id = typeof answer === 'string' ? answer : answer.id;
-    await this.#parts.commands.ask<Ack>('answer.cancel', { answer: id }, { again: true });
+    return this.#parts.commands.ask<Ack>('answer.cancel', { answer: id }, { again: true });
   }
 
   /** Asks for another answer to a message. */
-  async retry(message: string): Promise<void> {
-    await this.#parts.commands.ask<Ack>('answer.retry', { message });
+  retry(message: string): Promise<Ack> {
+    return this.#parts.commands.ask<Ack>('answer.retry', { message });
   }
 
   /** Becomes a member of a group, and stays one. */
-  join(group: string): Promise<void> {
+  join(group: string): Promise<Ack> {
     return this.#parts.groups.join(group);
   }
 
-  leave(group: string): Promise<void> {
+  leave(group: string): Promise<Ack> {
     return this.#parts.groups.leave(group);
   }
 
@@ -152,14 +152,14 @@ export class Sophie {
   }
 
   /** What somebody thinks of an answer (-1 or 1), or of the whole chat (1 to 5). */
-  async feedback(rating: number, { answer, text }: { answer?: Answer | string; text?: string } = {}): Promise<void> {
+  feedback(rating: number, { answer, text }: { answer?: Answer | string; text?: string } = {}): Promise<Ack> {
     const id = typeof answer === 'object' ? answer.id : answer;
-    await this.#parts.commands.ask<Ack>('feedback', { rating, answer: id, text });
+    return this.#parts.commands.ask<Ack>('feedback', { rating, answer: id, text });
   }
 
   /** Asks for a person, where the service offers that. */
-  async askForPerson({ group, text }: { group?: string; text?: string } = {}): Promise<void> {
-    await this.#parts.commands.ask<Ack>('person.ask', { group, text });
+  askForPerson({ group, text }: { group?: string; text?: string } = {}): Promise<Ack> {
+    return this.#parts.commands.ask<Ack>('person.ask', { group, text });
   }
 
   /** Any command of the protocol, for what has no method here. It is not sent again after a lost connection. */

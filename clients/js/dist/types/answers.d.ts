@@ -11,8 +11,10 @@ export declare class Answers {
     constructor(events: AnswerEvents);
     get running(): Answer[];
     isRunning(answer: string): boolean;
-    /** What a server that was just connected to is writing. */
+    /** What a server that was just connected to is writing: the others have ended, and how is in their logs, if it is there. */
     ready(told: RunningAnswer[]): void;
+    /** Those that it is writing, when it is known which logs go on. */
+    resume(told: RunningAnswer[]): void;
     take(event: AnswerStart | AnswerDelta | AnswerEnd | AnswerError): void;
     /** What is known of a group's log no longer connects to what follows: the ends of its orphans are not told any more. */
     stale(group: string): void;

@@ -1,6 +1,6 @@
 import type { Commands } from './commands.js';
 import type { SophieError } from './errors.js';
-import type { LogHead, LogReset, Membership, SessionReady, Who } from './protocol.js';
+import type { Ack, LogHead, LogReset, Membership, SessionReady, Who } from './protocol.js';
 /**
  * Why the history of a group is to be read: `first`, nothing of it was read yet; `missed`, there is more than can be told again;
  * `lost`, a new log has begun.
@@ -20,10 +20,10 @@ export declare class Groups {
     get names(): string[];
     head(group: string): LogHead | undefined;
     ready({ epoch, seq, recovered, groups, logs }: SessionReady): void;
-    join(group: string): Promise<void>;
+    join(group: string): Promise<Ack>;
     /** There is no connection: the next one begins anew. */
     disconnected(): void;
-    leave(group: string): Promise<void>;
+    leave(group: string): Promise<Ack>;
     /** Who came and went: perhaps this very session, by another of its windows, or an operator's hand. */
     membership(event: Membership): void;
     /**

@@ -46,12 +46,12 @@ export declare class Sophie {
         timeoutMs?: number;
     }): Promise<Answer>;
     /** Ends an answer; what was written stays. */
-    cancel(answer: Answer | string): Promise<void>;
+    cancel(answer: Answer | string): Promise<Ack>;
     /** Asks for another answer to a message. */
-    retry(message: string): Promise<void>;
+    retry(message: string): Promise<Ack>;
     /** Becomes a member of a group, and stays one. */
-    join(group: string): Promise<void>;
-    leave(group: string): Promise<void>;
+    join(group: string): Promise<Ack>;
+    leave(group: string): Promise<Ack>;
     /** Who is in a group just now. */
     members(group?: string): Promise<Members>;
     /** Who is in a group, kept up to date: the event `presence` tells of each change. `stop()` it when it is no longer shown. */
@@ -69,12 +69,12 @@ export declare class Sophie {
     feedback(rating: number, { answer, text }?: {
         answer?: Answer | string;
         text?: string;
-    }): Promise<void>;
+    }): Promise<Ack>;
     /** Asks for a person, where the service offers that. */
     askForPerson({ group, text }?: {
         group?: string;
         text?: string;
-    }): Promise<void>;
+    }): Promise<Ack>;
     /** Any command of the protocol, for what has no method here. It is not sent again after a lost connection. */
     command<R extends Reply = Ack>(type: string, fields?: Record<string, unknown>): Promise<R>;
     /** Where a group's log was read to. */
