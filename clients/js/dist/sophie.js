@@ -228,6 +228,7 @@ var Access = class {
   }
   /** The server took the token, which is good for so long, in milliseconds. */
   accepted(expiresInMs) {
+    this.#renewed = false;
     if (expiresInMs === void 0) {
       this.#endsAt = Infinity;
       return;
@@ -236,10 +237,6 @@ var Access = class {
     this.#lifetime = Math.max(this.#lifetime, expiresInMs);
     this.#backoff.reset();
     if (this.#getToken) this.#timers.set("refresh", expiresInMs - Math.min(MARGIN_MS, expiresInMs / 3), () => void this.#replace());
-  }
-  /** A connection has lasted: the token is a good one. */
-  proven() {
-    this.#renewed = false;
   }
   /** There is no connection: the next one asks for what it needs. */
   disconnected() {
@@ -798,10 +795,7 @@ var Line = class {
   #ready(event) {
     const { access, backoff, ready } = this.#options;
     this.#timers.clear("ready");
-    this.#timers.set("stable", STABLE_AFTER_MS, () => {
-      backoff.reset();
-      access.proven();
-    });
+    this.#timers.set("stable", STABLE_AFTER_MS, () => backoff.reset());
     access.accepted(event.expires_in_ms);
     this.#pingIntervalMs = event.ping_interval_ms || this.#pingIntervalMs;
     this.#heard();

@@ -51,6 +51,7 @@ export class Access {
 
   /** The server took the token, which is good for so long, in milliseconds. */
   accepted(expiresInMs: number | undefined): void {
+    this.#renewed = false;
     if (expiresInMs === undefined) {
       this.#endsAt = Infinity;
       return;
@@ -59,11 +60,6 @@ export class Access {
     this.#lifetime = Math.max(this.#lifetime, expiresInMs);
     this.#backoff.reset();
     if (this.#getToken) this.#timers.set('refresh', expiresInMs - Math.min(MARGIN_MS, expiresInMs / 3), () => void this.#replace());
-  }
-
-  /** A connection has lasted: the token is a good one. */
-  proven(): void {
-    this.#renewed = false;
   }
 
   /** There is no connection: the next one asks for what it needs. */

@@ -146,10 +146,7 @@ export class Line {
   #ready(event: SessionReady): void {
     const { access, backoff, ready } = this.#options;
     this.#timers.clear('ready');
-    this.#timers.set('stable', STABLE_AFTER_MS, () => {
-      backoff.reset();
-      access.proven();
-    });
+    this.#timers.set('stable', STABLE_AFTER_MS, () => backoff.reset());
     access.accepted(event.expires_in_ms);
     this.#pingIntervalMs = event.ping_interval_ms || this.#pingIntervalMs;
     this.#heard();

@@ -10,8 +10,6 @@ export declare class Access {
     renew(): boolean;
     /** The server took the token, which is good for so long, in milliseconds. */
     accepted(expiresInMs: number | undefined): void;
-    /** A connection has lasted: the token is a good one. */
-    proven(): void;
     /** There is no connection: the next one asks for what it needs. */
     disconnected(): void;
 }
