@@ -106,3 +106,21 @@ def test_its_types_are_good(installed):
     assert checked(*(path.name for path in folder.glob("example*.ts"))) == ""
     faults = checked("wrong.ts")
     assert "sesion" in faults and "mesage" in faults
+
+
+def test_close_codes_mean_what_the_protocol_says():
+    page = (ROOT / "docs/protocol.md").read_text()
+    table = dict(re.findall(r"^\| (\d{4}) \| .* \| ([^|]*) \|$", page, re.MULTILINE))
+    assert len(table) > 12 and table["4001"] == "yes" and table["4502"] == "no"
+    # Those of an application, by their range; and those that say nothing.
+    expected = {code: word.startswith("no") for code, word in table.items() if word != "–"}
+    expected |= {"1000": True, "1001": False, "1005": False, "1006": False, "1008": True, "1012": False, "4000": False, "4499": False, "4999": True, "3000": False}
+    done = subprocess.run([NODE, "library_rules.mjs", json.dumps({"codes": [int(code) for code in expected]})], cwd=ROOT / "tests/clients", capture_output=True, text=True, check=True)
+    told = json.loads(done.stdout)
+    assert told["final"] == expected
+    assert [(end["final"], end["retryInMs"], end["reason"]) for end in told["told"]] == [(False, 700, "because"), (True, 700, "because")], "the goodbye decides"
+    assert all(200 * 2**n <= wait <= 400 * 2**n for n, wait in enumerate(told["waits"][:5])), "doubled each time, half of it at random"
+    assert all(10_000 <= wait <= 20_000 for wait in told["waits"][6:]) and len(set(told["waits"])) == 40
+    assert max(told["short"]) <= 50
+    assert min(told["asked"]) == 5_000 and max(told["hostile"]) == 600_000
+    assert told["overloaded"] >= 1_600

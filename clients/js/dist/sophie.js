@@ -604,6 +604,7 @@ var Groups = class {
       this.#forget(group);
     }
     for (const group of groups) this.#enter(group);
+    for (const group of groups) this.#events.stands(group, logs[group] ?? {});
     if (!home || !recovered) this.#restart(this.home, { epoch, seq });
     for (const [group, head] of Object.entries(logs)) if (group !== this.home) this.#recover(group, head);
     if (anew) {
@@ -659,6 +660,7 @@ var Groups = class {
     const done = (ack) => {
       this.#wanted.add(group);
       this.#enter(group);
+      this.#events.stands(group, ack);
       if (!ack.recovered) this.#restart(group, { epoch: ack.epoch ?? "", seq: ack.seq ?? 0 });
     };
     return this.#commands.ask("group.join", { group, ...since }, { again: true, done });
@@ -1091,6 +1093,46 @@ var Presence = class {
   }
 };
 
+// src/standings.ts
+var Standings = class {
+  // Those in which it is not as it mostly is.
+  #off = /* @__PURE__ */ new Set();
+  #asked = /* @__PURE__ */ new Set();
+  #events;
+  constructor(events) {
+    this.#events = events;
+  }
+  /** Whether the assistant answers in a group. */
+  assistant(group) {
+    return !this.#off.has(group);
+  }
+  /** Whether a group waits for a person. */
+  asked(group) {
+    return this.#asked.has(group);
+  }
+  /** How a group stands, as a connect or a join tells: what has changed meanwhile is told. */
+  stands(group, standing) {
+    const on = standing.assistant !== false;
+    if (on !== this.assistant(group)) this.turned({ type: "assistant", group, on });
+    const asked = standing.person === "asked";
+    if (asked !== this.asked(group)) this.wanted({ type: "person", group, state: asked ? "asked" : on ? "dismissed" : "taken" });
+  }
+  turned(event) {
+    if (event.on) this.#off.delete(event.group);
+    else this.#off.add(event.group);
+    this.#events.assistant(event);
+  }
+  wanted(event) {
+    if (event.state === "asked") this.#asked.add(event.group);
+    else this.#asked.delete(event.group);
+    this.#events.person(event);
+  }
+  left(group) {
+    this.#off.delete(group);
+    this.#asked.delete(group);
+  }
+};
+
 // src/wakeups.ts
 function wakeups(wake) {
   const page = globalThis;
@@ -1123,6 +1165,7 @@ var Session = class {
   outbox;
   groups;
   answers;
+  standings;
   presences = /* @__PURE__ */ new Map();
   /** What was told at the last connect. */
   last = null;
@@ -1151,10 +1194,15 @@ var Session = class {
         this.outbox.freed();
       }
     });
+    this.standings = new Standings({
+      assistant: (event) => emitter.emit("assistant", event),
+      person: (event) => emitter.emit("person", event)
+    });
     this.groups = new Groups(session, options.groups ?? [], this.commands, {
       stale: (group, reason) => this.#stale(group, reason),
       joined: (group) => emitter.emit("joined", { group }),
       left: (group) => this.#left(group),
+      stands: (group, standing) => this.standings.stands(group, standing),
       failed: (group, error) => emitter.emit("error", new SophieError(error.code, `${group} could not be joined again: ${error.message}`))
     });
     this.line = new Line({
@@ -1252,7 +1300,10 @@ var Session = class {
         emitter.emit("typing", event);
         break;
       case "assistant":
-        emitter.emit("assistant", event);
+        this.standings.turned(event);
+        break;
+      case "person":
+        this.standings.wanted(event);
         break;
       case "event":
         emitter.emit("event", event);
@@ -1288,6 +1339,7 @@ var Session = class {
   }
   #left(group) {
     this.answers.left(group);
+    this.standings.left(group);
     this.presences.get(group)?.stop();
     this.emitter.emit("left", { group });
   }
@@ -1433,11 +1485,16 @@ var Sophie = class _Sophie {
   /** What somebody thinks of an answer (-1 or 1), or of the whole chat (1 to 5). */
   feedback(rating, { answer, text } = {}) {
     const id = typeof answer === "object" ? answer.id : answer;
-    return this.#parts.commands.ask("feedback", { rating, answer: id, text });
+    return this.#parts.commands.ask("feedback", { rating, answer: id, text }, { again: true });
   }
   /** Asks for a person, where the service offers that. */
   askForPerson({ group, text } = {}) {
-    return this.#parts.commands.ask("person.ask", { group, text });
+    return this.#parts.commands.ask("person.ask", { group, text }, { again: true });
+  }
+  /** Who answers in a group: the assistant, or a person who has taken over; and whether the group waits for one. */
+  standing(group = this.home) {
+    const { standings } = this.#parts;
+    return { assistant: standings.assistant(group), asked: standings.asked(group) };
   }
   /** Any command of the protocol, for what has no method here. It is not sent again after a lost connection. */
   command(type, fields = {}) {

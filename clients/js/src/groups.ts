@@ -2,7 +2,7 @@
 
 import type { Commands } from './commands.js';
 import type { SophieError } from './errors.js';
-import type { Ack, LogHead, LogReset, Membership, SessionReady, Who } from './protocol.js';
+import type { Ack, LogHead, LogReset, Membership, SessionReady, Standing, Who } from './protocol.js';
 import { Timers } from './timers.js';
 
 // A join that failed for one of these is tried again, after so long if the server does not say.
@@ -19,6 +19,7 @@ export interface GroupEvents {
   stale(group: string, reason: StaleReason): void;
   joined(group: string): void;
   left(group: string): void;
+  stands(group: string, standing: Partial<Standing>): void;
   failed(group: string, error: SophieError): void;
 }
 
@@ -61,6 +62,7 @@ export class Groups {
       this.#forget(group);
     }
     for (const group of groups) this.#enter(group);
+    for (const group of groups) this.#events.stands(group, logs[group] ?? {});
     if (!home || !recovered) this.#restart(this.home, { epoch, seq });
     for (const [group, head] of Object.entries(logs)) if (group !== this.home) this.#recover(group, head);
     if (anew) for (const group of this.#wanted) if (!told.has(group)) this.#rejoin(group);
@@ -121,6 +123,7 @@ export class Groups {
     const done = (ack: Ack) => {
       this.#wanted.add(group);
       this.#enter(group);
+      this.#events.stands(group, ack);
       if (!ack.recovered) this.#restart(group, { epoch: ack.epoch ?? '', seq: ack.seq ?? 0 });
     };
     return this.#commands.ask<Ack>('group.join', { group, ...since }, { again: true, done });

@@ -6,6 +6,14 @@ export interface LogHead {
   seq: number;
 }
 
+/** Where a group stands. */
+export interface Standing extends LogHead {
+  /** A person has taken over from the assistant. */
+  assistant?: false;
+  /** Somebody has asked for a person, and the group waits. */
+  person?: 'asked';
+}
+
 export type Role = 'user' | 'operator' | 'system' | 'assistant';
 
 /** How an answer came about. */
@@ -82,7 +90,7 @@ export interface SessionReady {
   seq: number;
   recovered: boolean;
   groups: string[];
-  logs: Record<string, LogHead>;
+  logs: Record<string, Standing>;
   answers: RunningAnswer[];
   ping_interval_ms: number;
   expires_in_ms?: number;
@@ -105,6 +113,8 @@ export interface Ack {
   seq?: number;
   message?: string;
   recovered?: boolean;
+  assistant?: false;
+  person?: 'asked';
   limits?: { requests?: Quota; tokens?: Quota };
 }
 
@@ -210,10 +220,18 @@ export interface LogReset extends LogHead {
 }
 
 /** A person took over from the assistant, or handed back. */
-export interface AssistantSwitch {
+export interface AssistantTurned {
   type: 'assistant';
   group: string;
   on: boolean;
+}
+
+/** Somebody asked for a person, or what came of it. */
+export interface PersonWanted {
+  type: 'person';
+  group: string;
+  /** The group waits; a person has taken over; it waits no more, and nobody has. */
+  state: 'asked' | 'taken' | 'dismissed';
 }
 
 /** What an application sent to the group, as it is. */
@@ -242,7 +260,8 @@ export type ServerEvent =
   | Typing
   | History
   | LogReset
-  | AssistantSwitch
+  | AssistantTurned
+  | PersonWanted
   | ApplicationEvent
   | Pong;
 

@@ -16,6 +16,7 @@ import type { Options } from './options.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
 import type { History, ServerEvent, SessionReady } from './protocol.js';
+import { Standings } from './standings.js';
 import { wakeups } from './wakeups.js';
 
 // The protocol's default for one frame: 12 bytes for each of 16,000 characters, and 16 KiB.
@@ -36,6 +37,7 @@ export class Session {
   readonly outbox: Outbox;
   readonly groups: Groups;
   readonly answers: Answers;
+  readonly standings: Standings;
   readonly presences = new Map<string, Presence>();
   /** What was told at the last connect. */
   last: SessionReady | null = null;
@@ -64,10 +66,15 @@ export class Session {
         this.outbox.freed();
       },
     });
+    this.standings = new Standings({
+      assistant: (event) => emitter.emit('assistant', event),
+      person: (event) => emitter.emit('person', event),
+    });
     this.groups = new Groups(session, options.groups ?? [], this.commands, {
       stale: (group, reason) => this.#stale(group, reason),
       joined: (group) => emitter.emit('joined', { group }),
       left: (group) => this.#left(group),
+      stands: (group, standing) => this.standings.stands(group, standing),
       failed: (group, error) => emitter.emit('error', new SophieError(error.code, `${group} could not be joined again: ${error.message}`)),
     });
     this.line = new Line({
@@ -174,7 +181,10 @@ export class Session {
         emitter.emit('typing', event);
         break;
       case 'assistant':
-        emitter.emit('assistant', event);
+        this.standings.turned(event);
+        break;
+      case 'person':
+        this.standings.wanted(event);
         break;
       case 'event':
         emitter.emit('event', event);
@@ -215,6 +225,7 @@ export class Session {
 
   #left(group: string): void {
     this.answers.left(group);
+    this.standings.left(group);
     this.presences.get(group)?.stop();
     this.emitter.emit('left', { group });
   }

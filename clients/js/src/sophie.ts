@@ -154,12 +154,18 @@ export class Sophie {
   /** What somebody thinks of an answer (-1 or 1), or of the whole chat (1 to 5). */
   feedback(rating: number, { answer, text }: { answer?: Answer | string; text?: string } = {}): Promise<Ack> {
     const id = typeof answer === 'object' ? answer.id : answer;
-    return this.#parts.commands.ask<Ack>('feedback', { rating, answer: id, text });
+    return this.#parts.commands.ask<Ack>('feedback', { rating, answer: id, text }, { again: true });
   }
 
   /** Asks for a person, where the service offers that. */
   askForPerson({ group, text }: { group?: string; text?: string } = {}): Promise<Ack> {
-    return this.#parts.commands.ask<Ack>('person.ask', { group, text });
+    return this.#parts.commands.ask<Ack>('person.ask', { group, text }, { again: true });
+  }
+
+  /** Who answers in a group: the assistant, or a person who has taken over; and whether the group waits for one. */
+  standing(group: string = this.home): { assistant: boolean; asked: boolean } {
+    const { standings } = this.#parts;
+    return { assistant: standings.assistant(group), asked: standings.asked(group) };
   }
 
   /** Any command of the protocol, for what has no method here. It is not sent again after a lost connection. */

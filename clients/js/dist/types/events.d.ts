@@ -4,7 +4,7 @@ import type { StaleReason } from './groups.js';
 import type { State } from './line.js';
 import type { Sending } from './outbox.js';
 import type { Presence } from './presence.js';
-import type { ApplicationEvent, AssistantSwitch, History, Membership, MessageSaid, ServerEvent, SessionReady, Typing } from './protocol.js';
+import type { ApplicationEvent, AssistantTurned, History, Membership, MessageSaid, PersonWanted, ServerEvent, SessionReady, Typing } from './protocol.js';
 /** The history of a group is to be read, and what was shown of it to be forgotten: what follows does not connect to it. */
 export interface Stale {
     group: string;
@@ -38,7 +38,10 @@ export interface Events {
     members: Membership;
     presence: Presence;
     typing: Typing;
-    assistant: AssistantSwitch;
+    /** A person took over from the assistant, or handed back. */
+    assistant: AssistantTurned;
+    /** Somebody asked for a person, or what came of it. */
+    person: PersonWanted;
     /** From an application. */
     event: ApplicationEvent;
     /** What waits to be sent has changed. */

@@ -1,6 +1,6 @@
 import type { Commands } from './commands.js';
 import type { SophieError } from './errors.js';
-import type { Ack, LogHead, LogReset, Membership, SessionReady, Who } from './protocol.js';
+import type { Ack, LogHead, LogReset, Membership, SessionReady, Standing, Who } from './protocol.js';
 /**
  * Why the history of a group is to be read: `first`, nothing of it was read yet; `missed`, there is more than can be told again;
  * `lost`, a new log has begun.
@@ -10,6 +10,7 @@ export interface GroupEvents {
     stale(group: string, reason: StaleReason): void;
     joined(group: string): void;
     left(group: string): void;
+    stands(group: string, standing: Partial<Standing>): void;
     failed(group: string, error: SophieError): void;
 }
 export declare class Groups {

@@ -3,6 +3,13 @@ export interface LogHead {
     epoch: string;
     seq: number;
 }
+/** Where a group stands. */
+export interface Standing extends LogHead {
+    /** A person has taken over from the assistant. */
+    assistant?: false;
+    /** Somebody has asked for a person, and the group waits. */
+    person?: 'asked';
+}
 export type Role = 'user' | 'operator' | 'system' | 'assistant';
 /** How an answer came about. */
 export type Cache = 'hit' | 'miss' | 'coalesced' | 'bypass';
@@ -55,7 +62,7 @@ export interface SessionReady {
     seq: number;
     recovered: boolean;
     groups: string[];
-    logs: Record<string, LogHead>;
+    logs: Record<string, Standing>;
     answers: RunningAnswer[];
     ping_interval_ms: number;
     expires_in_ms?: number;
@@ -76,6 +83,8 @@ export interface Ack {
     seq?: number;
     message?: string;
     recovered?: boolean;
+    assistant?: false;
+    person?: 'asked';
     limits?: {
         requests?: Quota;
         tokens?: Quota;
@@ -171,10 +180,17 @@ export interface LogReset extends LogHead {
     group: string;
 }
 /** A person took over from the assistant, or handed back. */
-export interface AssistantSwitch {
+export interface AssistantTurned {
     type: 'assistant';
     group: string;
     on: boolean;
+}
+/** Somebody asked for a person, or what came of it. */
+export interface PersonWanted {
+    type: 'person';
+    group: string;
+    /** The group waits; a person has taken over; it waits no more, and nobody has. */
+    state: 'asked' | 'taken' | 'dismissed';
 }
 /** What an application sent to the group, as it is. */
 export interface ApplicationEvent {
@@ -187,7 +203,7 @@ export interface Pong {
     id?: string;
 }
 /** Everything that a server of this version sends. */
-export type ServerEvent = SessionReady | SessionClosing | Ack | ErrorEvent | LoggedEvent | AnswerStart | AnswerDelta | Membership | Members | Typing | History | LogReset | AssistantSwitch | ApplicationEvent | Pong;
+export type ServerEvent = SessionReady | SessionClosing | Ack | ErrorEvent | LoggedEvent | AnswerStart | AnswerDelta | Membership | Members | Typing | History | LogReset | AssistantTurned | PersonWanted | ApplicationEvent | Pong;
 export type Reply = Ack | Members | History | Pong;
 /** A command, with its type and fields. */
 export interface Command {

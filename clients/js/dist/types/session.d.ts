@@ -8,6 +8,7 @@ import type { Options } from './options.js';
 import { Outbox } from './outbox.js';
 import { Presence } from './presence.js';
 import type { History, SessionReady } from './protocol.js';
+import { Standings } from './standings.js';
 export declare class Session {
     #private;
     readonly emitter: Emitter<Events>;
@@ -16,6 +17,7 @@ export declare class Session {
     readonly outbox: Outbox;
     readonly groups: Groups;
     readonly answers: Answers;
+    readonly standings: Standings;
     readonly presences: Map<string, Presence>;
     /** What was told at the last connect. */
     last: SessionReady | null;

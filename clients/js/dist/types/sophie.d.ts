@@ -75,6 +75,11 @@ export declare class Sophie {
         group?: string;
         text?: string;
     }): Promise<Ack>;
+    /** Who answers in a group: the assistant, or a person who has taken over; and whether the group waits for one. */
+    standing(group?: string): {
+        assistant: boolean;
+        asked: boolean;
+    };
     /** Any command of the protocol, for what has no method here. It is not sent again after a lost connection. */
     command<R extends Reply = Ack>(type: string, fields?: Record<string, unknown>): Promise<R>;
     /** Where a group's log was read to. */
