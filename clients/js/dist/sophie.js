@@ -913,20 +913,24 @@ var Outbox = class {
       return Promise.reject(new SophieError("too_large", "This message is too long. Send it in parts."));
     const waits = typeof wait === "function" ? wait : () => wait;
     const item = { id, group, text: sound, assistant, frame, waits, held: wait !== false };
-    Object.assign(item, { state: "queued", delayedBy: null, failures: 0, notBefore: 0, firstSentAt: 0 });
+    Object.assign(item, { state: "queued", delayedBy: null, retryAt: 0, failures: 0, notBefore: 0, firstSentAt: 0 });
     item.promise = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }));
     this.#items.push(item);
     this.#changed();
     return item.promise;
   }
-  /** Takes back a message that was not sent yet; says whether it was one. */
+  /**
+   * Takes back a message that is not under way just now, and says whether that is certain: one of which it is not known whether the server has it
+   * is not sent again, and rejected with `unconfirmed`.
+   */
   withdraw(id) {
     const item = this.#items.find((candidate) => candidate.id === id);
-    if (!item || item.state === "sent" || item.firstSentAt) return false;
+    if (!item || item.state === "sent") return false;
     this.#remove(item);
-    item.reject(new SophieError("withdrawn", "This message was taken back."));
+    const unsaid = !item.firstSentAt;
+    item.reject(unsaid ? new SophieError("withdrawn", "This message was taken back.") : unconfirmed());
     this.#changed();
-    return true;
+    return unsaid;
   }
   connected() {
     this.#online = true;
@@ -956,7 +960,8 @@ var Outbox = class {
       const backoff = retryAfterMs || Math.min(LONGEST_BACKOFF_MS, 500 * 2 ** Math.min(item.failures, 10));
       item.failures += 1;
       if (!passing) item.firstSentAt = 0;
-      Object.assign(item, { state: "queued", delayedBy: error, notBefore: Date.now() + backoff });
+      const retryAt = Date.now() + backoff;
+      Object.assign(item, { state: "queued", delayedBy: error, notBefore: retryAt, retryAt });
     } else {
       this.#remove(item);
       item.reject(error);
@@ -966,7 +971,7 @@ var Outbox = class {
   }
   /** An answer has ended: there may be a place for the next one. */
   freed() {
-    for (const item of this.#items) if (item.state === "queued" && item.delayedBy?.code === "busy") item.notBefore = 0;
+    for (const item of this.#items) if (item.state === "queued" && item.delayedBy?.code === "busy") Object.assign(item, { notBefore: 0, retryAt: 0 });
     this.#pump();
   }
   /** The server closed because a frame was too large: sending it again would end every connection. */
@@ -1020,15 +1025,16 @@ var Outbox = class {
   #transmit(item, now) {
     if (item.firstSentAt && now - item.firstSentAt > SAFE_RETRY_MS) {
       this.#remove(item);
-      item.reject(new SophieError("unconfirmed", "It is not known whether this was delivered."));
+      item.reject(unconfirmed());
       queueMicrotask(() => this.#options.changed());
       return false;
     }
-    Object.assign(item, { state: "sent", firstSentAt: item.firstSentAt || now, notBefore: now + RESEND_MS });
+    Object.assign(item, { state: "sent", retryAt: 0, firstSentAt: item.firstSentAt || now, notBefore: now + RESEND_MS });
     this.#options.transmit(item.frame);
     return true;
   }
 };
+var unconfirmed = () => new SophieError("unconfirmed", "It is not known whether this was delivered.");
 
 // src/presence.ts
 var AGAIN_MS2 = 400;
@@ -1430,7 +1436,7 @@ var Sophie = class _Sophie {
   send(text, options = {}) {
     return this.#parts.outbox.add(options.id ?? this.#parts.nextId(), options.group ?? this.home, text, options);
   }
-  /** Takes back a message that was not sent yet, by its id; says whether it was one. */
+  /** Takes back a message that is not under way just now, by its id; says whether it is certain that it was not said. */
   withdraw(id) {
     return this.#parts.outbox.withdraw(id);
   }

@@ -46,6 +46,8 @@ export interface Sending {
   readonly state: 'queued' | 'sent';
   /** Why it was not taken at the last attempt; it is sent again. */
   readonly delayedBy: SophieError | null;
+  /** When it is sent again, in milliseconds since 1970; 0 if that waits for something else than time. */
+  readonly retryAt: number;
 }
 
 interface Item {
@@ -55,6 +57,7 @@ interface Item {
   assistant: boolean;
   state: 'queued' | 'sent';
   delayedBy: SophieError | null;
+  retryAt: number;
   frame: Command;
   waits: (error: SophieError) => boolean;
   // Whether the server is asked even while it is known to take nothing.
@@ -108,21 +111,25 @@ export class Outbox {
       return Promise.reject(new SophieError('too_large', 'This message is too long. Send it in parts.'));
     const waits = typeof wait === 'function' ? wait : () => wait;
     const item = { id, group, text: sound, assistant, frame, waits, held: wait !== false } as Item;
-    Object.assign(item, { state: 'queued', delayedBy: null, failures: 0, notBefore: 0, firstSentAt: 0 });
+    Object.assign(item, { state: 'queued', delayedBy: null, retryAt: 0, failures: 0, notBefore: 0, firstSentAt: 0 });
     item.promise = new Promise((resolve, reject) => Object.assign(item, { resolve, reject }));
     this.#items.push(item);
     this.#changed();
     return item.promise;
   }
 
-  /** Takes back a message that was not sent yet; says whether it was one. */
+  /**
+   * Takes back a message that is not under way just now, and says whether that is certain: one of which it is not known whether the server has it
+   * is not sent again, and rejected with `unconfirmed`.
+   */
   withdraw(id: string): boolean {
     const item = this.#items.find((candidate) => candidate.id === id);
-    if (!item || item.state === 'sent' || item.firstSentAt) return false;
+    if (!item || item.state === 'sent') return false;
     this.#remove(item);
-    item.reject(new SophieError('withdrawn', 'This message was taken back.'));
+    const unsaid = !item.firstSentAt;
+    item.reject(unsaid ? new SophieError('withdrawn', 'This message was taken back.') : unconfirmed());
     this.#changed();
-    return true;
+    return unsaid;
   }
 
   connected(): void {
@@ -157,7 +164,8 @@ export class Outbox {
       item.failures += 1;
       // Nothing was logged: its ten minutes have not begun.
       if (!passing) item.firstSentAt = 0;
-      Object.assign(item, { state: 'queued', delayedBy: error, notBefore: Date.now() + backoff });
+      const retryAt = Date.now() + backoff;
+      Object.assign(item, { state: 'queued', delayedBy: error, notBefore: retryAt, retryAt });
     } else {
       this.#remove(item);
       item.reject(error);
@@ -168,7 +176,7 @@ export class Outbox {
 
   /** An answer has ended: there may be a place for the next one. */
   freed(): void {
-    for (const item of this.#items) if (item.state === 'queued' && item.delayedBy?.code === 'busy') item.notBefore = 0;
+    for (const item of this.#items) if (item.state === 'queued' && item.delayedBy?.code === 'busy') Object.assign(item, { notBefore: 0, retryAt: 0 });
     this.#pump();
   }
 
@@ -229,12 +237,14 @@ export class Outbox {
   #transmit(item: Item, now: number): boolean {
     if (item.firstSentAt && now - item.firstSentAt > SAFE_RETRY_MS) {
       this.#remove(item);
-      item.reject(new SophieError('unconfirmed', 'It is not known whether this was delivered.'));
+      item.reject(unconfirmed());
       queueMicrotask(() => this.#options.changed());
       return false;
     }
-    Object.assign(item, { state: 'sent', firstSentAt: item.firstSentAt || now, notBefore: now + RESEND_MS });
+    Object.assign(item, { state: 'sent', retryAt: 0, firstSentAt: item.firstSentAt || now, notBefore: now + RESEND_MS });
     this.#options.transmit(item.frame);
     return true;
   }
 }
+
+const unconfirmed = () => new SophieError('unconfirmed', 'It is not known whether this was delivered.');

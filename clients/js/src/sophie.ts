@@ -88,7 +88,7 @@ export class Sophie {
     return this.#parts.outbox.add(options.id ?? this.#parts.nextId(), options.group ?? this.home, text, options);
   }
 
-  /** Takes back a message that was not sent yet, by its id; says whether it was one. */
+  /** Takes back a message that is not under way just now, by its id; says whether it is certain that it was not said. */
   withdraw(id: string): boolean {
     return this.#parts.outbox.withdraw(id);
   }

@@ -33,6 +33,8 @@ export interface Sending {
     readonly state: 'queued' | 'sent';
     /** Why it was not taken at the last attempt; it is sent again. */
     readonly delayedBy: SophieError | null;
+    /** When it is sent again, in milliseconds since 1970; 0 if that waits for something else than time. */
+    readonly retryAt: number;
 }
 export interface OutboxOptions {
     transmit(frame: Command): void;
@@ -46,7 +48,10 @@ export declare class Outbox {
     /** What waits, in the order in which it was said. */
     get items(): readonly Sending[];
     add(id: string, group: string, text: string, options: SendOptions): Promise<Sent>;
-    /** Takes back a message that was not sent yet; says whether it was one. */
+    /**
+     * Takes back a message that is not under way just now, and says whether that is certain: one of which it is not known whether the server has it
+     * is not sent again, and rejected with `unconfirmed`.
+     */
     withdraw(id: string): boolean;
     connected(): void;
     disconnected(): void;

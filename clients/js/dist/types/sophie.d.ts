@@ -39,7 +39,7 @@ export declare class Sophie {
     close(): void;
     /** Says something. It is kept until the server has it, over lost connections too, and is said once. */
     send(text: string, options?: SendOptions): Promise<Sent>;
-    /** Takes back a message that was not sent yet, by its id; says whether it was one. */
+    /** Takes back a message that is not under way just now, by its id; says whether it is certain that it was not said. */
     withdraw(id: string): boolean;
     /** Asks something: the answer, as soon as it begins. `timeoutMs` (30,000) is how long it may take to begin. */
     ask(text: string, { timeoutMs, ...options }?: Omit<SendOptions, 'assistant'> & {
