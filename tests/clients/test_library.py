@@ -19,7 +19,7 @@ from wire import Wire
 HERE = pathlib.Path(__file__).parent
 SECRET = "a-secret-of-these-tests-that-is-long-enough"
 TEXT = "Eine märchenhaft schöne Antwort \U0001f600 mit vielen Wörtern, eines nach dem anderen, bis zum Ende. " * 3
-FLOOD = 120
+FLOOD = 200
 PAGE = """<!doctype html><title>a page of its own</title><script src="{library}"></script>
 <script type="module">import {{ play }} from "/library.mjs"; window.play = play;</script>"""
 

@@ -17,8 +17,8 @@ TSC = PACKAGE / "node_modules/typescript/bin/tsc"
 HINT = "built from another source: run `make clients` and commit clients/js/dist"
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", (PACKAGE / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+def blocks(language, page="clients/js/README.md"):
+    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,18 @@ def test_its_readme_runs_in_node(broker, installed):
     assert done.returncode == 0, done.stderr
     assert "actor" in done.stdout and "done { prompt_tokens" in done.stdout
     assert done.stderr.split()[0] == "connecting" and "closed" in done.stderr
+
+
+def test_the_guide_runs(broker, stage, installed):
+    folder, _ = installed
+    [example] = blocks("js", "docs/clients.md")
+    stage.files["/my-token"] = ("text/plain", b"")
+    there = example.replace("https://chat.example.com", broker.url).replace("/my-token", f"{stage.url}/my-token")
+    assert there.count("http://") == 2
+    (folder / "guide.mjs").write_text(f"import {{ Sophie }} from 'sophie-chat';\n{there}\nchat.on('answer.end', () => chat.close());\n")
+    done = subprocess.run([NODE, "guide.mjs"], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "What is an actor?" in done.stdout and "closed This client was closed." in done.stdout
 
 
 def test_its_readme_runs_in_a_page(broker, stage, browser):

@@ -19,6 +19,10 @@ ELSEWHERE = {
     ("docs/operations.md", "ACL SETUSER"): "tests/api/redis_refusals.rs",
     ("docs/migrating-from-django-channels.md", "map $cookie_sophie"): "tests/deploy/test_proxies.py",
     ("docs/responses.md", "wire_api"): "tests/clients/test_codex.py",
+    ("docs/clients.md", "new Sophie"): "tests/clients/test_library_package.py",
+    ("clients/js/README.md", "import { Sophie } from"): "tests/clients/test_library_package.py",
+    ("clients/js/README.md", "client.js"): "tests/clients/test_library_package.py",
+    ("clients/js/README.md", "type Answer"): "tests/clients/test_library_package.py",
 }
 NOT_HERE = {
     ("docs/deployment.md", "cp deploy/example.env"): "it takes Docker; the file is read by Docker Compose in tests/deploy/test_compose.py",
