@@ -33,7 +33,7 @@ use super::routes::Serves;
 use super::threads::Threads;
 use super::{AppError, Program, announce, backend, certificate, policy, storage};
 use crate::describe::Documents;
-use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State};
+use crate::http::{ConnectionCaps, Gateway, LongBodies, RecentlySeen, Running, SocketPlaces, State, admin};
 use crate::settings::Settings;
 use crate::telemetry::Telemetry;
 
@@ -214,8 +214,10 @@ impl Program {
                 general: settings.general_cache.max_connections,
             },
             seen: RecentlySeen::default(),
+            live: admin::Live::default(),
             draining: tokio::sync::watch::Sender::new(false),
         });
+        core.spawn(admin::keep_looking(state.clone()));
         let both = Serves { public: true, admin: operators.is_none() };
         let mut acceptors = vec![public.serve(state.clone(), both, &threads.workers(), rules.clone(), tls.clone())?];
         if let Some(operators) = operators {

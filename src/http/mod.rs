@@ -93,6 +93,8 @@ pub struct State {
     pub connection_caps: ConnectionCaps,
     /// What operators and probes ask for again and again.
     pub seen: RecentlySeen,
+    /// What the node remembers of the cluster, for operators.
+    pub live: admin::Live,
     /// Set when the node is going.
     pub draining: watch::Sender<bool>,
 }

@@ -2,6 +2,8 @@
 //! every node. Nodes speak through the store alone.
 
 mod ear;
+mod figures;
+pub mod history;
 mod lost;
 pub mod mirror;
 pub mod operators;

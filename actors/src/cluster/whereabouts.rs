@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::figures;
 use crate::actor::PATIENCE;
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
+use crate::metrics::Metrics;
 use crate::node::Node;
 use crate::protocol::{Member, timestamp_of};
 use crate::registry::{RegistryHandle, Roster};
@@ -173,13 +175,13 @@ fn view(session: SessionId, mut rows: Vec<Row>) -> Option<SessionView> {
 /// The store is away.
 pub async fn nodes(node: &Node) -> StoreResult<Vec<NodeInfo>> {
     let mut nodes = node.stores.presence.nodes().await?;
-    nodes.push(describe(&node.roster, &node.registry, PATIENCE).await);
+    nodes.push(describe(&node.roster, &node.registry, &node.metrics, PATIENCE).await);
     nodes.sort_by(|one, other| (&one.node, &one.since).cmp(&(&other.node, &other.since)));
     Ok(nodes)
 }
 
 /// What this node tells of itself; the registry has `patience` to show how long a message waits for it.
-pub async fn describe(roster: &Roster, registry: &RegistryHandle, patience: Duration) -> NodeInfo {
+pub async fn describe(roster: &Roster, registry: &RegistryHandle, metrics: &Metrics, patience: Duration) -> NodeInfo {
     let waited = u64::try_from(registry.delay(patience).await.as_millis()).unwrap_or(u64::MAX);
     let count = roster.count();
     NodeInfo {
@@ -189,6 +191,8 @@ pub async fn describe(roster: &Roster, registry: &RegistryHandle, patience: Dura
         sockets: count.sockets,
         sessions: count.sessions,
         groups: count.groups,
+        draining: roster.is_going(),
         mailbox_ms: [("registry".to_owned(), waited)].into(),
+        figures: figures::of(metrics),
     }
 }

@@ -17,9 +17,10 @@ pub use models::ModelLabels;
 use crate::dependencies::Dependencies;
 use crate::protocol::{CloseCode, CommandBody, ErrorCode, Protocol};
 
-/// A call to Redis next door takes a tenth of a millisecond; its budget is 100 ms, of an append 2 s.
-const CALLS: &[f64] = &[0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
-const FIRST: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0];
+/// The bounds of calls to a store, in seconds: one to a Redis next door takes a tenth of a millisecond; its budget is 100 ms, of an append 2 s.
+pub const CALLS: &[f64] = &[0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0];
+/// The bounds of the time to the first piece of an answer, in seconds.
+pub const FIRST: &[f64] = &[0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0];
 const WHOLE: &[f64] = &[0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0];
 
 /// The buckets that OpenTelemetry's conventions for generative AI advise: to the first token, between tokens, whole operations, tokens.

@@ -60,6 +60,7 @@ impl Handler<Drain> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Drain { within }: Drain, ctx: &mut Context<Self>) {
+        self.roster.goes();
         let sockets = self.roster.all_sockets();
         log::info!(event = "draining", sockets = sockets.len(), seconds = within.as_secs(); "the drain begins");
         self.draining = Some(Draining::new(sockets, within));

@@ -16,6 +16,7 @@ pub mod limits;
 mod logs;
 mod membership;
 pub mod memory;
+mod node_figures;
 mod orders;
 mod presence;
 mod recordings;
@@ -42,6 +43,7 @@ pub use leases::{Hearing, Leases};
 pub(crate) use logs::{BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS};
 pub use logs::{LogState, Logs, Page, PageSize, StoredEvent};
 pub use membership::{Beat, Membership, Namesake};
+pub use node_figures::{NodeFigures, Times};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
 pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
 pub use recordings::{

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::StoreResult;
+use super::{NodeFigures, StoreResult};
 use crate::ids::{GroupName, NodeId, SessionId, UserId};
 
 /// A socket of a row.
@@ -57,8 +57,14 @@ pub struct NodeInfo {
     pub sessions: usize,
     /// Groups with a member there.
     pub groups: usize,
+    /// Whether it is going, and sends its sockets away.
+    #[serde(default)]
+    pub draining: bool,
     /// Milliseconds that a message waited in the mailbox of each essential actor, at the last beat.
     pub mailbox_ms: BTreeMap<String, u64>,
+    /// What it counts. A node of an earlier version tells none.
+    #[serde(default)]
+    pub figures: NodeFigures,
 }
 
 /// How many are in a group, as the cluster knows it.

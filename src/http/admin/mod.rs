@@ -5,6 +5,7 @@ mod audit;
 mod backends;
 mod cache;
 mod limits;
+mod live;
 mod usage;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -21,6 +22,8 @@ use sophie_actors::ids::{GroupName, SessionId};
 use sophie_actors::protocol::{Role, timestamp_of};
 use sophie_actors::say::Speaker;
 use sophie_actors::store::GroupInfo;
+
+pub use live::{Live, keep_looking};
 
 use super::publish;
 use super::{ApiError, State, client_address, json, no_route, only, redis, refusals};
@@ -51,6 +54,7 @@ pub fn scope() -> impl HttpServiceFactory {
                 .default_service(only("PUT, DELETE")),
         )
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
+        .service(web::resource("/events").route(web::get().to(live::events)).default_service(only("GET")))
         .service(web::resource("/redis").route(web::get().to(redis::show)).default_service(only("GET")))
         .service(
             web::resource("/cache")

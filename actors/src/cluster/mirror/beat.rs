@@ -37,7 +37,7 @@ impl Writer {
                 () = self.stores.membership.returned() => failed = true,
             }
             beat_at = Instant::now() + HEARTBEAT;
-            let mut info = describe(&self.roster, &self.registry, DESCRIBE).await;
+            let mut info = describe(&self.roster, &self.registry, &self.metrics, DESCRIBE).await;
             info.node = naming.name();
             match self.stores.membership.heartbeat(&info).await {
                 Ok(Beat { known, life: now, namesake, dead }) => {

@@ -9,6 +9,7 @@ mod short_names;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -69,6 +70,8 @@ pub struct Roster {
     /// What this node's channels in Django's layer begin with.
     channels: Option<NodeKey>,
     since: String,
+    /// Set when the node is going.
+    going: AtomicBool,
     tables: Mutex<Tables>,
     changed: Notify,
     watches: Arc<Watches>,
@@ -81,6 +84,7 @@ impl Roster {
             node: Mutex::new(node),
             channels,
             since: timestamp(),
+            going: AtomicBool::new(false),
             tables: Mutex::default(),
             changed: Notify::new(),
             watches: Arc::default(),
@@ -103,6 +107,16 @@ impl Roster {
     /// When it began; RFC 3339.
     pub fn since(&self) -> &str {
         &self.since
+    }
+
+    /// Whether this node sends its sockets away, and takes no more.
+    pub fn is_going(&self) -> bool {
+        self.going.load(Ordering::Relaxed)
+    }
+
+    /// It does so from now on.
+    pub(super) fn goes(&self) {
+        self.going.store(true, Ordering::Relaxed);
     }
 
     /// Waits for answers of a group, in which one need not be.

@@ -12,7 +12,9 @@ pub(in crate::store) fn node_info() -> NodeInfo {
         sockets: 3,
         sessions: 2,
         groups: 1,
+        draining: false,
         mailbox_ms: std::collections::BTreeMap::new(),
+        figures: NodeFigures::default(),
     }
 }
 
