@@ -103,6 +103,7 @@ mod library;
 mod limits;
 mod limits_guests;
 mod listeners;
+mod live_figures;
 mod many;
 mod metrics;
 mod nodes;

@@ -83,8 +83,11 @@ async fn admit(
             Ok(Admitted::new(limiter, reserved, slot, left))
         }
         (Verdict::Refused { bucket, retry_after_ms, left }, _) => {
-            let limit = taken.get(bucket).unwrap_or(&taken[0]).limit;
+            let Bucket { key, limit, .. } = taken.get(bucket).unwrap_or(&taken[0]);
+            let limit = *limit;
             fallback.metrics.refused.with_label_values(&[limit.label()]).inc();
+            // Behind its last colon a key names the kind.
+            fallback.metrics.edge.refused(key.rsplit_once(':').map_or(key, |(subject, _)| subject), limit.label());
             Err(NotAdmitted::by(limit, retry_after_ms, tightest(&taken, &left)))
         }
         (Verdict::Full { room }, _) => {

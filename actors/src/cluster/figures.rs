@@ -3,8 +3,24 @@
 use prometheus::core::{Collector, Metric};
 use prometheus::proto;
 
-use crate::metrics::Metrics;
-use crate::store::{NodeFigures, Times};
+use crate::metrics::{AtEdge, Metrics};
+use crate::protocol::unix_ms;
+use crate::store::{NodeFigures, RefusedThere, Times};
+
+/// Those at the edge of whom a node tells.
+const EDGE: usize = 50;
+
+/// Whom limits refused here of late.
+pub(super) fn edge(metrics: &Metrics) -> Vec<RefusedThere> {
+    let now = unix_ms();
+    let there = |AtEdge { subject, limit, times, ago }| RefusedThere {
+        subject,
+        limit: limit.to_owned(),
+        times,
+        last_ms: now.saturating_sub(ago.as_millis() as u64),
+    };
+    metrics.edge.latest(EDGE).into_iter().map(there).collect()
+}
 
 /// The figures of this node, now.
 pub(super) fn of(metrics: &Metrics) -> NodeFigures {

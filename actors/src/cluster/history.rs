@@ -209,6 +209,7 @@ mod tests {
             draining: false,
             mailbox_ms: std::collections::BTreeMap::new(),
             figures: NodeFigures { tokens, append, ..NodeFigures::default() },
+            edge: Vec::new(),
         }
     }
 

@@ -194,5 +194,6 @@ pub async fn describe(roster: &Roster, registry: &RegistryHandle, metrics: &Metr
         draining: roster.is_going(),
         mailbox_ms: [("registry".to_owned(), waited)].into(),
         figures: figures::of(metrics),
+        edge: figures::edge(metrics),
     }
 }

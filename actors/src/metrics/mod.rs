@@ -1,6 +1,7 @@
 //! What the broker counts. Names follow the Prometheus conventions; every label has a fixed set of values, and what is counted by one
 //! stands at 0 from the start: the first failure is then an increase.
 
+mod edge;
 mod labels;
 mod models;
 
@@ -12,6 +13,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+pub use edge::{AtEdge, Edge};
 pub use models::ModelLabels;
 
 use crate::dependencies::Dependencies;
@@ -72,6 +74,7 @@ macro_rules! figures {
             registry: Registry,
             pub dependencies: Dependencies,
             models: ModelLabels,
+            pub edge: Edge,
             $(pub $field: $type,)+
         }
 
@@ -81,7 +84,7 @@ macro_rules! figures {
                 let registry = Registry::new();
                 add_process(&registry);
                 $(let $field: $type = add(&registry, figure!($kind $($of)+));)+
-                let figures = Self(Arc::new(Figures { dependencies: Dependencies::new(&$shown, &$calls), models: ModelLabels::default(), registry, $($field,)+ }));
+                let figures = Self(Arc::new(Figures { dependencies: Dependencies::new(&$shown, &$calls), models: ModelLabels::default(), edge: Edge::default(), registry, $($field,)+ }));
                 figures.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
                 figures
             }

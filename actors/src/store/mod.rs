@@ -45,7 +45,7 @@ pub use logs::{LogState, Logs, Page, PageSize, StoredEvent};
 pub use membership::{Beat, Membership, Namesake};
 pub use node_figures::{NodeFigures, Times};
 pub use orders::{Concerned, Given, Order, OrderBook, Orders};
-pub use presence::{ChangedRow, Listing, NodeInfo, Presence, Row, RowSocket, Rows, Spread};
+pub use presence::{ChangedRow, Listing, NodeInfo, Presence, RefusedThere, Row, RowSocket, Rows, Spread};
 pub use recordings::{
     AnswerOwner, RECORDING_LEASE_MS, RECORDING_READ_MS, RecordingEnded, RecordingHead, RecordingStanding,
     RecordingState, Recordings, Window,

@@ -65,6 +65,22 @@ pub struct NodeInfo {
     /// What it counts. A node of an earlier version tells none.
     #[serde(default)]
     pub figures: NodeFigures,
+    /// Whom its limits refused of late, the last one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edge: Vec<RefusedThere>,
+}
+
+/// Somebody whom a limit refused at a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedThere {
+    /// Who, as operators name them: `user:alice`.
+    pub subject: String,
+    /// The limit, by its label.
+    pub limit: String,
+    /// How often of late.
+    pub times: u64,
+    /// When last, in Unix milliseconds.
+    pub last_ms: u64,
 }
 
 /// How many are in a group, as the cluster knows it.

@@ -1,11 +1,13 @@
 //! For operators: what somebody has left of the limits, and giving it back.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 
 use actix_web::web::{self, Data, Path};
 use actix_web::{HttpResponse, Resource};
 use serde_json::{Value, json};
 use sophie_actors::admission::{Application, Subject};
+use sophie_actors::cluster::whereabouts;
 use sophie_actors::ids::{GroupName, UserId};
 use sophie_actors::protocol::{Refusal, timestamp_of, unix_ms};
 
@@ -53,6 +55,25 @@ fn own(state: &State, subject: Subject) -> Subject {
     }
 }
 
+/// `GET /admin/api/limits`: who is at the edge. Those whom limits refused in the last quarter of an hour, the last one first; with a node
+/// each, since a limit that nodes share can refuse at any of them.
+pub(super) async fn edge(state: Data<State>) -> Result<HttpResponse, ApiError> {
+    let nodes = whereabouts::nodes(&state.node).await?;
+    let mut all: Vec<_> =
+        nodes.into_iter().flat_map(|node| node.edge.into_iter().map(move |it| (node.node.clone(), it))).collect();
+    all.sort_by_key(|(_, refused)| Reverse(refused.last_ms));
+    let rows = all.into_iter().map(|(node, refused)| {
+        json!({
+            "subject": refused.subject,
+            "limit": refused.limit,
+            "refused": refused.times,
+            "last_at": timestamp_of(refused.last_ms),
+            "node": node,
+        })
+    });
+    Ok(HttpResponse::Ok().json(json!({"edge": rows.collect::<Vec<_>>()})))
+}
+
 async fn look(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let subject = own(&state, subject(&name)?);
     Ok(HttpResponse::Ok().json(left(&state, subject).await?))
@@ -60,8 +81,10 @@ async fn look(name: Path<String>, state: Data<State>) -> Result<HttpResponse, Ap
 
 async fn restore(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
     let subject = own(&state, subject(&name)?);
+    let name = subject.to_string();
     let restored = state.node.limiter.restore(subject.clone()).await;
     restored.map_err(|_| Refusal::internal())??;
+    state.node.metrics.edge.forget(&name);
     Ok(HttpResponse::Ok().json(left(&state, subject).await?))
 }
 

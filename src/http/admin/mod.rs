@@ -64,6 +64,7 @@ pub fn scope() -> impl HttpServiceFactory {
         )
         .service(web::resource("/answers").route(web::get().to(answers::list)).default_service(only("GET")))
         .service(web::resource("/usage").route(web::get().to(usage::usage)).default_service(only("GET")))
+        .service(web::resource("/limits").route(web::get().to(limits::edge)).default_service(only("GET")))
         .service(limits::resource())
         .service(web::resource("/nodes").route(web::get().to(nodes)).default_service(only("GET")))
         .service(web::resource("/backends").route(web::get().to(backends::list)).default_service(only("GET")))

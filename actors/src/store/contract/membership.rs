@@ -15,6 +15,7 @@ pub(in crate::store) fn node_info() -> NodeInfo {
         draining: false,
         mailbox_ms: std::collections::BTreeMap::new(),
         figures: NodeFigures::default(),
+        edge: Vec::new(),
     }
 }
 

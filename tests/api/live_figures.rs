@@ -1,0 +1,113 @@
+//! How the cluster fares, live: `/admin/api/events`, and who is at the edge of a limit.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN_TOKEN, Mode, SOON, TestApp, TestServer, eventually};
+
+/// What is read of a stream of events, as it comes.
+struct Events {
+    response: reqwest::Response,
+    read: String,
+}
+
+impl Events {
+    async fn of(app: &TestApp) -> Self {
+        let request = app.request("GET", "/admin/api/events").bearer_auth(ADMIN_TOKEN);
+        let response = request.send().await.expect("sent");
+        assert_eq!(response.status(), 200);
+        Self { response, read: String::new() }
+    }
+
+    /// The next event, its name and its data; nothing: the stream has ended.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        let within = Duration::from_secs(10);
+        loop {
+            while let Some((event, rest)) = self.read.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                self.read = rest;
+                let mut lines = event.lines();
+                if let Some(name) = lines.next().and_then(|line| line.strip_prefix("event: ")) {
+                    let data = lines.next().and_then(|line| line.strip_prefix("data: ")).expect("data");
+                    return Some((name.to_owned(), serde_json::from_str(data).expect("JSON")));
+                }
+            }
+            let piece = tokio::time::timeout(within, self.response.chunk()).await.expect("something comes");
+            self.read.push_str(std::str::from_utf8(&piece.ok()??).expect("a text"));
+        }
+    }
+
+    /// The next look for which something holds.
+    async fn look(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let (name, data) = self.next().await.expect("the stream goes on");
+            if name == "figures" && holds(&data) {
+                return data;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{what}: {data}");
+        }
+    }
+}
+
+in_both_modes!(
+    consoles_are_told_what_happened_and_then_what_happens,
+    who_is_refused_by_a_limit_is_at_the_edge_until_it_is_given_back,
+);
+
+async fn consoles_are_told_what_happened_and_then_what_happens(mode: Mode) {
+    let app = TestApp::start(mode, &[]).await;
+    let mut events = Events::of(&app).await;
+    let (name, history) = events.next().await.expect("an event");
+    assert_eq!((name.as_str(), &history["tick_seconds"]), ("history", &json!(2)));
+    let mut socket = app.open("s1").await;
+    socket.send(json!({"type": "message.send", "id": "1", "text": "hello"})).await;
+    socket.event_of("answer.end").await;
+    let seen = events.look("an answer", |look| look["point"]["complete"] == 1).await;
+    assert_eq!((&seen["point"]["misses"], &seen["point"]["nodes"]), (&json!(1), &json!(1)), "{seen}");
+    assert!(
+        seen["point"]["append_ms"]["p99"].is_number() && seen["point"]["first_piece_ms"]["p50"].is_number(),
+        "{seen}"
+    );
+    assert_eq!((&seen["nodes"][0]["sockets"], &seen["nodes"][0]["draining"]), (&json!(1), &json!(false)), "{seen}");
+    // Who comes later is told of it as well.
+    let (_, history) = Events::of(&app).await.next().await.expect("an event");
+    let points = history["quarter"].as_array().expect("points");
+    assert!(points.iter().any(|point| point["complete"] == 1), "{history}");
+    app.stop().await.expect("stopped");
+    while events.next().await.is_some() {}
+}
+
+async fn who_is_refused_by_a_limit_is_at_the_edge_until_it_is_given_back(mode: Mode) {
+    let app = TestApp::start(mode, &[("SOPHIE__LIMITS__USER_BURST", "1")]).await;
+    let mut socket = app.open("s1").await;
+    for id in ["1", "2", "3"] {
+        socket.send(json!({"type": "message.send", "id": id, "text": "hello", "assistant": false})).await;
+    }
+    let edge = eventually("two refusals", SOON, async || {
+        let (status, body) = app.admin("GET", "/admin/api/limits", None).await;
+        assert_eq!(status, 200);
+        (body["edge"][0]["refused"] == 2).then_some(body)
+    })
+    .await;
+    let first = &edge["edge"][0];
+    assert_eq!((&first["subject"], &first["limit"]), (&json!("user:guest:s1"), &json!("user_messages")), "{edge}");
+    let (status, _) = app.admin("DELETE", "/admin/api/limits/guest:s1", None).await;
+    assert_eq!(status, 200);
+    let (_, edge) = app.admin("GET", "/admin/api/limits", None).await;
+    assert_eq!(edge["edge"], json!([]));
+}
+
+#[tokio::test]
+async fn any_node_tells_of_the_whole_cluster() {
+    let redis = TestServer::start();
+    let nodes = [TestApp::one_of(&redis, "a", &[]).await, TestApp::one_of(&redis, "b", &[]).await];
+    let mut events = Events::of(&nodes[0]).await;
+    let mut socket = nodes[1].open("s1").await;
+    socket.send(json!({"type": "message.send", "id": "1", "text": "hello"})).await;
+    socket.event_of("answer.end").await;
+    let seen = events.look("the other node's answer", |look| look["point"]["complete"] == 1).await;
+    assert_eq!((&seen["point"]["nodes"], &seen["point"]["sockets"]), (&json!(2), &json!(1)), "{seen}");
+    assert!(seen["point"]["redis_ms"]["p50"].is_number(), "{seen}");
+}
