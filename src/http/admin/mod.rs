@@ -6,6 +6,7 @@ mod backends;
 mod cache;
 mod limits;
 mod live;
+mod reading;
 mod usage;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -46,7 +47,12 @@ pub fn scope() -> impl HttpServiceFactory {
                 .route(web::delete().to(end_group))
                 .default_service(only("GET, DELETE")),
         )
-        .service(web::resource("/groups/{group}/messages").route(web::post().to(speak)).default_service(only("POST")))
+        .service(
+            web::resource("/groups/{group}/messages")
+                .route(web::get().to(reading::read))
+                .route(web::post().to(speak))
+                .default_service(only("GET, POST")),
+        )
         .service(
             web::resource("/groups/{group}/assistant")
                 .route(web::put().to(hand_back))
