@@ -40,7 +40,9 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             .service(read("/health/live", health::live))
             .service(read("/health/ready", health::ready))
             .service(read("/metrics", health::metrics))
-            .service(admin::scope());
+            .service(admin::scope())
+            .service(read("/admin", pages::console))
+            .service(read("/admin/files/{file:.*}", pages::console));
     }
     config.default_service(web::to(no_route));
 }

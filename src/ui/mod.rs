@@ -1,5 +1,7 @@
-//! The chat page and the client library, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
+//! The pages and the client library, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
+//! Here is the chat page, in `console` the operators' console.
 
+pub mod console;
 mod library;
 
 use sophie_actors::ids::hex;
@@ -64,15 +66,11 @@ const FILES: &[(&str, &[u8])] = files! {
     "/page/vendor/dompurify.LICENSE" => "vendor/dompurify.LICENSE",
 };
 
-static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let asset = |&(path, bytes): &(&'static str, &'static [u8])| Asset {
-        path,
-        content_type: content_type(path),
-        bytes,
-        etag: etag(bytes),
-    };
-    FILES.iter().map(asset).collect()
-});
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| FILES.iter().map(asset_of).collect());
+
+fn asset_of(&(path, bytes): &(&'static str, &'static [u8])) -> Asset {
+    Asset { path, content_type: content_type(path), bytes, etag: etag(bytes) }
+}
 
 /// The file at a URL path, exactly as [`Asset::path`] spells it.
 pub fn asset(path: &str) -> Option<&'static Asset> {
