@@ -15,7 +15,10 @@ const ROUTES: &[(&str, &[&str], bool)] = &[
     ("/api/groups/g1/messages", &["POST"], false),
     ("/admin/api/groups", &["GET"], true),
     ("/admin/api/groups/g1", &["GET", "DELETE"], true),
-    ("/admin/api/groups/g1/messages", &["POST"], true),
+    ("/admin/api/groups/g1/messages", &["GET", "POST"], true),
+    ("/admin/api/events", &["GET"], true),
+    ("/admin/api/limits", &["GET"], true),
+    ("/admin", &["GET", "HEAD"], false),
     ("/admin/api/sessions", &["GET"], true),
     ("/admin/api/sessions/s1", &["GET", "DELETE"], true),
 ];

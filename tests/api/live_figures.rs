@@ -61,6 +61,8 @@ async fn consoles_are_told_what_happened_and_then_what_happens(mode: Mode) {
     let mut events = Events::of(&app).await;
     let (name, history) = events.next().await.expect("an event");
     assert_eq!((name.as_str(), &history["tick_seconds"]), ("history", &json!(2)));
+    // What was before the first look says nothing of when.
+    events.look("a second look", |look| !look["point"].is_null()).await;
     let mut socket = app.open("s1").await;
     socket.send(json!({"type": "message.send", "id": "1", "text": "hello"})).await;
     socket.event_of("answer.end").await;
@@ -105,6 +107,7 @@ async fn any_node_tells_of_the_whole_cluster() {
     let redis = TestServer::start();
     let nodes = [TestApp::one_of(&redis, "a", &[]).await, TestApp::one_of(&redis, "b", &[]).await];
     let mut events = Events::of(&nodes[0]).await;
+    events.look("both nodes, twice", |look| look["point"]["nodes"] == 2).await;
     let mut socket = nodes[1].open("s1").await;
     socket.send(json!({"type": "message.send", "id": "1", "text": "hello"})).await;
     socket.event_of("answer.end").await;
