@@ -59,7 +59,7 @@ export function overview({ live }) {
       tile(t('sockets'), number(sum((node) => node.sockets))),
       tile(t('sessions'), number(sum((node) => node.sessions))),
       tile(t('answers_per_minute'), number(lately((point) => point.complete))),
-      tile(t('failed'), number(lately((point) => point.failed))),
+      tile(t('failed_answers'), number(lately((point) => point.failed))),
       tile(t('tokens_per_minute'), number(lately((point) => point.tokens))),
     );
     picture.replaceChildren(cluster(nodes));

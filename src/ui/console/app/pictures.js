@@ -36,7 +36,7 @@ export function cluster(nodes) {
   const rest = nodes.length - drawn.length;
   return s(
     'svg',
-    { class: 'picture', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': t('cluster_picture', { nodes: label }) },
+    { class: 'picture', width, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': t('cluster_picture', { nodes: label }) },
     parts,
     s('rect', { class: 'hub', x: width / 2 - 60, y: height - 34, width: 120, height: 28, rx: 14 }),
     s('text', { class: 'on-hub', x: width / 2, y: height - 15, 'text-anchor': 'middle' }, rest ? `${t('store')}, ${t('and_more', { count: rest })}` : t('store')),
@@ -66,8 +66,8 @@ export function groupPicture(group, members, running) {
   });
   return s(
     'svg',
-    { class: 'picture', viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': t('group_picture', { group, who }) },
-    parts.flat(2),
+    { class: 'picture', width, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': t('group_picture', { group, who }) },
+    parts,
     s('rect', { class: 'hub', x: width / 2 - 130, y: 6, width: 260, height: 46, rx: 23 }),
     s('text', { class: 'on-hub', x: width / 2, y: running ? 26 : 34, 'text-anchor': 'middle' }, short(group, 30)),
     running > 0 && s('text', { class: 'on-hub', x: width / 2, y: 44, 'text-anchor': 'middle' }, t('running', { count: running })),

@@ -1,0 +1,102 @@
+"""The operators' console: it signs in, shows what there is, acts, and asks before what is dangerous."""
+
+import secrets
+
+import pytest
+from broker import ADMIN_TOKEN
+from waiting import until
+
+PARTS = ("overview", "groups", "sessions", "nodes", "answers", "cache", "limits", "backends", "redis")
+
+
+@pytest.fixture
+def console(browser, broker):
+    """Opened, and signed in by hand."""
+    page = browser.open(f"{broker.url}/admin")
+    until(lambda: page.find("#token"), "the form")
+    page.find("#token").send_keys(ADMIN_TOKEN)
+    page.find(".sign-in button").click()
+    until(lambda: page.script("return document.querySelector('#live')?.dataset.state") == "on", "live figures")
+    yield page
+    page.script("sessionStorage.clear()")
+    assert browser.faults() == [] and browser.strangers() == []
+
+
+def go(page, part):
+    page.script("location.hash = arguments[0]", part)
+    until(lambda: page.script("return document.querySelector('#main h2')?.textContent"), "a heading")
+
+
+def text(page):
+    return page.script("return document.querySelector('#main').innerText")
+
+
+def button(page, words):
+    found = "return [...document.querySelectorAll('main button, dialog button')].filter((it) => it.textContent === arguments[0]).at(-1)"
+    until(lambda: page.script(found, words), words).click()
+
+
+def test_a_wrong_token_is_told_and_a_good_one_is_kept_for_the_tab(browser, broker):
+    page = browser.open(f"{broker.url}/admin")
+    until(lambda: page.find("#token"), "the form")
+    page.find("#token").send_keys("wrong")
+    page.find(".sign-in button").click()
+    until(lambda: "admin.token" in page.find("[role=alert]").text, "what is wrong")
+    page.screenshot(f"console-refused-{broker.mode}")
+    page.find("#token").send_keys(ADMIN_TOKEN)
+    page.find(".sign-in button").click()
+    until(lambda: page.find("#nav").is_displayed(), "the menu")
+    page.script("location.reload()")
+    until(lambda: page.script("return document.querySelector('.tiles')") is not None, "the first screen")
+    page.find("#sign-out").click()
+    until(lambda: page.find("#token").is_displayed(), "the form again")
+    assert page.script("return sessionStorage.length") == 0
+    browser.forget()
+
+
+def test_every_part_is_shown_in_both_languages(console, broker):
+    for language in ("pt-BR", "en"):
+        console.find("#language").click()
+        assert console.script("return document.documentElement.lang") == language
+        for part in PARTS:
+            go(console, part)
+            until(lambda: console.script("return document.querySelector('.note')?.textContent") not in ("Reading…", "Lendo…"), part)
+            assert console.script("return document.querySelector('#trouble')") is None, text(console)
+            console.screenshot(f"console-{part}-{language}-{broker.mode}")
+
+
+def test_an_operator_takes_over_speaks_hands_back_and_ends(console, broker):
+    group = f"case-{secrets.token_hex(4)}"
+    with broker.client(f"s{secrets.token_hex(4)}") as client:
+        client.command("group.join", group=group)
+        client.command("message.send", group=group, text="Is anybody there?", assistant=False)
+        go(console, f"group/{group}")
+        until(lambda: "Is anybody there?" in text(console), "what was said")
+        button(console, "Take over")
+        button(console, "Cancel")
+        assert broker.admin("GET", f"/groups/{group}")["assistant"] is True
+        button(console, "Take over")
+        button(console, "Take over")
+        until(lambda: broker.admin("GET", f"/groups/{group}")["assistant"] is False, "the assistant to be off")
+        console.find(".speak textarea").send_keys("A person is here.")
+        button(console, "Say it")
+        until(lambda: "A person is here." in text(console), "what the operator said")
+        console.screenshot(f"console-group-{broker.mode}")
+        button(console, "Hand back to the assistant")
+        until(lambda: broker.admin("GET", f"/groups/{group}")["assistant"] is True, "the assistant to be on")
+        button(console, "End the group")
+        button(console, "End the group")
+        until(lambda: console.script("return location.hash") == "#groups", "the list of groups")
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_the_console_fits_its_window(console, broker, width):
+    console.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500})
+    try:
+        for part in PARTS:
+            go(console, part)
+            wide = console.script("return document.documentElement.scrollWidth")
+            assert wide <= width, f"{part} is {wide} wide"
+            console.screenshot(f"console-{part}-{width}-{broker.mode}")
+    finally:
+        console.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
