@@ -36,9 +36,7 @@ fn send(
     let asset = asset.ok_or_else(|| ApiError::not_found("there is nothing at this address"))?;
     let is_known = etag::is_known(request.headers(), &asset.etag);
     let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response
-        .insert_header((header::ETAG, asset.etag.as_str()))
-        .insert_header((header::CACHE_CONTROL, "no-cache"));
+    response.insert_header((header::ETAG, asset.etag.as_str())).insert_header((header::CACHE_CONTROL, "no-cache"));
     more.into_iter().for_each(|header| _ = response.insert_header(header));
     if is_known {
         return Ok(response.finish());
