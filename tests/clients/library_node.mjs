@@ -2,4 +2,6 @@
 import { Answer, Sophie } from "../../clients/js/dist/sophie.js";
 import { play } from "./library.mjs";
 
-console.log(JSON.stringify(await play({ ...JSON.parse(process.argv[2]), Sophie, Answer })));
+const told = await play({ ...JSON.parse(process.argv[2]), Sophie, Answer });
+console.log(JSON.stringify(told));
+if (told.fault) process.exit();

@@ -89,6 +89,10 @@ def play(request, world):
 
                     until(there, f"{text} to be logged")
 
+            def flood(session):
+                for n in range(FLOOD):
+                    broker.admin("POST", f"/groups/chat_{session}/messages", {"text": f"{n} " + "€" * 15_000})
+
             def lead():
                 wire.target = world.nodes[1].port
 
@@ -103,7 +107,7 @@ def play(request, world):
                 "lead-to-the-other": lead,
                 "logged": logged,
                 "say": lambda texts, session, group=None: (world.nodes[1] if broker in world.nodes else broker).say(session, *texts, group=group),
-                "flood": lambda session: broker.say(session, *(f"{n} " + "€" * 15_000 for n in range(FLOOD))),
+                "flood": flood,
                 "close": lambda session: broker.admin("DELETE", f"/sessions/{session}"),
                 "token": token,
             }
