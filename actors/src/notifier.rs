@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::channel_layer::{ChannelLayer, Fields};
 use crate::ids::{AnswerId, GroupName, MessageId};
 use crate::metrics::Metrics;
-use crate::protocol::{DjangoEvent, Logged};
+use crate::protocol::{DjangoEvent, Logged, timestamp_of};
 use crate::repeated::Reminder;
-use crate::store::{AnswerStart, StoredEvent, Told};
+use crate::store::{AnswerStart, Feedback, PersonTold, StoredEvent, Told};
 
 /// Messages that may wait. Beyond, they are dropped and counted, as the channel layer does at its capacity.
 const QUEUE: usize = 10_000;
@@ -54,6 +54,20 @@ impl Notifier {
     pub fn grew(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: &str) {
         if self.kinds.contains(&DjangoEvent::AnswerDelta) {
             self.told(&Told::Grew { group: group.clone(), answer: answer.clone(), offset, text: text.into() });
+        }
+    }
+
+    /// Somebody asked at this node for a person, or an operator settled that here.
+    pub fn person(&self, told: &PersonTold) {
+        if self.kinds.contains(&DjangoEvent::Person) {
+            self.told(&Told::Person(told.clone()));
+        }
+    }
+
+    /// Somebody rated something at this node.
+    pub fn rated(&self, feedback: &Feedback) {
+        if self.kinds.contains(&DjangoEvent::Feedback) {
+            self.told(&Told::Rated(feedback.clone()));
         }
     }
 
@@ -121,10 +135,23 @@ pub(crate) fn of_told(told: &Told) -> Option<(DjangoEvent, GroupName, Fields)> {
     let (kind, group) = match told {
         Told::Started { group, .. } => (DjangoEvent::AnswerStart, group.clone()),
         Told::Grew { group, .. } => (DjangoEvent::AnswerDelta, group.clone()),
+        Told::Person(told) => (DjangoEvent::Person, told.group.clone()),
+        Told::Rated(feedback) => (DjangoEvent::Feedback, feedback.group.clone()),
         _ => return None,
     };
     let mut fields = object(serde_json::to_value(told))?;
     fields.remove("told");
+    if let Some(at) = fields.remove("at_ms").and_then(|at| at.as_u64()) {
+        fields.insert("created_at".into(), timestamp_of(at).into());
+    }
+    // A consumer that reads a field which is not there dies: all of them are, always.
+    if let Told::Person(PersonTold { asker, .. }) = told {
+        fields.remove("asker");
+        let who = asker.as_ref();
+        fields.insert("session".into(), who.map(|it| it.session.as_str()).into());
+        fields.insert("user".into(), who.map(|it| it.user.as_str()).into());
+        fields.insert("text".into(), who.and_then(|it| it.text.as_deref()).into());
+    }
     fields.insert("type".into(), kind.as_str().into());
     Some((kind, group, fields))
 }

@@ -27,6 +27,7 @@ pub struct SessionOptions {
     pub presence_members: usize,
     pub compression: bool,
     pub delta_window_ms: u64,
+    pub person: bool,
 }
 
 impl SessionOptions {

@@ -182,7 +182,7 @@ impl Program {
 
         let addresses = std::iter::once(&public).chain(&operators).map(|bound| bound.address).collect::<Vec<_>>();
         announce::announce(&settings, &addresses, &name, backend.name());
-        announce::admin_token(&policy.admin);
+        announce::admin_token(&policy.operators.admin);
         let rules = Rules::of(&settings, files, threads.count());
         let state = Data::new(State {
             node,

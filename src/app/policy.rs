@@ -8,7 +8,7 @@ use sophie_actors::store::Stores;
 
 use super::{AppError, announce};
 use crate::auth::Authenticator;
-use crate::auth::bearer::{AdminToken, ApiKeys};
+use crate::auth::bearer::{AdminToken, ApiKeys, Operators};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
 use crate::http::Policy;
@@ -45,15 +45,15 @@ pub(super) fn after(
     // A token that was made up at the start holds until one is set.
     let admin = match changes.takes_any(&["admin.token"]) {
         true => Arc::new(AdminToken::from(settings)),
-        false => before.admin.clone(),
+        false => before.operators.admin.clone(),
     };
     Ok(of(settings, authenticator, admin, router))
 }
 
 /// Says what operators have to know of it, once it is in force.
 pub(super) fn tell(before: &Policy, now: &Policy) {
-    if !Arc::ptr_eq(&before.admin, &now.admin) {
-        announce::admin_token(&now.admin);
+    if !Arc::ptr_eq(&before.operators.admin, &now.operators.admin) {
+        announce::admin_token(&now.operators.admin);
     }
 }
 
@@ -72,7 +72,7 @@ fn of(
         authenticator,
         origins: OriginRule::from(&settings.server.allowed_origins),
         doors: Doors::from(settings),
-        admin,
+        operators: Operators::from(settings, admin),
         api_keys: ApiKeys::from(settings),
         open_to_applications: settings.auth.mode == AuthMode::None && is_loopback(settings.server.bind.ip()),
         router,

@@ -1,4 +1,4 @@
-//! Bearer secrets that are not tokens: the operators' admin token and the API keys of back ends. Compared in constant time.
+//! Bearer secrets that are not tokens: the operators' two tokens and the API keys of back ends. Compared in constant time.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,6 +14,51 @@ use crate::settings::listed_key::ListedKey;
 
 /// Characters of a made-up admin token: 36^40 possibilities are more than 200 bits.
 const TOKEN_CHARS: usize = 40;
+
+/// What an operator may do, by the token that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// Everything.
+    Admin,
+    /// Look.
+    View,
+}
+
+impl Operator {
+    /// As the audit names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::View => "view",
+        }
+    }
+}
+
+/// The operators' tokens.
+pub struct Operators {
+    /// With which everything may be done.
+    pub admin: Arc<AdminToken>,
+    view: Option<[u8; 32]>,
+}
+
+impl Operators {
+    /// This admin token, and the token to look with that the settings have, if they have one.
+    pub fn from(settings: &Settings, admin: Arc<AdminToken>) -> Self {
+        let view = &settings.admin.view_token;
+        Self { admin, view: (!view.is_empty()).then(|| digest(view.expose())) }
+    }
+
+    /// Whose token this is. Both are looked at, so that time tells nothing.
+    pub fn who(&self, given: &str) -> Option<Operator> {
+        let is_admin = self.admin.accepts(given);
+        let is_view = self.view.as_ref().is_some_and(|view| bool::from(view.ct_eq(&digest(given))));
+        match (is_admin, is_view) {
+            (true, _) => Some(Operator::Admin),
+            (_, true) => Some(Operator::View),
+            _ => None,
+        }
+    }
+}
 
 /// The admin token, as it was set or made up at start.
 pub struct AdminToken {
@@ -190,6 +235,18 @@ mod tests {
         let token = one.generated().unwrap();
         assert!(token.len() >= 32 && one.accepts(token) && !two.accepts(token) && !one.accepts(""));
         assert!(!format!("{one:?}").contains(token));
+    }
+
+    #[test]
+    fn a_token_to_look_with_is_none_to_act_with_and_an_empty_one_is_nobodys() {
+        let of = |environment: &[(&str, &str)]| {
+            let settings = load(environment).unwrap().settings;
+            Operators::from(&settings, Arc::new(AdminToken::from(&settings)))
+        };
+        let both = of(&[("SOPHIE__ADMIN__TOKEN", "s3cret"), ("SOPHIE__ADMIN__VIEW_TOKEN", "l00k")]);
+        let who = ["s3cret", "l00k", "", "l00ks"].map(|token| both.who(token));
+        assert_eq!(who, [Some(Operator::Admin), Some(Operator::View), None, None]);
+        assert_eq!(of(&[("SOPHIE__ADMIN__TOKEN", "s3cret")]).who(""), None);
     }
 
     #[test]

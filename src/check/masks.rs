@@ -25,7 +25,7 @@ pub(super) fn hide(settings: &Settings, findings: &mut [Finding]) {
 
 fn secrets(settings: &Settings) -> Vec<String> {
     let Settings { admin, auth, redis, channel, cache, general_cache, ai, .. } = settings;
-    let mut plain: Vec<&Secret> = vec![&admin.token, &auth.jwt_secret, &redis.password, &ai.api_key];
+    let mut plain: Vec<&Secret> = vec![&admin.token, &admin.view_token, &auth.jwt_secret, &redis.password, &ai.api_key];
     plain.extend(&auth.api_keys);
     plain.extend(auth.key.iter().map(|table| &table.key));
     plain.extend(&channel.encryption_keys);

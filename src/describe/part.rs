@@ -35,6 +35,7 @@ const PARTS: &[(&str, &str)] = parts![
     "streams",
     "admin-groups",
     "admin-sessions",
+    "admin-people",
     "admin-usage",
     "admin-node",
 ];

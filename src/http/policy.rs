@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Authenticator;
-use crate::auth::bearer::{AdminToken, ApiKeys, KeyHolder};
+use crate::auth::bearer::{ApiKeys, KeyHolder, Operators};
 use crate::auth::doors::Doors;
 use crate::auth::origin::OriginRule;
 use crate::upstream::Router;
@@ -17,8 +17,8 @@ pub struct Policy {
     pub origins: OriginRule,
     /// What stands open, and to whom.
     pub doors: Doors,
-    /// The operators' token.
-    pub admin: Arc<AdminToken>,
+    /// The operators' tokens.
+    pub operators: Operators,
     /// The applications' keys.
     pub api_keys: ApiKeys,
     /// Whether applications need no key: nobody needs one here, and only this machine can ask.

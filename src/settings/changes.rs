@@ -10,6 +10,7 @@ const TAKEN: &[&str] = &[
     "server.allowed_origins",
     "server.hosts",
     "admin.token",
+    "admin.view_token",
     "auth.jwt_secret",
     "auth.jwks_url",
     "auth.audience",

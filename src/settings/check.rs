@@ -26,10 +26,11 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 15] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 16] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
+    let no_view = !admin.view_token.is_empty() && admin.view_token == admin.token;
     let no_key = ai.backend == AiChoice::Openai && !ai.names_a_backend();
     let worker = !channel.notify_worker.is_empty();
     let core_only = worker && channel.layer == ChannelLayer::Pubsub && redis.enabled;
@@ -51,6 +52,7 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 15] {
             ),
         ),
         ("auth.key", key_fault(auth)),
+        ("admin.view_token", when(no_view, "is the same as admin.token: who may only look needs another one")),
         ("admin.bind", when(same_port, "is the same as server.bind; leave it empty for one port")),
         (
             "server.tls_cert",
@@ -198,6 +200,9 @@ mod tests {
         assert!(refusal(&[hook_url]).contains("auth.hook_url has no effect with auth.mode = \"none\""));
         assert!(load(&[("SOPHIE__AUTH__MODE", "hook"), hook_url]).is_ok());
         assert!(refusal(&[("SOPHIE__ADMIN__BIND", "127.0.0.1:8080")]).contains("the same as server.bind"));
+        let tokens = [("SOPHIE__ADMIN__TOKEN", "hunter2"), ("SOPHIE__ADMIN__VIEW_TOKEN", "hunter2")];
+        let same = refusal(&tokens);
+        assert!(same.contains("admin.view_token is the same as admin.token") && !same.contains("hunter2"), "{same}");
         assert!(refusal(&[("SOPHIE__SESSION__PONG_SECONDS", "26")]).contains("session.ping_seconds"));
         assert!(refusal(&[("SOPHIE__SESSION__MAX_FRAME_BYTES", "1000")]).contains("session.max_frame_bytes"));
         assert!(refusal(&[("SOPHIE__AI__BACKEND", "openai")]).contains("OPENAI_API_KEY"));

@@ -61,6 +61,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("server.tls_cert", FILE),
     ("server.tls_key", FILE),
     ("admin.token", TOKEN),
+    ("admin.view_token", TOKEN),
     (
         "admin.bind",
         Rule::Text("empty, or an address and port, such as 127.0.0.1:9090", |t| t.is_empty() || address(t).is_some()),
@@ -106,7 +107,8 @@ pub const RULES: &[(&str, Rule)] = &[
     (
         "channel.notify_django",
         Rule::List(&Rule::Text(
-            "chat.message, chat.answer.start, chat.answer.delta, chat.answer.end and chat.answer.error",
+            "chat.message, chat.answer.start, chat.answer.delta, chat.answer.end, chat.answer.error, chat.feedback and \
+             chat.person",
             |t| DjangoEvent::parse(t).is_some(),
         )),
     ),
@@ -171,6 +173,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("session.compression", Rule::Switch),
     // What is written must be seen to be written.
     ("session.delta_window_ms", Rule::Whole(0, 1_000)),
+    ("session.person", Rule::Switch),
     ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
     ("ai.base_url", HTTP),
     ("ai.api", API),

@@ -97,6 +97,7 @@ impl ServerSettings {
 #[allow(missing_docs, reason = "each is described in settings.toml")]
 pub struct AdminSettings {
     pub token: Secret,
+    pub view_token: Secret,
     #[serde(deserialize_with = "address_or_none")]
     pub bind: Option<SocketAddr>,
 }

@@ -37,7 +37,7 @@ const READS: [&str; 25] = [
 const ASKS_NOTHING: [&str; 1] = ["TIME"];
 
 /// Where another order is right, and why.
-const RIGHT_ALL_THE_SAME: [(&str, &str); 21] = [
+const RIGHT_ALL_THE_SAME: [(&str, &str); 22] = [
     ("flight_board.lua", "the write and what follows it are different branches"),
     ("log.lua:trim", "what is too old is dropped page by page; dropping it again changes nothing"),
     ("present.lua:present", "it says how a row is, not how it changes: the mirror writes it anew until that works"),
@@ -55,6 +55,7 @@ const RIGHT_ALL_THE_SAME: [(&str, &str); 21] = [
     ("admit.lua", "the write of who is refused and that of who is admitted are different branches"),
     ("page.lua:page", "a log that was taken over into another life is found so by the next run"),
     ("log.lua:known_group", "as page.lua"),
+    ("desk.lua:attendance", "as page.lua"),
     ("log.lua:keep", "lives are renewed again alike"),
     ("slots_renew.lua", "each lease is renewed by itself, and what failed is told"),
     ("life.lua", "a life that has begun is found by the next run"),

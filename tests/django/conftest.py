@@ -3,7 +3,7 @@
 import pytest
 from cluster import Kind, running
 
-TELL = "chat.message,chat.answer.start,chat.answer.delta,chat.answer.end,chat.answer.error"
+TELL = "chat.message,chat.answer.start,chat.answer.delta,chat.answer.end,chat.answer.error,chat.feedback,chat.person"
 KINDS = [
     Kind("core"),
     Kind("core", hosts=2, keys=("new", "old"), site_keys=("old", "new")),
@@ -18,7 +18,8 @@ KINDS = [
 def cluster(request, tmp_path_factory):
     kind = request.param
     worker = {"SOPHIE__CHANNEL__NOTIFY_WORKER": "transcript"} if kind.layer == "core" else {}
-    with running(kind, tmp_path_factory.mktemp(str(kind)), SOPHIE__CHANNEL__NOTIFY_DJANGO=TELL, **worker) as cluster:
+    settings = {"SOPHIE__CHANNEL__NOTIFY_DJANGO": TELL, "SOPHIE__SESSION__PERSON": "true"} | worker
+    with running(kind, tmp_path_factory.mktemp(str(kind)), **settings) as cluster:
         yield cluster
 
 

@@ -1,9 +1,10 @@
 //! What operators do to groups and sessions, wherever in the cluster those are.
 
 use super::orders::{self, CarriedOut};
+use super::people;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
-use crate::store::{Concerned, StoreResult, Told};
+use crate::store::{Act, Concerned, StoreResult, Told};
 
 /// Ends a group on every node: its log and index entry go, its members are told that they left. Returns how many
 /// sessions that were, and which nodes have yet to do it; `None` if there was no such group.
@@ -11,6 +12,8 @@ use crate::store::{Concerned, StoreResult, Told};
 /// # Errors
 /// The store is away: the group may have ended in part, and the call may be repeated.
 pub async fn end_group(node: &Node, group: &GroupName) -> StoreResult<Option<CarriedOut>> {
+    // Who asked there for a person is told that nobody comes.
+    people::settle(node, group, Act::Dismiss).await?;
     let existed = node.stores.groups.delete(group).await?;
     let given = node.stores.orders.give(&Told::GroupEnded { group: group.clone() }, Concerned::Of(group)).await?;
     let left = orders::end_group_here(node, group, None).await?;

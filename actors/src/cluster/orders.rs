@@ -203,7 +203,12 @@ impl OrderDesk {
             }
             Told::Disconnected { session } => Ok(disconnect_here(node, &session, before).await.unwrap_or(0) as u64),
             Told::GroupEnded { group } => Ok(end_group_here(node, &group, before).await? as u64),
-            Told::Frame { .. } | Told::Started { .. } | Told::Grew { .. } => Ok(0),
+            Told::Frame { .. }
+            | Told::Started { .. }
+            | Told::Grew { .. }
+            | Told::Attended { .. }
+            | Told::Person(_)
+            | Told::Rated(_) => Ok(0),
         }
     }
 }
@@ -236,7 +241,7 @@ async fn entered(node: &Node, group: GroupName, session: SessionId, user: UserId
 
 async fn enter(node: &Node, group: GroupName, session: SessionId, user: UserId) -> StoreResult<()> {
     let names = [group];
-    let GroupStates { logs: groups, answers } = node.registry.look_at(&node.stores, &names).await?;
+    let GroupStates { logs: groups, answers, .. } = node.registry.look_at(&node.stores, &names).await?;
     let enter = Enter { session, user, groups, answers, announce: false, elsewhere: true, joining: None };
     _ = node.registry.enter(enter).await;
     Ok(())
@@ -251,9 +256,9 @@ pub(super) async fn end_group_here(node: &Node, group: &GroupName, before: Optio
     }
     if node.roster.has_members(group) {
         // A session stays in its home group: its log begins anew.
-        let states = node.stores.logs.open(std::slice::from_ref(group)).await?;
-        let logs = std::iter::once(group.clone()).zip(states).collect();
+        let GroupStates { logs, attended, .. } = GroupStates::read(&node.stores, std::slice::from_ref(group)).await?;
         _ = node.registry.resynced(logs, Vec::new()).await;
+        _ = node.registry.attended(attended).await;
     }
     Ok(expelled.len())
 }

@@ -78,6 +78,11 @@ impl AnswerId {
         self.0.len() <= LONGEST && self.0.starts_with('a') && self.0.bytes().all(|byte| byte.is_ascii_alphanumeric())
     }
 
+    /// Whether this id can be that of the answer that a message of `group` was owed.
+    pub fn may_belong_to(&self, group: &GroupName) -> bool {
+        self.0.strip_prefix('a').is_some_and(|rest| rest.starts_with(&group.tag()))
+    }
+
     /// The id of the answer that a message is owed: whoever finds the debt knows it from the message. `scripts/log.lua` says the
     /// same.
     pub fn owed_to(message: &MessageId) -> Self {

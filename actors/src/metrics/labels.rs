@@ -37,20 +37,23 @@ pub const LIMITS: [&str; 17] = [
     "user_tokens",
 ];
 /// The calls to the store whose failures are counted.
-pub const STORE_CALLS: [&str; 21] = [
+pub const STORE_CALLS: [&str; 24] = [
     "add_group",
     "answer_begin",
     "answer_end",
     "answer_start",
     "append",
+    "audit",
     "cache_get",
     "cache_put",
+    "feedback",
     "find",
     "flight_board",
     "grant",
     "load",
     "members",
     "open",
+    "person",
     "read",
     "recording_add",
     "recording_end",
@@ -59,6 +62,16 @@ pub const STORE_CALLS: [&str; 21] = [
     "tell",
     "usage",
     "worker",
+];
+/// Ratings by what is rated.
+pub const RATINGS: [(&str, &str); 7] = [
+    ("answer", "-1"),
+    ("answer", "1"),
+    ("session", "1"),
+    ("session", "2"),
+    ("session", "3"),
+    ("session", "4"),
+    ("session", "5"),
 ];
 /// Memberships written to Redis.
 pub const MIRROR_WRITES: [&str; 2] = ["failed", "ok"];

@@ -85,6 +85,7 @@ macro_rules! figures {
                 add_process(&registry);
                 $(let $field: $type = add(&registry, figure!($kind $($of)+));)+
                 let figures = Self(Arc::new(Figures { dependencies: Dependencies::new(&$shown, &$calls), models: ModelLabels::default(), edge: Edge::default(), registry, $($field,)+ }));
+                labels::RATINGS.iter().for_each(|(kind, rating)| _ = figures.feedback.with_label_values(&[*kind, *rating]));
                 figures.build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
                 figures
             }
@@ -150,6 +151,10 @@ figures! {
     redis_seconds: HistogramVec = seconds_of(
         "sophie_redis_seconds", "How long calls to Redis took, those that ran out of time included.", CALLS, "database"
     );
+    people_waiting: IntGauge = gauge(
+        "sophie_people_waiting", "Groups of the cluster that wait for a person, as this node knows it."
+    );
+    feedback: IntCounterVec = counters("sophie_feedback_total", "Ratings by what is rated.", "kind", "rating");
     session_restarts: IntCounter = counter("sophie_session_restarts_total", "Sessions restarted after a fault.");
     degraded: IntGaugeVec = gauges("sophie_degraded", "1 while a dependency is in its degraded mode.", "dependency");
     store_failures: IntCounterVec = counters_of(

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
+use super::{AskForPerson, GiveFeedback, Refusal};
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId};
 
 /// One command of a client.
@@ -42,13 +42,17 @@ pub enum CommandBody {
         /// At most this many events.
         limit: usize,
     },
+    /// `feedback`
+    Feedback(GiveFeedback),
+    /// `person.ask`
+    AskPerson(AskForPerson),
     /// `ping`
     Ping,
 }
 
 impl CommandBody {
     /// The types on the wire.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 12] = [
         "message.send",
         "answer.cancel",
         "answer.retry",
@@ -58,6 +62,8 @@ impl CommandBody {
         "group.members",
         "group.typing",
         "history.get",
+        "feedback",
+        "person.ask",
         "ping",
     ];
 
@@ -73,6 +79,8 @@ impl CommandBody {
             Self::Members(_) => "group.members",
             Self::Typing(_) => "group.typing",
             Self::History { .. } => "history.get",
+            Self::Feedback(_) => "feedback",
+            Self::AskPerson(_) => "person.ask",
             Self::Ping => "ping",
         }
     }

@@ -18,12 +18,25 @@ pub enum DjangoEvent {
     /// An answer failed.
     #[serde(rename = "chat.answer.error")]
     AnswerError,
+    /// Somebody rated an answer or the chat.
+    #[serde(rename = "chat.feedback")]
+    Feedback,
+    /// Somebody asked for a person, or one took over or handed back.
+    #[serde(rename = "chat.person")]
+    Person,
 }
 
 impl DjangoEvent {
     /// Every type.
-    pub const ALL: [Self; 5] =
-        [Self::Message, Self::AnswerStart, Self::AnswerDelta, Self::AnswerEnd, Self::AnswerError];
+    pub const ALL: [Self; 7] = [
+        Self::Message,
+        Self::AnswerStart,
+        Self::AnswerDelta,
+        Self::AnswerEnd,
+        Self::AnswerError,
+        Self::Feedback,
+        Self::Person,
+    ];
 
     /// The type as Django sees it.
     pub const fn as_str(self) -> &'static str {
@@ -33,6 +46,8 @@ impl DjangoEvent {
             Self::AnswerDelta => "chat.answer.delta",
             Self::AnswerEnd => "chat.answer.end",
             Self::AnswerError => "chat.answer.error",
+            Self::Feedback => "chat.feedback",
+            Self::Person => "chat.person",
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, Refusal, Remaining};
+use super::{ErrorCode, PersonState, Refusal, Remaining};
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 
 /// How an answer came about.
@@ -70,6 +70,20 @@ pub struct LogHead {
     pub seq: u64,
 }
 
+/// Where a group of a session stands: its log, and who answers there, where that is not simply the assistant.
+#[derive(Debug, Clone, Serialize)]
+pub struct Standing {
+    /// Its log.
+    #[serde(flatten)]
+    pub head: LogHead,
+    /// `false` where a person has taken over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<bool>,
+    /// `asked` where somebody has asked for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonState>,
+}
+
 /// One member of a group.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
@@ -106,7 +120,7 @@ pub enum Event<'a> {
         seq: u64,
         recovered: bool,
         groups: Vec<&'a GroupName>,
-        logs: BTreeMap<&'a GroupName, LogHead>,
+        logs: BTreeMap<&'a GroupName, Standing>,
         answers: Vec<RunningAnswer>,
         ping_interval_ms: u64,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,6 +145,10 @@ pub enum Event<'a> {
         message: Option<&'a MessageId>,
         #[serde(skip_serializing_if = "Option::is_none")]
         recovered: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        assistant: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        person: Option<PersonState>,
         #[serde(skip_serializing_if = "Option::is_none")]
         limits: Option<&'a Remaining>,
     },
@@ -195,6 +213,12 @@ pub enum Event<'a> {
     },
     #[serde(rename = "log.reset")]
     LogReset { group: &'a GroupName, epoch: &'a Epoch, seq: u64 },
+    /// A person took over from the assistant, or handed back.
+    #[serde(rename = "assistant")]
+    Assistant { group: &'a GroupName, on: bool },
+    /// Somebody asked for a person, or what came of it.
+    #[serde(rename = "person")]
+    Person { group: &'a GroupName, state: PersonState },
     #[serde(rename = "event")]
     Foreign { group: &'a GroupName, event: &'a Value },
     #[serde(rename = "pong")]
@@ -220,7 +244,16 @@ impl Event<'_> {
 
     /// A plain `ack`.
     pub fn ack(id: &CommandId) -> Event<'_> {
-        Event::Ack { id, epoch: None, seq: None, message: None, recovered: None, limits: None }
+        Event::Ack {
+            id,
+            epoch: None,
+            seq: None,
+            message: None,
+            recovered: None,
+            assistant: None,
+            person: None,
+            limits: None,
+        }
     }
 
     /// An `error` that tells of a refusal.

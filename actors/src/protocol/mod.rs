@@ -10,7 +10,9 @@ mod event;
 pub mod fuzzing;
 mod logged;
 mod parsing;
+mod person;
 mod quota;
+mod remarks;
 mod spoken;
 
 pub use close::{Close, CloseCode};
@@ -18,9 +20,11 @@ pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
 pub use depth::{EVENT_DEPTH, METADATA_DEPTH, is_deeper, is_map_deeper};
 pub use django_event::DjangoEvent;
 pub use error::{ErrorCode, Refusal};
-pub use event::{CacheStatus, Event, LogHead, Member, RunningAnswer, Who};
+pub use event::{CacheStatus, Event, LogHead, Member, RunningAnswer, Standing, Who};
 pub use logged::{AnswerFailed, AnswerFinished, Logged, Message, Role, Usage};
+pub use person::PersonState;
 pub use quota::{Quota, Remaining};
+pub use remarks::{AskForPerson, GiveFeedback, REMARK_CHARS};
 pub use spoken::Protocol;
 
 /// The subprotocol's name.

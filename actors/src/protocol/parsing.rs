@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{
-    BadCommand, Command, CommandBody, ErrorCode, JoinGroup, METADATA_DEPTH, Refusal, SendMessage, is_map_deeper,
+    AskForPerson, BadCommand, Command, CommandBody, ErrorCode, GiveFeedback, JoinGroup, METADATA_DEPTH, Refusal,
+    SendMessage, is_map_deeper,
 };
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, cut};
 
@@ -157,6 +158,14 @@ impl Command {
                     Some(limit) if (1..=MAX_HISTORY).contains(&limit) => CommandBody::History { group, before, limit },
                     _ => return Err(fail(ErrorCode::BadRequest, format!("`limit` is 1 to {MAX_HISTORY}"))),
                 }
+            }
+            "feedback" => {
+                let given: GiveFeedback = serde_json::from_str(frame).map_err(wrong)?;
+                CommandBody::Feedback(given.checked().map_err(|refusal| BadCommand { id: id.clone(), refusal })?)
+            }
+            "person.ask" => {
+                let ask: AskForPerson = serde_json::from_str(frame).map_err(wrong)?;
+                CommandBody::AskPerson(ask.checked().map_err(|refusal| BadCommand { id: id.clone(), refusal })?)
             }
             "ping" => CommandBody::Ping,
             _ => return Err(fail(ErrorCode::UnknownType, "there is no command of this type".into())),

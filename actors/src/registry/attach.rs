@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use actix::prelude::*;
 
+use super::attendance::standing;
 use super::messages::{Attach, Joining, Prepare};
 use super::owed::{self, Budget};
 use super::payment::pay_owed;
 use super::{GroupRegistry, group};
 use crate::ids::GroupName;
-use crate::protocol::{CloseCode, Event, LogHead, SUBPROTOCOL};
+use crate::protocol::{CloseCode, Event, SUBPROTOCOL};
 use crate::socket::Replay;
 use crate::store::LogState;
 
@@ -18,11 +19,12 @@ impl GroupRegistry {
     /// Answers a `group.join` with where the log stands, and says what must be replayed to its socket.
     pub(super) fn acknowledge(&mut self, joining: Joining, name: &GroupName, state: &LogState) -> Option<Replay> {
         let Joining { reply, socket, resume } = joining;
-        let (epoch, seq) = self.group(name).sequence.at()?;
+        let known = self.group(name);
+        let (epoch, seq) = known.sequence.at()?;
         let replay =
             resume.and_then(|(since, seen)| group::replay(name, (epoch, seq), Some(state.first), since, &seen));
         let is_recovered = replay.is_some();
-        reply.joined(epoch, seq, is_recovered);
+        reply.joined(&standing((epoch, seq), &known.attendance), is_recovered);
         // What was withheld from a client that now turns out not to need what it missed, or cannot have it, is still owed.
         let withheld = socket.take_withheld(name);
         let begins = is_recovered || withheld.is_some();
@@ -79,7 +81,7 @@ impl Handler<Attach> for GroupRegistry {
             let Some(group) = self.groups.get(name) else { continue };
             answers.extend(owed::shown(name, &group.answers, &mut budget, &mut owed));
             if let Some((epoch, seq)) = group.sequence.at() {
-                logs.insert(name, LogHead { epoch: epoch.clone(), seq });
+                logs.insert(name, standing((epoch, seq), &group.attendance));
             }
         }
         let node = self.roster.node();

@@ -10,6 +10,7 @@ use super::sequence::Sequence;
 use super::shown::ShownAnswers;
 use crate::ids::{AnswerId, Epoch, GroupName};
 use crate::socket::Replay;
+use crate::store::Attendance;
 
 /// Appends of one moment may report in another order than the log's: a gap is asked for only after this.
 const GAP_PATIENCE: Duration = Duration::from_millis(30);
@@ -33,6 +34,7 @@ pub(super) struct Group {
     pub(super) answers: ShownAnswers,
     pub(super) windows: DeltaWindows,
     pub(super) presence: PresenceChanges,
+    pub(super) attendance: Attendance,
     filling: Filling,
     prepared_at: Instant,
 }
@@ -44,6 +46,7 @@ impl Default for Group {
             answers: ShownAnswers::default(),
             windows: DeltaWindows::default(),
             presence: PresenceChanges::default(),
+            attendance: Attendance::default(),
             filling: Filling::No,
             prepared_at: Instant::now(),
         }

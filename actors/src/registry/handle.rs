@@ -14,7 +14,7 @@ use crate::actor::{Unanswered, ask};
 use crate::ids::{AnswerId, Epoch, GroupName, SessionId, SocketId, UserId};
 use crate::protocol::Close;
 use crate::socket::{Access, Replay, SessionHandle, SocketHandle};
-use crate::store::{AnswerRecord, LogState, Spread, StoredEvent};
+use crate::store::{AnswerRecord, Attendance, LogState, Spread, StoredEvent};
 
 /// What a question to the registry brings.
 pub type Answered<T> = Result<T, Unanswered>;
@@ -189,6 +189,14 @@ impl RegistryHandle {
     /// No answer: fewer are told.
     pub async fn counted(&self, group: GroupName, spread: Option<Spread>) -> Answered<()> {
         self.ask("counted", Counted { group, spread }).await
+    }
+
+    /// Who answers in groups, as the store has it: their members are told of what is new.
+    ///
+    /// # Errors
+    /// No answer: the next look at the logs tells it.
+    pub async fn attended(&self, groups: Vec<(GroupName, Attendance)>) -> Answered<()> {
+        self.ask("attended", Attended(groups)).await
     }
 
     /// What the store knows of an answer of which something was missed; none if nothing.

@@ -7,6 +7,7 @@
 
 mod answers;
 mod attach;
+mod attendance;
 mod delta_window;
 mod drain;
 mod frames;

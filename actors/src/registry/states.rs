@@ -1,8 +1,10 @@
 //! Where groups stand in the store, as whoever enters them must know it.
 
+use futures_util::future::try_join;
+
 use super::RegistryHandle;
 use crate::ids::GroupName;
-use crate::store::{AnswerRecord, LogState, StoreResult, Stores};
+use crate::store::{AnswerRecord, Attendance, LogState, StoreResult, Stores};
 
 /// Where the logs of some groups stand, and which answers are being written there.
 #[derive(Debug, Clone, Default)]
@@ -11,6 +13,8 @@ pub struct GroupStates {
     pub logs: Vec<(GroupName, LogState)>,
     /// The answers.
     pub answers: Vec<AnswerRecord>,
+    /// Who answers there.
+    pub attended: Vec<(GroupName, Attendance)>,
 }
 
 impl GroupStates {
@@ -21,8 +25,9 @@ impl GroupStates {
     pub async fn read(stores: &Stores, groups: &[GroupName]) -> StoreResult<Self> {
         let states = stores.logs.open(groups).await?;
         // After the logs: an answer that is under way now has its end beyond where they stand.
-        let answers = stores.answers.running(groups).await?;
-        Ok(Self { logs: groups.iter().cloned().zip(states).collect(), answers })
+        let (answers, attended) = try_join(stores.answers.running(groups), stores.desk.attendance(groups)).await?;
+        let named = || groups.iter().cloned();
+        Ok(Self { logs: named().zip(states).collect(), answers, attended: named().zip(attended).collect() })
     }
 }
 
@@ -35,6 +40,8 @@ impl RegistryHandle {
     pub async fn look_at(&self, stores: &Stores, groups: &[GroupName]) -> StoreResult<GroupStates> {
         // Whoever does not hear of it does not take the entry either.
         _ = self.prepare(groups.to_vec()).await;
-        GroupStates::read(stores, groups).await
+        let mut states = GroupStates::read(stores, groups).await?;
+        _ = self.attended(std::mem::take(&mut states.attended)).await;
+        Ok(states)
     }
 }

@@ -3,9 +3,9 @@
 use bytestring::ByteString;
 
 use super::{SocketHandle, Taken};
-use crate::ids::{CommandId, Epoch, MessageId};
+use crate::ids::{CommandId, MessageId};
 use crate::metrics::Metrics;
-use crate::protocol::{Event, Refusal, Remaining};
+use crate::protocol::{Event, Refusal, Remaining, Standing};
 
 /// Where a command's one reply goes. Dropped unanswered (its session failed), it tells the client `internal`.
 pub struct Reply {
@@ -60,17 +60,36 @@ impl Reply {
     pub fn logged(mut self, seq: u64, message: Option<&MessageId>, limits: Option<&Remaining>) {
         self.answered = true;
         if let Some(id) = &self.id {
-            let ack = Event::Ack { id, epoch: None, seq: Some(seq), message, recovered: None, limits };
+            let ack = Event::Ack {
+                id,
+                epoch: None,
+                seq: Some(seq),
+                message,
+                recovered: None,
+                assistant: None,
+                person: None,
+                limits,
+            };
             self.socket.push(ack.encode());
         }
     }
 
-    /// A member of a group whose log stands at `seq`.
-    pub fn joined(mut self, epoch: &Epoch, seq: u64, recovered: bool) {
+    /// A member of a group that stands so.
+    pub fn joined(mut self, standing: &Standing, recovered: bool) {
         self.answered = true;
         if let Some(id) = &self.id {
-            let (epoch, seq, recovered) = (Some(epoch), Some(seq), Some(recovered));
-            self.socket.push(Event::Ack { id, epoch, seq, message: None, recovered, limits: None }.encode());
+            let Standing { head, assistant, person } = standing;
+            let ack = Event::Ack {
+                id,
+                epoch: Some(&head.epoch),
+                seq: Some(head.seq),
+                message: None,
+                recovered: Some(recovered),
+                assistant: *assistant,
+                person: *person,
+                limits: None,
+            };
+            self.socket.push(ack.encode());
         }
     }
 

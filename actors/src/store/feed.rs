@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 
-use super::{AnswerStart, Order, StoreResult, StoredEvent};
+use super::{AnswerStart, Attendance, Feedback, Order, PersonTold, StoreResult, StoredEvent};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId, UserId};
 
 /// Something that happened at another node and is not logged.
@@ -70,6 +70,18 @@ pub enum Told {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         steered: bool,
     },
+    /// Who answers in a group has changed.
+    Attended {
+        /// The group.
+        group: GroupName,
+        /// How it is now.
+        #[serde(flatten)]
+        attendance: Attendance,
+    },
+    /// Somebody asked for a person, or what came of it: for the worker alone.
+    Person(PersonTold),
+    /// Somebody rated something: for the worker alone.
+    Rated(Feedback),
     /// An operator disconnects a session.
     Disconnected {
         /// The session.

@@ -27,8 +27,6 @@ pub trait GroupIndex: Send + Sync {
     async fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> StoreResult<Vec<GroupInfo>>;
     /// One group.
     async fn info(&self, group: &GroupName) -> StoreResult<Option<GroupInfo>>;
-    /// Turns the assistant on or off for a group.
-    async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()>;
-    /// Forgets a group: log, index entry, switch. Returns whether it was there.
+    /// Forgets a group: log, index entry, switch, its place among those that wait for a person. Returns whether it was there.
     async fn delete(&self, group: &GroupName) -> StoreResult<bool>;
 }

@@ -1,13 +1,16 @@
 //! What outlives a session's actor: logs, records, leases, the cache. Each trait has two twins, `memory` and `redis`,
 //! and one contract suite that both must pass (`contract`).
 
+mod acts;
 mod answers;
 mod append;
 mod cache;
 mod claims;
 #[cfg(test)]
 mod contract;
+mod desk;
 mod feed;
+mod feedback;
 mod flights;
 mod general;
 mod groups;
@@ -28,6 +31,7 @@ mod worker_queue;
 
 use std::sync::Arc;
 
+pub use acts::{ACTS_KEPT, ACTS_SECONDS, ActRecords, OperatorAct};
 pub(crate) use answers::ENDED_SECONDS;
 pub use answers::{
     ANSWER_LEASE_SECONDS, AnswerRecord, AnswerRecords, AnswerStart, CLAIM_SECONDS, Ended, Renewed, TakenUp, Wanted,
@@ -35,7 +39,10 @@ pub use answers::{
 pub use append::{Append, Appended, ONCE_SECONDS, Once};
 pub use cache::{AnswerCache, CacheSize, CachedAnswer};
 pub use claims::Claims;
+pub(crate) use desk::REMARK_ONCE_SECONDS;
+pub use desk::{Act, Asked, Asker, Attendance, Change, Desk, MOST_WAITING, PersonNews, PersonTold, Waiting};
 pub use feed::{Feed, Heard, Told};
+pub use feedback::{FEEDBACK_KEPT, FEEDBACK_SECONDS, Feedback, FeedbackRecords, Rated, SESSION_RATINGS};
 pub use flights::{Boarding, Course, FLIGHT_LEASE_MS, FOLLOWED_MS, Flight, FlightStanding, Flights};
 pub use general::GeneralCache;
 pub use groups::{GroupIndex, GroupInfo};
@@ -99,4 +106,10 @@ pub struct Stores {
     pub claims: Arc<dyn Claims>,
     /// What answers cost.
     pub usage: Arc<dyn UsageRecords>,
+    /// Who answers in groups.
+    pub desk: Arc<dyn Desk>,
+    /// What people say of answers.
+    pub feedback: Arc<dyn FeedbackRecords>,
+    /// What operators did.
+    pub acts: Arc<dyn ActRecords>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId};
-use sophie_actors::protocol::{Command, CommandBody, ErrorCode, JoinGroup, SendMessage};
+use sophie_actors::protocol::{AskForPerson, Command, CommandBody, ErrorCode, GiveFeedback, JoinGroup, SendMessage};
 
 use super::{documents, schema};
 
@@ -22,6 +22,8 @@ fn all() -> Vec<CommandBody> {
         CommandBody::Members(group()),
         CommandBody::Typing(None),
         CommandBody::History { group: None, before: None, limit: 1 },
+        CommandBody::Feedback(GiveFeedback { answer: None, rating: 5, text: None }),
+        CommandBody::AskPerson(AskForPerson { group: None, text: None }),
         CommandBody::Ping,
     ];
     let place = |command: &CommandBody| match command {
@@ -34,7 +36,9 @@ fn all() -> Vec<CommandBody> {
         CommandBody::Members(_) => 6,
         CommandBody::Typing(_) => 7,
         CommandBody::History { .. } => 8,
-        CommandBody::Ping => 9,
+        CommandBody::Feedback(_) => 9,
+        CommandBody::AskPerson(_) => 10,
+        CommandBody::Ping => 11,
     };
     assert!(all.iter().map(place).eq(0..all.len()), "each of them stands in the list");
     all
@@ -62,6 +66,7 @@ fn fitting(field: &str) -> Value {
         "steer" => json!(true),
         "metadata" => json!({"k": 1}),
         "since" | "before" | "limit" => json!(7),
+        "rating" => json!(1),
         _ => json!("team"),
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sophie_actors::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 use sophie_actors::protocol::{
-    AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Event, LogHead, Logged, Member, Message, Quota, Remaining,
-    Role, RunningAnswer, Usage, Who,
+    AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Event, LogHead, Logged, Member, Message, PersonState, Quota,
+    Remaining, Role, RunningAnswer, Standing, Usage, Who,
 };
 
 use super::documents;
@@ -31,6 +31,7 @@ fn all() -> Vec<Value> {
     };
     let member = Member { session: session.clone(), user: user.clone(), node: node.clone(), since: text() };
     let head = LogHead { epoch: epoch.clone(), seq: 1 };
+    let standing = Standing { head, assistant: Some(false), person: Some(PersonState::Asked) };
     let foreign = json!({"k": 1});
     let several = || Some(vec![Who { session: &session, user: &user }]);
     let (id, code, reason) = (&id, ErrorCode::Busy, "why");
@@ -43,7 +44,7 @@ fn all() -> Vec<Value> {
             seq: 1,
             recovered: true,
             groups: vec![&home],
-            logs: BTreeMap::from([(&home, head)]),
+            logs: BTreeMap::from([(&home, standing)]),
             answers: vec![running],
             ping_interval_ms: 1,
             expires_in_ms: Some(1),
@@ -56,6 +57,8 @@ fn all() -> Vec<Value> {
             seq: Some(1),
             message: Some(&message),
             recovered: Some(true),
+            assistant: Some(false),
+            person: Some(PersonState::Asked),
             limits: Some(&limits),
         },
         Event::Error { id: Some(id), code, message: reason, retry_after_ms: Some(1) },
@@ -69,6 +72,8 @@ fn all() -> Vec<Value> {
         Event::Typing { group: &group, user: &user },
         Event::History { id: Some(id), group: &group, events: Vec::new(), more: true },
         Event::LogReset { group: &group, epoch: &epoch, seq: 1 },
+        Event::Assistant { group: &group, on: false },
+        Event::Person { group: &group, state: PersonState::Asked },
         Event::Foreign { group: &group, event: &foreign },
         Event::Pong { id: Some(id) },
         Event::Closing { code: 4001, reason, reconnect: true, retry_in_ms: Some(1) },
@@ -88,9 +93,11 @@ fn all() -> Vec<Value> {
         Event::Typing { .. } => 11,
         Event::History { .. } => 12,
         Event::LogReset { .. } => 13,
-        Event::Foreign { .. } => 14,
-        Event::Pong { .. } => 15,
-        Event::Closing { .. } => 16,
+        Event::Assistant { .. } => 14,
+        Event::Person { .. } => 15,
+        Event::Foreign { .. } => 16,
+        Event::Pong { .. } => 17,
+        Event::Closing { .. } => 18,
     };
     assert!(events.iter().map(place).eq(0..events.len()), "each of them stands in the list");
     let said = Message {

@@ -5,13 +5,15 @@ mod audit;
 mod backends;
 mod cache;
 mod limits;
+mod lists;
 mod live;
+mod people;
 mod reading;
 mod usage;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header;
+use actix_web::http::{StatusCode, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path};
 use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
@@ -20,7 +22,7 @@ use serde_json::{Value, json};
 use sophie_actors::cluster::whereabouts::Headcount;
 use sophie_actors::cluster::{CarriedOut, operators, whereabouts};
 use sophie_actors::ids::{GroupName, SessionId};
-use sophie_actors::protocol::{Role, timestamp_of};
+use sophie_actors::protocol::{Refusal, Role, timestamp_of};
 use sophie_actors::say::Speaker;
 use sophie_actors::store::GroupInfo;
 
@@ -28,6 +30,7 @@ pub use live::{Live, keep_looking};
 
 use super::publish;
 use super::{ApiError, State, client_address, json, no_route, only, redis, refusals};
+use crate::auth::bearer::Operator;
 use crate::auth::credentials::bearer;
 
 /// Rows in a list when the caller does not say how many, and at most.
@@ -55,10 +58,16 @@ pub fn scope() -> impl HttpServiceFactory {
         )
         .service(
             web::resource("/groups/{group}/assistant")
-                .route(web::put().to(hand_back))
-                .route(web::delete().to(take_over))
+                .route(web::put().to(people::hand_back))
+                .route(web::delete().to(people::take_over))
                 .default_service(only("PUT, DELETE")),
         )
+        .service(web::resource("/waiting").route(web::get().to(people::waiting)).default_service(only("GET")))
+        .service(
+            web::resource("/waiting/{group}").route(web::delete().to(people::dismiss)).default_service(only("DELETE")),
+        )
+        .service(web::resource("/feedback").route(web::get().to(lists::feedback)).default_service(only("GET")))
+        .service(web::resource("/audit").route(web::get().to(lists::audit)).default_service(only("GET")))
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
         .service(web::resource("/events").route(web::get().to(live::events)).default_service(only("GET")))
         .service(web::resource("/redis").route(web::get().to(redis::show)).default_service(only("GET")))
@@ -83,30 +92,41 @@ pub fn scope() -> impl HttpServiceFactory {
         .default_service(web::to(no_route))
 }
 
+/// Lets in who shows the admin token, and who shows the other one to look. Each act is told and kept.
 async fn guard<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let accepted = match (request.app_data::<Data<State>>(), authorization.and_then(bearer)) {
-        (Some(state), Some(shown)) => state.policy().admin.accepts(shown),
-        _ => false,
+    let Some(state) = request.app_data::<Data<State>>().cloned() else {
+        let refused = ApiError::from(Refusal::internal());
+        return Ok(request.into_response(refused.error_response()).map_into_right_body());
     };
-    if !accepted {
-        if let Some(state) = request.app_data::<Data<State>>() {
-            refusals::operator(authorization.is_some(), client_address(request.request(), state));
-        }
+    let authorization = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let operator = authorization.and_then(bearer).and_then(|shown| state.policy().operators.who(shown));
+    let address = client_address(request.request(), &state);
+    let acts = audit::is_act(request.method());
+    let Some(operator) = operator else {
+        refusals::operator(authorization.is_some(), address);
         let refused = ApiError::unauthorized(match authorization {
             None => "the admin token is needed: Authorization: Bearer TOKEN",
             Some(_) => "the admin token is wrong",
         });
         return Ok(request.into_response(refused.error_response()).map_into_right_body());
+    };
+    if acts && operator == Operator::View {
+        let refused = ApiError::new(
+            StatusCode::FORBIDDEN,
+            "not_allowed",
+            "this token may look and change nothing; the admin token is needed",
+        );
+        let response = request.into_response(refused.error_response());
+        // Told only: what is kept is what was done, which whoever may look cannot push out.
+        audit::tell_refused(&response, operator, address);
+        return Ok(response.map_into_right_body());
     }
-    let acts = audit::is_act(request.method());
-    let address = request.app_data::<Data<State>>().map(|state| client_address(request.request(), state));
     let response = next.call(request).await?;
-    if let Some(address) = address.filter(|_| acts) {
-        audit::tell(&response, address);
+    if acts {
+        audit::tell(&response, operator, address, &state.node).await;
     }
     Ok(response.map_into_left_body())
 }
@@ -184,6 +204,7 @@ async fn group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, A
         .map(|member| json!({"kind": "channel", "channel": member.channel, "since": timestamp_of(member.since_ms)}));
     body["members"] = sessions.chain(channels).collect();
     body["total"] = total.into();
+    body["waiting"] = node.stores.desk.waits(&name).await?.as_ref().map(people::view).into();
     Ok(HttpResponse::Ok().json(body))
 }
 
@@ -202,20 +223,6 @@ async fn speak(
     let body = publish::Body::read(&body, &state.node)?;
     let key = publish::idempotency_key(&request, "operator")?;
     publish::publish(&state.node, name, body, (Speaker::Operator, "operator".into(), Role::Operator), key).await
-}
-
-async fn hand_back(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    switch_assistant(&name, true, &state).await
-}
-
-async fn take_over(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
-    switch_assistant(&name, false, &state).await
-}
-
-async fn switch_assistant(name: &str, on: bool, state: &State) -> Result<HttpResponse, ApiError> {
-    let name = group_name(name)?;
-    state.node.stores.groups.set_assistant(&name, on).await?;
-    Ok(HttpResponse::Ok().json(json!({"group": name, "assistant": on})))
 }
 
 async fn end_group(name: Path<String>, state: Data<State>) -> Result<HttpResponse, ApiError> {
@@ -269,6 +276,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
         }
     };
     body["answers"] = node.slots.taken(&name).await.into();
+    body["feedback"] = node.stores.feedback.of_session(&name).await?.iter().map(lists::view).collect();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

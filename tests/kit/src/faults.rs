@@ -133,6 +133,9 @@ pub fn stores(options: MemoryOptions) -> (Stores, Faults) {
         recordings: faulty.clone(),
         claims: faulty.inner.claims.clone(),
         usage: faulty.inner.usage.clone(),
+        desk: faulty.clone(),
+        feedback: faulty.clone(),
+        acts: faulty.inner.acts.clone(),
         feed: faulty.inner.feed.clone(),
         orders: faulty.inner.orders.clone(),
         slots: faulty.clone(),
@@ -229,6 +232,41 @@ impl AnswerRecords for Faulty {
     }
     async fn orphan(&self) -> StoreResult<Option<AnswerRecord>> {
         self.faults.on("orphan", "", self.inner.answers.orphan()).await
+    }
+}
+
+#[async_trait]
+impl Desk for Faulty {
+    async fn ask(&self, group: &GroupName, asker: &Asker, id: Option<&str>) -> StoreResult<Asked> {
+        self.faults.on("ask", group, self.inner.desk.ask(group, asker, id)).await
+    }
+    async fn settle(&self, group: &GroupName, act: Act) -> StoreResult<Option<Change>> {
+        self.faults.on("settle", group, self.inner.desk.settle(group, act)).await
+    }
+    async fn attendance(&self, groups: &[GroupName]) -> StoreResult<Vec<Attendance>> {
+        self.faults.on("attendance", names(groups), self.inner.desk.attendance(groups)).await
+    }
+    async fn waiting(&self, prefix: &str, after: Option<(u64, &str)>, limit: usize) -> StoreResult<Vec<Waiting>> {
+        self.faults.on("waiting", prefix, self.inner.desk.waiting(prefix, after, limit)).await
+    }
+    async fn waits(&self, group: &GroupName) -> StoreResult<Option<Waiting>> {
+        self.faults.on("waits", group, self.inner.desk.waits(group)).await
+    }
+    async fn count(&self) -> StoreResult<usize> {
+        self.inner.desk.count().await
+    }
+}
+
+#[async_trait]
+impl FeedbackRecords for Faulty {
+    async fn add(&self, feedback: &Feedback, id: Option<&str>) -> StoreResult<Rated> {
+        self.faults.on("feedback", &feedback.session, self.inner.feedback.add(feedback, id)).await
+    }
+    async fn of_session(&self, session: &SessionId) -> StoreResult<Vec<Feedback>> {
+        self.inner.feedback.of_session(session).await
+    }
+    async fn newest(&self, before: Option<&str>, limit: usize) -> StoreResult<Vec<(String, Feedback)>> {
+        self.inner.feedback.newest(before, limit).await
     }
 }
 

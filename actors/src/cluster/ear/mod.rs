@@ -127,6 +127,7 @@ async fn pass_on(node: &Arc<Node>, orders: &Arc<OrderDesk>, heard: Heard) {
             Told::Grew { group, answer, offset, text } => {
                 _ = node.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
             }
+            Told::Attended { group, attendance } => _ = node.registry.attended(vec![(group, attendance)]).await,
             // A node of the version before told it: there it is not kept, and carried out when it is heard or never.
             told => orders.told(told),
         },
@@ -169,8 +170,9 @@ fn look_again(node: Arc<Node>) {
 /// The store is away: some of them may have been looked at.
 pub async fn resync(stores: &Stores, registry: &RegistryHandle, groups: &[GroupName]) -> StoreResult<()> {
     let look = async |batch: &[GroupName]| {
-        let GroupStates { logs, answers } = GroupStates::read(stores, batch).await?;
+        let GroupStates { logs, answers, attended } = GroupStates::read(stores, batch).await?;
         _ = registry.resynced(logs, answers).await;
+        _ = registry.attended(attended).await;
         Ok(())
     };
     in_parts(groups, BATCH, look, |group, error| set_aside("group", group, error)).await

@@ -11,6 +11,8 @@ use crate::store::StoreResult;
 
 /// How often a share is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often the groups are counted that wait for a person.
+const COUNT: Duration = Duration::from_secs(5);
 /// In how many looks all of them are seen, unless there are more than [`MOST`] times that.
 const LOOKS: usize = 3;
 /// Memberships in one look, at least and at most: some milliseconds of the server's time.
@@ -60,6 +62,17 @@ impl Writer {
                 }
                 Err(error) => log::debug!(error:%; "rows of sessions were not looked at"),
             }
+        }
+    }
+
+    /// Counts the groups that wait for a person, for ever: whichever node they asked at.
+    pub(super) async fn count_waiting(self) {
+        loop {
+            match self.stores.desk.count().await {
+                Ok(waiting) => self.metrics.people_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX)),
+                Err(error) => log::debug!(error:%; "the groups that wait for a person were not counted"),
+            }
+            sleep(COUNT).await;
         }
     }
 

@@ -125,6 +125,7 @@ impl Actor for Mirror {
             ctx.spawn(writer().restore().into_actor(self)),
             ctx.spawn(writer().clean_up().into_actor(self)),
             ctx.spawn(writer().take_care().into_actor(self)),
+            ctx.spawn(writer().count_waiting().into_actor(self)),
         ];
     }
 }

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use crate::ids::{Epoch, GroupName, SessionId, UserId};
 use crate::protocol::Close;
 use crate::socket::{Replay, Reply, SocketHandle};
-use crate::store::{AnswerRecord, LogState, Spread};
+use crate::store::{AnswerRecord, Attendance, LogState, Spread};
 
 /// Makes the registry hold back what comes for these groups until [`Enter`] says where their logs stand.
 #[derive(Message)]
@@ -76,6 +76,11 @@ pub struct Counted {
     /// As the store knows it; none if it is away.
     pub spread: Option<Spread>,
 }
+
+/// Who answers in groups, as the store has it.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Attended(pub Vec<(GroupName, Attendance)>);
 
 /// Ends a group: its members are told that they left.
 #[derive(Message)]

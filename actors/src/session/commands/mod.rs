@@ -2,6 +2,7 @@
 
 mod answers;
 mod groups;
+mod remarks;
 mod send;
 
 use std::sync::Arc;
@@ -46,6 +47,8 @@ impl Work {
             CommandBody::Members(group) => self.members(group, reply).await,
             CommandBody::Typing(group) => self.typing(group, reply, may_type).await,
             CommandBody::History { group, before, limit } => self.history(group, before, limit, reply).await,
+            CommandBody::Feedback(given) => Box::pin(self.feedback(given, reply)).await,
+            CommandBody::AskPerson(ask) => Box::pin(self.ask_person(ask, reply)).await,
             CommandBody::Ping => {
                 let pong = Event::Pong { id: reply.id() }.encode();
                 reply.send(pong);

@@ -36,9 +36,9 @@ pub(in crate::store) async fn a_group_is_described_switched_and_deleted(stores: 
     assert!(info.created_at_ms + 1_000 > before && info.created_at_ms < before + 60_000);
     assert!(info.expires_at_ms > info.created_at_ms);
     assert_eq!(stores.groups.list("team", None, 1).await.expect("listed")[0].created_at_ms, info.created_at_ms);
-    stores.groups.set_assistant(&team, false).await.expect("switched");
+    stores.desk.settle(&team, Act::TakeOver).await.expect("switched");
     assert!(!stores.groups.info(&team).await.expect("asked").expect("there").assistant);
-    stores.groups.set_assistant(&group("quiet"), false).await.expect("switched");
+    stores.desk.settle(&group("quiet"), Act::TakeOver).await.expect("switched");
     let quiet = stores.groups.info(&group("quiet")).await.expect("asked").expect("made by the switch");
     assert_eq!((quiet.assistant, quiet.last_seq), (false, 0));
     assert!(stores.groups.delete(&team).await.expect("deleted"));
@@ -69,7 +69,7 @@ pub(in crate::store) async fn a_group_in_which_nothing_was_logged_goes_soon_afte
     assert!(left(&blank).await > 600_000, "who opens it does not shorten its life");
     stores.membership.leave(&both).await.expect("left");
     assert!(is_soon(left(&blank).await) && is_day(left(&spoken).await));
-    stores.groups.set_assistant(&blank, false).await.expect("switched");
+    stores.desk.settle(&blank, Act::TakeOver).await.expect("switched");
     stores.membership.leave(&both).await.expect("left");
     assert!(is_day(left(&blank).await), "what an operator decided stays");
 }

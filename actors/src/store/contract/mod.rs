@@ -4,7 +4,9 @@
 mod answers;
 mod caches;
 mod claims;
+mod desk;
 mod groups;
+mod kept;
 mod limits;
 mod logs;
 mod membership;
@@ -55,6 +57,15 @@ macro_rules! promises {
             groups_are_listed_by_prefix_and_cursor
             a_group_is_described_switched_and_deleted
             a_group_in_which_nothing_was_logged_goes_soon_after_its_last_member
+            a_person_takes_over_and_hands_back_and_only_changes_are_told
+            a_group_waits_for_a_person_until_one_comes_or_it_is_let_be
+            a_wish_counts_once_under_its_id
+            those_who_wait_are_listed_in_pages_and_so_many_and_no_more
+            a_group_that_waits_outlasts_its_silence
+            a_later_rating_takes_the_place_of_the_one_before
+            a_rating_counts_once_under_its_id
+            a_session_keeps_its_newest_ratings
+            acts_are_listed_newest_first
             a_general_entry_is_kept_for_its_time
             a_session_has_one_owner_and_its_groups_in_order
             the_newest_rights_of_a_session_count
@@ -98,8 +109,8 @@ macro_rules! promises {
 }
 
 pub(super) use self::{
-    answers::*, caches::*, claims::*, groups::*, limits::*, logs::*, membership::*, owed::*, recordings::*,
-    sessions::*, slots::*, usage::*,
+    answers::*, caches::*, claims::*, desk::*, groups::*, kept::*, limits::*, logs::*, membership::*, owed::*,
+    recordings::*, sessions::*, slots::*, usage::*,
 };
 pub(super) use promises;
 

@@ -79,12 +79,12 @@ pub(in crate::store) async fn an_answer_of_which_nothing_is_known_is_owed_until_
 
 pub(in crate::store) async fn nothing_is_owed_where_the_assistant_is_off(stores: Stores) {
     let team = group("team");
-    stores.groups.set_assistant(&team, false).await.expect("switched");
+    stores.desk.settle(&team, Act::TakeOver).await.expect("switched");
     let (message, node) = (MessageId::random(&team), NodeId::random());
     let asked =
         Append { message: Some(message), once: Some(once("c1", "f")), owes: Some(node), ..event(&team, "hello") };
     let new = stores.logs.append(asked.clone()).await.expect("stored");
     assert!(matches!(new, Appended::New { owed: false, .. }), "{new:?}");
-    stores.groups.set_assistant(&team, true).await.expect("switched");
+    stores.desk.settle(&team, Act::HandBack).await.expect("switched");
     assert!(!is_owed(&stores, &asked).await);
 }

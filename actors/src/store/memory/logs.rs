@@ -134,11 +134,6 @@ impl GroupIndex for MemoryStore {
         Ok(state.groups.living(group, now).map(|(kept, until)| info(group, kept, *until, now)))
     }
 
-    async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()> {
-        self.lock().switch(group, on, Instant::now());
-        Ok(())
-    }
-
     async fn delete(&self, group: &GroupName) -> StoreResult<bool> {
         Ok(self.lock().groups.remove(group, Instant::now()).is_some())
     }

@@ -1,12 +1,15 @@
 //! The twin that keeps everything in this process: for a single node, and for tests. Nothing in it grows without bound:
 //! every entry has an end, and writes sweep out what has ended.
 
+mod acts;
 mod alone;
 mod answers;
 mod cache;
 mod claims;
+mod desk;
 mod expiring;
 mod feed;
+mod feedback;
 mod flights;
 mod general;
 mod limits;
@@ -24,6 +27,7 @@ use std::time::Duration;
 
 pub(crate) use expiring::Expiring;
 
+use self::acts::MemoryActs;
 use self::alone::Alone;
 use self::cache::MemoryCache;
 use self::claims::MemoryClaims;
@@ -78,6 +82,9 @@ pub fn stores(options: MemoryOptions) -> Stores {
         groups: store.clone(),
         sessions: store.clone(),
         answers: store.clone(),
+        desk: store.clone(),
+        feedback: store.clone(),
+        acts: Arc::new(MemoryActs::default()),
         membership: Arc::new(MemoryMembership::new(store)),
         cache: Arc::new(MemoryCache::new(
             options.cache_bytes,

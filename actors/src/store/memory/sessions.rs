@@ -23,7 +23,7 @@ impl Session {
 
 impl MemoryStore {
     /// Changes a record, which is made if there is none, and renews its life.
-    fn change<T>(&self, session: &SessionId, change: impl FnOnce(&mut Session) -> T) -> T {
+    pub(super) fn change<T>(&self, session: &SessionId, change: impl FnOnce(&mut Session) -> T) -> T {
         let mut state = self.lock();
         let now = Instant::now();
         let until = now + state.record_life();

@@ -1,18 +1,19 @@
 //! What a single node keeps under one lock.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytestring::ByteString;
 use tokio::time::Instant;
 
+use super::desk::Wish;
 use super::{Expiring, MemoryOptions};
 use crate::ids::{AnswerId, Epoch, GroupName, MessageId, SessionId};
 use crate::protocol::{self, LogHead};
 use crate::store::{
-    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, LogState,
-    Once, RECORD_SECONDS, SessionRecord, StoredEvent,
+    ANSWER_LEASE_SECONDS, AnswerRecord, Append, Appended, BLANK_GROUP_HELD_SECONDS, BLANK_GROUP_SECONDS, Feedback,
+    LogState, Once, RECORD_SECONDS, SessionRecord, StoredEvent,
 };
 
 /// Groups, logs, once-only ids, answers and sessions under one lock, since ending an answer touches the first of them in one
@@ -29,6 +30,12 @@ pub(super) struct State {
     pub(super) once: Expiring<(String, String), KnownOnce>,
     pub(super) answers: Expiring<AnswerId, Answer>,
     pub(super) sessions: Expiring<SessionId, Session>,
+    /// The groups that wait for a person, with since when; those that have ended among them for a while.
+    pub(super) waiting: BTreeSet<(u64, GroupName)>,
+    /// The ratings of all, by their numbers.
+    pub(super) feedback: BTreeMap<u64, (Instant, Feedback)>,
+    /// What was said beside a chat under an id.
+    pub(super) remarks: Expiring<(SessionId, String), String>,
     log_events: usize,
     log_age: Duration,
     group_life: Duration,
@@ -43,6 +50,7 @@ pub(super) struct Group {
     pub(super) seq: u64,
     pub(super) created_at_ms: u64,
     pub(super) assistant: bool,
+    pub(super) wish: Wish,
     events: VecDeque<(Instant, ByteString)>,
 }
 
@@ -53,6 +61,8 @@ pub(super) struct Session {
     pub(super) granted: Option<u64>,
     /// Until when they are good.
     pub(super) until: Option<u64>,
+    /// What it has rated, oldest first, with the numbers of the ratings.
+    pub(super) ratings: Vec<(u64, Feedback)>,
 }
 
 /// What is remembered of a once-only id.
@@ -86,6 +96,9 @@ impl MemoryStore {
             once: Expiring::new(),
             answers: Expiring::new(),
             sessions: Expiring::new(),
+            waiting: BTreeSet::new(),
+            feedback: BTreeMap::new(),
+            remarks: Expiring::new(),
             log_events: options.log_events.max(1),
             log_age,
             group_life: log_age.max(Duration::from_secs(options.group_expiry_seconds)),
@@ -139,6 +152,7 @@ impl State {
             seq: 0,
             created_at_ms: protocol::unix_ms(),
             assistant: true,
+            wish: Wish::default(),
             events: VecDeque::new(),
         };
         self.groups.put(name.clone(), group, now + Duration::from_secs(BLANK_GROUP_SECONDS), now);
@@ -163,7 +177,10 @@ impl State {
     /// Nobody is in these groups any more.
     pub(super) fn left(&mut self, names: &[GroupName], now: Instant) {
         for name in names {
-            let blank = self.groups.get(name, now).is_some_and(|group| group.seq == 0 && group.assistant);
+            let blank = self
+                .groups
+                .get(name, now)
+                .is_some_and(|group| group.seq == 0 && group.assistant && !group.wish.waits());
             if blank {
                 let until = now + self.group_life.min(Duration::from_secs(BLANK_GROUP_SECONDS));
                 self.groups.renew(name, Some(until), now);
@@ -190,9 +207,8 @@ impl State {
         (LogHead { epoch: group.epoch.clone(), seq: group.seq }, group.log.clone())
     }
 
-    /// Turns the assistant on or off; what an operator decided outlasts the silence of the group.
-    pub(super) fn switch(&mut self, name: &GroupName, assistant: bool, now: Instant) {
-        self.group(name, now).assistant = assistant;
+    /// What an operator decided, or somebody asked of operators, outlasts the silence of the group.
+    pub(super) fn outlast(&mut self, name: &GroupName, now: Instant) {
         self.groups.renew(name, Some(now + self.group_life), now);
     }
 

@@ -69,18 +69,13 @@ impl GroupIndex for RedisGroups {
         Ok(self.describe(0, group.as_str(), "").await?.1.pop())
     }
 
-    async fn set_assistant(&self, group: &GroupName, on: bool) -> StoreResult<()> {
-        let mut call = self.scripts.call(&self.scripts.assistant);
-        call.arg(group.as_str()).arg(if on { "1" } else { "0" });
-        self.scripts.run(&self.database, self.database.budgets().other, call).await
-    }
-
     async fn delete(&self, group: &GroupName) -> StoreResult<bool> {
         let keys = &self.scripts.keys;
         let mut commands = redis::pipe();
         commands.atomic().cmd("DEL").arg(keys.group(group.as_str()));
         commands.cmd("DEL").arg(keys.log(group.as_str())).ignore();
         commands.cmd("ZREM").arg(keys.groups()).arg(group.as_str()).ignore();
+        commands.cmd("ZREM").arg(keys.waiting()).arg(group.as_str()).ignore();
         let (was,): (bool,) =
             self.database.call(|mut connection| async move { commands.query_async(&mut connection).await }).await?;
         Ok(was)

@@ -97,6 +97,26 @@ impl Keys {
         format!("{}:answering:{group}", self.prefix)
     }
 
+    /// The groups that wait for a person. `scripts/desk.lua` says the same.
+    pub(super) fn waiting(&self) -> String {
+        format!("{}:waiting", self.prefix)
+    }
+
+    /// What people said of answers and chats.
+    pub(super) fn feedback(&self) -> String {
+        format!("{}:feedback", self.prefix)
+    }
+
+    /// The same of one session. `scripts/log.lua` renews it with the session's record.
+    pub(super) fn ratings(&self, session: &SessionId) -> String {
+        format!("{}:ratings:{session}", self.prefix)
+    }
+
+    /// What operators did.
+    pub(super) fn audit(&self) -> String {
+        format!("{}:audit", self.prefix)
+    }
+
     /// What is to be carried out at every node.
     pub(super) fn orders(&self) -> String {
         format!("{}:orders", self.prefix)

@@ -45,6 +45,16 @@ macro_rules! page_script {
     };
 }
 
+/// A script about who answers in a group.
+macro_rules! desk_script {
+    ($name:literal) => {
+        life_script!(
+            concat!("local for_worker = false\n", include_str!("scripts/log.lua"), include_str!("scripts/desk.lua")),
+            include_str!(concat!("scripts/", $name))
+        )
+    };
+}
+
 /// A script that appends: for the worker too, if there is one.
 macro_rules! append_script {
     ($options:expr, $name:literal) => {
@@ -69,7 +79,11 @@ pub(super) struct LogScripts {
     doubt: Script,
     life: Arc<Life>,
     pub(super) describe: Script,
-    pub(super) assistant: Script,
+    pub(super) person_ask: Script,
+    pub(super) person_settle: Script,
+    pub(super) person_look: Script,
+    pub(super) person_waiting: Script,
+    pub(super) person_count: Script,
     pub(super) begin: Script,
     pub(super) end: Script,
 }
@@ -92,7 +106,11 @@ impl LogScripts {
             doubt: life_script!("", include_str!("scripts/doubt.lua")),
             life,
             describe: log_script!("false", "describe.lua"),
-            assistant: log_script!("false", "assistant.lua"),
+            person_ask: desk_script!("person_ask.lua"),
+            person_settle: desk_script!("person_settle.lua"),
+            person_look: desk_script!("person_look.lua"),
+            person_waiting: desk_script!("person_waiting.lua"),
+            person_count: desk_script!("person_count.lua"),
             begin: page_script!("begin.lua"),
             end: append_script!(options, "end.lua"),
         }

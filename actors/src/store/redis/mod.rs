@@ -1,11 +1,14 @@
 //! The twin that keeps everything in Redis, where it outlasts the process. Every key has a TTL; what must be atomic is
 //! one Lua script, or one transaction where nothing is decided; times are the server's own.
 
+mod acts;
 mod answers;
 mod cache;
 mod claims;
 mod clock;
+mod desk;
 mod feed;
+mod feedback;
 mod flights;
 mod general;
 mod groups;
@@ -34,10 +37,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::acts::RedisActs;
 use self::answers::RedisAnswers;
 use self::cache::RedisCache;
 use self::claims::RedisClaims;
+use self::desk::RedisDesk;
 use self::feed::{RedisFeed, Subscription, events_channel};
+use self::feedback::RedisFeedback;
 use self::flights::RedisFlights;
 use self::general::RedisGeneralCache;
 use self::groups::RedisGroups;
@@ -211,6 +217,7 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         groups: Arc::new(RedisGroups::new(main.clone(), scripts.clone())),
         sessions: Arc::new(RedisSessions::new(main.clone(), keys.clone(), &options)),
         answers: Arc::new(RedisAnswers::new(main.clone(), scripts.clone(), &options)),
+        desk: Arc::new(RedisDesk::new(main.clone(), scripts.clone(), &options)),
         membership: Arc::new(RedisMembership::new(main.clone(), &options, scripts)),
         cache: Arc::new(RedisCache::new(
             cache,
@@ -220,6 +227,8 @@ pub async fn connect(options: RedisOptions, dependencies: &Dependencies) -> Resu
         general: Arc::new(RedisGeneralCache::new(general)),
         limits: Arc::new(RedisLimits::new(main.clone(), keys.clone())),
         usage: Arc::new(RedisUsage::new(main.clone(), keys.clone(), options.node_key.clone())),
+        feedback: Arc::new(RedisFeedback::new(main.clone(), keys.clone(), &options)),
+        acts: Arc::new(RedisActs::new(main.clone(), keys.clone())),
         claims: Arc::new(RedisClaims::new(main.clone(), keys.clone())),
         slots: Arc::new(RedisSlots::new(main.clone(), keys.clone())),
         flights: Arc::new(RedisFlights::new(main.clone(), keys.clone(), options.node_key.clone())),

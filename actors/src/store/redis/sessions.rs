@@ -77,7 +77,10 @@ impl SessionRecords for RedisSessions {
     async fn load(&self, session: &SessionId) -> StoreResult<SessionRecord> {
         let key = self.keys.session(session);
         let mut commands = redis::pipe();
-        commands.atomic().cmd("EXPIRE").arg(&key).arg(self.life).ignore().cmd("HGETALL").arg(&key);
+        commands.atomic().cmd("EXPIRE").arg(&key).arg(self.life).ignore();
+        // What the session has rated lives as long.
+        commands.cmd("EXPIRE").arg(self.keys.ratings(session)).arg(self.life).ignore();
+        commands.cmd("HGETALL").arg(&key);
         let (fields,): (HashMap<String, String>,) = self.run(commands).await?;
         Ok(read(&fields))
     }

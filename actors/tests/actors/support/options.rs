@@ -42,6 +42,7 @@ impl Default for Options {
                 presence_members: 100,
                 compression: false,
                 delta_window_ms: 5,
+                person: true,
                 commands_burst: 500,
             },
             limits: LimitOptions {

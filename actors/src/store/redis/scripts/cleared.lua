@@ -4,9 +4,9 @@ redis.call('SREM', KEYS[1], unpack(ARGV, 4))
 for i = 4, #ARGV do
   local at, head = ARGV[1] .. ':at:' .. ARGV[i], ARGV[1] .. ':head:' .. ARGV[i]
   redis.pcall('HDEL', at, ARGV[2])
-  local known = redis.pcall('HMGET', head, 'seq', 'assistant')
-  -- Who turned the assistant off decided something that is to last.
-  if known[1] == '0' and known[2] ~= '0' and redis.call('EXISTS', at) == 0 then
+  local known = redis.pcall('HMGET', head, 'seq', 'assistant', 'person')
+  -- Who turned the assistant off decided something that is to last, and who asked for a person waits.
+  if known[1] == '0' and known[2] ~= '0' and known[3] ~= 'asked' and redis.call('EXISTS', at) == 0 then
     if redis.call('TTL', head) > tonumber(ARGV[3]) then redis.call('EXPIRE', head, ARGV[3]) end
   end
 end

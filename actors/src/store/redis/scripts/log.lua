@@ -37,7 +37,10 @@ local EMPTY_LIFE = 300
 
 local function keep(name, seq)
   local session = string.match(name, '^chat_([%w_-]+)$')
-  if session then redis.call('EXPIRE', prefix .. ':session:' .. session, int(record_life)) end
+  if session then
+    redis.call('EXPIRE', prefix .. ':session:' .. session, int(record_life))
+    redis.call('EXPIRE', prefix .. ':ratings:' .. session, int(record_life))
+  end
   redis.call('EXPIRE', life_key, life_seconds)
   local key = group_key(name)
   if seq > 0 then
