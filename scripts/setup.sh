@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and is missing: Debian packages (as root), a Python venv in .venv, and
 # clients in JavaScript in the node_modules of tests/gateway, tests/clients and tests/clients/copilotkit, AsyncAPI's parser in that of
-# tests/documents, what the page of examples/vite-chat is made of, what builds clients/js.
+# tests/documents, the rules of accessibility in that of tests/browser, what the page of examples/vite-chat is made of, what builds clients/js.
 # Does nothing, quickly, where everything is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -38,7 +38,7 @@ if [[ $wanted != "$(cat .venv/requirements.installed 2>/dev/null)" ]]; then
     echo "$wanted" >.venv/requirements.installed
 fi
 
-for folder in tests/gateway tests/documents tests/clients tests/clients/copilotkit examples/vite-chat clients/js; do
+for folder in tests/browser tests/gateway tests/documents tests/clients tests/clients/copilotkit examples/vite-chat clients/js; do
     wanted=$(cat $folder/package-lock.json)
     if [[ $wanted != "$(cat $folder/node_modules/lock.installed 2>/dev/null)" ]]; then
         echo "installing: $folder/package-lock.json into $folder/node_modules"

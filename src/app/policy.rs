@@ -11,7 +11,7 @@ use crate::auth::Authenticator;
 use crate::auth::bearer::{AdminToken, ApiKeys, Operators};
 use crate::auth::doors::{Doors, is_loopback};
 use crate::auth::origin::OriginRule;
-use crate::http::Policy;
+use crate::http::{PageConfig, Policy};
 use crate::settings::{AuthMode, Changes, Settings};
 use crate::upstream::Router;
 
@@ -78,5 +78,6 @@ fn of(
         router,
         currency: settings.ai.currency.clone(),
         headers_within: Duration::from_secs(settings.ai.headers_seconds),
+        page: PageConfig::from(settings),
     }
 }

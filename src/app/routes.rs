@@ -33,6 +33,7 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             .service(read("/client.js", pages::library))
             .service(read("/client.mjs", pages::library))
             .service(read("/", pages::page))
+            .service(read("/page/config.json", pages::config))
             .service(read("/page/{file:.*}", pages::page));
     }
     if serves.admin {

@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod health;
 mod incoming;
 mod json;
+mod page_config;
 pub mod pages;
 mod policy;
 pub mod publish;
@@ -45,6 +46,7 @@ use tokio::sync::watch;
 
 pub use error::ApiError;
 pub use gateway::{Gateway, LongBodies, Running};
+pub use page_config::PageConfig;
 pub use policy::Policy;
 use recent::Recent;
 pub use redis::ConnectionCaps;

@@ -9,6 +9,19 @@ use crate::ui::{self, Asset};
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// `GET /page/config.json`: what the settings say of the page.
+pub async fn config(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
+    state.check_chat_door(&request)?;
+    let config = &state.policy().page;
+    let is_known = etag::is_known(request.headers(), &config.etag);
+    let mut response = if is_known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((header::ETAG, config.etag.as_str())).insert_header((header::CACHE_CONTROL, "no-cache"));
+    if is_known {
+        return Ok(response.finish());
+    }
+    Ok(response.content_type("application/json").body(config.text.clone()))
+}
+
 /// One of the page's files.
 pub async fn page(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, ApiError> {
     state.check_chat_door(&request)?;

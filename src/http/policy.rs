@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::PageConfig;
 use crate::auth::Authenticator;
 use crate::auth::bearer::{ApiKeys, KeyHolder, Operators};
 use crate::auth::doors::Doors;
@@ -29,6 +30,8 @@ pub struct Policy {
     pub currency: String,
     /// How long a stream waits for its first piece until it begins without.
     pub headers_within: Duration,
+    /// What the chat page is told.
+    pub page: PageConfig,
 }
 
 impl Policy {

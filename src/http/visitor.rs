@@ -183,12 +183,29 @@ pub async fn claim_session(state: &State, identity: &Identity, session: &Session
     match claim(state.node.stores.sessions.as_ref(), identity, session).await {
         Ok(Claim::Refused) => {
             refusals::session(session.as_str(), identity.user.as_str());
-            Err(ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you"))
+            Err(not_open())
         }
         Ok(claim) => Ok(claim),
         Err(error) => {
             log::debug!(session:%, error:%; "whose a session is was not read");
             Err(store_away())
+        }
+    }
+}
+
+/// The error of a session that is somebody else's.
+pub fn not_open() -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, "not_allowed", "this session is not open to you")
+}
+
+/// Whether this caller would be refused the session. Nobody gets it by being asked about.
+pub async fn would_be_refused(state: &State, identity: &Identity, session: &SessionId) -> bool {
+    match identity.session_rule(session) {
+        SessionRule::Allowed => false,
+        SessionRule::Refused => true,
+        SessionRule::IfUnowned => {
+            let record = state.node.stores.sessions.load(session).await;
+            record.is_ok_and(|record| record.owner.is_some_and(|owner| owner != identity.user))
         }
     }
 }

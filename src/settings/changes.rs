@@ -55,6 +55,11 @@ const TAKEN: &[&str] = &[
     "ai.backends",
     "ai.currency",
     "ai.prices",
+    "page.name",
+    "page.color",
+    "page.greeting",
+    "page.examples",
+    "page.language",
     "log.level",
     "log.format",
 ];

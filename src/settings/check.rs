@@ -27,7 +27,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
 }
 
 fn faults(settings: &Settings) -> [(&'static str, Option<String>); 16] {
-    let Settings { server, admin, auth, channel, cache, session, ai, redis, .. } = settings;
+    let Settings { server, admin, auth, channel, cache, session, ai, redis, page, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
     let no_view = !admin.view_token.is_empty() && admin.view_token == admin.token;
@@ -91,6 +91,7 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 16] {
             "ai.backend",
             when(no_key, "= \"openai\" needs ai.api_key (OPENAI_API_KEY), or ai.base_url for an API without keys"),
         ),
+        ("page.examples", page.fault()),
         ("ai.backends", ai.backends.iter().find_map(|table| backend_fault(table, ai))),
         ("channel.notify_worker", when(core_only, "works with channel.layer = \"core\" only")),
         (

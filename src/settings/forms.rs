@@ -55,6 +55,17 @@ pub(super) fn is_model(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
+/// Whether a text is one line of at most so many characters.
+pub(super) fn is_line(text: &str, most: usize) -> bool {
+    text.chars().count() <= most && !text.chars().any(char::is_control)
+}
+
+/// Whether a text is a colour in hexadecimal digits, three or six of them.
+pub(super) fn is_color(text: &str) -> bool {
+    text.strip_prefix('#')
+        .is_some_and(|rest| matches!(rest.len(), 3 | 6) && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 /// What stands for every model where none is named.
 pub(super) fn every_model() -> Vec<String> {
     vec!["*".to_owned()]
@@ -63,6 +74,17 @@ pub(super) fn every_model() -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_colour_is_three_or_six_digits_and_nothing_else() {
+        for color in ["#2c5f54", "#FFF", "#a0B1c2"] {
+            assert!(is_color(color), "{color}");
+        }
+        for text in ["", "#", "2c5f54", "#2c5f5", "#2c5f54;", "red", "#ggg", "#2c5f54ff", "url(x)", "#é12"] {
+            assert!(!is_color(text), "{text}");
+        }
+        assert!(is_line("é", 1) && is_line("", 0) && !is_line("ab", 1) && !is_line("a\n", 5));
+    }
 
     #[test]
     fn a_path_of_its_own_is_a_path_where_nothing_else_stands() {

@@ -3,7 +3,7 @@
 use sophie_actors::protocol::DjangoEvent;
 
 use super::backends::BACKENDS;
-use super::forms::{MODELS, address, is_host, is_model, is_name, is_own_path, network};
+use super::forms::{MODELS, address, is_color, is_host, is_line, is_model, is_name, is_own_path, network};
 use super::keys::KEYS;
 use super::listed_key::ListedKey;
 use super::origin::AllowedOrigin;
@@ -208,6 +208,11 @@ pub const RULES: &[(&str, Rule)] = &[
     ("chat.anyone_may_stop", Rule::Switch),
     ("chat.max_frame_bytes", Rule::Whole(125, 16_777_216)),
     ("ds.poll_seconds", Rule::Whole(1, 300)),
+    ("page.name", Rule::Text("1 to 40 characters", |t| is_line(t, 40) && !t.trim().is_empty())),
+    ("page.color", Rule::Text("empty, or a colour as #2c5f54", |t| t.is_empty() || is_color(t))),
+    ("page.greeting", Rule::Text("one line of at most 200 characters", |t| is_line(t, 200))),
+    ("page.examples", Rule::List(&Rule::Text("a line of at most 200 characters", |t| is_line(t, 200)))),
+    ("page.language", Rule::Text("\"auto\", \"en\" or \"pt\"", |t| matches!(t, "auto" | "en" | "pt"))),
     (
         "log.level",
         Rule::Text("\"off\", \"error\", \"warn\", \"info\", \"debug\" or \"trace\"", |t| {

@@ -13,6 +13,7 @@ use super::ai::AiSettings;
 use super::forms;
 use super::keys::KeySettings;
 use super::otel::OtelSettings;
+use super::page::PageSettings;
 use super::secret::{Secret, ServiceUrl};
 
 /// Everything that can be set.
@@ -33,6 +34,7 @@ pub struct Settings {
     pub responses: ResponsesSettings,
     pub chat: ChatSettings,
     pub ds: DurableSettings,
+    pub page: PageSettings,
     pub log: LogSettings,
     pub otel: OtelSettings,
 }

@@ -42,28 +42,56 @@ const FILES: &[(&str, &[u8])] = files! {
     "/" => "index.html",
     "/page/icon.svg" => "icon.svg",
     "/page/style.css" => "style.css",
+    "/page/style/panel.css" => "style/panel.css",
+    "/page/style/prose.css" => "style/prose.css",
     "/page/app/answer.js" => "app/answer.js",
+    "/page/app/answerfoot.js" => "app/answerfoot.js",
+    "/page/app/brand.js" => "app/brand.js",
+    "/page/app/chat.js" => "app/chat.js",
+    "/page/app/chatlist.js" => "app/chatlist.js",
+    "/page/app/chats.js" => "app/chats.js",
     "/page/app/client.js" => "app/client.js",
     "/page/app/composer.js" => "app/composer.js",
+    "/page/app/config.js" => "app/config.js",
     "/page/app/conversation.js" => "app/conversation.js",
     "/page/app/copy.js" => "app/copy.js",
+    "/page/app/dialog.js" => "app/dialog.js",
     "/page/app/dom.js" => "app/dom.js",
+    "/page/app/empty.js" => "app/empty.js",
+    "/page/app/export.js" => "app/export.js",
+    "/page/app/guest.js" => "app/guest.js",
+    "/page/app/highlight.js" => "app/highlight.js",
     "/page/app/log.js" => "app/log.js",
     "/page/app/main.js" => "app/main.js",
     "/page/app/markdown.js" => "app/markdown.js",
+    "/page/app/math.js" => "app/math.js",
     "/page/app/names.js" => "app/names.js",
+    "/page/app/naming.js" => "app/naming.js",
+    "/page/app/news.js" => "app/news.js",
     "/page/app/outbox.js" => "app/outbox.js",
     "/page/app/panel.js" => "app/panel.js",
     "/page/app/people.js" => "app/people.js",
     "/page/app/place.js" => "app/place.js",
+    "/page/app/reason.js" => "app/reason.js",
     "/page/app/rows.js" => "app/rows.js",
+    "/page/app/share.js" => "app/share.js",
+    "/page/app/signin.js" => "app/signin.js",
     "/page/app/status.js" => "app/status.js",
+    "/page/app/storage.js" => "app/storage.js",
+    "/page/app/texts.js" => "app/texts.js",
     "/page/app/theme.js" => "app/theme.js",
     "/page/app/toggle.js" => "app/toggle.js",
+    "/page/app/tools.js" => "app/tools.js",
+    "/page/app/texts/en.js" => "app/texts/en.js",
+    "/page/app/texts/pt.js" => "app/texts/pt.js",
+    "/page/vendor/dompurify.LICENSE" => "vendor/dompurify.LICENSE",
+    "/page/vendor/highlight.LICENSE" => "vendor/highlight.LICENSE",
+    "/page/vendor/highlight.min.js" => "vendor/highlight.min.js",
+    "/page/vendor/katex.LICENSE" => "vendor/katex.LICENSE",
+    "/page/vendor/katex.min.js" => "vendor/katex.min.js",
+    "/page/vendor/marked.LICENSE" => "vendor/marked.LICENSE",
     "/page/vendor/marked.esm.js" => "vendor/marked.esm.js",
     "/page/vendor/purify.min.js" => "vendor/purify.min.js",
-    "/page/vendor/marked.LICENSE" => "vendor/marked.LICENSE",
-    "/page/vendor/dompurify.LICENSE" => "vendor/dompurify.LICENSE",
 };
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| FILES.iter().map(asset_of).collect());
@@ -98,86 +126,4 @@ fn etag(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn text(asset: &Asset) -> &str {
-        std::str::from_utf8(asset.bytes).expect("text")
-    }
-
-    /// What stands between each `before` and the quote that follows.
-    fn quoted<'a>(text: &'a str, before: &'a str, quote: char) -> impl Iterator<Item = &'a str> {
-        text.split(before).skip(1).filter_map(move |rest| rest.split(quote).next())
-    }
-
-    #[test]
-    fn every_file_that_the_page_names_is_embedded() {
-        let page = text(asset("/").expect("the page"));
-        let named: Vec<_> = quoted(page, "=\"page/", '"').map(|name| format!("/page/{name}")).collect();
-        assert!(named.len() > 5, "{named:?}");
-        for path in named {
-            assert!(asset(&path).is_some(), "{path}");
-        }
-    }
-
-    #[test]
-    fn every_module_that_is_imported_is_embedded() {
-        let mut imports = 0;
-        for from in assets().iter().filter(|asset| asset.path.starts_with("/page/app/")) {
-            for line in text(from).lines().filter(|line| line.starts_with("import ")) {
-                let name = line.split('\'').nth(1).expect("a quoted module");
-                if name == "../../client.mjs" {
-                    assert!(library("/client.mjs").is_some());
-                    continue;
-                }
-                let path = match name.strip_prefix("../") {
-                    Some(rest) => format!("/page/{rest}"),
-                    None => format!("/page/app/{}", name.trim_start_matches("./")),
-                };
-                assert!(asset(&path).is_some(), "{} imports {path}", from.path);
-                imports += 1;
-            }
-        }
-        assert!(imports > 10, "{imports}");
-    }
-
-    #[test]
-    fn the_page_holds_nothing_that_its_policy_forbids() {
-        let page = text(asset("/").expect("the page"));
-        assert!(!page.contains("<style"), "inline style");
-        assert!(!page.contains(" style="), "inline style");
-        let handler = |word: &str| word.starts_with("on") && word.contains('=');
-        assert!(!page.split_whitespace().any(handler), "inline handler");
-        assert!(!page.contains("://"), "another host");
-        assert!(quoted(page, "<script", '>').all(|tag| tag.contains("src=")), "inline script");
-        for script in assets().iter().filter(|asset| asset.path.starts_with("/page/app/")) {
-            let without_comments = text(script).lines().filter(|line| !line.trim_start().starts_with("//"));
-            for line in without_comments {
-                assert!(!line.contains("innerHTML") && !line.contains("eval("), "{}: {line}", script.path);
-            }
-        }
-    }
-
-    #[test]
-    fn types_and_validators_are_right() {
-        let page = asset("/").expect("the page");
-        let script = asset("/page/app/main.js").expect("a script");
-        assert!(page.content_type.starts_with("text/html"));
-        assert!(script.content_type.starts_with("text/javascript"));
-        assert!(page.etag.starts_with('"') && page.etag.ends_with('"') && page.etag.len() == 26, "{}", page.etag);
-        assert_ne!(page.etag, script.etag);
-        assert!(asset("/page/").is_none());
-        assert!(asset("/page/../mod.rs").is_none());
-    }
-
-    #[test]
-    fn the_vendored_libraries_are_the_published_ones() {
-        let origins = include_str!("page/vendor/README.md");
-        for asset in
-            assets().iter().filter(|asset| asset.path.starts_with("/page/vendor/") && asset.path.ends_with(".js"))
-        {
-            let digest = hex(Sha256::digest(asset.bytes));
-            assert!(origins.contains(&digest), "{}: {digest}", asset.path);
-        }
-    }
-}
+mod tests;

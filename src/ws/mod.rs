@@ -60,7 +60,11 @@ async fn open(request: &HttpRequest, session: &str, state: &Data<State>) -> Resu
     let address = client_address(request, state);
     let (identity, shown) = visitor::identify(request, &session, address, state, Comes::ToStay).await?;
     // Only now, so that a page whose upgrade failed can learn why by a plain request.
-    let upgrade = handshake::check(request)?;
+    let upgrade = match handshake::check(request) {
+        Ok(upgrade) => upgrade,
+        Err(_) if visitor::would_be_refused(state, &identity, &session).await => return Err(visitor::not_open()),
+        Err(error) => return Err(error),
+    };
     let claim = visitor::claim_session(state, &identity, &session).await?;
     let lost = visitor::hold(state, &identity, &session).await?;
     let actor = session_actor(state, &session).await?;

@@ -119,6 +119,21 @@ async fn the_chat_page_is_served_with_an_entity_tag() {
 }
 
 #[tokio::test]
+async fn the_page_is_told_what_the_settings_say_of_it_and_nothing_else() {
+    let app = TestApp::start(Mode::Memory, &[("SOPHIE__PAGE__NAME", "Ajuda"), ("SOPHIE__PAGE__COLOR", "#0af")]).await;
+    let response = send(&app, "GET", "/page/config.json", None).await;
+    let tag = response.headers()["etag"].to_str().expect("text").to_owned();
+    let told: Value = response.json().await.expect("JSON");
+    let expected = json!({
+        "name": "Ajuda", "color": "#0af", "greeting": "", "examples": ["auto"], "language": "auto",
+        "sign_in": "none", "max_text_chars": 16_000,
+    });
+    assert_eq!(told, expected);
+    let again = app.request("GET", "/page/config.json").header("if-none-match", tag).send().await.expect("a response");
+    assert_eq!(again.status(), 304);
+}
+
+#[tokio::test]
 async fn every_figure_bears_the_programs_name_and_the_text_is_well_formed() {
     let app = TestApp::start(Mode::Memory, &[]).await;
     let mut socket = app.open("s1").await;

@@ -84,6 +84,20 @@ async fn operators_and_pages_are_let_in_by_what_the_settings_say_now() {
 }
 
 #[tokio::test]
+async fn the_page_is_told_what_the_settings_say_now() {
+    let node = Reloadable::start("page.name = \"Before\"\n").await;
+    let line = node.reload("page.name = \"After\"\npage.language = \"pt\"\n").await;
+    assert!(line.contains("taken=page.name,page.language needs_restart=\"\""), "{line}");
+    let response = node.request("GET", "/page/config.json").send().await.expect("a response");
+    let told: serde_json::Value = response.json().await.expect("JSON");
+    assert_eq!((&told["name"], &told["language"]), (&json!("After"), &json!("pt")));
+    let line = node.reload("page.color = \"red\"\n").await;
+    assert!(line.contains("event=settings_refused") && line.contains("#2c5f54"), "{line}");
+    let line = node.reload("page.examples = [\"1\",\"2\",\"3\",\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"]\n").await;
+    assert!(line.contains("event=settings_refused") && line.contains("page.examples must be at most 8"), "{line}");
+}
+
+#[tokio::test]
 async fn under_load_no_request_fails_and_no_socket_is_cut() {
     let ai = AiServer::start().await;
     ai.set_default(|| Script::slow_answer("one two three", Duration::from_millis(5)));

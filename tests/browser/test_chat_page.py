@@ -198,16 +198,15 @@ def test_a_new_chat_has_an_address_of_its_own(browser, broker):
     until(lambda: page.script("return location.hash") == old and page.phase() == "online" and page.messages() == ["Old chat"], "the old chat")
 
 
-def test_a_refused_message_can_be_sent_again(browser, broker):
+def test_what_the_server_is_too_busy_for_waits_and_is_sent_in_order(browser, broker):
     page = browser.chat(broker)
     # Two answers of a session may be under way at once.
-    page.type("One", Keys.ENTER, "Two", Keys.ENTER, "Three", Keys.ENTER)
-    until(lambda: page.script("return document.querySelector('#log .pending')?.dataset.state") == "failed", "the refusal")
-    assert "answers" in page.find("#log .pending .problem").text
-    page.screenshot(f"refused-{broker.mode}")
-    page.answer("done", 40)
-    page.find("#log .pending [data-act=retry]").click()
-    until(lambda: page.messages() == ["One", "Two", "Three"], "the message to be taken")
+    page.type("One", Keys.ENTER, "Two", Keys.ENTER, "Three", Keys.ENTER, "Four", Keys.ENTER)
+    waits = until(lambda: page.script("return document.querySelector('#log .pending[data-why=busy]')?.textContent"), "a message to wait")
+    assert "sent when one of them has ended" in waits
+    page.screenshot(f"busy-{broker.mode}")
+    until(lambda: page.messages() == ["One", "Two", "Three", "Four"], "all to be sent by themselves", 60)
+    assert page.script("return document.querySelectorAll('#log .pending').length") == 0
 
 
 @pytest.mark.parametrize("broker", ["memory"], indirect=True)

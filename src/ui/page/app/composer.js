@@ -1,13 +1,19 @@
 // Where messages are written: Enter sends, Shift+Enter begins a new line, Stop ends the answer that runs.
 
-import { find } from './dom.js';
+import { announce, find } from './dom.js';
+import { t } from './texts.js';
 
 const TYPING_EVERY_MS = 2_000;
 
 export class Composer {
   #typedAt = 0;
+  // What the server said of the text that stands here again; gone as soon as it is changed.
+  #refused = '';
 
-  constructor({ onSend, onStop, onTyping }) {
+  // `most`: characters of the longest message.
+  constructor({ most, onSend, onStop, onTyping }) {
+    this.most = most;
+    this.problem = find('#composer-problem');
     this.input = find('#composer');
     this.form = find('#compose');
     this.stop = find('#stop');
@@ -23,6 +29,7 @@ export class Composer {
       this.#send(onSend);
     });
     this.input.addEventListener('input', () => {
+      this.#refused = '';
       this.#fit();
       if (this.input.value.trim() && Date.now() - this.#typedAt > TYPING_EVERY_MS) {
         this.#typedAt = Date.now();
@@ -36,8 +43,11 @@ export class Composer {
     this.#fit();
   }
 
-  edit(text) {
+  // Puts a text back to where it was typed, with what was wrong with it.
+  edit(text, problem = '') {
     this.input.value = this.input.value ? `${text}\n${this.input.value}` : text;
+    this.#refused = problem;
+    if (problem) announce(problem);
     this.#fit();
     this.input.focus();
   }
@@ -54,6 +64,12 @@ export class Composer {
   #send(onSend) {
     const text = this.input.value.trim();
     if (!text) return;
+    if (this.#tooLong(text)) {
+      // Said again to who cannot see that it stands there.
+      announce(this.problem.textContent);
+      return;
+    }
+    this.#refused = '';
     this.input.value = '';
     this.#fit();
     onSend(text, find('#assistant-choice').hidden || this.assistant.checked);
@@ -63,6 +79,29 @@ export class Composer {
   #fit() {
     this.input.style.height = 'auto';
     this.input.style.height = `${this.input.scrollHeight}px`;
-    find('#send').disabled = !this.input.value.trim();
+    const text = this.input.value.trim();
+    find('#send').disabled = !text;
+    this.#count(text);
   }
+
+  #tooLong(text) {
+    return length(text) > this.most;
+  }
+
+  // The text stays where it was typed; only near the end of what fits is it counted before the reader's eyes.
+  #count(text) {
+    const n = text.length > this.most / 2 ? length(text) : 0;
+    const values = { n, most: this.most };
+    const long = n > this.most;
+    this.problem.textContent = this.#refused || (long ? t('composer.long', values) : n > this.most * 0.9 ? t('composer.length', values) : '');
+    this.problem.classList.toggle('problem', long || Boolean(this.#refused));
+    this.input.setAttribute('aria-invalid', String(long));
+  }
+}
+
+// Characters as the server counts them: not the halves of UTF-16.
+function length(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
 }

@@ -1,6 +1,7 @@
 // What is known of one group: its log by `seq`, the answers still being written, and passing notes. No DOM.
 
 import { Answer } from './answer.js';
+import { t } from './texts.js';
 
 export class Conversation {
   constructor(group) {
@@ -29,7 +30,7 @@ export class Conversation {
   rebuild(lost) {
     const running = this.running();
     for (const answer of running)
-      if (answer.orphan) answer.fail({ text: answer.text, reason: 'The server stopped before this was finished.' });
+      if (answer.orphan) answer.fail({ text: answer.text, reason: t('log.stopped') });
     if (lost) this.past = this.rows().filter((row) => row.kind !== 'divider' && row.state !== 'running');
     this.#clear();
     this.life += 1;
@@ -70,9 +71,10 @@ export class Conversation {
         return true;
       }
       case 'answer.start':
-        if (!this.answers.has(event.answer)) this.#answer(event);
+        if (!this.answers.has(event.answer)) this.#answer(event).startedAt = performance.now();
         return true;
       case 'answer.delta':
+        this.#heard(this.#answer(event));
         this.#answer(event).delta(event.offset, event.text);
         return true;
       case 'answer.end':
@@ -102,6 +104,11 @@ export class Conversation {
     }
     const divider = this.past.length ? [{ kind: 'divider', key: 'divider', version: 0 }] : [];
     return [...this.past, ...divider, ...this.sorted];
+  }
+
+  // How long its first words took, if it was followed from its start.
+  #heard(answer) {
+    if (answer.startedAt) answer.firstAfterMs ??= performance.now() - answer.startedAt;
   }
 
   #answer(event) {

@@ -1,6 +1,7 @@
 // Copying to the clipboard, also where the page was not served over TLS and the clipboard interface is missing.
 
 import { announce, h, icon } from './dom.js';
+import { t } from './texts.js';
 
 export async function copy(text) {
   if (navigator.clipboard) {
@@ -24,14 +25,14 @@ export async function copy(text) {
 
 // A button that copies what `read` gives, and says that it did.
 export function copyable(label, read) {
-  const word = h('span', {}, 'Copy');
+  const word = h('span', {}, t('copy'));
   const button = h('button', { type: 'button', class: 'quiet copy', 'aria-label': label, title: label }, icon('copy'), word);
   button.addEventListener('click', async () => {
     const done = await copy(read());
-    word.textContent = done ? 'Copied' : 'Failed';
-    announce(done ? 'Copied' : 'Copying failed');
+    word.textContent = t(done ? 'copy.done' : 'copy.failed');
+    announce(t(done ? 'copy.done' : 'copy.failed.said'));
     setTimeout(() => {
-      word.textContent = 'Copy';
+      word.textContent = t('copy');
     }, 1_500);
   });
   return button;

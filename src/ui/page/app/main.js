@@ -1,245 +1,147 @@
-// The page: puts the client, the conversations and the views together.
+// The page: puts the chat and the views together.
 
-import { Client } from './client.js';
+import { wear } from './brand.js';
+import { Chat } from './chat.js';
+import { ChatList } from './chatlist.js';
+import { Chats } from './chats.js';
 import { Composer } from './composer.js';
-import { Conversation } from './conversation.js';
-import { copy } from './copy.js';
+import { config } from './config.js';
 import { announce, find } from './dom.js';
+import { Empty } from './empty.js';
 import { Log } from './log.js';
+import { named, nameless } from './naming.js';
+import { tell } from './news.js';
 import { Panel } from './panel.js';
-import { crowd, person, title } from './people.js';
-import { addressOf, another, endpoint, explain, here } from './place.js';
+import { listed, person, title } from './people.js';
+import { another, here, stand } from './place.js';
+import { share } from './share.js';
+import { SignIn } from './signin.js';
 import { Status } from './status.js';
+import { fillIn, t } from './texts.js';
 import { toggleTheme } from './toggle.js';
+import { Tools } from './tools.js';
 
-const TYPING_SHOWN_MS = 4_000;
-const LOAD_AGAIN_MS = 1_500;
-const MEMBERS_AGAIN_MS = 300;
+fillIn({ assistant: config.name });
+wear(config);
 
-const { session, token } = here();
-const conversations = new Map();
-let current = `chat_${session}`;
-let members = [];
-let scheduled = false;
-let refreshing = null;
-
-const client = new Client({
-  endpoint: endpoint(session),
-  session,
-  token,
-  onEvent: receive,
-  onState: changed,
-  explain: () => explain(session, token),
+const place = here();
+const chats = new Chats();
+const status = new Status(() => begin());
+const composer = new Composer({ most: config.max_text_chars, onSend: send, onStop: stop, onTyping: () => chat?.typed() });
+const panel = new Panel({ select: (group) => chat.select(group), leave, join: (group) => chat.join(group), rename });
+const log = new Log({ retryAnswer, retrySend: (id) => chat.outbox.retry(id), editSend }, () => chat?.older());
+const chatList = new ChatList(chats);
+const empty = new Empty(config, (text) => {
+  send(text, true);
+  composer.focus();
 });
+const tools = new Tools(() => chat);
+const signIn = new SignIn(config.sign_in, (token) => {
+  place.token = token;
+  open();
+});
+let chat = null;
+let scheduled = false;
 
-const status = new Status(() => client.start());
-const composer = new Composer({ onSend: send, onStop: stop, onTyping: () => client.notify('group.typing', { group: current }) });
-const panel = new Panel({ select, leave, join });
-const log = new Log({ retryAnswer, retrySend: (id) => client.outbox.retry(id), editSend }, older);
-
-function conversation(group) {
-  if (!conversations.has(group)) conversations.set(group, new Conversation(group));
-  return conversations.get(group);
+// Everything that may have to be asked before there can be a connection.
+async function begin() {
+  if (!place.session && config.sign_in === 'none') place.session = (await named(place.group)) ?? nameless();
+  if (!place.session) place.session = nameless();
+  stand(place.session, place.group);
+  if (chat && !signIn.shown) chat.client.start();
+  else if (signIn.needed(place.token)) status.show({ phase: 'signed-out' });
+  else open();
 }
 
-function receive(event) {
-  switch (event.type) {
-    case 'session.ready':
-      ready(event);
-      break;
-    case 'log.rebuild':
-      conversation(event.group).rebuild(event.lost);
-      // What the lost log had taken is among what was said before: it is not to come.
-      if (event.lost) client.outbox.settle((group) => group === event.group);
-      if (event.group === current) load();
-      break;
-    case 'outbox':
-      client.outbox.settle((group, message) => conversations.get(group)?.messages.has(message));
-      break;
-    case 'group.joined':
-    case 'group.left':
-      membership(event);
-      break;
-    case 'typing':
-      typing(event);
-      break;
-    case 'event':
-      if (conversations.has(event.group))
-        conversations.get(event.group).note('Event from the application', JSON.stringify(event.event, null, 2));
-      break;
-    default:
-      if (event.group && conversations.has(event.group)) logged(event);
-  }
-  schedule();
-}
-
-function ready({ groups, answers }) {
-  for (const group of [...conversations.keys()]) if (!groups.includes(group)) conversations.delete(group);
-  for (const group of groups) conversation(group).resume(answers.filter((answer) => answer.group === group));
-  if (!conversations.has(current)) select(client.home);
+function open() {
+  chat?.client.stop();
+  const { session, group, token } = place;
+  chat = new Chat({ session, token, group, on: { change: schedule, news, state: changed, moved, ready, read, failed, tooLong } });
+  chat.client.start();
+  render();
+  if (matchMedia('(hover: hover)').matches) composer.focus();
 }
 
 function changed(state) {
-  status.show(state);
+  const refused = state.phase === 'stopped' && signIn.refused(chat.refusal, place.token);
+  status.show(refused ? { phase: 'signed-out' } : state);
+}
+
+function ready() {
+  signIn.done();
+  chats.of(chat.user);
+  chatList.show(place.session);
+}
+
+function moved(group) {
+  place.group = group === chat.home ? '' : group;
+  stand(place.session, place.group);
+  composer.focus();
+}
+
+function failed(group, why) {
+  const text = t('groups.not-joined', { name: group, why });
+  chat.shown.note(text);
+  announce(text);
+  moved(chat.home);
   schedule();
-  if (!client.online) return;
-  // A load that the last connection took with it is begun again.
-  if (!conversation(current).loaded) load();
-  refreshMembers();
 }
 
-function logged(event) {
-  const into = conversations.get(event.group);
-  const fresh = into.apply(event);
-  if (event.type === 'message') client.outbox.observed(event.group, event.message, client.user);
-  if (!fresh) return;
-  const said = event.type === 'message' && event.message.author !== client.user;
-  if (event.group !== current) {
-    if (said || event.type === 'answer.end') into.unread += 1;
-  } else if (event.type === 'answer.start') announce('Sophie is answering');
-  else if (event.type === 'answer.end')
-    announce(event.finish_reason === 'cancelled' ? 'Answer stopped' : `Sophie: ${event.text.slice(0, 600)}`);
-  else if (event.type === 'answer.error') announce(`The answer failed. ${event.reason}`);
-  else if (said) announce(`${person(event.message.author)}: ${event.message.text.slice(0, 300)}`);
-}
-
-// One change bears `session` and `user`; several of one moment bear `members`, or their `count` if they are too many to name.
-function membership({ type, group, session: who, user, members: several, count }) {
-  const joined = type === 'group.joined';
-  const changed = several ?? (count === undefined ? [{ session: who, user }] : []);
-  const others = changed.filter((one) => one.session !== session).map((one) => one.user);
-  if (others.length < changed.length) itself(group, joined);
-  const people = others.length > 0 ? crowd(others) : count > 0 ? `${count} people` : '';
-  if (people) conversations.get(group)?.note(`${people} ${joined ? 'joined' : 'left'}`);
-  if (group === current) refreshMembersSoon();
-}
-
-// This very session came or went, by another of its windows perhaps.
-function itself(group, joined) {
-  if (joined) {
-    conversation(group);
-  } else if (group !== client.home) {
-    conversations.delete(group);
-    if (current === group) select(client.home);
+function news(event, shown) {
+  if (event.type === 'message' && event.group === chat.home && event.message.author === chat.user) {
+    chats.said(place.session, event.message.text);
+    chatList.show(place.session);
   }
+  if (shown) tell(event, chat.user);
 }
 
-function typing({ group, user }) {
-  if (user === client.user || !conversations.has(group)) return;
-  const { typing: people } = conversations.get(group);
-  people.set(user, Date.now() + TYPING_SHOWN_MS);
-  setTimeout(schedule, TYPING_SHOWN_MS + 50);
+// A part of a log was read. What was said first in this chat is its title.
+function read(conversation) {
+  if (conversation.group !== chat.home || conversation.more) return;
+  const first = conversation.rows().find(({ kind, role }) => kind === 'message' && role === 'user');
+  if (!first) return;
+  chats.began(place.session, first.text);
+  chatList.show(place.session);
 }
 
-// The newest part of the current log. Tried again until it works: without it there is nothing to read.
-async function load() {
-  const target = conversation(current);
-  const { life } = target;
-  if (target.loading === life) return;
-  target.loading = life;
-  try {
-    const reply = await client.history(target.group);
-    if (target.life === life) take(target, reply);
-  } catch (refused) {
-    if (refused.code !== 'disconnected')
-      setTimeout(() => client.online && current === target.group && !target.loaded && load(), LOAD_AGAIN_MS);
-  }
-  if (target.loading === life) target.loading = null;
-  schedule();
-}
-
-async function older() {
-  const target = conversations.get(current);
-  if (!target?.loaded || !target.more || target.loading === target.life || !client.online) return;
-  const { life } = target;
-  target.loading = life;
-  find('#older').hidden = false;
-  try {
-    const reply = await client.history(target.group, target.oldest);
-    if (target.life === life) take(target, reply);
-  } catch {
-    // Scrolling to the top again asks again.
-  }
-  if (target.loading === life) target.loading = null;
-  find('#older').hidden = true;
-  schedule();
-}
-
-function take(target, reply) {
-  target.history(reply);
-  for (const row of target.messages.values()) client.outbox.observed(target.group, row, client.user);
-}
-
-// However many come and go, the list is asked for once in a while: each time costs the server something.
-function refreshMembersSoon() {
-  refreshing ??= setTimeout(() => {
-    refreshing = null;
-    refreshMembers();
-  }, MEMBERS_AGAIN_MS);
-}
-
-async function refreshMembers() {
-  const group = current;
-  const reply = await client.request('group.members', { group }).catch(() => null);
-  if (group !== current || !reply) return;
-  ({ members } = reply);
-  schedule();
+function tooLong({ id, text }) {
+  chat.outbox.discard(id);
+  composer.edit(text, t('composer.long.server'));
 }
 
 function send(text, assistant) {
-  client.outbox.add({ group: current, text, assistant });
+  chat.send(text, assistant);
   log.toBottom();
 }
 
 function stop() {
-  const answer = conversation(current).running().at(-1);
-  if (answer) client.request('answer.cancel', { answer: answer.answer }).catch(({ message }) => announce(message));
+  chat.stop().catch(({ message }) => announce(message));
 }
 
 async function retryAnswer(row) {
-  row.problem = '';
-  try {
-    await client.request('answer.retry', { message: row.message });
-    log.toBottom();
-  } catch (refused) {
-    row.problem = refused.message;
-  }
-  schedule();
+  await chat.retryAnswer(row);
+  log.toBottom();
 }
 
 function editSend(id) {
-  const item = client.outbox.items.find((candidate) => candidate.id === id);
+  const item = chat.outbox.items.find((candidate) => candidate.id === id);
   if (!item) return;
-  client.outbox.discard(id);
+  chat.outbox.discard(id);
   composer.edit(item.text);
 }
 
-function select(group) {
-  current = group;
-  members = [];
-  const target = conversation(group);
-  target.unread = 0;
-  if (!target.loaded) load();
-  refreshMembers();
-  composer.focus();
-  schedule();
-}
-
-async function join(group) {
-  if (conversations.has(group)) return;
-  await client.join(group);
-  conversation(group);
-}
-
 async function leave(group) {
-  try {
-    await client.leave(group);
-    conversations.delete(group);
-    if (current === group) select(client.home);
-  } catch (refused) {
-    announce(refused.message);
-  }
-  schedule();
+  await chat.leave(group).catch(({ message }) => announce(message));
+}
+
+// Another name is another guest, who joins the group anew.
+async function rename() {
+  const { group } = place;
+  const session = await named(group, { skip: false });
+  if (!session) return;
+  await chat.leave(group).catch(() => null);
+  stand(session, group);
+  location.reload();
 }
 
 // However many events arrive, the page is drawn once a frame.
@@ -256,20 +158,23 @@ function schedule() {
 }
 
 function render() {
-  const shown = conversation(current);
-  const home = current === client.home;
-  const pending = client.outbox.items
+  if (!chat) return;
+  const { shown, home, current, user, members, client } = chat;
+  const pending = chat.outbox.items
     .filter(({ group, message }) => group === current && !shown.messages.has(message))
     .map((item) => ({ kind: 'pending', key: `pending:${item.id}`, id: item.id, text: item.text, item }));
   const rows = [...shown.rows(), ...pending];
-  log.show(rows, { user: client.user, conversation: shown });
-  composer.show({ running: client.online && shown.running().length > 0, home });
-  panel.show({ groups: [...conversations.values()], current, home: client.home, members, user: client.user });
-  find('#empty').hidden = rows.length > 0 || !shown.loaded;
-  find('#title').textContent = title(current, client.home);
-  document.title = home ? 'Sophie' : `${current} · Sophie`;
+  log.show(rows, { user, conversation: shown });
+  composer.show({ running: client.online && shown.running().length > 0, home: current === home });
+  panel.show({ groups: [...chat.conversations.values()], current, home, members, user, guest: config.sign_in === 'none' });
+  empty.show(rows.length === 0 && shown.loaded, current === home ? '' : current);
+  tools.show(rows.length > 0);
+  share.show(current === home ? '' : current, place.session);
+  find('#older').hidden = !chat.fetching;
+  find('#title').textContent = title(current, home);
+  document.title = current === home ? config.name : `${current} · ${config.name}`;
   find('#typing').textContent = client.online ? typists(shown) : '';
-  const unread = [...conversations.values()].reduce((sum, { unread: count }) => sum + count, 0);
+  const unread = [...chat.conversations.values()].reduce((sum, { unread: count }) => sum + count, 0);
   find('#panel-toggle').dataset.unread = String(unread > 0);
 }
 
@@ -277,41 +182,24 @@ function typists({ typing: people }) {
   for (const [user, until] of people) if (until < Date.now()) people.delete(user);
   const names = [...people.keys()].map(person);
   if (!names.length) return '';
-  if (names.length > 2) return 'Several people are typing…';
-  return `${names.join(' and ')} ${names.length > 1 ? 'are' : 'is'} typing…`;
+  if (names.length > 2) return t('typing.many');
+  return t(names.length > 1 ? 'typing.some' : 'typing.one', { names: listed(names) });
 }
 
 find('#new-chat').addEventListener('click', another);
 find('#theme').addEventListener('click', toggleTheme);
-find('#share').addEventListener('click', async () => {
-  const done = await copy(addressOf(session));
-  const label = find('#share-label');
-  label.textContent = done ? 'Copied' : 'Copy failed';
-  announce(done ? 'Link copied. Who opens it joins this chat.' : 'Copying failed');
-  setTimeout(() => {
-    label.textContent = 'Copy link';
-  }, 2_000);
-});
-for (const button of document.querySelectorAll('[data-example]')) {
-  button.addEventListener('click', () => {
-    send(button.dataset.example, true);
-    composer.focus();
-  });
-}
 document.addEventListener('keydown', (event) => {
-  if (event.key !== 'Escape' || event.isComposing) return;
+  if (event.key !== 'Escape' || event.isComposing || document.querySelector('dialog[open]')) return;
   if (panel.covering) panel.open(false);
-  else stop();
+  else if (chat) stop();
 });
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;
-  client.wake();
+  chat?.client.wake();
   schedule();
 });
-addEventListener('online', () => client.wake());
+addEventListener('online', () => chat?.client.wake());
 addEventListener('hashchange', () => location.reload());
 find('#reconnect').addEventListener('click', () => composer.focus());
 
-client.start();
-render();
-if (matchMedia('(hover: hover)').matches) composer.focus();
+begin();

@@ -5,6 +5,9 @@ import { Marked } from '../vendor/marked.esm.js';
 import '../vendor/purify.min.js';
 import { copyable } from './copy.js';
 import { h } from './dom.js';
+import { color } from './highlight.js';
+import { formulas, typeset } from './math.js';
+import { t } from './texts.js';
 
 const escape = (text) => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
@@ -15,23 +18,35 @@ const marked = new Marked({
     // HTML in an answer is shown as what was written.
     html: ({ text, block }) => (block ? `<p>${escape(text.trim()).replaceAll('\n', '<br>')}</p>` : escape(text)),
     // A picture from elsewhere would tell its host who reads what: it becomes a link.
-    image: ({ href, text }) => `<a href="${escape(href)}">${escape(text || 'image')}</a>`,
+    image: ({ href, text }) => `<a href="${escape(href)}">${escape(text || t('image'))}</a>`,
     code: ({ text, lang }) => {
       const language = (lang ?? '').match(/^[\w+#.-]*/)[0];
       return `<pre><code class="language-${language}">${escape(text)}</code></pre>`;
+    },
+    listitem(item) {
+      const text = this.parser.parse(item.tokens, Boolean(item.loose));
+      return item.task ? `<li class="task">${text}</li>` : `<li>${text}</li>`;
     },
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
 });
 
+// A formula shows its source until it is set.
+marked.use({ extensions: formulas((source, display) => `<code class="${display ? 'math block' : 'math'}">${escape(source)}</code>`) });
+
 const RULES = {
   ALLOWED_TAGS: 'a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre strong table tbody td th thead tr ul'.split(' '),
   ALLOWED_ATTR: ['href', 'title', 'class', 'start', 'align'],
+  // No addresses: what is asked of those would refuse them.
+  ADD_URI_SAFE_ATTR: ['align', 'start'],
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:|tel:)/i,
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   RETURN_DOM_FRAGMENT: true,
 };
+
+// The classes that something is done with; of spans they are those of coloured code.
+const CLASSES = { code: /^(?:language-[\w+#.-]*|math|math block)$/, li: /^task$/, span: /^hljs-[\w-]+(?: [\w-]+_)*$/ };
 
 const purify = globalThis.DOMPurify;
 purify.addHook('afterSanitizeAttributes', (node) => {
@@ -39,7 +54,7 @@ purify.addHook('afterSanitizeAttributes', (node) => {
     node.setAttribute('target', '_blank');
     node.setAttribute('rel', 'noopener noreferrer');
   }
-  if (node.localName !== 'code') node.removeAttribute('class');
+  if (!CLASSES[node.localName]?.test(node.className)) node.removeAttribute('class');
 });
 
 // An answer that grows ends anywhere. What its last line opened is closed for the time being, so that a reader sees bold
@@ -93,14 +108,24 @@ function grow(block, token) {
   if (block.type !== 'code' || token.type !== 'code' || block.lang !== token.lang) return false;
   const code = block.nodes[0]?.querySelector?.('code');
   if (!code) return false;
-  code.textContent = token.text;
+  color(code, token.text, languageOf(code));
   return true;
 }
 
+const languageOf = (code) => code?.className.replace('language-', '') ?? '';
+
 function render(token) {
   const fragment = purify.sanitize(marked.parser([token]), RULES);
+  for (const formula of [...fragment.querySelectorAll('code.math')]) {
+    const frame = h(formula.className === 'math' ? 'span' : 'div', { class: 'formula' });
+    formula.replaceWith(frame);
+    frame.append(formula);
+    typeset(frame, formula.textContent, frame.localName === 'div');
+  }
   for (const pre of [...fragment.querySelectorAll('pre')]) {
-    const language = pre.querySelector('code')?.className.replace('language-', '') ?? '';
+    const code = pre.querySelector('code');
+    const language = languageOf(code);
+    if (code) color(code, code.textContent, language);
     pre.tabIndex = 0;
     const frame = h('div', { class: 'code' });
     pre.replaceWith(frame);
@@ -108,14 +133,14 @@ function render(token) {
       h(
         'div',
         { class: 'code-head' },
-        h('span', {}, language || 'text'),
-        copyable('Copy code', () => pre.textContent),
+        h('span', {}, language || t('code.text')),
+        copyable(t('copy.code'), () => pre.textContent),
       ),
       pre,
     );
   }
   for (const table of [...fragment.querySelectorAll('table')]) {
-    const frame = h('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': 'Table' });
+    const frame = h('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': t('table') });
     table.replaceWith(frame);
     frame.append(table);
   }

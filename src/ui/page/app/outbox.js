@@ -2,18 +2,10 @@
 
 import { randomName } from './names.js';
 
-// A limit that gives way this soon is waited for; a longer wait is the writer's to decide on.
-const SHORT_WAIT_MS = 10_000;
-const wait = ({ code, retryAfterMs }) => code === 'rate_limited' && retryAfterMs > 0 && retryAfterMs <= SHORT_WAIT_MS;
-
-const DELAYS = {
-  rate_limited: 'Many messages at once: sent in a moment',
-  store_unavailable: 'The server cannot keep it right now: trying again',
-};
-
 export class Outbox {
   // {id, group, text, assistant, state, why, error, retryAt, message}; state: queued, sent, accepted (logged, but its
-  // event is not here yet) or failed. `why` tells why it is still queued, if that is known.
+  // event is not here yet) or failed. `why` is the code for which it is still queued, if it was refused;
+  // `notBefore` is when it is tried again.
   items = [];
   #chat;
   #onChange;
@@ -69,7 +61,7 @@ export class Outbox {
   #give(item) {
     const { id, group, text, assistant } = item;
     item.stranded = false;
-    this.#chat.send(text, { id, group, assistant, wait }).then(
+    this.#chat.send(text, { id, group, assistant, wait: true }).then(
       ({ message }) => this.#become(item, { state: 'accepted', message }),
       (error) => this.#become(item, error.code === 'closed' ? { state: 'queued', stranded: true } : failed(error)),
     );
@@ -83,7 +75,10 @@ export class Outbox {
   #follow(sending) {
     for (const { id, state, delayedBy } of sending) {
       const item = this.items.find((candidate) => candidate.id === id);
-      if (item) Object.assign(item, { state, why: state === 'queued' ? (DELAYS[delayedBy?.code] ?? '') : '' });
+      if (!item) continue;
+      const why = state === 'queued' ? (delayedBy?.code ?? '') : '';
+      if (item.delayedBy !== delayedBy) item.notBefore = Date.now() + (delayedBy?.retryAfterMs ?? 0);
+      Object.assign(item, { state, why, delayedBy, echoed: item.echoed && state === 'sent' });
     }
     this.#onChange();
   }

@@ -1,12 +1,16 @@
 // The panel of groups: join, switch, leave, and who is there. A column on wide screens, a drawer on narrow ones.
 
 import { find, h, icon } from './dom.js';
+import { nameIn } from './guest.js';
 import { person, title } from './people.js';
+import { GROUP } from './place.js';
+import { reason } from './reason.js';
+import { t } from './texts.js';
 
 export class Panel {
   #shown = '';
 
-  // `acts`: {select(group), leave(group), join(name) -> promise}
+  // `acts`: {select(group), leave(group), join(name) -> promise, rename()}
   constructor(acts) {
     this.acts = acts;
     this.root = find('#panel');
@@ -18,6 +22,7 @@ export class Panel {
     find('#panel-close').addEventListener('click', () => this.open(false));
     this.backdrop.addEventListener('click', () => this.open(false));
     this.wide.addEventListener('change', () => this.#arrange());
+    find('#rename').addEventListener('click', () => this.acts.rename());
     find('#join').addEventListener('submit', (event) => this.#join(event));
     this.#arrange();
   }
@@ -34,7 +39,7 @@ export class Panel {
     else if (had && !this.wide.matches) this.toggle.focus();
   }
 
-  show({ groups, current, home, members, user }) {
+  show({ groups, current, home, members, user, guest }) {
     const next = JSON.stringify([groups.map(({ group, unread }) => [group, unread]), current, members]);
     if (next === this.#shown) return;
     this.#shown = next;
@@ -47,16 +52,15 @@ export class Panel {
       (again ?? find('#groups button'))?.focus();
     }
     find('#members').replaceChildren(
-      ...members.map((member) =>
-        h('li', {}, h('span', { class: 'presence', 'aria-hidden': 'true' }), member.user === user ? 'You' : person(member.user)),
-      ),
+      ...members.map((member) => h('li', {}, h('span', { class: 'presence', 'aria-hidden': 'true' }), h('span', {}, name(member.user, user)))),
     );
-    find('#members-title').textContent = members.length ? `Here now · ${members.length}` : 'Here now';
+    find('#members-title').textContent = members.length ? t('members.title.n', { n: members.length }) : t('members.title');
+    find('#rename').hidden = !guest || current === home;
   }
 
   #group({ group, unread }, current, home) {
     const name = title(group, home);
-    const badge = unread ? h('span', { class: 'badge', 'aria-label': `${unread} new` }, unread > 99 ? '99+' : String(unread)) : null;
+    const badge = unread ? h('span', { class: 'badge', 'aria-label': t('groups.new', { n: unread }) }, unread > 99 ? '99+' : String(unread)) : null;
     const choose = h(
       'button',
       {
@@ -81,8 +85,8 @@ export class Panel {
               class: 'icon-button small',
               'data-group': group,
               'data-act': 'leave',
-              'aria-label': `Leave ${name}`,
-              title: 'Leave',
+              'aria-label': t('groups.leave', { name }),
+              title: t('groups.leave', { name }),
               onclick: () => this.acts.leave(group),
             },
             icon('close'),
@@ -100,8 +104,8 @@ export class Panel {
     const input = find('#join-name');
     const name = input.value.trim();
     this.problem.textContent = '';
-    if (!/^[A-Za-z0-9_.-]{1,99}$/.test(name)) {
-      this.problem.textContent = 'A name is 1 to 99 letters, digits, dots, dashes or underscores.';
+    if (!GROUP.test(name)) {
+      this.problem.textContent = t('groups.name.wrong');
       return;
     }
     try {
@@ -109,7 +113,7 @@ export class Panel {
       input.value = '';
       this.#select(name);
     } catch (refused) {
-      this.problem.textContent = refused.message;
+      this.problem.textContent = reason(refused.code, refused.message);
     }
   }
 
@@ -121,4 +125,11 @@ export class Panel {
     find('#stage').inert = this.covering;
     this.toggle.setAttribute('aria-expanded', String(open));
   }
+}
+
+// One's own name, too: it is what the others see.
+function name(user, own) {
+  if (user !== own) return person(user);
+  const given = person(user);
+  return user.startsWith('guest:') && !nameIn(user.slice(6)) ? t('person.you') : t('person.you.named', { name: given });
 }

@@ -1,25 +1,49 @@
-// Which conversation this page shows, from its address: `#session=NAME`, and once `&token=T`.
+// Which conversation this page shows, from its address: `#session=NAME`, `#group=NAME` or both, and once `&token=T`.
 //
 // The fragment, because a browser keeps it to itself: who knows a session's name may read along where no token is
 // asked for, so it should not stand in access logs and referrers as a query would.
+//
+// `#group=NAME` alone is what is given to others: each browser joins the group with the session that it has for groups.
 
+import { me } from './guest.js';
 import { randomName } from './names.js';
+import { keep, kept } from './storage.js';
 
-const LEGAL = /^[A-Za-z0-9_-]{1,64}$/;
+const SESSION = /^[A-Za-z0-9_-]{1,64}$/;
+export const GROUP = /^[A-Za-z0-9_.-]{1,99}$/;
+const TOKEN = 'sophie.token';
 
+// {session, group, token}: `session` is '' for whoever comes by a group's link and has none yet.
 export function here() {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  const token = fragment.get('token');
+  let token = fragment.get('token');
   // A token lives as long as the tab: reloading works, and copying the address does not give it away.
-  if (token) keep('sophie.token', token);
-  let session = fragment.get('session') ?? '';
-  if (!LEGAL.test(session)) session = randomName(22);
-  history.replaceState(history.state, '', addressOf(session));
-  return { session, token: token || kept('sophie.token') };
+  if (token) remember(token);
+  else token = kept(TOKEN, 'sessionStorage') ?? '';
+  const named = (name, legal) => (legal.test(fragment.get(name) ?? '') ? fragment.get(name) : '');
+  const group = named('group', GROUP);
+  let session = named('session', SESSION);
+  if (!session) session = group ? (me()?.session ?? '') : randomName(22);
+  if (session) stand(session, group);
+  else if (fragment.has('token')) history.replaceState(history.state, '', linkTo(group));
+  return { session, group, token };
 }
+
+export const remember = (token) => keep(TOKEN, token || null, 'sessionStorage');
 
 export function addressOf(session) {
   return new URL(`#session=${session}`, location.href).href;
+}
+
+export function linkTo(group) {
+  return new URL(`#group=${group}`, location.href).href;
+}
+
+// Makes the address that of what is shown, so that reloading comes back to it.
+export function stand(session, group = '') {
+  let address = addressOf(session);
+  if (group) address = me()?.session === session ? linkTo(group) : `${address}&group=${group}`;
+  history.replaceState(history.state, '', address);
 }
 
 export function another() {
@@ -44,24 +68,9 @@ export async function explain(session, token) {
   if (![401, 403, 429, 503].includes(response.status)) return null;
   const body = await response.json().catch(() => ({}));
   return {
-    reason: body.error?.message ?? `The server answered ${response.status}.`,
+    code: body.error?.code ?? '',
+    reason: body.error?.message ?? `HTTP ${response.status}`,
     final: response.status === 401 || response.status === 403,
     retryInMs: 1_000 * Number(response.headers.get('retry-after')) || 0,
   };
-}
-
-function keep(name, value) {
-  try {
-    sessionStorage.setItem(name, value);
-  } catch {
-    // Storage may be off: then the token lasts until the page is left.
-  }
-}
-
-function kept(name) {
-  try {
-    return sessionStorage.getItem(name) ?? '';
-  } catch {
-    return '';
-  }
 }

@@ -1,11 +1,14 @@
 // One row of the log as an element: made once, brought up to date as what it shows changes.
 
-import { copyable } from './copy.js';
+import { answerFoot } from './answerfoot.js';
+import { config } from './config.js';
 import { h, icon } from './dom.js';
 import { closeOpen, Rendering } from './markdown.js';
 import { clock, person } from './people.js';
+import { reason } from './reason.js';
+import { t } from './texts.js';
 
-const NAMES = { assistant: 'Sophie', operator: 'Operator', system: 'System' };
+const NAMES = { assistant: config.name, operator: t('role.operator'), system: t('role.system') };
 
 // `acts`: {retryAnswer(row), retrySend(id), editSend(id)}; `context`: {user, conversation, settled}.
 export function makeRow(row, acts, context) {
@@ -18,12 +21,14 @@ export function makeRow(row, acts, context) {
       return pendingRow(row, acts);
     case 'divider':
       return still(
-        h('div', { class: 'divider' }, h('span', {}, 'The server no longer keeps what is above. The conversation begins anew here.')),
+        h('div', { class: 'divider' }, h('span', {}, t('log.divider'))),
       );
     default:
       return noteRow(row);
   }
 }
+
+const STALLED_AFTER_MS = 700;
 
 const still = (element) => ({ element, update() {} });
 
@@ -34,10 +39,10 @@ function noteRow({ text, detail }) {
 
 function messageRow(row, { user }) {
   const own = row.role === 'user' && row.author === user;
-  const name = own ? 'You' : row.role === 'user' ? person(row.author) : (NAMES[row.role] ?? row.role);
+  const name = own ? t('person.you') : row.role === 'user' ? person(row.author) : (NAMES[row.role] ?? row.role);
   // An operator's name tells more than the role alone, and the role must not be taken for a name that a user chose.
   const named = row.role === 'operator' && row.author && row.author.toLowerCase() !== 'operator';
-  const author = named ? `${row.author} · Operator` : name;
+  const author = named ? t('role.operator.named', { name: row.author }) : name;
   const body = h('div', { class: row.role === 'user' ? 'body plain' : 'body prose' });
   if (row.role === 'user') body.textContent = row.text;
   else new Rendering(body).show(row.text);
@@ -65,7 +70,7 @@ function pendingRow(row, acts) {
   const element = h(
     'article',
     { class: 'row message pending', 'data-role': 'user', 'data-own': 'true', 'data-pending': row.id },
-    h('div', { class: 'head visually-hidden' }, h('span', { class: 'author' }, 'You')),
+    h('div', { class: 'head visually-hidden' }, h('span', { class: 'author' }, t('person.you'))),
     body,
     foot,
   );
@@ -75,49 +80,39 @@ function pendingRow(row, acts) {
     clearTimeout(timer);
     const { item } = row;
     element.dataset.state = item.state;
+    element.dataset.why = item.why ?? '';
     element.hidden = Boolean(item.echoed);
-    const wait = item.state === 'failed' ? Math.max(0, Math.ceil((item.retryAt - Date.now()) / 1_000)) : 0;
-    if (wait) timer = setTimeout(update, 1_000);
-    const next = [item.state, item.why, item.error?.message].join('\n');
-    if (next !== shown) {
-      shown = next;
-      foot.replaceChildren(...pendingFoot(row, acts));
-    }
-    const button = foot.querySelector('[data-act=retry]');
-    if (button) {
-      button.disabled = wait > 0;
-      button.lastChild.textContent = wait ? `Retry in ${wait} s` : 'Retry';
-    }
+    const waiting = item.state === 'queued' && item.why === 'rate_limited' ? Math.max(0, Math.ceil((item.notBefore - Date.now()) / 1_000)) : 0;
+    if (waiting) timer = setTimeout(update, 1_000);
+    const next = [item.state, item.why, item.error?.message, waiting].join('\n');
+    if (next === shown) return;
+    shown = next;
+    foot.replaceChildren(...pendingFoot(row, acts, waiting));
   };
   update();
   return { element, update };
 }
 
-// The server's own sentences of these speak to programs, and of the seconds as they were then.
-const PROBLEMS = {
-  rate_limited: 'You have reached the limit of this server for now.',
-  busy: 'Other answers are still being written. Retry when one has ended.',
-};
+const WAITS = { busy: 'pending.busy', store_unavailable: 'pending.store', rate_limited: 'pending.limited' };
 
-const problem = ({ code, message }) => PROBLEMS[code] ?? message;
-
-function pendingFoot({ item }, acts) {
-  if (item.state !== 'failed') return [h('span', { class: 'state' }, item.state === 'queued' ? item.why || 'Waiting to send' : '')];
+function pendingFoot({ item }, acts, waiting) {
+  const edit = (label) => quiet('edit', label, 'edit', () => acts.editSend(item.id));
+  if (item.state !== 'failed') {
+    const why = item.state !== 'queued' ? '' : waiting ? t('pending.limited.s', { n: waiting }) : t(WAITS[item.why] ?? 'pending.queued');
+    // What may have been kept already cannot be taken back.
+    const held = item.state === 'queued' && (item.why === 'busy' || item.why === 'rate_limited');
+    return [h('span', { class: 'state' }, why), ...(held ? [edit(t('pending.back'))] : [])];
+  }
+  const { code, message } = item.error;
   return [
-    h('span', { class: 'problem' }, icon('alert'), h('span', {}, problem(item.error))),
-    h(
-      'button',
-      { type: 'button', class: 'quiet', 'data-act': 'retry', onclick: () => acts.retrySend(item.id) },
-      icon('retry'),
-      h('span', {}, 'Retry'),
-    ),
-    h(
-      'button',
-      { type: 'button', class: 'quiet', 'data-act': 'edit', onclick: () => acts.editSend(item.id) },
-      icon('edit'),
-      h('span', {}, 'Edit'),
-    ),
+    h('span', { class: 'problem' }, icon('alert'), h('span', {}, reason(code, message))),
+    quiet('retry', t('pending.retry'), 'retry', () => acts.retrySend(item.id)),
+    edit(t('pending.edit')),
   ];
+}
+
+function quiet(name, label, act, onclick) {
+  return h('button', { type: 'button', class: 'quiet', 'data-act': act, onclick }, icon(name), h('span', {}, label));
 }
 
 function answerRow(row, acts, context) {
@@ -129,7 +124,7 @@ function answerRow(row, acts, context) {
   const element = h(
     'article',
     { class: 'row answer', 'data-role': 'assistant', 'data-answer': row.answer },
-    h('div', { class: 'head' }, h('span', { class: 'author' }, 'Sophie')),
+    h('div', { class: 'head' }, h('span', { class: 'author' }, config.name)),
     quote,
     body,
     thinking,
@@ -137,16 +132,24 @@ function answerRow(row, acts, context) {
   );
   let version = -1;
   let state = '';
+  let stalls = 0;
   const update = (current, previous) => {
     const question = context.conversation.messages.get(current.message);
     const apart = question && previous && previous !== question;
     quote.hidden = !apart;
-    if (apart) quote.textContent = `To: ${question.text.slice(0, 120)}`;
+    if (apart) quote.textContent = t('answer.to', { text: question.text.slice(0, 120) });
     const problem = current.problem ?? '';
     if (version !== current.version) {
       version = current.version;
       rendering.show(current.state === 'running' ? closeOpen(current.text) : current.text);
       thinking.hidden = current.state !== 'running' || current.text !== '';
+      // Words that come show that it goes on; when none come, a caret does.
+      clearTimeout(stalls);
+      element.dataset.stalled = 'false';
+      if (current.state === 'running')
+        stalls = setTimeout(() => {
+          element.dataset.stalled = 'true';
+        }, STALLED_AFTER_MS);
     }
     if (state !== current.state + problem) {
       state = current.state + problem;
@@ -156,33 +159,4 @@ function answerRow(row, acts, context) {
     }
   };
   return { element, update };
-}
-
-function answerFoot(row, acts, problem) {
-  if (row.state === 'running') return [];
-  const why =
-    { failed: row.reason || 'The answer could not be finished.', cancelled: 'Stopped' }[row.state] ??
-    (row.finishReason === 'length' ? 'Cut off at the length limit' : '');
-  const retry = row.message
-    ? h(
-        'button',
-        { type: 'button', class: 'quiet', 'data-act': 'retry', title: 'Ask for another answer', onclick: () => acts.retryAnswer(row) },
-        icon('retry'),
-        h('span', {}, 'Retry'),
-      )
-    : null;
-  const parts = [
-    why
-      ? h(
-          'span',
-          { class: row.state === 'failed' ? 'problem' : 'state' },
-          row.state === 'failed' ? icon('alert') : null,
-          h('span', {}, why),
-        )
-      : null,
-    row.text ? copyable('Copy answer', () => row.text) : null,
-    retry,
-    problem ? h('span', { class: 'problem', role: 'alert' }, problem) : null,
-  ];
-  return parts.filter(Boolean);
 }

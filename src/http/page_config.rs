@@ -1,0 +1,61 @@
+//! What the chat page is told of the settings. Anybody may read it, so nothing stands here that is not for everybody.
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use sophie_actors::ids::hex;
+
+use crate::settings::{AuthMode, Settings};
+
+/// `/page/config.json` as it is sent.
+#[derive(Debug)]
+pub struct PageConfig {
+    /// JSON.
+    pub text: String,
+    /// A strong validator for `ETag`, quotes included.
+    pub etag: String,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    name: &'a str,
+    color: &'a str,
+    greeting: &'a str,
+    examples: &'a [String],
+    language: &'a str,
+    sign_in: SignIn,
+    max_text_chars: usize,
+}
+
+/// What is needed to come in.
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum SignIn {
+    /// Nothing: everyone is a guest.
+    None,
+    /// A token.
+    Token,
+    /// What the application asks for, mostly its cookies.
+    Application,
+}
+
+impl From<&Settings> for PageConfig {
+    fn from(settings: &Settings) -> Self {
+        let page = &settings.page;
+        let told = Told {
+            name: page.name.trim(),
+            color: &page.color,
+            greeting: page.greeting.trim(),
+            examples: &page.examples,
+            language: &page.language,
+            sign_in: match settings.auth.mode {
+                AuthMode::None => SignIn::None,
+                AuthMode::Jwt => SignIn::Token,
+                AuthMode::Hook => SignIn::Application,
+            },
+            max_text_chars: settings.session.max_text_chars,
+        };
+        let text = serde_json::to_string(&told).expect("texts and numbers alone");
+        let etag = format!("\"{}\"", hex(&Sha256::digest(&text)[..12]));
+        Self { text, etag }
+    }
+}

@@ -1,0 +1,265 @@
+// The conversations of one session, as far as they were read: which one is shown, who is there, what is said. No DOM.
+
+import { Client } from './client.js';
+import { Conversation } from './conversation.js';
+import { crowd } from './people.js';
+import { endpoint, explain } from './place.js';
+import { reason } from './reason.js';
+import { t } from './texts.js';
+
+const TYPING_SHOWN_MS = 4_000;
+const LOAD_AGAIN_MS = 1_500;
+const MEMBERS_AGAIN_MS = 300;
+
+export class Chat {
+  conversations = new Map();
+  members = [];
+  // Why the server let nobody in, if it did not: {code, reason}.
+  refusal = null;
+  // Whether an older page is being fetched for who scrolled to the top.
+  fetching = false;
+  #refreshing = null;
+  #wanted;
+
+  // `group` is joined and shown first, if it is named. `on` is told: change() something is to be drawn anew, state(state) of the
+  // connection, ready(), moved(group) another conversation is shown, news(event, shown) a log has something new, read(conversation)
+  // a part of it was read, failed(group, why) it could not be joined, tooLong(item) the server found a message too long.
+  constructor({ session, token, group, on }) {
+    this.session = session;
+    this.on = on;
+    this.#wanted = group;
+    this.client = new Client({
+      endpoint: endpoint(session),
+      session,
+      token,
+      onEvent: (event) => this.#receive(event),
+      onState: (state) => this.#changed(state),
+      explain: async () => {
+        const why = await explain(session, token);
+        this.refusal = why?.final ? why : null;
+        return why;
+      },
+    });
+    this.home = this.client.home;
+    this.current = this.home;
+  }
+
+  get outbox() {
+    return this.client.outbox;
+  }
+
+  get shown() {
+    return this.conversation(this.current);
+  }
+
+  get user() {
+    return this.client.user;
+  }
+
+  conversation(group) {
+    if (!this.conversations.has(group)) this.conversations.set(group, new Conversation(group));
+    return this.conversations.get(group);
+  }
+
+  select(group) {
+    this.current = group;
+    this.members = [];
+    const target = this.conversation(group);
+    target.unread = 0;
+    if (!target.loaded) this.#load();
+    this.#refreshMembers();
+    this.on.moved(group);
+    this.on.change();
+  }
+
+  async join(group) {
+    if (this.conversations.has(group)) return;
+    await this.client.join(group);
+    this.conversation(group);
+  }
+
+  async leave(group) {
+    await this.client.leave(group);
+    this.conversations.delete(group);
+    if (this.current === group) this.select(this.home);
+    this.on.change();
+  }
+
+  send(text, assistant) {
+    this.outbox.add({ group: this.current, text, assistant });
+  }
+
+  stop() {
+    const answer = this.shown.running().at(-1);
+    return answer ? this.client.request('answer.cancel', { answer: answer.answer }) : Promise.resolve();
+  }
+
+  typed() {
+    this.client.notify('group.typing', { group: this.current });
+  }
+
+  async retryAnswer(row) {
+    row.problem = '';
+    try {
+      await this.client.request('answer.retry', { message: row.message });
+    } catch (refused) {
+      row.problem = reason(refused.code, refused.message);
+    }
+    this.on.change();
+  }
+
+  #receive(event) {
+    switch (event.type) {
+      case 'session.ready':
+        this.#ready(event);
+        break;
+      case 'log.rebuild':
+        this.conversation(event.group).rebuild(event.lost);
+        // What the lost log had taken is among what was said before: it is not to come.
+        if (event.lost) this.outbox.settle((group) => group === event.group);
+        if (event.group === this.current) this.#load();
+        break;
+      case 'outbox':
+        this.outbox.settle((group, message) => this.conversations.get(group)?.messages.has(message));
+        for (const item of this.outbox.items.filter(({ error }) => error?.code === 'too_large')) this.on.tooLong(item);
+        break;
+      case 'group.joined':
+      case 'group.left':
+        this.#membership(event);
+        break;
+      case 'typing':
+        this.#typing(event);
+        break;
+      case 'event':
+        this.conversations.get(event.group)?.note(t('log.event'), JSON.stringify(event.event, null, 2));
+        break;
+      default:
+        if (event.group && this.conversations.has(event.group)) this.#logged(event);
+    }
+    this.on.change();
+  }
+
+  #ready({ groups, answers }) {
+    for (const group of [...this.conversations.keys()]) if (!groups.includes(group)) this.conversations.delete(group);
+    for (const group of groups) this.conversation(group).resume(answers.filter((answer) => answer.group === group));
+    this.on.ready();
+    const wanted = this.#wanted;
+    this.#wanted = '';
+    if (wanted) this.#enter(wanted);
+    else if (!this.conversations.has(this.current)) this.select(this.home);
+  }
+
+  async #enter(group) {
+    try {
+      await this.join(group);
+      this.select(group);
+    } catch (refused) {
+      if (refused.code === 'disconnected') this.#wanted = group;
+      else this.on.failed(group, reason(refused.code, refused.message));
+    }
+  }
+
+  #changed(state) {
+    this.on.state(state);
+    this.on.change();
+    if (!this.client.online) return;
+    // A load that the last connection took with it is begun again.
+    if (!this.shown.loaded) this.#load();
+    this.#refreshMembers();
+  }
+
+  #logged(event) {
+    const into = this.conversations.get(event.group);
+    const fresh = into.apply(event);
+    if (event.type === 'message') this.outbox.observed(event.group, event.message, this.user);
+    if (!fresh) return;
+    const said = event.type === 'message' && event.message.author !== this.user;
+    if (event.group !== this.current && (said || event.type === 'answer.end')) into.unread += 1;
+    this.on.news(event, event.group === this.current);
+  }
+
+  // One change bears `session` and `user`; several of one moment bear `members`, or their `count` if they are too many to name.
+  #membership({ type, group, session: who, user, members: several, count }) {
+    const joined = type === 'group.joined';
+    const changed = several ?? (count === undefined ? [{ session: who, user }] : []);
+    const others = changed.filter((one) => one.session !== this.session).map((one) => one.user);
+    if (others.length < changed.length) this.#itself(group, joined);
+    const names = others.length > 0 ? crowd(others) : count > 0 ? t('people.n', { n: count }) : '';
+    const n = others.length || count;
+    if (names) this.conversations.get(group)?.note(t(joined ? 'people.joined' : 'people.left', { names, n }));
+    if (group === this.current) this.#refreshMembersSoon();
+  }
+
+  // This very session came or went, by another of its windows perhaps.
+  #itself(group, joined) {
+    if (joined) {
+      this.conversation(group);
+    } else if (group !== this.home) {
+      this.conversations.delete(group);
+      if (this.current === group) this.select(this.home);
+    }
+  }
+
+  #typing({ group, user }) {
+    if (user === this.user || !this.conversations.has(group)) return;
+    this.conversations.get(group).typing.set(user, Date.now() + TYPING_SHOWN_MS);
+    setTimeout(this.on.change, TYPING_SHOWN_MS + 50);
+  }
+
+  // The newest part of the current log. Tried again until it works: without it there is nothing to read.
+  async #load() {
+    const target = this.shown;
+    const { life } = target;
+    if (target.loading === life) return;
+    target.loading = life;
+    try {
+      const reply = await this.client.history(target.group);
+      if (target.life === life) this.#take(target, reply);
+    } catch (refused) {
+      const wanted = () => this.client.online && this.current === target.group && !target.loaded;
+      if (refused.code !== 'disconnected') setTimeout(() => wanted() && this.#load(), LOAD_AGAIN_MS);
+    }
+    if (target.loading === life) target.loading = null;
+    this.on.change();
+  }
+
+  async older() {
+    const target = this.conversations.get(this.current);
+    if (!target?.loaded || !target.more || target.loading === target.life || !this.client.online) return;
+    const { life } = target;
+    target.loading = life;
+    this.fetching = true;
+    this.on.change();
+    try {
+      const reply = await this.client.history(target.group, target.oldest);
+      if (target.life === life) this.#take(target, reply);
+    } catch {
+      // Scrolling to the top again asks again.
+    }
+    if (target.loading === life) target.loading = null;
+    this.fetching = false;
+    this.on.change();
+  }
+
+  #take(target, reply) {
+    target.history(reply);
+    for (const row of target.messages.values()) this.outbox.observed(target.group, row, this.user);
+    this.on.read(target);
+  }
+
+  // However many come and go, the list is asked for once in a while: each time costs the server something.
+  #refreshMembersSoon() {
+    this.#refreshing ??= setTimeout(() => {
+      this.#refreshing = null;
+      this.#refreshMembers();
+    }, MEMBERS_AGAIN_MS);
+  }
+
+  async #refreshMembers() {
+    const group = this.current;
+    const reply = await this.client.request('group.members', { group }).catch(() => null);
+    if (group !== this.current || !reply) return;
+    this.members = reply.members;
+    this.on.change();
+  }
+}

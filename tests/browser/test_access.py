@@ -1,0 +1,97 @@
+"""Everybody can use it: axe-core finds nothing serious on any screen, in light and dark, narrow and wide, in both languages."""
+
+import json
+import pathlib
+import secrets
+
+import pytest
+from broker import running
+from selenium.webdriver.common.keys import Keys
+from waiting import until
+
+AXE = pathlib.Path(__file__).with_name("node_modules") / "axe-core/axe.min.js"
+RUN = """
+const done = arguments[0];
+axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})
+  .then(({violations}) => done(violations.filter(({impact}) => impact === 'serious' || impact === 'critical')
+    .map(({id, nodes}) => [id, nodes.map(({target, failureSummary}) => [String(target), failureSummary])])), (error) => done([String(error)]));
+"""
+SIZES = {360: 740, 768: 1024, 1280: 860}
+
+
+def serious(page):
+    """What is wrong with the screen as it is, once nothing moves any more."""
+    page.script("return Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished)).then(() => 0)")
+    page.driver.execute_cdp_cmd("Page.enable", {})
+    page.script(f"if (!window.axe) {{ {AXE.read_text()} ; window.axe = axe; }}")
+    return page.asynchronous(RUN)
+
+
+def look(browser, width, scheme):
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": SIZES[width], "deviceScaleFactor": 1, "mobile": width < 500})
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]})
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_no_screen_of_a_chat_keeps_anybody_out(browser, tmp_path, language):
+    with running("memory", tmp_path, SOPHIE__PAGE__LANGUAGE=language) as broker:
+        found = {}
+        group = f"team-{secrets.token_hex(3)}"
+        for width in SIZES:
+            for scheme in ("light", "dark"):
+                look(browser, width, scheme)
+                page = browser.chat(broker)
+                page.script("localStorage.setItem('sophie.chats', JSON.stringify(arguments[0]))", [{"session": f"s{n}", "title": f"Chat {n}", "at": n} for n in range(8)])
+                page.script("location.reload()")
+                page.online()
+                screens = {"empty": lambda: None, "answered": lambda: answered(page), "panel": lambda: opened(page), "question": lambda: asked(page)}
+                for screen, go in screens.items():
+                    go()
+                    page.screenshot(f"{screen}-{language}-{width}-{scheme}")
+                    if wrong := serious(page):
+                        found[f"{screen} {width} {scheme}"] = wrong
+                    sideways = page.script("return document.documentElement.scrollWidth > document.documentElement.clientWidth")
+                    assert not sideways, f"{screen} {width} scrolls sideways"
+                page.find("dialog").send_keys(Keys.ESCAPE)
+        page.script("localStorage.clear()")
+        named = browser.open(f"{broker.url}/#group={group}")
+        until(lambda: named.script("return Boolean(document.querySelector('#guest-name'))"), "the question for a name")
+        named.screenshot(f"name-{language}")
+        if wrong := serious(named):
+            found["name"] = wrong
+        assert found == {}, json.dumps(found, indent=1)
+
+
+def answered(page):
+    page.type("What is an actor?", Keys.ENTER)
+    page.answer("done", 60)
+
+
+def opened(page):
+    if page.find("#panel-toggle").is_displayed():
+        page.find("#panel-toggle").click()
+        until(lambda: page.find("#panel").is_displayed(), "the panel")
+
+
+def asked(page):
+    page.find("#chats [data-act=remove]").click()
+    until(lambda: page.find("dialog").is_displayed(), "the question")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_form_to_sign_in_keeps_nobody_out(browser, tmp_path, scheme):
+    settings = {"SOPHIE__AUTH__MODE": "jwt", "SOPHIE__AUTH__JWT_SECRET": secrets.token_hex(16)}
+    with running("memory", tmp_path, **settings) as broker:
+        look(browser, 360, scheme)
+        page = browser.open(f"{broker.url}/")
+        until(lambda: page.script("return Boolean(document.querySelector('#sign-in:not([hidden])'))"), "the form")
+        page.find("#sign-in-do").click()
+        page.screenshot(f"sign-in-{scheme}")
+        assert serious(page) == []
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_a_screen_that_keeps_somebody_out_is_found(browser, broker):
+    page = browser.chat(broker)
+    page.script("document.querySelector('#theme').removeAttribute('aria-label'); document.querySelector('#theme').removeAttribute('title')")
+    assert [rule for rule, _ in serious(page)] == ["button-name"]

@@ -1,0 +1,125 @@
+"""Groups by their links: each browser comes in as itself, under a name that it chose."""
+
+import secrets
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+from waiting import until
+
+
+def members(page):
+    return page.script("return [...document.querySelectorAll('#members li')].map((row) => row.textContent)")
+
+
+def by_link(browser, at, group, name=None):
+    """A page that was opened by a group's link in a browser of its own: nothing is kept of what came before."""
+    page = browser.open(f"{at.url}/#group={group}")
+    until(lambda: page.script("return Boolean(document.querySelector('#guest-name'))"), "the question for a name")
+    if name:
+        page.find("#guest-name").send_keys(name, Keys.ENTER)
+    else:
+        page.find("dialog [data-value=skip]").click()
+    page.online()
+    until(lambda: page.find("#title").text == group, "the group to be shown")
+    return page
+
+
+def forget(page):
+    """As if the next page were opened in another browser."""
+    page.script("localStorage.clear()")
+
+
+def test_two_who_come_by_a_link_see_each_other_as_two_with_their_names(browser, broker):
+    group = f"team-{secrets.token_hex(3)}"
+    ana = by_link(browser, broker, group, "Ana Souza")
+    forget(ana)
+    jose = by_link(browser, broker, group, "José 李 🦀")
+    until(lambda: members(ana) == ["Ana Souza (you)", "José 李 🦀"], f"both names: {members(ana)}")
+    assert sorted(members(jose)) == ["Ana Souza", "José 李 🦀 (you)"]
+    jose.find("#assistant").click()
+    jose.type("Bom dia", Keys.ENTER)
+    until(lambda: ana.messages() == ["Bom dia"], "the message to come")
+    row = ana.find("#log .message")
+    assert (row.get_attribute("data-own"), row.find_element("css selector", ".author").text) == ("false", "José 李 🦀")
+    assert jose.find("#log .message").get_attribute("data-own") == "true"
+    ana.type("x")
+    until(lambda: jose.find("#typing").text == "Ana Souza is typing…", "the name of who types")
+    ana.screenshot(f"group-{broker.mode}")
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_the_name_is_asked_once_and_reloading_stays_in_the_group(browser, broker):
+    group, other = f"team-{secrets.token_hex(3)}", f"team-{secrets.token_hex(3)}"
+    page = by_link(browser, broker, group, "Ana")
+    assert page.script("return location.hash") == f"#group={group}"
+    page.script("location.reload()")
+    page.online()
+    until(lambda: page.find("#title").text == group, "to be in the group again")
+    assert members(page) == ["Ana (you)"]
+    second = browser.open(f"{broker.url}/#group={other}").online()
+    until(lambda: second.find("#title").text == other, "the other group, without a question")
+    until(lambda: members(second) == ["Ana (you)"], "the same name there")
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_in_a_group_the_copied_link_is_the_groups_and_not_ones_own(browser, broker):
+    browser.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    session, group = secrets.token_hex(8), f"team-{secrets.token_hex(3)}"
+    page = browser.chat(broker, session)
+    copied = "navigator.clipboard.readText().then(arguments[0])"
+    page.find("#share").click()
+    until(lambda: page.find("#share-label").text == "Copied", "the link to be copied")
+    assert page.asynchronous(copied) == f"{broker.url}/#session={session}"
+    page.find("#join-name").send_keys(group, Keys.ENTER)
+    until(lambda: page.find("#title").text == group, "the group to be shown")
+    assert page.script("return location.hash") == f"#session={session}&group={group}"
+    page.find("#share").click()
+    until(lambda: page.asynchronous(copied) == f"{broker.url}/#group={group}", "the group's link to be copied")
+    assert session not in page.asynchronous(copied)
+    page.script("location.reload()")
+    page.online()
+    until(lambda: page.find("#title").text == group, "to be in the group again")
+    page.find("#groups [data-act=select]").click()
+    until(lambda: page.script("return location.hash") == f"#session={session}", "the address of one's own chat")
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_who_chose_no_name_may_choose_one_later(browser, broker):
+    group = f"team-{secrets.token_hex(3)}"
+    page = by_link(browser, broker, group)
+    until(lambda: members(page) == ["You"], "to be there without a name")
+    page.find("#rename").click()
+    until(lambda: page.script("return document.activeElement.id") == "guest-name", "the question for a name")
+    page.find("#guest-name").send_keys("名" * 40, Keys.ENTER)
+    assert page.find("dialog .problem").text == "This name is too long."
+    page.find("#guest-name").clear()
+    page.find("#guest-name").send_keys("Operator", Keys.ENTER)
+    until(lambda: page.phase() == "online" and members(page) == ["Operator (guest) (you)"], "the name, and that it is a guest's")
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_a_group_that_cannot_be_joined_is_told_and_the_own_chat_is_shown(browser, broker):
+    other = secrets.token_hex(8)
+    page = browser.open(f"{broker.url}/#session={secrets.token_hex(8)}&group=chat_{other}").online()
+    until(lambda: f"chat_{other} could not be joined" in page.find("#log").text, "that it could not be joined")
+    assert page.find("#title").text == "This chat"
+    assert "group=" not in page.script("return location.hash")
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_names_come_through_a_sessions_name_unchanged(browser, broker):
+    page = browser.chat(broker)
+    names = ["Ana", "Ana Souza", "O'Neil-Smith_2", "José", "Александр Пушкин", "李小龍", "🦀", "a  b ", "x" * 40, "é" * 16]
+    seen = page.asynchronous(
+        "const [names, done] = arguments;"
+        "import('/page/app/guest.js').then(({ nameIn, sessionFor }) =>"
+        "  done(names.map((name) => [sessionFor(name), nameIn(sessionFor(name))])))",
+        names,
+    )
+    assert [name for _, name in seen] == ["a b" if name == "a  b " else name for name in names]
+    assert all(len(session) <= 64 and session.replace("_", "").replace("-", "").isalnum() and session.isascii() for session, _ in seen), seen
+    strange = ["as-Ana", "plain", "as-_ff_fe--0123456789abcdef", "ab-####--0123456789abcdef", "as-_e2_80_aeA--0123456789abcdef"]
+    none = page.asynchronous(
+        "const [sessions, done] = arguments; import('/page/app/guest.js').then(({ nameIn }) => done(sessions.map(nameIn)))", strange
+    )
+    assert none == ["", "", "", "", "A"], "what is no name is none, and nothing in one turns the text around"
