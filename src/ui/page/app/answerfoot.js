@@ -1,7 +1,9 @@
 // What stands below an answer: how it ended, what can be done with it, and how it came about.
 
+import { config } from './config.js';
 import { copyable } from './copy.js';
 import { h, icon } from './dom.js';
+import { thumbs } from './rating.js';
 import { reason } from './reason.js';
 import { language, t } from './texts.js';
 
@@ -21,6 +23,7 @@ export function answerFoot(row, acts, problem) {
     why ? h('span', { class: failed ? 'problem' : 'state' }, failed ? icon('alert') : null, h('span', {}, why)) : null,
     row.text ? copyable(t('answer.copy'), () => row.text) : null,
     retry,
+    ...(config.feedback && row.text && !failed ? thumbs(row.answer, acts.rate) : []),
     problem ? h('span', { class: 'problem', role: 'alert' }, problem) : null,
     facts(row),
   ];
@@ -50,6 +53,6 @@ function facts({ model, cache, usage, latencyMs, firstAfterMs }) {
 }
 
 function seconds(ms) {
-  const digits = ms < 10_000 ? 1 : 0;
+  const digits = ms < 1_000 ? 2 : ms < 10_000 ? 1 : 0;
   return t('facts.seconds', { n: (ms / 1_000).toLocaleString(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }) });
 }

@@ -5,6 +5,7 @@ import { Conversation } from './conversation.js';
 import { crowd } from './people.js';
 import { endpoint, explain } from './place.js';
 import { reason } from './reason.js';
+import { standing } from './standing.js';
 import { t } from './texts.js';
 
 const TYPING_SHOWN_MS = 4_000;
@@ -74,8 +75,8 @@ export class Chat {
 
   async join(group) {
     if (this.conversations.has(group)) return;
-    await this.client.join(group);
-    this.conversation(group);
+    const ack = await this.client.join(group);
+    this.conversation(group).stands(ack);
   }
 
   async leave(group) {
@@ -127,6 +128,10 @@ export class Chat {
       case 'group.left':
         this.#membership(event);
         break;
+      case 'assistant':
+      case 'person':
+        this.#stands(event);
+        break;
       case 'typing':
         this.#typing(event);
         break;
@@ -139,9 +144,10 @@ export class Chat {
     this.on.change();
   }
 
-  #ready({ groups, answers }) {
+  #ready({ groups, answers, logs = {} }) {
     for (const group of [...this.conversations.keys()]) if (!groups.includes(group)) this.conversations.delete(group);
     for (const group of groups) this.conversation(group).resume(answers.filter((answer) => answer.group === group));
+    for (const group of groups) this.conversation(group).stands(logs[group]);
     this.on.ready();
     const wanted = this.#wanted;
     this.#wanted = '';
@@ -188,6 +194,17 @@ export class Chat {
     const n = others.length || count;
     if (names) this.conversations.get(group)?.note(t(joined ? 'people.joined' : 'people.left', { names, n }));
     if (group === this.current) this.#refreshMembersSoon();
+  }
+
+  // A person took over or handed back, or one was asked for.
+  #stands(event) {
+    const into = this.conversations.get(event.group);
+    if (!into) return;
+    if (event.type === 'assistant') into.stands({ assistant: event.on, person: event.on ? into.person : '' });
+    else into.person = event.state === 'asked' ? 'asked' : '';
+    const words = standing(event);
+    if (words) into.note(words);
+    this.on.news(event, event.group === this.current);
   }
 
   // This very session came or went, by another of its windows perhaps.

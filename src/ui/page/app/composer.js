@@ -52,9 +52,10 @@ export class Composer {
     this.input.focus();
   }
 
-  show({ running, home }) {
+  // `assistant`: whether there is a choice to ask it.
+  show({ running, assistant }) {
     this.stop.hidden = !running;
-    find('#assistant-choice').hidden = home;
+    find('#assistant-choice').hidden = !assistant;
   }
 
   focus() {

@@ -13,6 +13,9 @@ export class Conversation {
     this.past = [];
     this.unread = 0;
     this.typing = new Map();
+    // Whether the assistant answers, or a person has taken over; and whether somebody has 'asked' for one.
+    this.assistant = true;
+    this.person = '';
     this.#clear();
   }
 
@@ -41,6 +44,11 @@ export class Conversation {
 
   running() {
     return [...this.answers.values()].filter(({ state }) => state === 'running');
+  }
+
+  // How it stands, as `session.ready` or the `ack` of a join tells.
+  stands({ assistant = true, person = '' } = {}) {
+    Object.assign(this, { assistant, person });
   }
 
   // Which answers are being written, by a server that was just connected to.

@@ -16,6 +16,7 @@ import { listed, person, title } from './people.js';
 import { another, here, stand } from './place.js';
 import { share } from './share.js';
 import { SignIn } from './signin.js';
+import { Standing } from './standing.js';
 import { Status } from './status.js';
 import { fillIn, t } from './texts.js';
 import { toggleTheme } from './toggle.js';
@@ -29,13 +30,14 @@ const chats = new Chats();
 const status = new Status(() => begin());
 const composer = new Composer({ most: config.max_text_chars, onSend: send, onStop: stop, onTyping: () => chat?.typed() });
 const panel = new Panel({ select: (group) => chat.select(group), leave, join: (group) => chat.join(group), rename });
-const log = new Log({ retryAnswer, retrySend: (id) => chat.outbox.retry(id), editSend }, () => chat?.older());
+const log = new Log({ rate: (fields) => chat.client.request('feedback', fields), retryAnswer, retrySend: (id) => chat.outbox.retry(id), editSend }, () => chat?.older());
 const chatList = new ChatList(chats);
 const empty = new Empty(config, (text) => {
   send(text, true);
   composer.focus();
 });
 const tools = new Tools(() => chat);
+const standing = new Standing(() => chat);
 const signIn = new SignIn(config.sign_in, (token) => {
   place.token = token;
   open();
@@ -165,10 +167,11 @@ function render() {
     .map((item) => ({ kind: 'pending', key: `pending:${item.id}`, id: item.id, text: item.text, item }));
   const rows = [...shown.rows(), ...pending];
   log.show(rows, { user, conversation: shown });
-  composer.show({ running: client.online && shown.running().length > 0, home: current === home });
+  composer.show({ running: client.online && shown.running().length > 0, assistant: current !== home && shown.assistant });
   panel.show({ groups: [...chat.conversations.values()], current, home, members, user, guest: config.sign_in === 'none' });
   empty.show(rows.length === 0 && shown.loaded, current === home ? '' : current);
-  tools.show(rows.length > 0);
+  standing.show(shown);
+  tools.show({ any: rows.length > 0 });
   share.show(current === home ? '' : current, place.session);
   find('#older').hidden = !chat.fetching;
   find('#title').textContent = title(current, home);

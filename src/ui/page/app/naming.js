@@ -7,7 +7,7 @@ import { t } from './texts.js';
 
 // The session under that name, which this browser keeps for its groups; null if the question was closed.
 export async function named(group, { skip = true } = {}) {
-  const input = h('input', { id: 'guest-name', type: 'text', maxlength: '40', autocomplete: 'nickname', autofocus: true });
+  const input = h('input', { id: 'guest-name', class: 'field', type: 'text', maxlength: '40', autocomplete: 'nickname', autofocus: true });
   const name = () => tidy(input.value);
   const actions = [
     ...(skip ? [{ value: 'skip', label: t('name.skip') }] : [{ value: 'cancel', label: t('dialog.cancel') }]),

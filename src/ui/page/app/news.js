@@ -4,6 +4,7 @@ import { config } from './config.js';
 import { announce } from './dom.js';
 import { person } from './people.js';
 import { reason } from './reason.js';
+import { standing } from './standing.js';
 import { t } from './texts.js';
 
 export function tell(event, user) {
@@ -20,6 +21,10 @@ export function tell(event, user) {
       break;
     case 'message':
       if (event.message.author !== user) announce(t('said.message', { name: person(event.message.author), text: event.message.text.slice(0, 300) }));
+      break;
+    case 'assistant':
+    case 'person':
+      if (standing(event)) announce(standing(event));
       break;
     default:
   }
