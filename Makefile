@@ -92,4 +92,4 @@ image: ## build the container image and start it for real (root; buildah, deboot
 
 clean: ## remove what was built and the Python venv
 	cargo clean
-	rm -rf .venv test-results tests/gateway/node_modules tests/documents/node_modules clients/js/node_modules
+	rm -rf .venv test-results tests/browser/node_modules tests/gateway/node_modules tests/documents/node_modules clients/js/node_modules
