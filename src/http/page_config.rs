@@ -24,6 +24,10 @@ struct Told<'a> {
     language: &'a str,
     sign_in: SignIn,
     max_text_chars: usize,
+    /// Whether people may ask for a person.
+    person: bool,
+    /// Whether answers and chats can be rated.
+    feedback: bool,
 }
 
 /// What is needed to come in.
@@ -53,6 +57,8 @@ impl From<&Settings> for PageConfig {
                 AuthMode::Hook => SignIn::Application,
             },
             max_text_chars: settings.session.max_text_chars,
+            person: settings.session.person,
+            feedback: true,
         };
         let text = serde_json::to_string(&told).expect("texts and numbers alone");
         let etag = format!("\"{}\"", hex(&Sha256::digest(&text)[..12]));
