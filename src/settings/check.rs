@@ -26,7 +26,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 16] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 17] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, page, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
