@@ -67,26 +67,24 @@ def test_every_part_is_shown_in_both_languages(console, broker):
 
 def test_an_operator_takes_over_speaks_hands_back_and_ends(console, broker):
     group = f"case-{secrets.token_hex(4)}"
-    with broker.client(f"s{secrets.token_hex(4)}") as client:
-        client.command("group.join", group=group)
-        client.command("message.send", group=group, text="Is anybody there?", assistant=False)
-        go(console, f"group/{group}")
-        until(lambda: "Is anybody there?" in text(console), "what was said")
-        button(console, "Take over")
-        button(console, "Cancel")
-        assert broker.admin("GET", f"/groups/{group}")["assistant"] is True
-        button(console, "Take over")
-        button(console, "Take over")
-        until(lambda: broker.admin("GET", f"/groups/{group}")["assistant"] is False, "the assistant to be off")
-        console.find(".speak textarea").send_keys("A person is here.")
-        button(console, "Say it")
-        until(lambda: "A person is here." in text(console), "what the operator said")
-        console.screenshot(f"console-group-{broker.mode}")
-        button(console, "Hand back to the assistant")
-        until(lambda: broker.admin("GET", f"/groups/{group}")["assistant"] is True, "the assistant to be on")
-        button(console, "End the group")
-        button(console, "End the group")
-        until(lambda: console.script("return location.hash") == "#groups", "the list of groups")
+    broker.say(f"s{secrets.token_hex(4)}", "Is anybody there?", group=group)
+    go(console, f"group/{group}")
+    until(lambda: "Is anybody there?" in text(console), "what was said")
+    button(console, "Take over")
+    button(console, "Cancel")
+    assert broker.admin("GET", f"/groups/{group}")["assistant"] is True
+    button(console, "Take over")
+    button(console, "Take over")
+    until(lambda: broker.admin("GET", f"/groups/{group}")["assistant"] is False, "the assistant to be off")
+    console.find(".speak textarea").send_keys("A person is here.")
+    button(console, "Say it")
+    until(lambda: "A person is here." in text(console), "what the operator said")
+    console.screenshot(f"console-group-{broker.mode}")
+    button(console, "Hand back to the assistant")
+    until(lambda: broker.admin("GET", f"/groups/{group}")["assistant"] is True, "the assistant to be on")
+    button(console, "End the group")
+    button(console, "End the group")
+    until(lambda: console.script("return location.hash") == "#groups", "the list of groups")
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
