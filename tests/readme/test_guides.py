@@ -27,6 +27,7 @@ ELSEWHERE = {
 NOT_HERE = {
     ("docs/deployment.md", "cp deploy/example.env"): "it takes Docker; the file is read by Docker Compose in tests/deploy/test_compose.py",
     ("docs/deployment.md", "--no-deps"): "it takes Docker",
+    ("docs/operations.md", "jaegertracing"): "it takes Docker; tests/api/traces.rs reads what is sent",
     ("docs/deployment.md", "helm install"): "it takes a cluster; the chart is rendered in tests/deploy/test_helm.py",
     ("docs/deployment.md", "seriesQuery"): "it takes a cluster with prometheus-adapter",
     ("docs/deployment.md", "apt install"): "it takes a machine that systemd has started; scripts/package.sh builds and installs the package",
