@@ -1,72 +1,37 @@
 """The client library in JavaScript, in Node and in Chromium: connections that are cut, nodes that die, tokens that end."""
 
-import base64
 import contextlib
-import hmac
 import json
 import pathlib
 import secrets
 import subprocess
-import time
 
 import pytest
-from ai_backend import Backend, chunk, stream
-from broker import Broker, Redis, free_port
+from broker import free_port
 from stage import Stage
 from waiting import until
 from wire import Wire
+from world import FLOOD, TEXT, World, slowly
 
 HERE = pathlib.Path(__file__).parent
-SECRET = "a-secret-of-these-tests-that-is-long-enough"
-TEXT = "Eine märchenhaft schöne Antwort \U0001f600 mit vielen Wörtern, eines nach dem anderen, bis zum Ende. " * 3
-FLOOD = 200
 PAGE = """<!doctype html><title>a page of its own</title><script src="{library}"></script>
 <script type="module">import {{ play }} from "/library.mjs"; window.play = play;</script>"""
 
 
-class World:
-    """Two nodes on one Redis, a node in memory with short logs, a node that wants tokens; a line in front of each; a stage."""
+class Staged(World):
+    """A stage beside it, for browsers and for scripts."""
 
     def __init__(self, directories, stack):
-        self.backend = stack.enter_context(contextlib.closing(Backend()))
         script = lambda: (HERE / "library.mjs").read_bytes()  # noqa: E731
         self.stage = Stage({"/library.mjs": ("text/javascript", script), "/": ("text/html", lambda: PAGE.format(library=f"{self.nodes[0].url}/client.js").encode())})
         stack.callback(self.stage.close)
-        common = {
-            "SOPHIE__AI__BACKEND": "openai",
-            "OPENAI_BASE_URL": self.backend.url,
-            "OPENAI_API_KEY": "sk-of-the-backend",
-            "SOPHIE__SERVER__ALLOWED_ORIGINS": self.stage.url,
-            "SOPHIE__SERVER__DRAIN_SECONDS": "2",
-        }
-        redis = stack.enter_context(contextlib.closing(Redis(directories.mktemp("redis"))))
-        short = {"SOPHIE__SESSION__LOG_EVENTS": "5"}
-        narrow = {"SOPHIE__SESSION__OUTBOX_BYTES": "65536"}
-        guarded = {"SOPHIE__AUTH__MODE": "jwt", "SOPHIE__AUTH__JWT_SECRET": SECRET}
-
-        def node(name, redis=None, **more):
-            broker = Broker(directories.mktemp(name), redis, common | more)
-            stack.callback(broker.close)
-            broker.start()
-            return broker
-
-        self.nodes = [node("one", redis, **narrow), node("two", redis, **narrow)]
-        self.short = node("short", **short)
-        self.guarded = node("guarded", **guarded)
-
-
-def token(user, seconds):
-    """A JWT that is good for so long."""
-    encoded = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=").decode()  # noqa: E731
-    claims = {"sub": user, "iat": int(time.time()), "exp": int(time.time()) + seconds, "groups": ["*"]}
-    signed = ".".join(encoded(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    return f"{signed}.{encoded(hmac.digest(SECRET.encode(), signed.encode(), 'sha256'))}"
+        super().__init__(directories, stack, SOPHIE__SERVER__ALLOWED_ORIGINS=self.stage.url)
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with contextlib.ExitStack() as stack:
-        yield World(tmp_path_factory, stack)
+        yield Staged(tmp_path_factory, stack)
 
 
 @pytest.fixture(params=["node", "chromium"])
@@ -77,40 +42,7 @@ def play(request, world):
         broker = at or world.nodes[0]
         session = secrets.token_hex(8)
         with Wire(broker.port) as wire:
-
-            def logged(text, session):
-                with broker.client(session) as other:
-
-                    def there():
-                        other.send(json.dumps({"type": "history.get", "id": secrets.token_hex(4)}))
-                        while (event := json.loads(other.recv(timeout=10)))["type"] != "history":
-                            pass
-                        return [e for e in event["events"] if e.get("message", {}).get("text") == text]
-
-                    until(there, f"{text} to be logged")
-
-            def flood(session):
-                for n in range(FLOOD):
-                    broker.admin("POST", f"/groups/chat_{session}/messages", {"text": f"{n} " + "€" * 15_000})
-
-            def lead():
-                wire.target = world.nodes[1].port
-
-            world.stage.acts = {
-                "cut": wire.cut,
-                "mend": wire.mend,
-                "hush": wire.hush,
-                "stall": wire.stall,
-                "kill": lambda: broker.kill(),
-                "end": broker.end,
-                "start": broker.start,
-                "lead-to-the-other": lead,
-                "logged": logged,
-                "say": lambda texts, session, group=None: (world.nodes[1] if broker in world.nodes else broker).say(session, *texts, group=group),
-                "flood": flood,
-                "close": lambda session: broker.admin("DELETE", f"/sessions/{session}"),
-                "token": token,
-            }
+            world.stage.acts = world.acts(broker, wire)
             kit = {
                 "what": what,
                 "url": wire.url,
@@ -147,11 +79,6 @@ def in_chromium(request, world):
         return result
 
     return run
-
-
-def slowly(pause=0.02):
-    words = [chunk({"content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
-    return stream(*words, chunk({}, "stop"), pause=pause)
 
 
 def test_a_question_is_answered_piece_by_piece_and_read_again(play, world):
