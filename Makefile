@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn book clients help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn book clients packages help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -83,6 +83,9 @@ deny: ## check licences, sources, banned, yanked and duplicate dependencies
 
 clients: setup ## build the client library in JavaScript (clients/js/dist) from its source
 	@npm run --prefix clients/js --silent build
+
+packages: setup ## build the packages of the client libraries, npm's and Python's, as they would be published (target/packages)
+	@scripts/packages.sh
 
 book: ## make a book of the documents, in target/book/html (installs mdBook under target/tools)
 	@scripts/book.sh

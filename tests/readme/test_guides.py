@@ -23,6 +23,9 @@ ELSEWHERE = {
     ("clients/js/README.md", "import { Sophie } from"): "tests/clients/test_library_package.py",
     ("clients/js/README.md", "client.js"): "tests/clients/test_library_package.py",
     ("clients/js/README.md", "type Answer"): "tests/clients/test_library_package.py",
+    ("docs/clients.md", "from sophie_chat"): "tests/clients/test_library_python_package.py",
+    ("clients/python/README.md", "my-first-chat"): "tests/clients/test_library_python_package.py",
+    ("clients/python/README.md", "echo-bot"): "tests/clients/test_library_python_package.py",
 }
 NOT_HERE = {
     ("docs/deployment.md", "cp deploy/example.env"): "it takes Docker; the file is read by Docker Compose in tests/deploy/test_compose.py",
