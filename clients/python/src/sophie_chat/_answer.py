@@ -35,6 +35,8 @@ class Answer:
         #: Why it failed.
         self.error: SophieError | None = None
         self._wakes: set[asyncio.Future[None]] = set()
+        # A piece of it was missing, and its text was asked for.
+        self.was_asked_for = False
 
     def __repr__(self) -> str:
         return f"<Answer {self.id} {self.state}, {len(self.text)} characters>"

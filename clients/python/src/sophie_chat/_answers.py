@@ -18,9 +18,9 @@ MOST = 256
 
 
 class Answers:
-    """`gap` is called where a piece of an answer in a group is missing."""
+    """`gap` is called where a piece of an answer is missing: once for each answer, since its end brings all of it anyway."""
 
-    def __init__(self, emit: Callable[[Event], None], gap: Callable[[str], None]) -> None:
+    def __init__(self, emit: Callable[[Event], None], gap: Callable[[], None]) -> None:
         self._running: dict[str, Answer] = {}
         self._ended: dict[str, Answer] = {}
         # By the message that they wait for an answer to.
@@ -118,8 +118,9 @@ class Answers:
         fresh = answer.delta(offset, text)
         if fresh:
             self._emit(AnswerGrew(answer, fresh))
-        elif fresh is None:
-            self._gap(answer.group)
+        elif fresh is None and not answer.was_asked_for:
+            answer.was_asked_for = True
+            self._gap()
 
     def _lose(self, answer: Answer, error: SophieError) -> None:
         answer.lose(error)

@@ -83,13 +83,6 @@ class Groups:
 
         return self._commands.ask("group.join", {"group": group} | resume, again=True, done=done)
 
-    def fill(self, group: str) -> None:
-        """A piece of an answer is missing: a join brings its whole text. Not asked again before that had time to come."""
-        name = f"fill {group}"
-        if group in self._names and not self._timers.has(name):
-            self._timers.set(name, AGAIN, lambda: None)
-            quiet(self.join(group), lambda refused: None)
-
     def disconnected(self) -> None:
         """There is no connection: the next one begins anew."""
         self._timers.clear_all()

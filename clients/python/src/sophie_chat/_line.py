@@ -61,6 +61,8 @@ class Line:
         self._unsent: asyncio.Queue[str] | None = None
         self._socket: ClientConnection | None = None
         self._woken: asyncio.Event | None = None
+        # Why this connection was ended from here.
+        self._again = ""
 
     def start(self) -> None:
         """Connects at once, however long it was to wait."""
@@ -85,6 +87,12 @@ class Line:
             self._access.disconnected()
             self._say(State("closed", code=1000, reason=reason))
 
+    def again(self, reason: str) -> None:
+        """Ends this connection, and comes back."""
+        if self._socket:
+            self._again = reason
+            self._socket.transport.abort()
+
     def transmit(self, frame: Frame) -> None:
         if self._unsent is None:
             return
@@ -92,8 +100,7 @@ class Line:
             self._unsent.put_nowait(encoded(frame))
         except asyncio.QueueFull:
             # The server takes nothing any more; what waits is sent again over the next connection.
-            if self._socket:
-                self._socket.transport.abort()
+            self.again("The server takes nothing any more.")
 
     async def _run(self) -> None:
         while True:
@@ -144,6 +151,7 @@ class Line:
             return refused(refusal.response)
         except (OSError, asyncio.TimeoutError, WebSocketException) as fault:
             return Ending(ABNORMAL, f"The server cannot be reached: {fault}")
+        self._again = ""
         self._socket, self._unsent = socket, asyncio.Queue(MOST_UNSENT)
         writer = asyncio.get_running_loop().create_task(self._write(socket, self._unsent))
         try:
@@ -183,6 +191,8 @@ class Line:
         except ConnectionClosed as closed:
             if late:
                 return Ending(0, "The server did not answer in time.")
+            if self._again:
+                return Ending(ABNORMAL, self._again)
             if closed.rcvd is None and closed.sent is not None and closed.sent.reason == "keepalive ping timeout":
                 return Ending(0, "The server does not answer any more.")
             code, reason = (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (ABNORMAL, "")

@@ -224,8 +224,9 @@ class Session:
         if isinstance(event, AnswerEnded):
             self.outbox.freed()
 
-    def _gap(self, group: str) -> None:
-        self.groups.fill(group)
+    def _gap(self) -> None:
+        # A new connection is told the whole text of what is being written.
+        self.line.again("A piece of an answer was missing.")
 
     def _transmit(self, frame: Frame) -> None:
         self.line.transmit(frame)
