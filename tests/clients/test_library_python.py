@@ -56,6 +56,7 @@ def test_an_answer_goes_on_where_it_was_when_the_line_is_cut(world):
             await answer.ended()
             logged = [event async for event in chat.past()][0]
             assert "".join(grown) == answer.text == logged.text == TEXT, "nothing doubled, nothing missing"
+            assert all(grown[1:]), "and nothing told in which nothing is new"
             assert (answer.state, len(ends), program.phases.count("open")) == ("done", 1, 4)
         assert [reason for _, reason in program.stale] == ["first"], "the log was enough"
 

@@ -121,8 +121,11 @@ def test_what_is_no_broker_is_no_end_of_the_program(world):
 
     async def scene(kit):
         async def nonsense(socket):
-            for frame in ("no json", "[]", "null", '{"type": "ack"}', '{"type": "message", "group": 7}', '{"type": ["odd"]}', '{"type": "session.ready"}'):
+            for frame in ("no json", "[]", "null", '{"type": "ack"}', '{"type": "message", "group": 7}', '{"type": ["odd"]}'):
                 await socket.send(frame)
+            if "odd" in socket.request.path:
+                await socket.send('{"type": "session.ready"}')
+                await socket.wait_closed()
             await socket.close(4001, "go on")
 
         async def refuse(connection, request):
@@ -131,7 +134,7 @@ def test_what_is_no_broker_is_no_end_of_the_program(world):
 
         async with serve(nonsense, "127.0.0.1", 0, process_request=refuse) as server:
             at = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            for url, told in ((at, (4001, "go on")), (f"{at}/refused", (503, "The server answered 503."))):
+            for url, told in ((at, (4001, "go on")), (f"{at}/odd", (0, "The server's first frame was not understood.")), (f"{at}/refused", (503, "The server answered 503."))):
                 program = kit.client(url=url)
                 connecting = program.chat.connect()
                 await until(lambda program=program: program.phases.count("waiting") >= 2, "to be tried again")

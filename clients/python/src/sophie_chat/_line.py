@@ -188,6 +188,8 @@ class Line:
                         self._events.heard(frame)
                 except (KeyError, TypeError, ValueError, AttributeError) as fault:
                     LOG.warning("a frame of type %s was not understood: %r", kind, fault)
+                    if kind == "session.ready":
+                        return Ending(0, "The server's first frame was not understood.")
         except ConnectionClosed as closed:
             if late:
                 return Ending(0, "The server did not answer in time.")
@@ -204,6 +206,7 @@ class Line:
         expires = frame.get("expires_in_ms")
         self._access.accepted(None if expires is None else expires / 1_000)
         self.state = State("open")
+        # What waits is sent from there on.
         self._events.ready(frame)
         self._events.changed(self.state)
 
