@@ -32,9 +32,10 @@ pub(super) fn routes(config: &mut ServiceConfig, serves: Serves, state: &State) 
             .service(read("/asyncapi.json", documents::asyncapi))
             .service(read("/client.js", pages::library))
             .service(read("/client.mjs", pages::library))
+            .service(read("/widget.js", pages::library))
             .service(read("/", pages::page))
             .service(read("/page/config.json", pages::config))
-            .service(read("/page/{file:.*}", pages::page));
+            .service(read("/page/{file:.*}", pages::file));
     }
     if serves.admin {
         config

@@ -1,18 +1,25 @@
-//! What the chat page is told of the settings. Anybody may read it, so nothing stands here that is not for everybody.
+//! What the chat page is told of the settings, and who may show it in a frame. Anybody may read it, so nothing stands here that is not for
+//! everybody.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sophie_actors::ids::hex;
 
 use crate::settings::{AuthMode, Settings};
+use crate::ui;
 
-/// `/page/config.json` as it is sent.
+/// `/page/config.json` as it is sent, and what is sent with the page itself.
 #[derive(Debug)]
 pub struct PageConfig {
     /// JSON.
     pub text: String,
     /// A strong validator for `ETag`, quotes included.
     pub etag: String,
+    /// The page's Content Security Policy.
+    pub policy: String,
+    /// The validator of the page under this policy: who has the page with another one gets it anew, since browsers need not take a header
+    /// from a 304.
+    pub page_etag: String,
 }
 
 #[derive(Serialize)]
@@ -61,7 +68,13 @@ impl From<&Settings> for PageConfig {
             feedback: true,
         };
         let text = serde_json::to_string(&told).expect("texts and numbers alone");
-        let etag = format!("\"{}\"", hex(&Sha256::digest(&text)[..12]));
-        Self { text, etag }
+        let policy = ui::content_security_policy(&settings.server.frame_ancestors);
+        let page = ui::asset("/").map_or(&b""[..], |page| page.bytes);
+        let page_etag = etag(Sha256::new_with_prefix(page).chain_update(&policy));
+        Self { etag: etag(Sha256::new_with_prefix(&text)), text, policy, page_etag }
     }
+}
+
+fn etag(digest: Sha256) -> String {
+    format!("\"{}\"", hex(&digest.finalize()[..12]))
 }

@@ -8,6 +8,7 @@ use super::{Loaded, SettingsError, check};
 /// The settings that are taken over, by `section.key`; every other one needs a restart. `docs/settings.md` has the same list.
 const TAKEN: &[&str] = &[
     "server.allowed_origins",
+    "server.frame_ancestors",
     "server.hosts",
     "admin.token",
     "admin.view_token",

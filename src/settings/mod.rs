@@ -9,6 +9,7 @@ mod databases;
 mod dot_env;
 mod files;
 mod forms;
+mod frame_ancestor;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
 mod keys;

@@ -4,6 +4,7 @@ use sophie_actors::protocol::DjangoEvent;
 
 use super::backends::BACKENDS;
 use super::forms::{MODELS, address, is_color, is_host, is_line, is_model, is_name, is_own_path, network};
+use super::frame_ancestor;
 use super::keys::KEYS;
 use super::listed_key::ListedKey;
 use super::origin::AllowedOrigin;
@@ -47,6 +48,7 @@ pub const RULES: &[(&str, Rule)] = &[
             AllowedOrigin::parse(t).is_some()
         })),
     ),
+    ("server.frame_ancestors", Rule::List(&Rule::Text(frame_ancestor::ALLOWED, frame_ancestor::is_frame_ancestor))),
     (
         "server.hosts",
         Rule::List(&Rule::Text("a host name without a port, such as chat.example.com", |t| {

@@ -79,6 +79,7 @@ pub struct ServerSettings {
     pub keep_alive_seconds: u64,
     pub address_connections: usize,
     pub allowed_origins: Vec<String>,
+    pub frame_ancestors: Vec<String>,
     pub hosts: Vec<String>,
     #[serde(deserialize_with = "networks")]
     pub trusted_proxies: Vec<IpNet>,

@@ -1,4 +1,4 @@
-//! The pages and the client library, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
+//! The pages, the client library and the widget, embedded: every file that a browser needs, with its type and validator. Knows nothing of HTTP servers.
 //! Here is the chat page, in `console` the operators' console.
 
 pub mod console;
@@ -11,13 +11,19 @@ use sha2::{Digest, Sha256};
 
 pub use library::library;
 
-/// What the chat page may do: load its own files, talk to its own origin, and nothing else.
+/// What the chat page may do: load its own files, talk to its own origin, and nothing else. And who may show it in a frame: nobody, or these
+/// sources, which were checked when the settings were read.
 ///
 /// `'self'` of `connect-src` covers `ws:` and `wss:` of the same origin (CSP level 3). Strings reach the HTML parser only
 /// through the sanitiser's own Trusted Types policy, which bears the name `dompurify`.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     img-src 'self' data:; font-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
-     require-trusted-types-for 'script'; trusted-types dompurify";
+pub fn content_security_policy(frame_ancestors: &[String]) -> String {
+    let ancestors = if frame_ancestors.is_empty() { "'none'".to_owned() } else { frame_ancestors.join(" ") };
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+         img-src 'self' data:; font-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}; \
+         require-trusted-types-for 'script'; trusted-types dompurify"
+    )
+}
 
 /// One embedded file.
 #[derive(Debug)]
@@ -42,6 +48,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "/" => "index.html",
     "/page/icon.svg" => "icon.svg",
     "/page/style.css" => "style.css",
+    "/page/style/embed.css" => "style/embed.css",
     "/page/style/panel.css" => "style/panel.css",
     "/page/style/prose.css" => "style/prose.css",
     "/page/app/answer.js" => "app/answer.js",
@@ -57,6 +64,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "/page/app/copy.js" => "app/copy.js",
     "/page/app/dialog.js" => "app/dialog.js",
     "/page/app/dom.js" => "app/dom.js",
+    "/page/app/embed.js" => "app/embed.js",
     "/page/app/empty.js" => "app/empty.js",
     "/page/app/export.js" => "app/export.js",
     "/page/app/guest.js" => "app/guest.js",
@@ -81,6 +89,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "/page/app/status.js" => "app/status.js",
     "/page/app/storage.js" => "app/storage.js",
     "/page/app/texts.js" => "app/texts.js",
+    "/page/app/unread.js" => "app/unread.js",
     "/page/app/theme.js" => "app/theme.js",
     "/page/app/toggle.js" => "app/toggle.js",
     "/page/app/tools.js" => "app/tools.js",

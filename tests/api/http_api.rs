@@ -8,6 +8,7 @@ use crate::support::{Mode, SOON, TestApp, eventually};
 /// Every route that there is, with the methods that it takes and whether it is the operators'.
 const ROUTES: &[(&str, &[&str], bool)] = &[
     ("/", &["GET", "HEAD"], false),
+    ("/widget.js", &["GET", "HEAD"], false),
     ("/health/live", &["GET", "HEAD"], false),
     ("/health/ready", &["GET", "HEAD"], false),
     ("/metrics", &["GET", "HEAD"], false),

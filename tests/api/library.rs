@@ -1,8 +1,8 @@
-//! The client library as it is served: to pages of anybody, and what they may read when a WebSocket is refused.
+//! The client library and the widget as they are served: to pages of anybody, and what they may read when a WebSocket is refused.
 
 use crate::support::{JWT, Mode, Reply, TestApp};
 
-const FILES: [&str; 2] = ["/client.js", "/client.mjs"];
+const FILES: [&str; 3] = ["/client.js", "/client.mjs", "/widget.js"];
 
 #[tokio::test]
 async fn it_is_served_to_pages_of_anybody_and_not_sent_again_to_who_has_it() {
@@ -14,7 +14,8 @@ async fn it_is_served_to_pages_of_anybody_and_not_sent_again_to_who_has_it() {
         assert_eq!(whole.header("access-control-allow-origin"), "*", "modules of other origins are loaded with CORS");
         assert_eq!(whole.header("cross-origin-resource-policy"), "cross-origin");
         assert_eq!(whole.header("cache-control"), "no-cache");
-        assert!(whole.text.contains("sophie.v1") && whole.text.contains("message.send"), "{path}");
+        let marks = if path == "/widget.js" { ["attachShadow", "SophieChat"] } else { ["sophie.v1", "message.send"] };
+        assert!(marks.iter().all(|mark| whole.text.contains(mark)), "{path}");
         let etag = whole.header("etag");
         let again = Reply::to(app.request("GET", path).header("if-none-match", etag)).await;
         assert_eq!((again.status, again.header("etag"), again.text.as_str()), (304, etag, ""));

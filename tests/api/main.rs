@@ -71,6 +71,7 @@ mod doors_rights;
 mod drain;
 mod essential;
 mod following;
+mod framing;
 mod gateway;
 mod gateway_bodies;
 mod gateway_completions;

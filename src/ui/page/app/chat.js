@@ -25,18 +25,21 @@ export class Chat {
   // `group` is joined and shown first, if it is named. `on` is told: change() something is to be drawn anew, state(state) of the
   // connection, ready(), moved(group) another conversation is shown, news(event, shown) a log has something new, read(conversation)
   // a part of it was read, failed(group, why) it could not be joined, tooLong(item) the server found a message too long.
-  constructor({ session, token, group, on }) {
+  // `getToken()` gives the newest token, where there is somebody to ask.
+  constructor({ session, token, getToken, group, on }) {
     this.session = session;
     this.on = on;
     this.#wanted = group;
+    let shown = token;
     this.client = new Client({
       endpoint: endpoint(session),
       session,
       token,
+      getToken: getToken && (async () => (shown = await getToken())),
       onEvent: (event) => this.#receive(event),
       onState: (state) => this.#changed(state),
       explain: async () => {
-        const why = await explain(session, token);
+        const why = await explain(session, shown);
         this.refusal = why?.final ? why : null;
         return why;
       },

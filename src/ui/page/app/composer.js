@@ -1,6 +1,7 @@
 // Where messages are written: Enter sends, Shift+Enter begins a new line, Stop ends the answer that runs.
 
 import { announce, find } from './dom.js';
+import { embed } from './embed.js';
 import { t } from './texts.js';
 
 const TYPING_EVERY_MS = 2_000;
@@ -58,7 +59,9 @@ export class Composer {
     find('#assistant-choice').hidden = !assistant;
   }
 
+  // A frame does not take the focus from the page around it.
   focus() {
+    if (embed && !document.hasFocus()) return;
     this.input.focus({ preventScroll: true });
   }
 

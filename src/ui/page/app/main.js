@@ -7,6 +7,7 @@ import { Chats } from './chats.js';
 import { Composer } from './composer.js';
 import { config } from './config.js';
 import { announce, find } from './dom.js';
+import { embed } from './embed.js';
 import { Empty } from './empty.js';
 import { Log } from './log.js';
 import { named, nameless } from './naming.js';
@@ -21,11 +22,13 @@ import { Status } from './status.js';
 import { fillIn, t } from './texts.js';
 import { toggleTheme } from './toggle.js';
 import { Tools } from './tools.js';
+import { Unread } from './unread.js';
 
+embed?.dress();
 fillIn({ assistant: config.name });
-wear(config);
+wear({ ...config, ...(embed?.color && { color: embed.color }) });
 
-const place = here();
+const place = embed ? await embed.place(config.sign_in) : here();
 const chats = new Chats();
 const status = new Status(() => begin());
 const composer = new Composer({ most: config.max_text_chars, onSend: send, onStop: stop, onTyping: () => chat?.typed() });
@@ -38,17 +41,22 @@ const empty = new Empty(config, (text) => {
 });
 const tools = new Tools(() => chat);
 const standing = new Standing(() => chat);
-const signIn = new SignIn(config.sign_in, (token) => {
+// Where a site shows the page, tokens are its business.
+const signIn = new SignIn(embed && config.sign_in === 'token' ? 'application' : config.sign_in, (token) => {
   place.token = token;
   open();
 });
+const unread = embed && new Unread(embed);
 let chat = null;
 let scheduled = false;
 
 // Everything that may have to be asked before there can be a connection.
 async function begin() {
-  if (!place.session && config.sign_in === 'none') place.session = (await named(place.group)) ?? nameless();
-  if (!place.session) place.session = nameless();
+  if (!place.session) {
+    await embed?.seen();
+    place.session = (config.sign_in === 'none' ? await named(place.group) : null) ?? nameless();
+  }
+  embed?.keep(place.session);
   stand(place.session, place.group);
   if (chat && !signIn.shown) chat.client.start();
   else if (signIn.needed(place.token)) status.show({ phase: 'signed-out' });
@@ -58,13 +66,20 @@ async function begin() {
 function open() {
   chat?.client.stop();
   const { session, group, token } = place;
-  chat = new Chat({ session, token, group, on: { change: schedule, news, state: changed, moved, ready, read, failed, tooLong } });
+  chat = new Chat({ session, token, getToken: embed?.getToken, group, on: { change: schedule, news, state: changed, moved, ready, read, failed, tooLong } });
   chat.client.start();
   render();
   if (matchMedia('(hover: hover)').matches) composer.focus();
 }
 
 function changed(state) {
+  const other = state.phase === 'stopped' && chat.refusal?.code === 'not_allowed' ? embed?.renew() : '';
+  if (other) {
+    place.session = other;
+    embed.keep(other);
+    open();
+    return;
+  }
   const refused = state.phase === 'stopped' && signIn.refused(chat.refusal, place.token);
   status.show(refused ? { phase: 'signed-out' } : state);
 }
@@ -95,10 +110,12 @@ function news(event, shown) {
     chatList.show(place.session);
   }
   if (shown) tell(event, chat.user);
+  unread?.look(chat);
 }
 
 // A part of a log was read. What was said first in this chat is its title.
 function read(conversation) {
+  unread?.look(chat);
   if (conversation.group !== chat.home || conversation.more) return;
   const first = conversation.rows().find(({ kind, role }) => kind === 'message' && role === 'user');
   if (!first) return;
@@ -143,6 +160,7 @@ async function rename() {
   if (!session) return;
   await chat.leave(group).catch(() => null);
   stand(session, group);
+  embed?.keep(session);
   location.reload();
 }
 
@@ -168,7 +186,7 @@ function render() {
   const rows = [...shown.rows(), ...pending];
   log.show(rows, { user, conversation: shown });
   composer.show({ running: client.online && shown.running().length > 0, assistant: current !== home && shown.assistant });
-  panel.show({ groups: [...chat.conversations.values()], current, home, members, user, guest: config.sign_in === 'none' });
+  panel.show({ groups: [...chat.conversations.values()], current, home, members, user, guest: config.sign_in === 'none' && !embed?.name });
   empty.show(rows.length === 0 && shown.loaded, current === home ? '' : current);
   standing.show(shown);
   tools.show({ any: rows.length > 0 });
@@ -189,12 +207,22 @@ function typists({ typing: people }) {
   return t(names.length > 1 ? 'typing.some' : 'typing.one', { names: listed(names) });
 }
 
-find('#new-chat').addEventListener('click', another);
+find('#new-chat').addEventListener('click', () => (embed ?? { another }).another());
+find('#embed-close').addEventListener('click', () => embed.close());
 find('#theme').addEventListener('click', toggleTheme);
 document.addEventListener('keydown', (event) => {
   if (event.key !== 'Escape' || event.isComposing || document.querySelector('dialog[open]')) return;
   if (panel.covering) panel.open(false);
+  else if (embed) embed.close();
   else if (chat) stop();
+});
+embed?.follow({
+  shown(focus) {
+    chat?.client.wake();
+    unread.look(chat);
+    schedule();
+    if (focus && matchMedia('(hover: hover)').matches) composer.focus();
+  },
 });
 document.addEventListener('visibilitychange', () => {
   if (document.hidden) return;

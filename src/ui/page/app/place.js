@@ -5,6 +5,7 @@
 //
 // `#group=NAME` alone is what is given to others: each browser joins the group with the session that it has for groups.
 
+import { embed } from './embed.js';
 import { me } from './guest.js';
 import { randomName } from './names.js';
 import { keep, kept } from './storage.js';
@@ -40,7 +41,9 @@ export function linkTo(group) {
 }
 
 // Makes the address that of what is shown, so that reloading comes back to it.
+// The address of a frame stays what the site gave it.
 export function stand(session, group = '') {
+  if (embed) return;
   let address = addressOf(session);
   if (group) address = me()?.session === session ? linkTo(group) : `${address}&group=${group}`;
   history.replaceState(history.state, '', address);

@@ -1,6 +1,7 @@
 // The form that asks for a token, in the place of the conversation, where one is needed and there is none that is good.
 
 import { find } from './dom.js';
+import { embed } from './embed.js';
 import { remember } from './place.js';
 import { t } from './texts.js';
 
@@ -72,7 +73,7 @@ export class SignIn {
     find('#sign-in-token').hidden = !byToken;
     find('#sign-in-do').textContent = byToken ? t('sign.do') : t('sign.again');
     this.#say(problem);
-    (byToken ? this.input : find('#sign-in-do')).focus();
+    if (!embed || document.hasFocus()) (byToken ? this.input : find('#sign-in-do')).focus();
   }
 
   #say(problem) {

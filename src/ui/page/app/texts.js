@@ -1,6 +1,7 @@
 // The page's words in the reader's language.
 
 import { config } from './config.js';
+import { embed } from './embed.js';
 import en from './texts/en.js';
 import pt from './texts/pt.js';
 
@@ -8,6 +9,7 @@ const TABLES = { en, pt };
 const TAGS = { en: 'en', pt: 'pt-BR' };
 
 function choose() {
+  if (Object.hasOwn(TABLES, embed?.language ?? '')) return embed.language;
   if (TABLES[config.language]) return config.language;
   for (const wanted of navigator.languages ?? []) {
     const [base] = wanted.toLowerCase().split('-');
