@@ -8,6 +8,8 @@ import pytest
 from broker import ROOT
 from help_desk import Help
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from shop import Visit
 from waiting import until
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -84,6 +86,26 @@ def test_the_example_talks_to_browsers_in_both_directions(site, browser):
     with pytest.raises(InvalidStatus) as refused:
         connect(chat, origin=site.url, additional_headers={"Cookie": cookies})
     assert refused.value.response.status_code == 401
+
+
+def test_another_page_of_the_site_has_the_same_group_in_its_corner(site, browser):
+    page = browser.open(f"{site.url}/hours/")
+    page.find("[name=username]").send_keys("alice")
+    page.find("[name=password]").send_keys("secret")
+    page.find("button").click()
+    until(lambda: page.driver.current_url == f"{site.url}/hours/", "the page with the hours")
+    hours = Visit(page.driver, page.handle, page.results)
+    until(lambda: hours.launcher, "the button of the widget")
+    assert hours.launcher.get_attribute("aria-label") == "Help desk"
+    chat = hours.opened()
+    until(lambda: chat.script("return document.querySelector('#title').textContent") == "lobby", "the group")
+    chat.type("When do you open?", Keys.ENTER)
+    answer = chat.answer("done", 30)
+    hours.screenshot("example-widget")
+    desk = browser.open(f"{site.url}/")
+    lines = lambda: desk.script("return [...document.querySelectorAll('#log li')].map((line) => line.textContent)")  # noqa: E731
+    until(lambda: len(lines()) == 2, "the same on the site's own page")
+    assert lines()[0] == "alice When do you open?" and len(lines()[1]) >= len(answer["text"])
 
 
 def test_an_idle_consumer_outlives_the_read_time_out_of_redis_py_8(site):

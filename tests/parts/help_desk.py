@@ -26,10 +26,11 @@ class Help:
         self.url = f"http://127.0.0.1:{self.port}"
         settings = {
             "REDIS_URL": self.redis.url,
-            "SOPHIE__SERVER__ALLOWED_ORIGINS": self.url,
+            "SOPHIE__SERVER__FRAME_ANCESTORS": self.url,
             "SOPHIE__AUTH__HOOK_URL": f"{self.url}/sophie/hook/",
         }
         self.sophie = Broker(directory, self.redis, settings, site / "sophie.toml")
+        self.sophie.settings["SOPHIE__SERVER__ALLOWED_ORIGINS"] = f"{self.url},{self.sophie.url}"
         stack.callback(self.sophie.close)
         self.environment = os.environ | {
             "REDIS_URL": self.redis.url,

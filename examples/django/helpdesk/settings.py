@@ -7,6 +7,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0").removesuffix("/0")
 # Where browsers find Sophie. Cookies do not know ports: the session cookie of this site goes there, too.
 SOPHIE_WS = os.environ.get("SOPHIE_WS", "ws://127.0.0.1:8080")
+# The same by HTTP: where the widget and its frame come from.
+SOPHIE_URL = SOPHIE_WS.replace("ws", "http", 1)
 
 SECRET_KEY = os.environ.get("SECRET_KEY", "only-for-trying-out")
 DEBUG = True

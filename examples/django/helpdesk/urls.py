@@ -5,6 +5,7 @@ from . import views
 
 urlpatterns = [
     path("", views.chat),
+    path("hours/", views.hours),
     path("login/", LoginView.as_view(template_name="login.html")),
     path("logout/", LogoutView.as_view()),
     path("announce/", views.announce),

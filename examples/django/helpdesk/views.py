@@ -21,6 +21,12 @@ def chat(request):
 
 
 @login_required
+def hours(request):
+    """Any other page of the site, with the same chat in its corner."""
+    return render(request, "hours.html", {"sophie": settings.SOPHIE_URL, "session": request.user.username})
+
+
+@login_required
 @require_POST
 def announce(request):
     """What a Django site did before Sophie, and goes on doing: a message to everyone in a group."""
