@@ -1,7 +1,7 @@
 from channels.consumer import AsyncConsumer
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 
-from .models import Line
+from .models import Line, Remark
 
 
 class Staff(AsyncJsonWebsocketConsumer):
@@ -33,9 +33,15 @@ class Staff(AsyncJsonWebsocketConsumer):
     async def chat_answer_error(self, event):
         await self.send_json(event)
 
+    async def chat_person(self, event):
+        await self.send_json(event)
+
+    async def chat_feedback(self, event):
+        await self.send_json(event)
+
 
 class Transcript(AsyncConsumer):
-    """Run by `manage.py runworker transcript`: keeps what was said. Each line comes once."""
+    """Run by `manage.py runworker transcript`: keeps what was said, who asked for a person, and what people think of it. Each comes once."""
 
     async def chat_message(self, event):
         await self.keep(event, event["role"], event["author"])
@@ -45,6 +51,12 @@ class Transcript(AsyncConsumer):
 
     async def chat_answer_error(self, event):
         await self.keep(event, "assistant", "assistant")
+
+    async def chat_person(self, event):
+        await Remark.objects.acreate(group=event["group"], kind=event["state"], user=event["user"] or "", text=event["text"] or "")
+
+    async def chat_feedback(self, event):
+        await Remark.objects.acreate(group=event["group"], kind="rated", user=event["user"], rating=event["rating"], text=event["text"] or "")
 
     async def keep(self, event, role, author):
         await Line.objects.acreate(group=event["group"], seq=event["seq"], role=role, author=author, text=event["text"])

@@ -9,6 +9,7 @@ urlpatterns = [
     path("login/", LoginView.as_view(template_name="login.html")),
     path("logout/", LogoutView.as_view()),
     path("announce/", views.announce),
+    path("remarks/", views.remarks),
     path("transcript/<group>/", views.transcript),
     path("sophie/hook/", views.sophie_hook),
 ]

@@ -3,7 +3,7 @@ import hashlib
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_required, user_passes_test
 from django.contrib.auth.signals import user_logged_out
 from django.core.cache import caches
 from django.dispatch import receiver
@@ -12,7 +12,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from .models import Line
+from .models import Line, Remark
 
 
 @login_required
@@ -39,6 +39,12 @@ def announce(request):
 def transcript(request, group):
     lines = Line.objects.filter(group=group).order_by("seq").values("seq", "role", "author", "text")
     return JsonResponse({"group": group, "lines": list(lines)})
+
+
+@user_passes_test(lambda user: user.is_staff)
+def remarks(request):
+    """Who asked for a person and what became of it, and the ratings."""
+    return JsonResponse({"remarks": list(Remark.objects.order_by("id").values("group", "kind", "user", "rating", "text"))})
 
 
 @csrf_exempt
