@@ -12,6 +12,7 @@ from broker import ROOT, running
 from sophie_chat._access import lifetime
 from sophie_chat._backoff import Backoff
 from sophie_chat._closing import ending
+from sophie_chat._typist import Typist
 from waiting import until
 from world import token
 
@@ -149,3 +150,9 @@ def test_waits_double_and_half_of_each_is_random():
 def test_how_long_a_token_is_good_for_is_read_of_it():
     assert 58 < lifetime(token("alice", 60)) <= 60
     assert [lifetime(odd) for odd in ("", "a.b.c", "opaque", "a.e30.c", "a.bnVsbA.c")] == [0] * 5
+
+
+def test_typing_is_told_once_a_second_and_group():
+    typist = Typist()
+    assert [typist.may(group) for group in ("a", "a", "b", "a")] == [True, False, True, False]
+    assert all(typist.may(f"group-{n}") for n in range(1_000)) and len(typist._told) <= 64
