@@ -11,6 +11,7 @@ from sophie_chat import (
     AnswerEnded,
     AnswerGrew,
     AssistantTurned,
+    MembersChanged,
     MessageSaid,
     PersonWanted,
     PresenceChanged,
@@ -25,7 +26,7 @@ from world import TEXT, World, slowly
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with contextlib.ExitStack() as stack:
-        yield World(tmp_path_factory, stack, SOPHIE__SESSION__PERSON="true")
+        yield World(tmp_path_factory, stack, SOPHIE__SESSION__PERSON="true", SOPHIE__SESSION__PRESENCE_MEMBERS="1")
 
 
 def test_two_clients_in_a_group_see_each_other(world):
@@ -55,6 +56,22 @@ def test_two_clients_in_a_group_see_each_other(world):
                 await other.join(kit.group)
                 await until(lambda: kit.group in two.groups, "the other connection to be told")
             assert changes and [reason for _, reason in second.stale] == ["first"] * 3
+
+    play(scene, world)
+
+
+def test_a_crowd_that_is_only_counted_is_asked_for_by_name(world):
+    async def scene(kit):
+        crowd = [kit.client(session=f"{kit.session}-{n}").chat for n in range(12)]
+        async with kit.client(groups=[kit.group]).chat as chat, contextlib.AsyncExitStack() as stack:
+            await until(lambda: kit.group in chat.groups, "the group to be joined")
+            changes, presence = [], chat.presence(kit.group)
+            chat.on(MembersChanged, changes.append)
+            for each in crowd:
+                await stack.enter_async_context(each)
+            await asyncio.gather(*(each.join(kit.group) for each in crowd))
+            await until(lambda: presence.total == len(presence.members) == 13, "all of them", 10)
+            assert any(change.count and not change.members for change in changes), changes
 
     play(scene, world)
 
