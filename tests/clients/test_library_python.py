@@ -239,3 +239,17 @@ def test_what_comes_twice_is_told_once(world):
 
     world.backend.push(slowly(0.005))
     play(scene, world)
+
+
+def test_a_message_that_is_lost_on_the_way_is_told_as_missed(world):
+    async def scene(kit):
+        async with relay(kit, lambda frame: frame.get("seq") != 2 or frame["type"] != "message") as url:
+            program = kit.client(url=url)
+            async with program.chat as chat:
+                for text in ("one", "two", "three"):
+                    await chat.send(text, assistant=False)
+                await until(lambda: len(program.messages) == 2, "the others to be seen")
+                assert program.seqs == [1, 3] and program.stale == [(chat.home, "first"), (chat.home, "missed")]
+                assert await program.texts() == ["one", "two", "three"]
+
+    play(scene, world)
