@@ -56,7 +56,30 @@ impl Broker {
     async fn start_by(mut command: Command, port: u16, environment: &[(&str, &str)]) -> Self {
         command.env("SOPHIE__ADMIN__TOKEN", ADMIN_TOKEN).env("SOPHIE__LIMITS__ENABLED", "false");
         command.env("SOPHIE__AI__BACKEND", "demo").envs(environment.iter().copied());
-        Self::launch(command, port).await
+        let broker = Self::launch(command, port).await;
+        if environment.contains(&("USE_REDIS", "true")) {
+            broker.try_ready().await;
+        }
+        broker
+    }
+
+    /// Waits until it is ready if its Redis is there: beside others that start, the first calls are answered too late now and
+    /// then, and what is asked in the seconds after that is refused. One whose Redis is away is as ready as it will be.
+    async fn try_ready(&self) {
+        let until = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < until {
+            // Who cannot be asked speaks another protocol here.
+            let Ok(response) = Client::new().get(format!("http://{}/health/ready", self.address)).send().await else {
+                return;
+            };
+            let told: Value = response.json().await.unwrap_or_default();
+            let main = &told["details"]["redis"]["main"];
+            let is_late = main["reachable"] == true || main["reason"] == "no answer in time";
+            if told["status"] == "ready" || !is_late {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn launch(mut command: Command, port: u16) -> Self {
