@@ -131,6 +131,8 @@ impl Town {
             80..85 => (json!({"type": "history.get", "limit": 20}), false),
             85..90 => (json!({"type": "group.members", "group": group}), false),
             90..95 => (json!({"type": "message.send", "group": group, "text": "to all", "assistant": false}), false),
+            95..97 => (json!({"type": "feedback", "rating": random.random_range(1..=5), "text": "so it was"}), false),
+            97 => (json!({"type": "person.ask", "text": "is somebody there?"}), false),
             _ => (json!({"type": "ping"}), false),
         }
     }

@@ -53,6 +53,8 @@ pub fn judge(samples: &[Sample], length: Duration) -> Vec<String> {
     let warm_up = if is_long { LONGEST_LIFE } else { length / 3 };
     let began = samples[0].at;
     let warm: Vec<&Sample> = samples.iter().filter(|sample| sample.at - began >= warm_up).collect();
+    // In a short run not every name has been used when it begins to count.
+    let more = if is_long { 2 * VISITORS } else { NAMES };
     let third = warm.len() / 3;
     assert!(third >= 3, "{} samples are too few", warm.len());
     let mut thirds = Thirds { first: &warm[..third], last: &warm[warm.len() - third..], wrong: Vec::new() };
@@ -61,14 +63,12 @@ pub fn judge(samples: &[Sample], length: Duration) -> Vec<String> {
         thirds.look(&format!("node {node} descriptors"), DESCRIPTORS, 0.0, |it| it.nodes[node].descriptors);
         thirds.look(&format!("node {node} threads"), THREADS, 0.0, |it| it.nodes[node].threads);
         for gauge in process.gauges.keys() {
-            thirds.look(&format!("node {node} {gauge}"), 2 * VISITORS, 0.2, |it| it.nodes[node].gauges[gauge]);
+            thirds.look(&format!("node {node} {gauge}"), more, 0.2, |it| it.nodes[node].gauges[gauge]);
         }
     }
     let kinds: BTreeSet<&String> = samples.iter().flat_map(|sample| sample.keys.keys()).collect();
     for kind in kinds {
         if is_long || !OF_DEEDS.contains(&kind.as_str()) {
-            // In a short run not every name has been used when it begins to count.
-            let more = if is_long { 2 * VISITORS } else { NAMES };
             thirds.look(&format!("keys of {kind}"), more, 0.1, |it| of_kind(it, kind));
         } else if let Some(many) = samples.iter().find(|it| of_kind(it, kind) > PER_DEED * it.counts.done()) {
             thirds.wrong.push(format!("keys of {kind}: {} after {:?}", of_kind(many, kind), many.counts));
