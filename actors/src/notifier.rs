@@ -120,6 +120,8 @@ pub(crate) fn of_logged(event: &StoredEvent) -> Option<(DjangoEvent, GroupName, 
         Logged::AnswerError { group, failure } => (DjangoEvent::AnswerError, group, serde_json::to_value(failure)),
     };
     let mut fields = object(flat)?;
+    // Consumers that were written before models thought are told what they know.
+    fields.remove("reasoning");
     if kind == DjangoEvent::Message {
         // A consumer that reads a field which is not there dies: all of them are, always.
         fields.entry("metadata").or_insert_with(|| Map::new().into());

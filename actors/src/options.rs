@@ -111,4 +111,5 @@ pub struct AnswerOptions {
     pub max_answer_bytes: usize,
     pub total_seconds: u64,
     pub abandon_seconds: u64,
+    pub show_reasoning: bool,
 }

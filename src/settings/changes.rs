@@ -53,6 +53,7 @@ const TAKEN: &[&str] = &[
     "ai.total_seconds",
     "ai.retries",
     "ai.abandon_seconds",
+    "ai.show_reasoning",
     "ai.backends",
     "ai.currency",
     "ai.prices",

@@ -192,6 +192,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("ai.total_seconds", SECONDS),
     ("ai.retries", RETRIES),
     ("ai.abandon_seconds", SECONDS),
+    ("ai.show_reasoning", Rule::Switch),
     ("ai.backends", Rule::Tables(&BACKENDS)),
     (
         "ai.currency",

@@ -91,6 +91,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "/page/app/texts.js" => "app/texts.js",
     "/page/app/unread.js" => "app/unread.js",
     "/page/app/theme.js" => "app/theme.js",
+    "/page/app/thoughts.js" => "app/thoughts.js",
     "/page/app/toggle.js" => "app/toggle.js",
     "/page/app/tools.js" => "app/tools.js",
     "/page/app/texts/en.js" => "app/texts/en.js",

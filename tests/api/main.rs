@@ -120,6 +120,7 @@ mod outages;
 mod owed;
 mod people;
 mod ratings;
+mod reasoning;
 mod recovery;
 mod redis_connections;
 mod redis_cuts;

@@ -70,6 +70,24 @@ export const scenarios = {
     return { text, whole: answer.text, logged: past.at(-1).text, state: answer.state, ends, stale: heard.stale, opened: heard.phases().filter((phase) => phase === 'open').length };
   },
 
+  /** The line is cut while the model thinks. */
+  async thoughts(kit) {
+    const { chat } = client(kit);
+    await chat.connect();
+    const answer = await chat.ask('Think of actors, at length');
+    let thought = answer.reasoning;
+    chat.on('answer.reasoning', ({ text }) => (thought += text));
+    await until(() => thought.length > 40, 'the model to think');
+    await kit.act('cut');
+    await until(() => chat.state.phase !== 'open', 'the cut to be seen');
+    await kit.act('mend');
+    await answer.ended;
+    const { text, reasoning, reasoningMs, reasoningCut, length } = answer;
+    const read = (kit.Sophie.Answer ?? kit.Answer).of((await logged(chat)).at(-1));
+    chat.close();
+    return { thought, text, length, reasoning, reasoningMs, reasoningCut, read: [read.text, read.reasoning, read.reasoningMs] };
+  },
+
   /** The line is lost between a message and its acknowledgement; others were said after it. */
   async once(kit) {
     const { chat, heard } = client(kit);

@@ -101,6 +101,15 @@ def test_an_answer_goes_on_where_it_was_when_the_line_is_cut(play, world):
     assert [reason for _, reason in told["stale"]] == ["first"], "the log was enough"
 
 
+def test_what_a_model_thinks_is_put_together_apart_from_its_answer_over_a_cut(play, world):
+    thoughts = [chunk({"reasoning_content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
+    world.backend.push(stream(*thoughts, chunk({"content": "Yes."}), chunk({}, "stop"), pause=0.01))
+    told = play("thoughts")
+    assert told["thought"] == told["reasoning"] == TEXT, "nothing doubled, nothing missing"
+    assert (told["text"], told["length"], told["reasoningCut"]) == ("Yes.", 4, False)
+    assert told["reasoningMs"] > 500 and told["read"] == ["Yes.", TEXT, told["reasoningMs"]]
+
+
 def test_a_message_whose_acknowledgement_was_lost_is_there_once(play):
     told = play("once")
     assert [text for text, _ in told["queued"]] == ["one", "two", "three"]

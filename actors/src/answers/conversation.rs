@@ -127,6 +127,7 @@ mod tests {
             max_answer_bytes: 1 << 20,
             total_seconds: 600,
             abandon_seconds: 30,
+            show_reasoning: true,
         }
     }
 

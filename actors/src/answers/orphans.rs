@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{Parts, lost};
 use crate::aside::set_aside;
 use crate::ids::AnswerId;
-use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged};
+use crate::protocol::{AnswerFailed, CacheStatus, ErrorCode, Logged, REASONING_BYTES, Reasoning};
 use crate::registry::{AnswerOver, AnswerStarted};
 use crate::store::{AnswerRecord, AnswerStart, Ended, StoreError, StoreResult, StoredEvent};
 
@@ -49,11 +49,14 @@ async fn interrupt(parts: &Parts, mut orphan: AnswerRecord) -> StoreResult<()> {
     if orphan.start.is_none() {
         start(parts, &mut orphan).await?;
     }
-    let AnswerRecord { answer, group, message, node, text, .. } = orphan.clone();
+    let AnswerRecord { answer, group, message, node, text, reasoning, .. } = orphan.clone();
+    let cut = reasoning.len() > REASONING_BYTES - 4;
+    let reasoning = (!reasoning.is_empty()).then_some(Reasoning { text: reasoning, ms: None, cut });
     let failure = AnswerFailed {
         answer: answer.clone(),
         message,
         text,
+        reasoning,
         code: ErrorCode::Interrupted,
         reason: "the answer was cut off by a fault of the server; what was saved of it is kept".into(),
         retry_after_ms: None,

@@ -206,6 +206,7 @@ impl OrderDesk {
             Told::Frame { .. }
             | Told::Started { .. }
             | Told::Grew { .. }
+            | Told::Thought { .. }
             | Told::Attended { .. }
             | Told::Person(_)
             | Told::Rated(_) => Ok(0),

@@ -19,6 +19,7 @@ pub mod models;
 pub mod named_models;
 mod piece;
 mod question;
+mod reasoning;
 pub mod request;
 mod responses_api;
 pub mod stream_options;

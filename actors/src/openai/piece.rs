@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Chunk, halves};
 
 /// Where reasoning may stand: DeepSeek and vLLM, OpenRouter, others. Some servers say the same in two of them.
-const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
+pub(super) const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
 
 /// The field of a delta that bears an item of a response which no chat completion has words for: what a hosted tool did, a call of a tool
 /// that is no function, thoughts that only their model can read.
@@ -58,7 +58,8 @@ impl Chunk {
     }
 }
 
-fn read(raw: &str) -> Option<Value> {
+/// The chunk as JSON, halves of characters marked.
+pub(super) fn read(raw: &str) -> Option<Value> {
     serde_json::from_str(raw).ok().or_else(|| serde_json::from_str(&halves::mend(raw)?).ok())
 }
 

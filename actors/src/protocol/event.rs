@@ -59,6 +59,9 @@ pub struct RunningAnswer {
     pub text: String,
     /// Its length in Unicode scalar values.
     pub offset: usize,
+    /// What the model thought so far.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
 }
 
 /// Where a group's log stands.
@@ -171,6 +174,8 @@ pub enum Event<'a> {
     },
     #[serde(rename = "answer.delta")]
     AnswerDelta { group: &'a GroupName, answer: &'a AnswerId, offset: usize, text: &'a str },
+    #[serde(rename = "answer.reasoning")]
+    AnswerReasoning { group: &'a GroupName, answer: &'a AnswerId, offset: usize, text: &'a str },
     #[serde(rename = "group.joined")]
     Joined { group: &'a GroupName, session: &'a SessionId, user: &'a UserId },
     #[serde(rename = "group.left")]

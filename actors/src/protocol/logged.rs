@@ -4,8 +4,8 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::ErrorCode;
 use super::event::encode;
+use super::{ErrorCode, Reasoning};
 use crate::ids::{AnswerId, GroupName, MessageId};
 
 /// Who a message is from.
@@ -60,6 +60,9 @@ pub struct AnswerFinished {
     pub message: MessageId,
     /// All of it.
     pub text: String,
+    /// What the model thought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
     /// The backend's word, or `cancelled`.
     pub finish_reason: String,
     /// Tokens, where known.
@@ -78,6 +81,9 @@ pub struct AnswerFailed {
     pub message: MessageId,
     /// What was written.
     pub text: String,
+    /// What the model thought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
     /// Why.
     pub code: ErrorCode,
     /// Why, as a sentence.
@@ -151,6 +157,7 @@ mod tests {
             answer: AnswerId::from("a1"),
             message: MessageId::from("m1"),
             text: "hi".into(),
+            reasoning: Some(Reasoning { text: "hm".into(), ms: None, cut: false }),
             finish_reason: "stop".into(),
             usage: None,
             latency_ms: 5,
@@ -162,5 +169,6 @@ mod tests {
         assert_eq!(frame["seq"], 7);
         assert_eq!(frame["type"], "answer.end");
         assert_eq!(frame["finish_reason"], "stop");
+        assert_eq!(frame["reasoning"], serde_json::json!({"text": "hm"}));
     }
 }

@@ -14,6 +14,7 @@ mod person;
 mod quota;
 mod remarks;
 mod spoken;
+mod strand;
 
 pub use close::{Close, CloseCode};
 pub use command::{BadCommand, Command, CommandBody, JoinGroup, SendMessage};
@@ -26,6 +27,7 @@ pub use person::PersonState;
 pub use quota::{Quota, Remaining};
 pub use remarks::{AskForPerson, GiveFeedback, REMARK_CHARS};
 pub use spoken::Protocol;
+pub use strand::{AnswerText, REASONING_BYTES, Reasoning, Strand};
 
 /// The subprotocol's name.
 pub const SUBPROTOCOL: &str = "sophie.v1";

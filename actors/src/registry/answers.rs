@@ -8,9 +8,9 @@ use super::GroupRegistry;
 use super::delta_window::When;
 use super::messages::*;
 use super::sequence::Due;
-use super::shown::Piece;
+use super::written::Piece;
 use crate::ids::{AnswerId, GroupName};
-use crate::protocol::Event;
+use crate::protocol::{AnswerText, Event};
 use crate::socket::Delta;
 use crate::store::AnswerRecord;
 
@@ -21,35 +21,40 @@ impl GroupRegistry {
         self.roster.for_each_socket(group, None, |socket| _ = socket.push(frame.clone()));
     }
 
-    fn show_piece(&self, group: &GroupName, answer: &AnswerId, offset: usize, text: String) {
-        let delta = piece(group, answer, offset, text);
+    fn show_piece(&self, group: &GroupName, of: &AnswerText, offset: usize, text: String) {
+        let delta = piece(group, of, offset, text);
         self.roster.for_each_socket(group, None, |socket| _ = socket.push_delta(&delta));
     }
 
     /// Shows a piece, at once or together with those that follow it soon.
-    fn grow(&mut self, group: &GroupName, answer: &AnswerId, piece: (usize, String), ctx: &mut Context<Self>) {
+    fn grow(&mut self, group: &GroupName, of: &AnswerText, piece: (usize, String), ctx: &mut Context<Self>) {
         let within = self.options.delta_window;
-        match self.group(group).windows.add(answer, piece, within) {
-            When::Now((offset, text)) => self.show_piece(group, answer, offset, text),
+        match self.group(group).windows.add(of, piece, within) {
+            When::Now((offset, text)) => self.show_piece(group, of, offset, text),
             When::WithOthers => {}
             When::After(left) => {
-                let (group, answer) = (group.clone(), answer.clone());
-                ctx.run_later(left, move |registry, _| registry.show_waiting(&group, &answer));
+                let (group, of) = (group.clone(), of.clone());
+                ctx.run_later(left, move |registry, _| registry.show_waiting(&group, &of));
             }
         }
     }
 
-    /// Shows what waits of an answer.
-    pub(super) fn show_waiting(&mut self, group: &GroupName, answer: &AnswerId) {
-        if let Some((offset, text)) = self.groups.get_mut(group).and_then(|state| state.windows.take(answer)) {
-            self.show_piece(group, answer, offset, text);
+    /// Shows what waits of one of an answer's texts.
+    pub(super) fn show_waiting(&mut self, group: &GroupName, of: &AnswerText) {
+        if let Some((offset, text)) = self.groups.get_mut(group).and_then(|state| state.windows.take(of)) {
+            self.show_piece(group, of, offset, text);
         }
+    }
+
+    /// Shows what waits of an answer.
+    pub(super) fn show_rest(&mut self, group: &GroupName, answer: &AnswerId) {
+        AnswerText::both(answer).iter().for_each(|of| self.show_waiting(group, of));
     }
 
     /// Shows what waits of all answers of a group: who comes now is shown all of their texts, and the others must be as far.
     pub(super) fn show_all_waiting(&mut self, group: &GroupName) {
         let waiting = self.groups.get(group).map(|state| state.windows.waiting()).unwrap_or_default();
-        waiting.iter().for_each(|answer| self.show_waiting(group, answer));
+        waiting.iter().for_each(|of| self.show_waiting(group, of));
     }
 
     /// Takes in what the store knows of an answer.
@@ -60,9 +65,9 @@ impl GroupRegistry {
         if let Some((message, start)) = learned.start {
             self.show_start(&AnswerStarted { group: group.clone(), answer: answer.clone(), message, start });
         }
-        if let Some((offset, more)) = learned.more {
-            self.show_waiting(&group, &answer);
-            self.show_piece(&group, &answer, offset, more);
+        for (of, offset, more) in learned.more {
+            self.show_waiting(&group, &of);
+            self.show_piece(&group, &of, offset, more);
         }
     }
 
@@ -92,8 +97,8 @@ impl GroupRegistry {
     }
 }
 
-pub(super) fn piece(group: &GroupName, answer: &AnswerId, offset: usize, text: String) -> Arc<Delta> {
-    Arc::new(Delta::new(group.clone(), answer.clone(), offset, text))
+pub(super) fn piece(group: &GroupName, of: &AnswerText, offset: usize, text: String) -> Arc<Delta> {
+    Arc::new(Delta::new(group.clone(), of.clone(), offset, text))
 }
 
 impl Handler<AnswerStarted> for GroupRegistry {
@@ -113,12 +118,12 @@ impl Handler<AnswerStarted> for GroupRegistry {
 impl Handler<AnswerGrew> for GroupRegistry {
     type Result = ();
 
-    fn handle(&mut self, AnswerGrew { group, answer, offset, text }: AnswerGrew, ctx: &mut Context<Self>) {
+    fn handle(&mut self, AnswerGrew { group, of, offset, text }: AnswerGrew, ctx: &mut Context<Self>) {
         let Some(state) = self.groups.get_mut(&group) else { return };
-        match state.answers.grow(&answer, offset, text) {
-            Piece::New(offset, text) => self.grow(&group, &answer, (offset, text), ctx),
+        match state.answers.grow(&of, offset, text) {
+            Piece::New(offset, text) => self.grow(&group, &of, (offset, text), ctx),
             Piece::Known => {}
-            Piece::Early => self.ask_for_answer(group, answer),
+            Piece::Early => self.ask_for_answer(group, of.answer),
         }
     }
 }
@@ -131,7 +136,7 @@ impl Handler<AnswerOver> for GroupRegistry {
         state.sequence.reached(seq);
         // An end that was passed over, where another life of the log began behind it, comes no more.
         if state.sequence.at().is_some_and(|(_, at)| at >= seq) {
-            self.show_waiting(&group, &answer);
+            self.show_rest(&group, &answer);
             self.group(&group).end_answer(&answer);
         }
         self.deliver(&group, Due::default(), ctx);

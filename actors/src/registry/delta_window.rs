@@ -7,20 +7,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::ids::AnswerId;
+use crate::protocol::AnswerText;
 
-/// A piece of an answer: its offset in Unicode scalar values, and its text.
+/// A piece of a text: its offset in Unicode scalar values, and its text.
 type Piece = (usize, String);
 
 #[derive(Debug)]
 struct Window {
-    /// When something of the answer was told.
+    /// When something of the text was told.
     told_at: Instant,
     waiting: Option<Piece>,
 }
 
-/// What waits of the answers of one group.
+/// What waits of the texts of one group's answers.
 #[derive(Debug, Default)]
-pub(super) struct DeltaWindows(BTreeMap<AnswerId, Window>);
+pub(super) struct DeltaWindows(BTreeMap<AnswerText, Window>);
 
 /// When a piece is told.
 #[derive(Debug, PartialEq)]
@@ -34,10 +35,10 @@ pub(super) enum When {
 
 impl DeltaWindows {
     /// A piece that follows all that were given before.
-    pub(super) fn add(&mut self, answer: &AnswerId, (offset, text): Piece, within: Duration) -> When {
+    pub(super) fn add(&mut self, of: &AnswerText, (offset, text): Piece, within: Duration) -> When {
         let now = Instant::now();
-        let Some(window) = self.0.get_mut(answer) else {
-            self.0.insert(answer.clone(), Window { told_at: now, waiting: None });
+        let Some(window) = self.0.get_mut(of) else {
+            self.0.insert(of.clone(), Window { told_at: now, waiting: None });
             return When::Now((offset, text));
         };
         if let Some((_, waiting)) = &mut window.waiting {
@@ -53,22 +54,22 @@ impl DeltaWindows {
         When::After(left)
     }
 
-    /// What waits of an answer, which is told now.
-    pub(super) fn take(&mut self, answer: &AnswerId) -> Option<Piece> {
-        let window = self.0.get_mut(answer)?;
+    /// What waits of a text, which is told now.
+    pub(super) fn take(&mut self, of: &AnswerText) -> Option<Piece> {
+        let window = self.0.get_mut(of)?;
         let piece = window.waiting.take()?;
         window.told_at = Instant::now();
         Some(piece)
     }
 
-    /// The answers of which something waits.
-    pub(super) fn waiting(&self) -> Vec<AnswerId> {
-        self.0.iter().filter(|(_, window)| window.waiting.is_some()).map(|(answer, _)| answer.clone()).collect()
+    /// The texts of which something waits.
+    pub(super) fn waiting(&self) -> Vec<AnswerText> {
+        self.0.iter().filter(|(_, window)| window.waiting.is_some()).map(|(of, _)| of.clone()).collect()
     }
 
     /// An answer is over.
     pub(super) fn end(&mut self, answer: &AnswerId) {
-        self.0.remove(answer);
+        AnswerText::both(answer).iter().for_each(|of| _ = self.0.remove(of));
     }
 }
 
@@ -80,7 +81,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_first_piece_is_told_at_once_and_those_that_follow_soon_together() {
-        let (mut windows, answer) = (DeltaWindows::default(), AnswerId::from("a"));
+        let (mut windows, answer) = (DeltaWindows::default(), AnswerText::of(&AnswerId::from("a")));
         assert_eq!(windows.add(&answer, (0, "a".into()), WITHIN), When::Now((0, "a".into())));
         tokio::time::advance(WITHIN / 5).await;
         assert_eq!(windows.add(&answer, (1, "b".into()), WITHIN), When::After(WITHIN * 4 / 5));
@@ -96,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn without_a_window_every_piece_is_told_at_once() {
-        let (mut windows, answer) = (DeltaWindows::default(), AnswerId::from("a"));
+        let (mut windows, answer) = (DeltaWindows::default(), AnswerText::of(&AnswerId::from("a")));
         for offset in 0..3 {
             let piece = (offset, "x".to_owned());
             assert_eq!(windows.add(&answer, piece.clone(), Duration::ZERO), When::Now(piece));

@@ -13,7 +13,7 @@ use super::messages::*;
 use crate::actor::{Unanswered, ask};
 use crate::ids::{AnswerId, Epoch, GroupName, SessionId, SocketId, UserId};
 use crate::protocol::Close;
-use crate::socket::{Access, Replay, SessionHandle, SocketHandle};
+use crate::socket::{Access, Owed, Replay, SessionHandle, SocketHandle};
 use crate::store::{AnswerRecord, Attendance, LogState, Spread, StoredEvent};
 
 /// What a question to the registry brings.
@@ -239,12 +239,12 @@ impl RegistryHandle {
         self.ask("answer grew", grew).await
     }
 
-    /// Gives a socket the next piece of an answer that it is owed; whether more of it is owed.
+    /// Gives a socket the next piece of a text that it is owed; whether more of it is owed.
     ///
     /// # Errors
     /// No answer.
-    pub async fn more_of(&self, group: GroupName, answer: AnswerId, socket: SocketHandle) -> Answered<bool> {
-        self.ask("more of", MoreOf { group, answer, socket }).await
+    pub async fn more_of(&self, owed: Owed, socket: SocketHandle) -> Answered<bool> {
+        self.ask("more of", MoreOf { owed, socket }).await
     }
 
     /// A session's actor has ended.

@@ -34,7 +34,7 @@ impl GroupRegistry {
         for event in due.events {
             let frame = event.frame();
             if let Some(answer) = ended(&event) {
-                self.show_waiting(name, &answer);
+                self.show_rest(name, &answer);
                 self.pay_rest(name, &answer);
                 self.group(name).end_answer(&answer);
             }

@@ -29,6 +29,7 @@ mod sequence;
 mod sessions;
 mod shown;
 mod states;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -4,10 +4,10 @@
 use actix::prelude::*;
 
 use super::payment::pay_owed;
-use super::shown::ShownAnswers;
+use super::shown::{Shown, ShownAnswers};
 use super::{GroupRegistry, RegistryHandle};
 use crate::ids::{AnswerId, GroupName, SessionId};
-use crate::protocol::{Event, RunningAnswer};
+use crate::protocol::{AnswerText, Event, RunningAnswer, Strand};
 use crate::registry::messages::MoreOf;
 use crate::socket::{Attached, Owed, SocketHandle};
 
@@ -24,32 +24,35 @@ impl Budget {
         Self(AT_ONCE)
     }
 
-    /// Whether a text is told at once.
-    fn takes(&mut self, text: &str) -> bool {
-        let fits = text.len() <= self.0;
-        if fits {
-            self.0 -= text.len();
+    /// The text, if it is told at once; else nothing, and it is added to `owed`.
+    fn take<'a>(&mut self, text: &'a str, group: &GroupName, of: AnswerText, owed: &mut Vec<Owed>) -> &'a str {
+        if let Some(left) = self.0.checked_sub(text.len()) {
+            self.0 = left;
+            return text;
         }
-        fits
+        owed.push(Owed { group: group.clone(), of });
+        ""
     }
 }
 
-/// The answers of a group as `session.ready` shows them; those whose text did not fit are added to `owed`.
+/// The answers of a group as `session.ready` shows them; the texts that did not fit are added to `owed`.
 pub(super) fn shown(
     group: &GroupName,
     answers: &ShownAnswers,
     budget: &mut Budget,
     owed: &mut Vec<Owed>,
 ) -> Vec<RunningAnswer> {
-    let show = |(answer, message, _, text): (&AnswerId, _, _, &str)| {
-        let fits = budget.takes(text);
-        if !fits {
-            owed.push(Owed { group: group.clone(), answer: answer.clone() });
+    let show = |Shown { answer, message, text, reasoning, .. }: Shown<'_>| {
+        let text = budget.take(text, group, AnswerText::of(answer), owed);
+        let reasoning = budget.take(reasoning, group, AnswerText::reasoning(answer), owed);
+        RunningAnswer {
+            answer: answer.clone(),
+            group: group.clone(),
+            message: message.clone(),
+            text: text.to_owned(),
+            offset: text.chars().count(),
+            reasoning: reasoning.to_owned(),
         }
-        let text = if fits { text } else { "" };
-        let offset = text.chars().count();
-        let (answer, message) = (answer.clone(), Clone::clone(message));
-        RunningAnswer { answer, group: group.clone(), message, text: text.to_owned(), offset }
     };
     answers.starts().map(show).collect()
 }
@@ -61,16 +64,16 @@ impl GroupRegistry {
         let sockets: Vec<SocketHandle> =
             self.roster.sockets(session).into_iter().map(|Attached { handle, .. }| handle).collect();
         let (mut budget, mut owed) = (Budget::new(), Vec::new());
-        for (answer, message, start, text) in state.answers.starts() {
+        for Shown { answer, message, start, text, reasoning } in state.answers.starts() {
             let frame = Event::AnswerStart { group, answer, message, model: &start.model, cache: start.cache }.encode();
-            let fits = budget.takes(text);
-            let so_far = (fits && !text.is_empty()).then(|| super::answers::piece(group, answer, 0, text.to_owned()));
-            for socket in &sockets {
-                socket.push(frame.clone());
-                _ = so_far.as_ref().is_none_or(|so_far| socket.push_delta(so_far));
-            }
-            if !fits {
-                owed.push(Owed { group: group.clone(), answer: answer.clone() });
+            sockets.iter().for_each(|socket| _ = socket.push(frame.clone()));
+            for of in AnswerText::both(answer) {
+                let text = if of.strand == Strand::Text { text } else { reasoning };
+                let so_far = budget.take(text, group, of.clone(), &mut owed);
+                if !so_far.is_empty() {
+                    let so_far = super::answers::piece(group, &of, 0, so_far.to_owned());
+                    sockets.iter().for_each(|socket| _ = socket.push_delta(&so_far));
+                }
             }
         }
         sockets.into_iter().for_each(|socket| pay_owed(registry.clone(), socket, owed.clone()));
@@ -78,17 +81,21 @@ impl GroupRegistry {
 
     /// An answer is about to end: who has not got all of it gets the rest before that.
     pub(super) fn pay_rest(&self, group: &GroupName, answer: &AnswerId) {
-        let Some(text) = self.groups.get(group).and_then(|state| state.answers.text(answer)) else { return };
-        self.roster.for_each_socket(group, None, |socket| _ = socket.pay(group, answer, text, usize::MAX));
+        let Some(state) = self.groups.get(group) else { return };
+        for of in AnswerText::both(answer) {
+            let Some(text) = state.answers.text(&of) else { return };
+            let owed = Owed { group: group.clone(), of };
+            self.roster.for_each_socket(group, None, |socket| _ = socket.pay(&owed, text, usize::MAX));
+        }
     }
 }
 
 impl Handler<MoreOf> for GroupRegistry {
     type Result = bool;
 
-    fn handle(&mut self, MoreOf { group, answer, socket }: MoreOf, _: &mut Context<Self>) -> bool {
-        self.show_waiting(&group, &answer);
-        let text = self.groups.get(&group).and_then(|state| state.answers.text(&answer));
-        text.is_some_and(|text| socket.pay(&group, &answer, text, PIECE))
+    fn handle(&mut self, MoreOf { owed, socket }: MoreOf, _: &mut Context<Self>) -> bool {
+        self.show_waiting(&owed.group, &owed.of);
+        let text = self.groups.get(&owed.group).and_then(|state| state.answers.text(&owed.of));
+        text.is_some_and(|text| socket.pay(&owed, text, PIECE))
     }
 }

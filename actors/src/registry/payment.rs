@@ -9,11 +9,11 @@ pub(super) fn pay_owed(registry: RegistryHandle, socket: SocketHandle, owed: Vec
     if owed.is_empty() {
         return;
     }
-    owed.iter().for_each(|owed| socket.owe(&owed.answer));
+    owed.iter().for_each(|owed| socket.owe(&owed.of));
     actix::spawn(async move {
-        for Owed { group, answer } in owed {
+        for owed in owed {
             while socket.wants_more().await {
-                match registry.more_of(group.clone(), answer.clone(), socket.clone()).await {
+                match registry.more_of(owed.clone(), socket.clone()).await {
                     Ok(true) => {}
                     Ok(false) => break,
                     Err(_) => tokio::time::sleep(PATIENCE).await,

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::written::{Piece, Written};
 use crate::ids::{AnswerId, GroupName, MessageId, NodeId};
+use crate::protocol::{AnswerText, Strand};
 use crate::store::{AnswerRecord, AnswerStart};
 
 /// Ends that are remembered, so that late news of an answer does not begin it anew.
@@ -12,8 +14,8 @@ const ENDS: usize = 64;
 struct Answer {
     message: MessageId,
     start: AnswerStart,
-    text: String,
-    chars: usize,
+    text: Written,
+    reasoning: Written,
 }
 
 impl Answer {
@@ -23,10 +25,27 @@ impl Answer {
             group: group.clone(),
             message: self.message.clone(),
             node: node.clone(),
-            text: self.text.clone(),
+            text: self.text.text().to_owned(),
+            reasoning: self.reasoning.text().to_owned(),
             start: Some(self.start.clone()),
         }
     }
+
+    fn strand(&mut self, strand: Strand) -> &mut Written {
+        match strand {
+            Strand::Reasoning => &mut self.reasoning,
+            Strand::Text => &mut self.text,
+        }
+    }
+}
+
+/// One that is being written, as it is shown.
+pub(super) struct Shown<'a> {
+    pub(super) answer: &'a AnswerId,
+    pub(super) message: &'a MessageId,
+    pub(super) start: &'a AnswerStart,
+    pub(super) text: &'a str,
+    pub(super) reasoning: &'a str,
 }
 
 /// The answers.
@@ -58,24 +77,13 @@ impl Asked {
     }
 }
 
-/// What a piece turned out to be.
-#[derive(Debug, PartialEq)]
-pub(super) enum Piece {
-    /// New: it belongs at this offset.
-    New(usize, String),
-    /// Known already.
-    Known,
-    /// Something before it is missing.
-    Early,
-}
-
 /// What a record turned out to tell.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Learned {
     /// The answer was not known.
     pub(super) start: Option<(MessageId, AnswerStart)>,
-    /// More of its text, at this offset.
-    pub(super) more: Option<(usize, String)>,
+    /// More of its texts, at these offsets.
+    pub(super) more: Vec<(AnswerText, usize, String)>,
 }
 
 impl ShownAnswers {
@@ -83,14 +91,21 @@ impl ShownAnswers {
         self.running.is_empty()
     }
 
-    /// All that was written of an answer so far.
-    pub(super) fn text(&self, id: &AnswerId) -> Option<&str> {
-        self.running.get(id).map(|answer| answer.text.as_str())
+    /// All of one of an answer's texts so far.
+    pub(super) fn text(&self, of: &AnswerText) -> Option<&str> {
+        let answer = self.running.get(&of.answer)?;
+        Some(if of.strand == Strand::Text { answer.text.text() } else { answer.reasoning.text() })
     }
 
     /// Each answer with its start.
-    pub(super) fn starts(&self) -> impl Iterator<Item = (&AnswerId, &MessageId, &AnswerStart, &str)> {
-        self.running.iter().map(|(id, answer)| (id, &answer.message, &answer.start, answer.text.as_str()))
+    pub(super) fn starts(&self) -> impl Iterator<Item = Shown<'_>> {
+        self.running.iter().map(|(id, Answer { message, start, text, reasoning })| Shown {
+            answer: id,
+            message,
+            start,
+            text: text.text(),
+            reasoning: reasoning.text(),
+        })
     }
 
     /// Those that are to be looked for now, with what is known here: the store does not know of them, and nobody looks already. `node` is
@@ -125,26 +140,19 @@ impl ShownAnswers {
         if self.ended.contains(id) || self.running.contains_key(id) {
             return false;
         }
-        let answer = Answer { message: message.clone(), start: start.clone(), text: String::new(), chars: 0 };
+        let (text, reasoning) = Default::default();
+        let answer = Answer { message: message.clone(), start: start.clone(), text, reasoning };
         self.running.insert(id.clone(), answer);
         true
     }
 
-    /// A piece of an answer, at an offset in Unicode scalar values.
-    pub(super) fn grow(&mut self, id: &AnswerId, offset: usize, text: String) -> Piece {
-        if self.ended.contains(id) {
+    /// A piece of one of an answer's texts, at an offset in Unicode scalar values.
+    pub(super) fn grow(&mut self, of: &AnswerText, offset: usize, text: String) -> Piece {
+        if self.ended.contains(&of.answer) {
             return Piece::Known;
         }
-        let Some(answer) = self.running.get_mut(id) else { return Piece::Early };
-        let Some(known) = answer.chars.checked_sub(offset) else { return Piece::Early };
-        let new: String = if known == 0 { text } else { text.chars().skip(known).collect() };
-        if new.is_empty() {
-            return Piece::Known;
-        }
-        let at = answer.chars;
-        answer.chars += new.chars().count();
-        answer.text.push_str(&new);
-        Piece::New(at, new)
+        let Some(answer) = self.running.get_mut(&of.answer) else { return Piece::Early };
+        answer.strand(of.strand).grow(offset, text)
     }
 
     /// Something of an answer is missing. Whether the store is to be asked now.
@@ -159,14 +167,16 @@ impl ShownAnswers {
 
     /// What the store knows of an answer.
     pub(super) fn learn(&mut self, record: AnswerRecord) -> Learned {
-        let AnswerRecord { answer: id, message, text, start: Some(start), .. } = record else {
+        let AnswerRecord { answer: id, message, text, reasoning, start: Some(start), .. } = record else {
             return Learned::default();
         };
         let start = self.start(&id, &message, &start).then_some((message, start));
-        let more = match self.grow(&id, 0, text) {
-            Piece::New(offset, more) => Some((offset, more)),
+        let texts = [(AnswerText::reasoning(&id), reasoning), (AnswerText::of(&id), text)];
+        let more = texts.into_iter().filter_map(|(of, text)| match self.grow(&of, 0, text) {
+            Piece::New(offset, more) => Some((of, offset, more)),
             Piece::Known | Piece::Early => None,
-        };
+        });
+        let more = more.collect();
         Learned { start, more }
     }
 
@@ -199,8 +209,13 @@ mod tests {
             message: MessageId::from("m1"),
             node: NodeId::from("n1"),
             text: text.into(),
+            reasoning: String::new(),
             start: Some(begun()),
         }
+    }
+
+    fn text() -> AnswerText {
+        AnswerText::of(&id())
     }
 
     #[test]
@@ -208,25 +223,37 @@ mod tests {
         let mut answers = ShownAnswers::default();
         assert!(answers.start(&id(), &MessageId::from("m1"), &begun()));
         assert!(!answers.start(&id(), &MessageId::from("m1"), &begun()), "told twice");
-        assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::New(0, "äb".into()));
-        assert_eq!(answers.grow(&id(), 0, "äb".into()), Piece::Known);
-        assert_eq!(answers.grow(&id(), 1, "bc".into()), Piece::New(2, "c".into()));
-        assert_eq!(answers.grow(&id(), 5, "x".into()), Piece::Early);
-        assert_eq!(answers.grow(&id(), 3, "d".into()), Piece::New(3, "d".into()));
+        assert_eq!(answers.grow(&text(), 0, "äb".into()), Piece::New(0, "äb".into()));
+        assert_eq!(answers.grow(&text(), 0, "äb".into()), Piece::Known);
+        assert_eq!(answers.grow(&text(), 1, "bc".into()), Piece::New(2, "c".into()));
+        assert_eq!(answers.grow(&text(), 5, "x".into()), Piece::Early);
+        assert_eq!(answers.grow(&text(), 3, "d".into()), Piece::New(3, "d".into()));
+    }
+
+    #[test]
+    fn what_the_model_thinks_has_places_of_its_own() {
+        let (mut answers, reasoning) = (ShownAnswers::default(), AnswerText::reasoning(&id()));
+        answers.start(&id(), &MessageId::from("m1"), &begun());
+        assert_eq!(answers.grow(&reasoning, 0, "hm".into()), Piece::New(0, "hm".into()));
+        assert_eq!(answers.grow(&text(), 0, "so".into()), Piece::New(0, "so".into()));
+        assert_eq!(answers.grow(&reasoning, 3, "!".into()), Piece::Early);
+        let learned = answers.learn(AnswerRecord { reasoning: "hm, a".into(), ..record("so it is") });
+        assert_eq!(learned.more, [(reasoning.clone(), 2, ", a".into()), (text(), 2, " it is".into())]);
+        assert_eq!((answers.text(&reasoning), answers.text(&text())), (Some("hm, a"), Some("so it is")));
     }
 
     #[test]
     fn what_was_missed_is_learned_from_the_record() {
         let mut answers = ShownAnswers::default();
-        assert_eq!(answers.grow(&id(), 4, "late".into()), Piece::Early);
+        assert_eq!(answers.grow(&text(), 4, "late".into()), Piece::Early);
         assert!(answers.missing(&id()));
         assert!(!answers.missing(&id()), "asked already");
         assert!(answers.asked(&id()), "missed again since");
         let learned = answers.learn(record("äbc"));
         assert!(learned.start.is_some());
-        assert_eq!(learned.more, Some((0, "äbc".into())));
+        assert_eq!(learned.more, [(text(), 0, "äbc".into())]);
         assert_eq!(answers.learn(record("äb")), Learned::default(), "older than what is known");
-        assert_eq!(answers.learn(record("äbcd")).more, Some((3, "d".into())));
+        assert_eq!(answers.learn(record("äbcd")).more, [(text(), 3, "d".into())]);
     }
 
     #[test]
@@ -234,7 +261,7 @@ mod tests {
         let (group, node) = (GroupName::parse("g").expect("legal"), NodeId::from("n1"));
         let mut answers = ShownAnswers::default();
         answers.start(&id(), &MessageId::from("m1"), &begun());
-        answers.grow(&id(), 0, "so far".into());
+        answers.grow(&text(), 0, "so far".into());
         assert_eq!(answers.lost(&[record("so far")], &group, &node), [], "the store knows it");
         assert_eq!(answers.lost(&[], &group, &node), [record("so far")]);
         assert_eq!(answers.lost(&[], &group, &node), [], "somebody looks already");
@@ -252,7 +279,7 @@ mod tests {
         answers.end(&id());
         assert!(!answers.start(&id(), &MessageId::from("m1"), &begun()));
         assert_eq!(answers.learn(record("text")), Learned::default());
-        assert_eq!(answers.grow(&id(), 9, "x".into()), Piece::Known);
+        assert_eq!(answers.grow(&text(), 9, "x".into()), Piece::Known);
         assert!(answers.is_empty());
     }
 }

@@ -40,6 +40,7 @@ pub async fn ask_again(node: &Node, speaker: &Speaker, answered: Answered) -> Re
         message,
         node: node.roster.node().clone(),
         text: String::new(),
+        reasoning: String::new(),
         start: None,
     };
     let wanted = Wanted { before: seq, size: CONVERSATION, even_if_off: false };

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 use sophie_kit::properties::cases;
 
-use super::{Delta, OutboxLimits, SocketHandle};
+use super::{Delta, OutboxLimits, Owed, SocketHandle};
 use crate::ids::{AnswerId, GroupName};
+use crate::protocol::AnswerText;
 
 const ANSWERS: usize = 3;
 const LIMITS: OutboxLimits = OutboxLimits { bytes: 1 << 30, frames: 1 << 20, age: Duration::from_secs(1_000) };
@@ -54,7 +55,15 @@ proptest! {
     #[test]
     fn the_text_of_an_answer_arrives_whole_in_order_and_once(acts in acts()) {
         let group = GroupName::parse("g").expect("legal");
-        let id = |answer: usize| AnswerId::from(format!("a{answer}").as_str());
+        // The first two are the texts of one answer.
+        let id = |answer: usize| match answer {
+            0 => AnswerText::reasoning(&AnswerId::from("a1")),
+            other => AnswerText::of(&AnswerId::from(format!("a{other}").as_str())),
+        };
+        let name = |answer: usize| match answer {
+            0 => "answer.reasoning a1".to_owned(),
+            other => format!("answer.delta a{other}"),
+        };
         let handle = SocketHandle::new(LIMITS, None, || {});
         // What is written, and what the client has of it; who is owed something has nothing before that.
         let mut written = vec![String::new(); ANSWERS];
@@ -66,7 +75,7 @@ proptest! {
                     *seen += 1;
                     continue;
                 };
-                let known = shown.entry(answer.to_owned()).or_default();
+                let known = shown.entry(format!("{} {answer}", event["type"].as_str().expect("a type"))).or_default();
                 prop_assert_eq!(event["offset"].as_u64(), Some(known.chars().count() as u64), "{}", event);
                 known.push_str(event["text"].as_str().expect("a text"));
             }
@@ -90,19 +99,20 @@ proptest! {
                     owed.insert(answer, true);
                 }
                 Act::Pay(answer, most) if owed.get(&answer) == Some(&true) => {
-                    let more = handle.pay(&group, &id(answer), &written[answer], most);
+                    let more = handle.pay(&Owed { group: group.clone(), of: id(answer) }, &written[answer], most);
                     owed.insert(answer, more);
                 }
                 Act::Owe(_) | Act::Pay(..) => {}
             }
         }
         for (answer, due) in owed {
-            while due && handle.pay(&group, &id(answer), &written[answer], 7) {}
+            let owed = Owed { group: group.clone(), of: id(answer) };
+            while due && handle.pay(&owed, &written[answer], 7) {}
         }
         hear(&mut shown, &mut seen)?;
         prop_assert_eq!((seen, handle.queued_bytes()), (others, 0));
         for (answer, text) in written.iter().enumerate() {
-            let arrived = shown.get(id(answer).as_str()).map_or("", String::as_str);
+            let arrived = shown.get(&name(answer)).map_or("", String::as_str);
             prop_assert_eq!(arrived, text);
         }
     }

@@ -39,6 +39,8 @@ pub struct AnswerRecord {
     pub node: NodeId,
     /// What was written, as far as it was saved.
     pub text: String,
+    /// What the model thought, as far as it was saved. An answer that begins has none.
+    pub reasoning: String,
     /// `None` before it is known how it comes about: until then clients have not heard of it.
     pub start: Option<AnswerStart>,
 }
@@ -115,6 +117,8 @@ pub trait AnswerRecords: Send + Sync {
     /// Renews the lease, saves more text and tells it to the other nodes, in one step: what is saved is what was told. After an
     /// error the same text is to be given again, with what has followed it; it is not saved twice. Renew at least every 4 s.
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed>;
+    /// Renews the lease with more of what the model thinks, as [`Self::renew`] does with text.
+    async fn think(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed>;
     /// Ends the answer with `body` in its group's log.
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended>;
     /// The answers that are being written for these groups, at most some hundreds of each: the others are found when they are

@@ -62,6 +62,17 @@ pub enum Told {
         /// By what.
         text: String,
     },
+    /// The model thought more of an answer. A version that does not know this passes it over.
+    Thought {
+        /// The group.
+        group: GroupName,
+        /// The answer.
+        answer: AnswerId,
+        /// Unicode scalar values of what it thought before this.
+        offset: usize,
+        /// What.
+        text: String,
+    },
     /// Somebody who may has cancelled an answer.
     Cancelled {
         /// The answer.

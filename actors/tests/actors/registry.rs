@@ -8,7 +8,7 @@ use actix::prelude::*;
 use serde_json::json;
 use sophie_actors::ids::{AnswerId, Epoch, MessageId};
 use sophie_actors::metrics::Metrics;
-use sophie_actors::protocol::{CacheStatus, Close, CloseCode, LogHead, Logged, Message, Role};
+use sophie_actors::protocol::{AnswerText, CacheStatus, Close, CloseCode, LogHead, Logged, Message, Role};
 use sophie_actors::registry::{
     AnswerGrew, AnswerStarted, Attach, Deliver, Enter, Fanout, FillGap, Gap, GroupRegistry, RegistryHandle, Roster,
 };
@@ -128,7 +128,7 @@ async fn a_socket_is_ready_with_its_groups_and_the_answers_under_way_and_misses_
     };
     alone.registry.answer_started(started).await.expect("told");
     let grew =
-        |offset, text: &str| AnswerGrew { group: name.clone(), answer: answer.clone(), offset, text: text.into() };
+        |offset, text: &str| AnswerGrew { group: name.clone(), of: AnswerText::of(&answer), offset, text: text.into() };
     alone.registry.answer_grew(grew(0, "héllo")).await.expect("told");
     let client = alone.attach("s").await;
     alone.registry.answer_grew(grew(5, " world")).await.expect("told");
@@ -245,6 +245,7 @@ async fn an_answer_that_the_store_did_not_list_is_not_shown_to_who_enters_first_
         message,
         node,
         text: String::new(),
+        reasoning: String::new(),
         start: Some(start),
     };
     alone.registry.answer_found(name, answer, Some(record)).await.expect("told");

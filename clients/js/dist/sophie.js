@@ -13,6 +13,33 @@ var SophieError = class extends Error {
   }
 };
 
+// src/growing.ts
+var Growing = class {
+  /** All of it so far. */
+  text = "";
+  /** Its length in Unicode scalar values. */
+  length = 0;
+  /** A piece of it. What is new of that: a piece may overlap with what is known. A hole cannot be mended from here. */
+  add(offset, text) {
+    if (offset > this.length) return "";
+    const known = this.length - offset;
+    const fresh = known === 0 ? text : Array.from(text).slice(known).join("");
+    this.text += fresh;
+    this.length += scalars(fresh);
+    return fresh;
+  }
+  /** All of it, as it is in the end. */
+  set(text) {
+    this.text = text;
+    this.length = scalars(text);
+  }
+};
+function scalars(text) {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
 // src/answer.ts
 var Answer = class _Answer {
   id;
@@ -22,21 +49,25 @@ var Answer = class _Answer {
   /** Empty if it is not known: an answer that began before this client came, or that was read from the history. */
   model = "";
   cache = "";
-  /** All of it so far. */
-  text = "";
   state = "running";
   /** Its place in the log, when it has ended. */
   seq;
   finishReason = "";
   usage;
   latencyMs;
+  /** How long the model thought, as far as that is known: while it writes, from the first piece that came here to the last. */
+  reasoningMs;
+  /** It thought more than is kept. */
+  reasoningCut = false;
   /** Why it failed. */
   error = null;
   /** Grows with every change. */
   version = 0;
   /** Resolves when it has ended, however it ended. */
   ended;
-  #length = 0;
+  #text = new Growing();
+  #reasoning = new Growing();
+  #thinkingSince;
   #end;
   #wakes = /* @__PURE__ */ new Set();
   constructor({ answer, group, message }) {
@@ -53,9 +84,17 @@ var Answer = class _Answer {
     answer.finish(event);
     return answer;
   }
+  /** All of it so far. */
+  get text() {
+    return this.#text.text;
+  }
+  /** What the model thought so far, if the service shows that; no part of the answer. */
+  get reasoning() {
+    return this.#reasoning.text;
+  }
   /** Its length in Unicode scalar values. */
   get length() {
-    return this.#length;
+    return this.#text.length;
   }
   /** Its text piece by piece, from the beginning. Ends with the answer; throws if that fails. */
   async *[Symbol.asyncIterator]() {
@@ -83,22 +122,28 @@ var Answer = class _Answer {
   resume(text) {
     return this.delta(0, text);
   }
-  /** @internal A piece of it. What is new of that: a piece may overlap with what is known. */
+  /** @internal A piece of it. What is new of that; after a hole nothing is, and the whole text comes with the end. */
   delta(offset, text) {
-    if (this.state !== "running" || offset > this.#length) return "";
-    const known = this.#length - offset;
-    const fresh = known === 0 ? text : Array.from(text).slice(known).join("");
+    const fresh = this.state === "running" ? this.#text.add(offset, text) : "";
+    if (fresh) this.#changed();
+    return fresh;
+  }
+  /** @internal As `delta`, of what the model thinks. Whether that is heard as it comes: else nobody here knows how long it took. */
+  think(offset, text, isLive = true) {
+    const fresh = this.state === "running" ? this.#reasoning.add(offset, text) : "";
     if (!fresh) return "";
-    this.text += fresh;
-    this.#length += scalars(fresh);
+    if (isLive && this.#reasoning.length === [...fresh].length) this.#thinkingSince = performance.now();
+    if (this.#thinkingSince !== void 0) this.reasoningMs = Math.round(performance.now() - this.#thinkingSince);
     this.#changed();
     return fresh;
   }
   /** @internal It has ended, as it is logged. */
   finish(event) {
     this.seq = event.seq;
-    this.text = event.text;
-    this.#length = scalars(event.text);
+    this.#text.set(event.text);
+    this.#reasoning.set(event.reasoning?.text ?? "");
+    this.reasoningMs = event.reasoning?.ms;
+    this.reasoningCut = event.reasoning?.cut ?? false;
     this.message = event.message ?? this.message;
     if (event.type === "answer.end") {
       this.state = event.finish_reason === "cancelled" ? "cancelled" : "done";
@@ -126,11 +171,6 @@ var Answer = class _Answer {
     for (const wake of wakes) wake();
   }
 };
-function scalars(text) {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
-}
 
 // src/names.ts
 var ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -344,7 +384,11 @@ var Answers = class {
   }
   /** Those that it is writing, when it is known which logs go on. */
   resume(told) {
-    for (const each of told) this.#grow(this.#answer(each), 0, each.text);
+    for (const each of told) {
+      const answer = this.#answer(each);
+      if (each.reasoning) this.#think(answer, 0, each.reasoning, false);
+      this.#grow(answer, 0, each.text);
+    }
   }
   take(event) {
     const known = this.#ended.has(event.answer);
@@ -355,8 +399,13 @@ var Answers = class {
       case "answer.delta":
         if (!known) this.#grow(this.#answer({ message: "", ...event }), event.offset, event.text);
         break;
+      case "answer.reasoning":
+        if (!known) this.#think(this.#answer({ message: "", ...event }), event.offset, event.text);
+        break;
       default: {
         const answer = this.#answer(event);
+        const thought = event.reasoning?.text ?? "";
+        if (thought.startsWith(answer.reasoning)) this.#think(answer, 0, thought, false);
         if (event.text.startsWith(answer.text)) this.#grow(answer, 0, event.text);
         answer.finish(event);
         this.#over(answer);
@@ -415,6 +464,10 @@ var Answers = class {
   #grow(answer, offset, text) {
     const fresh = answer.delta(offset, text);
     if (fresh) this.#events.grew(answer, fresh);
+  }
+  #think(answer, offset, text, isLive = true) {
+    const fresh = answer.think(offset, text, isLive);
+    if (fresh) this.#events.thought(answer, fresh);
   }
   #lose(answer, error) {
     answer.lose(error);
@@ -1195,6 +1248,7 @@ var Session = class {
     this.answers = new Answers({
       began: (answer) => emitter.emit("answer", answer),
       grew: (answer, text) => emitter.emit("answer.delta", { answer, text }),
+      thought: (answer, text) => emitter.emit("answer.reasoning", { answer, text }),
       ended: (answer) => {
         emitter.emit("answer.end", answer);
         this.outbox.freed();
@@ -1290,6 +1344,7 @@ var Session = class {
         break;
       case "answer.start":
       case "answer.delta":
+      case "answer.reasoning":
         this.answers.take(event);
         break;
       case "answer.end":

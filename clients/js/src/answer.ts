@@ -1,6 +1,7 @@
-// One answer as it grows. Offsets count Unicode scalar values, JavaScript strings UTF-16 units: hence the care.
+// One answer as it grows.
 
 import { SophieError } from './errors.js';
+import { Growing } from './growing.js';
 import type { AnswerEnd, AnswerError, Cache, Usage } from './protocol.js';
 
 export type AnswerState = 'running' | 'done' | 'cancelled' | 'failed';
@@ -13,21 +14,25 @@ export class Answer implements AsyncIterable<string> {
   /** Empty if it is not known: an answer that began before this client came, or that was read from the history. */
   model = '';
   cache: Cache | '' = '';
-  /** All of it so far. */
-  text = '';
   state: AnswerState = 'running';
   /** Its place in the log, when it has ended. */
   seq: number | undefined;
   finishReason = '';
   usage: Usage | undefined;
   latencyMs: number | undefined;
+  /** How long the model thought, as far as that is known: while it writes, from the first piece that came here to the last. */
+  reasoningMs: number | undefined;
+  /** It thought more than is kept. */
+  reasoningCut = false;
   /** Why it failed. */
   error: SophieError | null = null;
   /** Grows with every change. */
   version = 0;
   /** Resolves when it has ended, however it ended. */
   readonly ended: Promise<Answer>;
-  #length = 0;
+  #text = new Growing();
+  #reasoning = new Growing();
+  #thinkingSince: number | undefined;
   #end!: (answer: Answer) => void;
   #wakes = new Set<() => void>();
 
@@ -47,9 +52,19 @@ export class Answer implements AsyncIterable<string> {
     return answer;
   }
 
+  /** All of it so far. */
+  get text(): string {
+    return this.#text.text;
+  }
+
+  /** What the model thought so far, if the service shows that; no part of the answer. */
+  get reasoning(): string {
+    return this.#reasoning.text;
+  }
+
   /** Its length in Unicode scalar values. */
   get length(): number {
-    return this.#length;
+    return this.#text.length;
   }
 
   /** Its text piece by piece, from the beginning. Ends with the answer; throws if that fails. */
@@ -81,15 +96,19 @@ export class Answer implements AsyncIterable<string> {
     return this.delta(0, text);
   }
 
-  /** @internal A piece of it. What is new of that: a piece may overlap with what is known. */
+  /** @internal A piece of it. What is new of that; after a hole nothing is, and the whole text comes with the end. */
   delta(offset: number, text: string): string {
-    // A hole cannot be mended from here; the whole text comes with the end.
-    if (this.state !== 'running' || offset > this.#length) return '';
-    const known = this.#length - offset;
-    const fresh = known === 0 ? text : Array.from(text).slice(known).join('');
+    const fresh = this.state === 'running' ? this.#text.add(offset, text) : '';
+    if (fresh) this.#changed();
+    return fresh;
+  }
+
+  /** @internal As `delta`, of what the model thinks. Whether that is heard as it comes: else nobody here knows how long it took. */
+  think(offset: number, text: string, isLive = true): string {
+    const fresh = this.state === 'running' ? this.#reasoning.add(offset, text) : '';
     if (!fresh) return '';
-    this.text += fresh;
-    this.#length += scalars(fresh);
+    if (isLive && this.#reasoning.length === [...fresh].length) this.#thinkingSince = performance.now();
+    if (this.#thinkingSince !== undefined) this.reasoningMs = Math.round(performance.now() - this.#thinkingSince);
     this.#changed();
     return fresh;
   }
@@ -97,8 +116,10 @@ export class Answer implements AsyncIterable<string> {
   /** @internal It has ended, as it is logged. */
   finish(event: AnswerEnd | AnswerError): void {
     this.seq = event.seq;
-    this.text = event.text;
-    this.#length = scalars(event.text);
+    this.#text.set(event.text);
+    this.#reasoning.set(event.reasoning?.text ?? '');
+    this.reasoningMs = event.reasoning?.ms;
+    this.reasoningCut = event.reasoning?.cut ?? false;
     this.message = event.message ?? this.message;
     if (event.type === 'answer.end') {
       this.state = event.finish_reason === 'cancelled' ? 'cancelled' : 'done';
@@ -127,10 +148,4 @@ export class Answer implements AsyncIterable<string> {
     this.#wakes.clear();
     for (const wake of wakes) wake();
   }
-}
-
-function scalars(text: string): number {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
 }

@@ -2,7 +2,7 @@
 
 import { Answer } from './answer.js';
 import { SophieError } from './errors.js';
-import type { AnswerDelta, AnswerEnd, AnswerError, AnswerStart, RunningAnswer } from './protocol.js';
+import type { AnswerDelta, AnswerEnd, AnswerError, AnswerReasoning, AnswerStart, RunningAnswer } from './protocol.js';
 
 // How many that have ended are remembered, for who asks late.
 const REMEMBERED = 32;
@@ -10,6 +10,7 @@ const REMEMBERED = 32;
 export interface AnswerEvents {
   began(answer: Answer): void;
   grew(answer: Answer, text: string): void;
+  thought(answer: Answer, text: string): void;
   ended(answer: Answer): void;
 }
 
@@ -48,10 +49,14 @@ export class Answers {
 
   /** Those that it is writing, when it is known which logs go on. */
   resume(told: RunningAnswer[]): void {
-    for (const each of told) this.#grow(this.#answer(each), 0, each.text);
+    for (const each of told) {
+      const answer = this.#answer(each);
+      if (each.reasoning) this.#think(answer, 0, each.reasoning, false);
+      this.#grow(answer, 0, each.text);
+    }
   }
 
-  take(event: AnswerStart | AnswerDelta | AnswerEnd | AnswerError): void {
+  take(event: AnswerStart | AnswerDelta | AnswerReasoning | AnswerEnd | AnswerError): void {
     const known = this.#ended.has(event.answer);
     switch (event.type) {
       case 'answer.start':
@@ -60,9 +65,14 @@ export class Answers {
       case 'answer.delta':
         if (!known) this.#grow(this.#answer({ message: '', ...event }), event.offset, event.text);
         break;
+      case 'answer.reasoning':
+        if (!known) this.#think(this.#answer({ message: '', ...event }), event.offset, event.text);
+        break;
       default: {
         const answer = this.#answer(event);
         // Who goes by the pieces is to have all of them, also those that were written while there was no connection.
+        const thought = event.reasoning?.text ?? '';
+        if (thought.startsWith(answer.reasoning)) this.#think(answer, 0, thought, false);
         if (event.text.startsWith(answer.text)) this.#grow(answer, 0, event.text);
         answer.finish(event);
         this.#over(answer);
@@ -127,6 +137,11 @@ export class Answers {
   #grow(answer: Answer, offset: number, text: string): void {
     const fresh = answer.delta(offset, text);
     if (fresh) this.#events.grew(answer, fresh);
+  }
+
+  #think(answer: Answer, offset: number, text: string, isLive = true): void {
+    const fresh = answer.think(offset, text, isLive);
+    if (fresh) this.#events.thought(answer, fresh);
   }
 
   #lose(answer: Answer, error: SophieError): void {

@@ -25,6 +25,8 @@ export interface Events {
   answer: Answer;
   /** It has grown by `text`. */
   'answer.delta': { answer: Answer; text: string };
+  /** The model has thought more of it: `text`. */
+  'answer.reasoning': { answer: Answer; text: string };
   /** It has ended: its `state` tells how. */
   'answer.end': Answer;
   stale: Stale;

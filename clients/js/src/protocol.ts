@@ -79,6 +79,18 @@ export interface RunningAnswer {
   message: string;
   text: string;
   offset: number;
+  /** What the model thought so far. */
+  reasoning?: string;
+}
+
+/** What a model thought, as the end of its answer keeps it. */
+export interface Reasoning {
+  /** The first 64 KiB of it. */
+  text: string;
+  /** How long it thought; not there where nobody waited for it. */
+  ms?: number;
+  /** There was more of it. */
+  cut?: true;
 }
 
 export interface SessionReady {
@@ -150,6 +162,15 @@ export interface AnswerDelta {
   text: string;
 }
 
+/** The model thought more of an answer: no part of its text. */
+export interface AnswerReasoning {
+  type: 'answer.reasoning';
+  group: string;
+  answer: string;
+  offset: number;
+  text: string;
+}
+
 export interface AnswerEnd {
   type: 'answer.end';
   group: string;
@@ -157,6 +178,7 @@ export interface AnswerEnd {
   answer: string;
   message: string;
   text: string;
+  reasoning?: Reasoning;
   finish_reason: string;
   usage?: Usage;
   latency_ms: number;
@@ -169,6 +191,7 @@ export interface AnswerError {
   answer: string;
   message: string;
   text: string;
+  reasoning?: Reasoning;
   code: ServerCode;
   reason: string;
   retry_after_ms?: number;
@@ -255,6 +278,7 @@ export type ServerEvent =
   | LoggedEvent
   | AnswerStart
   | AnswerDelta
+  | AnswerReasoning
   | Membership
   | Members
   | Typing

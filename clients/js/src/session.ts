@@ -61,6 +61,7 @@ export class Session {
     this.answers = new Answers({
       began: (answer) => emitter.emit('answer', answer),
       grew: (answer, text) => emitter.emit('answer.delta', { answer, text }),
+      thought: (answer, text) => emitter.emit('answer.reasoning', { answer, text }),
       ended: (answer) => {
         emitter.emit('answer.end', answer);
         this.outbox.freed();
@@ -164,6 +165,7 @@ export class Session {
         break;
       case 'answer.start':
       case 'answer.delta':
+      case 'answer.reasoning':
         this.answers.take(event);
         break;
       case 'answer.end':

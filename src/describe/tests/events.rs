@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sophie_actors::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 use sophie_actors::protocol::{
     AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Event, LogHead, Logged, Member, Message, PersonState, Quota,
-    Remaining, Role, RunningAnswer, Standing, Usage, Who,
+    Reasoning, Remaining, Role, RunningAnswer, Standing, Usage, Who,
 };
 
 use super::documents;
@@ -28,6 +28,7 @@ fn all() -> Vec<Value> {
         message: message.clone(),
         text: text(),
         offset: 1,
+        reasoning: text(),
     };
     let member = Member { session: session.clone(), user: user.clone(), node: node.clone(), since: text() };
     let head = LogHead { epoch: epoch.clone(), seq: 1 };
@@ -64,6 +65,7 @@ fn all() -> Vec<Value> {
         Event::Error { id: Some(id), code, message: reason, retry_after_ms: Some(1) },
         Event::AnswerStart { group: &group, answer: &answer, message: &message, model: "m", cache: CacheStatus::Hit },
         Event::AnswerDelta { group: &group, answer: &answer, offset: 1, text: "t" },
+        Event::AnswerReasoning { group: &group, answer: &answer, offset: 1, text: "t" },
         Event::Joined { group: &group, session: &session, user: &user },
         Event::Left { group: &group, session: &session, user: &user },
         Event::JoinedMany { group: &group, members: several(), count: Some(1), total: 1 },
@@ -85,19 +87,20 @@ fn all() -> Vec<Value> {
         Event::Error { .. } => 3,
         Event::AnswerStart { .. } => 4,
         Event::AnswerDelta { .. } => 5,
-        Event::Joined { .. } => 6,
-        Event::Left { .. } => 7,
-        Event::JoinedMany { .. } => 8,
-        Event::LeftMany { .. } => 9,
-        Event::Members { .. } => 10,
-        Event::Typing { .. } => 11,
-        Event::History { .. } => 12,
-        Event::LogReset { .. } => 13,
-        Event::Assistant { .. } => 14,
-        Event::Person { .. } => 15,
-        Event::Foreign { .. } => 16,
-        Event::Pong { .. } => 17,
-        Event::Closing { .. } => 18,
+        Event::AnswerReasoning { .. } => 6,
+        Event::Joined { .. } => 7,
+        Event::Left { .. } => 8,
+        Event::JoinedMany { .. } => 9,
+        Event::LeftMany { .. } => 10,
+        Event::Members { .. } => 11,
+        Event::Typing { .. } => 12,
+        Event::History { .. } => 13,
+        Event::LogReset { .. } => 14,
+        Event::Assistant { .. } => 15,
+        Event::Person { .. } => 16,
+        Event::Foreign { .. } => 17,
+        Event::Pong { .. } => 18,
+        Event::Closing { .. } => 19,
     };
     assert!(events.iter().map(place).eq(0..events.len()), "each of them stands in the list");
     let said = Message {
@@ -108,11 +111,13 @@ fn all() -> Vec<Value> {
         created_at: text(),
         metadata: Some(serde_json::Map::new()),
     };
+    let reasoning = || Some(Reasoning { text: text(), ms: Some(1), cut: true });
     let (finish_reason, usage) = (text(), Some(Usage::default()));
     let end = AnswerFinished {
         answer: answer.clone(),
         message: message.clone(),
         text: text(),
+        reasoning: reasoning(),
         finish_reason,
         usage,
         latency_ms: 1,
@@ -121,6 +126,7 @@ fn all() -> Vec<Value> {
         answer: answer.clone(),
         message: message.clone(),
         text: text(),
+        reasoning: reasoning(),
         code,
         reason: reason.to_owned(),
         retry_after_ms: Some(1),

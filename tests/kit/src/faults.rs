@@ -227,6 +227,9 @@ impl AnswerRecords for Faulty {
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
         self.faults.on("renew", answer, self.inner.answers.renew(answer, more)).await
     }
+    async fn think(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
+        self.faults.on("think", answer, self.inner.answers.think(answer, more)).await
+    }
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
         self.faults.on("end", answer, self.inner.answers.end(answer, group, body)).await
     }

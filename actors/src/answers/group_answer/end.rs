@@ -16,7 +16,7 @@ const MAX_END_RETRY: Duration = Duration::from_secs(2);
 
 impl GroupAnswer {
     pub(super) async fn end(mut self, outcome: Outcome) {
-        if self.saved < self.text.len() {
+        if self.is_unsaved() {
             // The other nodes show all of it before its end.
             self.renew().await;
         }
@@ -39,6 +39,7 @@ impl GroupAnswer {
                 answer: self.answer.clone(),
                 message: self.ask.message.clone(),
                 text: self.text.clone(),
+                reasoning: self.reasoning(),
                 finish_reason,
                 usage: Some(usage),
                 latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
@@ -64,6 +65,7 @@ impl GroupAnswer {
                     answer: self.answer.clone(),
                     message: self.ask.message.clone(),
                     text: self.text.clone(),
+                    reasoning: self.reasoning(),
                     code: error.code,
                     reason: error.reason,
                     retry_after_ms: error.retry_after_ms,

@@ -21,6 +21,7 @@ impl GroupAnswer {
             message: self.ask.message.clone(),
             node: self.parts.roster.node(),
             text: self.text.clone(),
+            reasoning: String::new(),
             start: self.start.clone(),
         }
     }
@@ -28,6 +29,9 @@ impl GroupAnswer {
     /// Renews the lease. `false`: somebody else has ended the answer.
     pub(super) async fn renew(&mut self) -> bool {
         self.save_at = Instant::now() + BATCH;
+        if !self.save_thoughts().await {
+            return false;
+        }
         let more = self.text[self.saved..].to_owned();
         match self.parts.stores.answers.renew(&self.answer, &more).await {
             Ok(Renewed::Held) => {
@@ -38,6 +42,20 @@ impl GroupAnswer {
             Ok(Renewed::Unknown) => self.restore().await,
             // The lease may run out, but nobody can end the answer without the store.
             Err(_) => true,
+        }
+    }
+
+    /// Saves what the model has thought since, if it has. `false`: somebody else has ended the answer.
+    async fn save_thoughts(&mut self) -> bool {
+        let Some(thinking) = self.thinking.as_mut().filter(|thinking| thinking.is_unsaved()) else { return true };
+        match self.parts.stores.answers.think(&self.answer, &thinking.text[thinking.saved..]).await {
+            Ok(Renewed::Held) => {
+                thinking.saved = thinking.text.len();
+                true
+            }
+            Ok(Renewed::Ended) => false,
+            // The renewal that follows notes the answer anew.
+            Ok(Renewed::Unknown) | Err(_) => true,
         }
     }
 
@@ -85,6 +103,8 @@ impl GroupAnswer {
             Ok(true) => {
                 let more = self.text[self.saved..].to_owned();
                 self.saved(&more);
+                // What the model thought is no part of what was noted: it is saved again.
+                self.thinking.iter_mut().for_each(|thinking| thinking.saved = 0);
             }
             Err(_) => return true,
         }

@@ -5,12 +5,14 @@ mod end;
 mod lease;
 mod recording;
 mod telling;
+mod thinking;
 
 pub(crate) use beginning::CONVERSATION;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use thinking::Thinking;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 
@@ -21,7 +23,7 @@ use super::{AnswersHandle, Ask, EndedOnDrop, Joined, Parts, Stopped, Stopping};
 use crate::admission::Admitted;
 use crate::backend::BackendError;
 use crate::ids::{AnswerId, Epoch, RequestId};
-use crate::protocol::CacheStatus;
+use crate::protocol::{AnswerText, CacheStatus};
 use crate::registry::{AnswerGrew, AnswerStarted};
 use crate::store::{AnswerRecord, AnswerStart, Page};
 
@@ -59,6 +61,8 @@ struct GroupAnswer {
     cache: CacheStatus,
     /// What of it is recorded.
     recorder: Option<Recorder>,
+    /// What the model thinks; `None` where that is not shown, as the settings said when it began.
+    thinking: Option<Thinking>,
 }
 
 /// Runs an answer from the question to its logged end.
@@ -71,6 +75,7 @@ pub(super) async fn run(
     ended: EndedOnDrop,
 ) {
     let cache = CacheStatus::Miss;
+    let thinking = parts.options.get().show_reasoning.then(Thinking::default);
     let mut work = GroupAnswer {
         parts,
         answers,
@@ -87,6 +92,7 @@ pub(super) async fn run(
         prompt_tokens: 0,
         cache,
         recorder: None,
+        thinking,
     };
     let conversation = match work.ask.begun.take() {
         Some(page) => Some(Some(page)),
@@ -141,7 +147,7 @@ impl GroupAnswer {
                         return Outcome::Stopped(Stopped::Cancelled);
                     }
                 }
-                () = sleep_until(self.save_at), if self.saved < self.text.len() => {
+                () = sleep_until(self.save_at), if self.is_unsaved() => {
                     if !self.renew().await {
                         return Outcome::Taken;
                     }
@@ -153,6 +159,11 @@ impl GroupAnswer {
                 }
             }
         }
+    }
+
+    /// Whether some of what was written or thought is to be saved.
+    fn is_unsaved(&self) -> bool {
+        self.saved < self.text.len() || self.thinking.as_ref().is_some_and(Thinking::is_unsaved)
     }
 
     /// Whether somebody listens, at whichever node.
@@ -202,6 +213,7 @@ impl GroupAnswer {
             Next::Chunks(chunks) => chunks,
             Next::End(end) => return Some(end.for_people()),
         };
+        let chunks = self.think(chunks).await;
         if let Some(recorder) = &self.recorder {
             recorder.push(&chunks);
         }
@@ -214,8 +226,8 @@ impl GroupAnswer {
             self.text.push_str(&text);
             let offset = self.chars;
             self.chars += text.chars().count();
-            let (group, answer) = (self.ask.group.clone(), self.answer.clone());
-            _ = self.parts.delivery.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
+            let (group, of) = (self.ask.group.clone(), AnswerText::of(&self.answer));
+            _ = self.parts.delivery.registry.answer_grew(AnswerGrew { group, of, offset, text }).await;
         }
         None
     }

@@ -22,7 +22,7 @@ use crate::django;
 use crate::ids::{GroupName, SessionId};
 use crate::node::Node;
 use crate::notifier::Courier;
-use crate::protocol::DjangoEvent;
+use crate::protocol::{AnswerText, DjangoEvent};
 use crate::registry::{AnswerGrew, AnswerStarted, Deliver, Fanout, FillGap, GroupStates, RegistryHandle};
 use crate::store::{Heard, StoreResult, Stores, Told};
 
@@ -125,7 +125,12 @@ async fn pass_on(node: &Arc<Node>, orders: &Arc<OrderDesk>, heard: Heard) {
                 _ = node.registry.answer_started(AnswerStarted { group, answer, message, start }).await;
             }
             Told::Grew { group, answer, offset, text } => {
-                _ = node.registry.answer_grew(AnswerGrew { group, answer, offset, text }).await;
+                let of = AnswerText::of(&answer);
+                _ = node.registry.answer_grew(AnswerGrew { group, of, offset, text }).await;
+            }
+            Told::Thought { group, answer, offset, text } => {
+                let of = AnswerText::reasoning(&answer);
+                _ = node.registry.answer_grew(AnswerGrew { group, of, offset, text }).await;
             }
             Told::Attended { group, attendance } => _ = node.registry.attended(vec![(group, attendance)]).await,
             // A node of the version before told it: there it is not kept, and carried out when it is heard or never.

@@ -3,7 +3,8 @@
 use actix::prelude::*;
 
 use crate::ids::{AnswerId, GroupName, MessageId};
-use crate::socket::SocketHandle;
+use crate::protocol::AnswerText;
+use crate::socket::{Owed, SocketHandle};
 use crate::store::{AnswerRecord, AnswerStart};
 
 /// An answer begins.
@@ -20,15 +21,15 @@ pub struct AnswerStarted {
     pub start: AnswerStart,
 }
 
-/// An answer grew.
+/// One of an answer's texts grew.
 #[derive(Message, Debug, Clone)]
 #[rtype(result = "()")]
 pub struct AnswerGrew {
     /// The group.
     pub group: GroupName,
-    /// The answer.
-    pub answer: AnswerId,
-    /// Unicode scalar values of the answer before it.
+    /// Which text.
+    pub of: AnswerText,
+    /// Unicode scalar values of it before this.
     pub offset: usize,
     /// By what.
     pub text: String,
@@ -69,14 +70,12 @@ pub struct LostSettled {
     pub answers: Vec<AnswerId>,
 }
 
-/// Asks for the next piece of an answer that a socket is owed. Whether more of it is owed.
+/// Asks for the next piece of a text that a socket is owed. Whether more of it is owed.
 #[derive(Message)]
 #[rtype(result = "bool")]
 pub struct MoreOf {
-    /// The group.
-    pub group: GroupName,
-    /// The answer.
-    pub answer: AnswerId,
+    /// Which text.
+    pub owed: Owed,
     /// Who is to get it.
     pub socket: SocketHandle,
 }

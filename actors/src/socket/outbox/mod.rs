@@ -20,8 +20,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::ids::{AnswerId, GroupName, RequestId, SocketId};
-use crate::protocol::Close;
+use crate::ids::{GroupName, RequestId, SocketId};
+use crate::protocol::{AnswerText, Close};
 use crate::socket::{Bell, SessionHandle};
 
 pub use outgoing::Outgoing;
@@ -41,13 +41,13 @@ pub struct OutboxLimits {
     pub age: Duration,
 }
 
-/// An answer whose text so far a socket is still to get.
+/// A text of an answer that a socket is still to get, as far as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
     /// Where.
     pub group: GroupName,
-    /// Which answer.
-    pub answer: AnswerId,
+    /// Which text.
+    pub of: AnswerText,
 }
 
 struct Queued {
@@ -63,8 +63,8 @@ struct State {
     queue: VecDeque<Queued>,
     /// Frames that left the queue so far; positions of waiting deltas are counted from the beginning of time.
     popped: u64,
-    /// Where the youngest waiting delta of an answer stands.
-    deltas: BTreeMap<AnswerId, u64>,
+    /// Where the youngest waiting delta of a text stands.
+    deltas: BTreeMap<AnswerText, u64>,
     bytes: usize,
     counted_bytes: usize,
     /// As many as `u32` counts: it stands with what is small.

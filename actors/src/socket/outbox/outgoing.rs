@@ -36,10 +36,10 @@ impl SocketHandle {
         while batch < BATCH_BYTES {
             let Some(queued) = state.queue.pop_front() else { break };
             let position = state.popped;
-            if let Some(answer) = queued.frame.answer()
-                && state.deltas.get(answer) == Some(&position)
+            if let Some(of) = queued.frame.of()
+                && state.deltas.get(of) == Some(&position)
             {
-                state.deltas.remove(answer);
+                state.deltas.remove(of);
             }
             state.popped += 1;
             state.bytes -= queued.bytes;

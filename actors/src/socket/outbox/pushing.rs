@@ -41,18 +41,18 @@ impl SocketHandle {
     /// Queues a piece of an answer; merged with the piece before it if that still waits.
     pub fn push_delta(&self, delta: &Arc<Delta>) -> bool {
         let mut state = self.state();
-        if state.behind.as_ref().is_some_and(|behind| behind.owed.contains_key(&delta.answer)) {
+        if state.behind.as_ref().is_some_and(|behind| behind.owed.contains_key(&delta.of)) {
             // It comes with what is owed.
             return true;
         }
-        let place = state.deltas.get(&delta.answer).and_then(|at| at.checked_sub(state.popped));
+        let place = state.deltas.get(&delta.of).and_then(|at| at.checked_sub(state.popped));
         let waiting = place.and_then(|place| usize::try_from(place).ok()).and_then(|place| state.queue.get_mut(place));
         if let Some(queued) = waiting {
             let added = delta.text.len();
             queued.frame = match std::mem::replace(&mut queued.frame, Waiting::Text(ByteString::new())) {
                 Waiting::Delta(first) => Waiting::Merged(Box::new(Delta {
                     group: first.group.clone(),
-                    answer: first.answer.clone(),
+                    of: first.of.clone(),
                     offset: first.offset,
                     text: [first.text.as_str(), delta.text.as_str()].concat(),
                     frame: ByteString::new(),
@@ -69,7 +69,7 @@ impl SocketHandle {
             return self.within_bounds(&mut state);
         }
         let position = state.popped + state.queue.len() as u64;
-        state.deltas.insert(delta.answer.clone(), position);
+        state.deltas.insert(delta.of.clone(), position);
         self.enqueue(&mut state, Waiting::Delta(delta.clone()), true)
     }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use bytestring::ByteString;
 
 use super::waiting::Waiting;
-use super::{Delta, SocketHandle, State};
-use crate::ids::{AnswerId, Epoch, GroupName, cut};
+use super::{Delta, Owed, SocketHandle, State};
+use crate::ids::{Epoch, GroupName, cut};
+use crate::protocol::AnswerText;
 
 /// A replay goes on reading the log when less than this waits, in bytes.
 const REPLAY_LOW_WATER: usize = 64 * 1024;
@@ -39,8 +40,8 @@ pub struct ReplayPage {
 /// What one socket has yet to be brought.
 #[derive(Default)]
 pub(super) struct Behind {
-    /// Answers of which it has yet to get what was written so far: how much it has, in bytes and characters.
-    pub(super) owed: BTreeMap<AnswerId, (usize, usize)>,
+    /// Texts of which it has yet to get what was written so far: how much it has, in bytes and characters.
+    pub(super) owed: BTreeMap<AnswerText, (usize, usize)>,
     pub(super) replays: BTreeMap<GroupName, Replaying>,
     /// Groups whose logged events wait for the client to say from where it wants them, with what is owed if it does not.
     pub(super) withheld: BTreeMap<GroupName, Replay>,
@@ -80,28 +81,28 @@ pub(super) struct Replaying {
 }
 
 impl SocketHandle {
-    /// What was written of an answer so far comes by [`Self::pay`]; until then its pieces are left out.
-    pub fn owe(&self, answer: &AnswerId) {
-        self.state().behind().owed.insert(answer.clone(), (0, 0));
+    /// What was written of a text so far comes by [`Self::pay`]; until then its pieces are left out.
+    pub fn owe(&self, of: &AnswerText) {
+        self.state().behind().owed.insert(of.clone(), (0, 0));
     }
 
-    /// Queues the next piece of an answer that is owed, of at most so many bytes (and a character at least), which does not count
+    /// Queues the next piece of a text that is owed, of at most so many bytes (and a character at least), which does not count
     /// against the bounds. `text` is all of it so far. Whether something of it is owed still.
-    pub fn pay(&self, group: &GroupName, answer: &AnswerId, text: &str, most: usize) -> bool {
+    pub fn pay(&self, Owed { group, of }: &Owed, text: &str, most: usize) -> bool {
         let mut state = self.state();
-        let owed = state.behind.as_ref().and_then(|behind| behind.owed.get(answer));
+        let owed = state.behind.as_ref().and_then(|behind| behind.owed.get(of));
         let Some((bytes, chars)) = owed.copied() else { return false };
         let rest = text.get(bytes..).unwrap_or_default();
         let piece = cut(rest, most.max(4));
         let end = piece.len();
         let is_all = end == rest.len();
         if is_all {
-            state.catch_up(|behind| behind.owed.remove(answer));
+            state.catch_up(|behind| behind.owed.remove(of));
         } else {
-            state.behind().owed.insert(answer.clone(), (bytes + end, chars + piece.chars().count()));
+            state.behind().owed.insert(of.clone(), (bytes + end, chars + piece.chars().count()));
         }
         if !piece.is_empty() {
-            let delta = Delta::new(group.clone(), answer.clone(), chars, piece.to_owned());
+            let delta = Delta::new(group.clone(), of.clone(), chars, piece.to_owned());
             self.enqueue(&mut state, Waiting::Delta(Arc::new(delta)), false);
         }
         !is_all

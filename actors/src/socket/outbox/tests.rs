@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use super::closing::CLOSE_GRACE;
 use super::outgoing::BATCH_BYTES;
 use super::*;
-use crate::ids::Epoch;
+use crate::ids::{AnswerId, Epoch};
 use crate::protocol::CloseCode;
 
 const LIMITS: OutboxLimits = OutboxLimits { bytes: 1_000, frames: 5, age: Duration::from_secs(10) };
@@ -41,7 +41,7 @@ fn page(after: u64, frames: Vec<ByteString>, last: u64) -> ReplayPage {
 }
 
 fn delta(offset: usize, text: &str) -> Arc<Delta> {
-    Arc::new(Delta::new(group(), AnswerId::from("a"), offset, text.into()))
+    Arc::new(Delta::new(group(), AnswerText::of(&AnswerId::from("a")), offset, text.into()))
 }
 
 #[tokio::test]
@@ -200,8 +200,9 @@ async fn who_has_caught_up_is_remembered_to_be_behind_by_nothing() {
     assert!(is_behind(), "the live path may bring it again");
     assert!(handle.push_logged(&group(), 2, "two".into()));
     assert_eq!((is_behind(), frames(&handle)), (false, vec!["one".to_owned(), "two".to_owned()]));
-    handle.owe(&AnswerId::from("a"));
+    let owed = Owed { group: group(), of: AnswerText::of(&AnswerId::from("a")) };
+    handle.owe(&owed.of);
     assert!(is_behind());
-    assert!(!handle.pay(&group(), &AnswerId::from("a"), "text", 100));
+    assert!(!handle.pay(&owed, "text", 100));
     assert!(!is_behind());
 }

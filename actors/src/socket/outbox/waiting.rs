@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 
-use crate::ids::{AnswerId, GroupName};
-use crate::protocol::Event;
+use crate::ids::GroupName;
+use crate::protocol::{AnswerText, Event, Strand};
 
 /// A piece of an answer on its way to sockets, encoded once for all of them.
 #[derive(Debug)]
 pub struct Delta {
     /// The group.
     pub group: GroupName,
-    /// The answer.
-    pub answer: AnswerId,
+    /// The text that it is a piece of.
+    pub of: AnswerText,
     /// Unicode scalar values before it.
     pub offset: usize,
     /// The text.
@@ -23,9 +23,14 @@ pub struct Delta {
 
 impl Delta {
     /// Encodes the piece.
-    pub fn new(group: GroupName, answer: AnswerId, offset: usize, text: String) -> Self {
-        let frame = Event::AnswerDelta { group: &group, answer: &answer, offset, text: &text }.encode();
-        Self { group, answer, offset, text, frame }
+    pub fn new(group: GroupName, of: AnswerText, offset: usize, text: String) -> Self {
+        let (group_name, answer, piece) = (&group, &of.answer, text.as_str());
+        let event = match of.strand {
+            Strand::Reasoning => Event::AnswerReasoning { group: group_name, answer, offset, text: piece },
+            Strand::Text => Event::AnswerDelta { group: group_name, answer, offset, text: piece },
+        };
+        let frame = event.encode();
+        Self { group, of, offset, text, frame }
     }
 }
 
@@ -37,12 +42,12 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
-    /// The answer that it is a piece of.
-    pub(super) fn answer(&self) -> Option<&AnswerId> {
+    /// The text that it is a piece of.
+    pub(super) fn of(&self) -> Option<&AnswerText> {
         match self {
             Self::Text(_) => None,
-            Self::Delta(delta) => Some(&delta.answer),
-            Self::Merged(delta) => Some(&delta.answer),
+            Self::Delta(delta) => Some(&delta.of),
+            Self::Merged(delta) => Some(&delta.of),
         }
     }
 
@@ -51,8 +56,8 @@ impl Waiting {
             Self::Text(frame) => frame,
             Self::Delta(delta) => delta.frame.clone(),
             Self::Merged(delta) => {
-                let Delta { group, answer, offset, text, .. } = *delta;
-                Delta::new(group, answer, offset, text).frame
+                let Delta { group, of, offset, text, .. } = *delta;
+                Delta::new(group, of, offset, text).frame
             }
         }
     }

@@ -16,6 +16,7 @@ pub(in crate::store) fn running(group: &GroupName) -> AnswerRecord {
         message: MessageId::random(group),
         node: NodeId::random(),
         text: String::new(),
+        reasoning: String::new(),
         start: None,
     }
 }
@@ -127,17 +128,44 @@ pub(in crate::store) async fn an_unknown_answer_is_neither_renewed_nor_ended(sto
     assert_eq!(found.text, "some more");
 }
 
+pub(super) async fn think(stores: &Stores, record: &AnswerRecord, more: &str) {
+    assert_eq!(stores.answers.think(&record.answer, more).await.expect("renewed"), Renewed::Held);
+}
+
+pub(in crate::store) async fn what_the_model_thinks_is_saved_beside_the_text_until_the_end(stores: Stores) {
+    let (team, record) = (group("team"), running(&group("team")));
+    assert_eq!(stores.answers.think(&record.answer, "hm").await.expect("asked"), Renewed::Unknown);
+    assert!(stores.answers.begin(&record, None).await.expect("begun"));
+    stores.answers.start(&begun(&record)).await.expect("started");
+    think(&stores, &record, "wär ").await;
+    renew(&stores, &record, "so").await;
+    think(&stores, &record, "es so?").await;
+    let shown = AnswerRecord { text: "so".into(), reasoning: "wär es so?".into(), ..begun(&record) };
+    assert_eq!(stores.answers.find(&record.answer).await.expect("read"), Some(shown.clone()));
+    assert_eq!(stores.answers.running(std::slice::from_ref(&team)).await.expect("read"), [shown]);
+    assert!(stores.answers.begin(&record, None).await.expect("begun"), "its writer begins anew");
+    let again = stores.answers.find(&record.answer).await.expect("read").expect("known");
+    assert_eq!((again.text.as_str(), again.reasoning.as_str()), ("", ""));
+    think(&stores, &record, "hm").await;
+    stores.answers.end(&record.answer, &team, "{}".into()).await.expect("ended");
+    assert_ne!(stores.answers.think(&record.answer, "!").await.expect("asked"), Renewed::Held);
+    assert_eq!(stores.answers.find(&record.answer).await.expect("read"), None);
+}
+
 pub(in crate::store) async fn an_answer_whose_writer_is_gone_is_an_orphan(stores: Stores) {
     let (gone, alive, ended) = (running(&group("a")), running(&group("b")), running(&group("c")));
     for record in [&gone, &alive, &ended] {
         assert!(stores.answers.begin(record, None).await.expect("begun"));
         renew(&stores, record, "grüße ").await;
         renew(&stores, record, "an alle").await;
+        think(&stores, record, "wen ").await;
+        think(&stores, record, "grüße ich?").await;
     }
     stores.answers.end(&ended.answer, &ended.group, "{}".into()).await.expect("ended");
     let (orphan, took) = orphaned(&stores, &alive).await;
     assert!(took > Duration::from_secs(ANSWER_LEASE_SECONDS - 2), "too early: {took:?}");
-    assert_eq!(orphan, AnswerRecord { text: "grüße an alle".into(), ..gone });
+    let (text, reasoning) = ("grüße an alle".into(), "wen grüße ich?".into());
+    assert_eq!(orphan, AnswerRecord { text, reasoning, ..gone });
     assert_eq!(orphaned(&stores, &alive).await.0, orphan, "it stays one until it is ended");
     stores.answers.end(&orphan.answer, &orphan.group, "{}".into()).await.expect("ended");
     sleep(Duration::from_secs(CLAIM_SECONDS + 1)).await;

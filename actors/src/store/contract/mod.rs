@@ -46,6 +46,7 @@ macro_rules! promises {
             an_answer_ends_once_however_many_try
             an_answer_that_ended_is_not_renewed
             an_unknown_answer_is_neither_renewed_nor_ended
+            what_the_model_thinks_is_saved_beside_the_text_until_the_end
             an_answer_whose_writer_is_gone_is_an_orphan
             a_question_is_owed_its_answer_until_somebody_begins_it
             what_nobody_begins_is_an_orphan_too

@@ -19,6 +19,22 @@ const CLAIM: Duration = Duration::from_secs(CLAIM_SECONDS);
 const RUNNING: Duration = Duration::from_secs(RECORD_SECONDS);
 const ENDED: Duration = Duration::from_secs(ENDED_SECONDS);
 
+impl MemoryStore {
+    /// Renews the lease of an answer that grows.
+    fn grow(&self, answer: &AnswerId, by: impl FnOnce(&mut AnswerRecord)) -> Renewed {
+        let now = Instant::now();
+        match self.lock().answers.renew(answer, None, now) {
+            Some(Answer::Running { record, lease }) => {
+                by(record);
+                *lease = now + LEASE;
+                Renewed::Held
+            }
+            Some(Answer::Ended { .. }) => Renewed::Ended,
+            Some(Answer::Owed { .. }) | None => Renewed::Unknown,
+        }
+    }
+}
+
 #[async_trait]
 impl AnswerRecords for MemoryStore {
     async fn take_up(
@@ -46,8 +62,9 @@ impl AnswerRecords for MemoryStore {
         if let Some(known) = once.and_then(|once| state.known(once, now)) {
             known.answered = Some(record.answer.clone());
         }
-        let running = Answer::Running { record: record.clone(), lease: now + LEASE };
-        state.answers.put(record.answer.clone(), running, now + RUNNING, now);
+        let (answer, record) = (record.answer.clone(), AnswerRecord { reasoning: String::new(), ..record.clone() });
+        let running = Answer::Running { record, lease: now + LEASE };
+        state.answers.put(answer, running, now + RUNNING, now);
         Ok(TakenUp::Begun(page))
     }
 
@@ -62,16 +79,11 @@ impl AnswerRecords for MemoryStore {
     }
 
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
-        let now = Instant::now();
-        Ok(match self.lock().answers.renew(answer, None, now) {
-            Some(Answer::Running { record, lease }) => {
-                record.text.push_str(more);
-                *lease = now + LEASE;
-                Renewed::Held
-            }
-            Some(Answer::Ended { .. }) => Renewed::Ended,
-            Some(Answer::Owed { .. }) | None => Renewed::Unknown,
-        })
+        Ok(self.grow(answer, |record| record.text.push_str(more)))
+    }
+
+    async fn think(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
+        Ok(self.grow(answer, |record| record.reasoning.push_str(more)))
     }
 
     async fn end(&self, answer: &AnswerId, group: &GroupName, body: ByteString) -> StoreResult<Ended> {
@@ -113,7 +125,7 @@ impl AnswerRecords for MemoryStore {
             Some(Answer::Owed { .. } | Answer::Running { .. }) => return Ok(true),
             None => {}
         }
-        let record = AnswerRecord { start: None, ..record.clone() };
+        let record = AnswerRecord { start: None, reasoning: String::new(), ..record.clone() };
         state.answers.put(record.answer.clone(), Answer::Owed { record, lease: now + LEASE }, now + RUNNING, now);
         Ok(true)
     }

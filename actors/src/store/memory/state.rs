@@ -225,6 +225,7 @@ impl State {
             message: message.clone(),
             node: node.clone(),
             text: String::new(),
+            reasoning: String::new(),
             start: None,
         };
         let owed = Answer::Owed { record, lease: now + Duration::from_secs(ANSWER_LEASE_SECONDS) };

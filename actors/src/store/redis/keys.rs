@@ -55,6 +55,11 @@ impl Keys {
         format!("{}:answer:{answer}:text", self.prefix)
     }
 
+    /// What the model thought of it. `scripts/end.lua` says the same.
+    pub(super) fn answer_reasoning(&self, answer: &AnswerId) -> String {
+        format!("{}:answer:{answer}:reasoning", self.prefix)
+    }
+
     /// The generation of a question, by its digest.
     pub(super) fn flight(&self, digest: &str) -> String {
         format!("{}:flight:{digest}", self.prefix)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sophie_actors::ids::{AnswerId, Epoch, MessageId};
-use sophie_actors::protocol::{AnswerFinished, CacheStatus, Logged};
+use sophie_actors::protocol::{AnswerFinished, AnswerText, CacheStatus, Logged};
 use sophie_actors::registry::{AnswerGrew, AnswerStarted, Deliver};
 use sophie_actors::store::{AnswerStart, StoredEvent};
 use tokio::time::sleep;
@@ -23,7 +23,8 @@ impl Alone {
     }
 
     async fn grow(&self, offset: usize, text: &str) {
-        let grew = AnswerGrew { group: group("team"), answer: AnswerId::from("a1"), offset, text: text.into() };
+        let of = AnswerText::of(&AnswerId::from("a1"));
+        let grew = AnswerGrew { group: group("team"), of, offset, text: text.into() };
         self.registry.answer_grew(grew).await.expect("told");
     }
 
@@ -32,6 +33,7 @@ impl Alone {
             answer: AnswerId::from("a1"),
             message: MessageId::from("m1"),
             text: "all".into(),
+            reasoning: None,
             finish_reason: "stop".into(),
             usage: None,
             latency_ms: 5,

@@ -71,6 +71,7 @@ impl Default for Options {
                 max_answer_bytes: 1 << 16,
                 total_seconds: 600,
                 abandon_seconds: 30,
+                show_reasoning: true,
             },
             cache: CacheOptions {
                 enabled: true,

@@ -1,9 +1,10 @@
 import { Answer } from './answer.js';
 import { SophieError } from './errors.js';
-import type { AnswerDelta, AnswerEnd, AnswerError, AnswerStart, RunningAnswer } from './protocol.js';
+import type { AnswerDelta, AnswerEnd, AnswerError, AnswerReasoning, AnswerStart, RunningAnswer } from './protocol.js';
 export interface AnswerEvents {
     began(answer: Answer): void;
     grew(answer: Answer, text: string): void;
+    thought(answer: Answer, text: string): void;
     ended(answer: Answer): void;
 }
 export declare class Answers {
@@ -15,7 +16,7 @@ export declare class Answers {
     ready(told: RunningAnswer[]): void;
     /** Those that it is writing, when it is known which logs go on. */
     resume(told: RunningAnswer[]): void;
-    take(event: AnswerStart | AnswerDelta | AnswerEnd | AnswerError): void;
+    take(event: AnswerStart | AnswerDelta | AnswerReasoning | AnswerEnd | AnswerError): void;
     /** What is known of a group's log no longer connects to what follows: the ends of its orphans are not told any more. */
     stale(group: string): void;
     /** The session has left a group: nothing more is told of its answers. */

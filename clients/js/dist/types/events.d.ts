@@ -24,6 +24,11 @@ export interface Events {
         answer: Answer;
         text: string;
     };
+    /** The model has thought more of it: `text`. */
+    'answer.reasoning': {
+        answer: Answer;
+        text: string;
+    };
     /** It has ended: its `state` tells how. */
     'answer.end': Answer;
     stale: Stale;

@@ -52,6 +52,17 @@ export interface RunningAnswer {
     message: string;
     text: string;
     offset: number;
+    /** What the model thought so far. */
+    reasoning?: string;
+}
+/** What a model thought, as the end of its answer keeps it. */
+export interface Reasoning {
+    /** The first 64 KiB of it. */
+    text: string;
+    /** How long it thought; not there where nobody waited for it. */
+    ms?: number;
+    /** There was more of it. */
+    cut?: true;
 }
 export interface SessionReady {
     type: 'session.ready';
@@ -118,6 +129,14 @@ export interface AnswerDelta {
     offset: number;
     text: string;
 }
+/** The model thought more of an answer: no part of its text. */
+export interface AnswerReasoning {
+    type: 'answer.reasoning';
+    group: string;
+    answer: string;
+    offset: number;
+    text: string;
+}
 export interface AnswerEnd {
     type: 'answer.end';
     group: string;
@@ -125,6 +144,7 @@ export interface AnswerEnd {
     answer: string;
     message: string;
     text: string;
+    reasoning?: Reasoning;
     finish_reason: string;
     usage?: Usage;
     latency_ms: number;
@@ -136,6 +156,7 @@ export interface AnswerError {
     answer: string;
     message: string;
     text: string;
+    reasoning?: Reasoning;
     code: ServerCode;
     reason: string;
     retry_after_ms?: number;
@@ -203,7 +224,7 @@ export interface Pong {
     id?: string;
 }
 /** Everything that a server of this version sends. */
-export type ServerEvent = SessionReady | SessionClosing | Ack | ErrorEvent | LoggedEvent | AnswerStart | AnswerDelta | Membership | Members | Typing | History | LogReset | AssistantTurned | PersonWanted | ApplicationEvent | Pong;
+export type ServerEvent = SessionReady | SessionClosing | Ack | ErrorEvent | LoggedEvent | AnswerStart | AnswerDelta | AnswerReasoning | Membership | Members | Typing | History | LogReset | AssistantTurned | PersonWanted | ApplicationEvent | Pong;
 export type Reply = Ack | Members | History | Pong;
 /** A command, with its type and fields. */
 export interface Command {

@@ -10,7 +10,7 @@ import { Outbox } from './outbox.js';
 
 const PHASES = { idle: 'stopped', connecting: 'connecting', open: 'online', waiting: 'waiting', closed: 'stopped' };
 // Told of what the library has put together or made sure of; all other frames are passed on as they come.
-const PASSED_ON = new Set(['answer.start', 'answer.delta', 'answer.end', 'answer.error', 'group.joined', 'group.left', 'typing', 'assistant', 'person', 'event']);
+const PASSED_ON = new Set(['answer.start', 'answer.delta', 'answer.reasoning', 'answer.end', 'answer.error', 'group.joined', 'group.left', 'typing', 'assistant', 'person', 'event']);
 
 export class Client {
   #chat;

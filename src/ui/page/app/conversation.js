@@ -56,7 +56,11 @@ export class Conversation {
     const alive = new Set(answers.map(({ answer }) => answer));
     // One that is no longer written has ended meanwhile: the log tells how, if it still can.
     for (const answer of this.running()) answer.orphan = !alive.has(answer.answer);
-    for (const told of answers) this.#answer(told).resume(told.text);
+    for (const told of answers) {
+      const answer = this.#answer(told);
+      if (told.reasoning) answer.think(0, told.reasoning, false);
+      answer.resume(told.text);
+    }
   }
 
   history({ events, more }) {
@@ -84,6 +88,9 @@ export class Conversation {
       case 'answer.delta':
         this.#heard(this.#answer(event));
         this.#answer(event).delta(event.offset, event.text);
+        return true;
+      case 'answer.reasoning':
+        this.#answer(event).think(event.offset, event.text);
         return true;
       case 'answer.end':
       case 'answer.error': {

@@ -7,6 +7,7 @@ import { closeOpen, Rendering } from './markdown.js';
 import { clock, person } from './people.js';
 import { reason } from './reason.js';
 import { t } from './texts.js';
+import { thoughts } from './thoughts.js';
 
 const NAMES = { assistant: config.name, operator: t('role.operator'), system: t('role.system') };
 
@@ -120,12 +121,14 @@ function answerRow(row, acts, context) {
   const rendering = new Rendering(body);
   const thinking = h('div', { class: 'thinking', 'aria-hidden': 'true' }, h('i'), h('i'), h('i'));
   const quote = h('div', { class: 'quote', hidden: true });
+  const thought = thoughts();
   const foot = h('div', { class: 'foot' });
   const element = h(
     'article',
     { class: 'row answer', 'data-role': 'assistant', 'data-answer': row.answer },
     h('div', { class: 'head' }, h('span', { class: 'author' }, config.name)),
     quote,
+    thought.element,
     body,
     thinking,
     foot,
@@ -141,6 +144,7 @@ function answerRow(row, acts, context) {
     const problem = current.problem ?? '';
     if (version !== current.version) {
       version = current.version;
+      thought.update(current);
       rendering.show(current.state === 'running' ? closeOpen(current.text) : current.text);
       thinking.hidden = current.state !== 'running' || current.text !== '';
       // Words that come show that it goes on; when none come, a caret does.

@@ -2,6 +2,7 @@
 
 mod own;
 mod rows;
+mod saving;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use super::feed;
 use super::log_scripts::LogScripts;
 use super::page::{page, start_before};
 use crate::ids::{AnswerId, Epoch, GroupName};
-use crate::protocol::DjangoEvent;
+use crate::protocol::{DjangoEvent, Strand};
 use crate::redis::Database;
 use crate::redis::{ScriptReply, wrong};
 use crate::store::{
@@ -90,16 +91,17 @@ impl RedisAnswers {
 
     /// What the other nodes are told, the worker's queue, and what goes there.
     fn add_told(&self, call: &mut ScriptInvocation<'_>, told: Option<&Told>) {
-        let kind = match told {
-            Some(Told::Started { .. }) => DjangoEvent::AnswerStart,
-            _ => DjangoEvent::AnswerDelta,
-        };
         let Some(told) = told else {
             call.arg("").arg("").arg("");
             return;
         };
+        let kind = match told {
+            Told::Started { .. } => Some(DjangoEvent::AnswerStart),
+            Told::Grew { .. } => Some(DjangoEvent::AnswerDelta),
+            _ => None,
+        };
         call.arg(feed::encode(&self.scripts.node_key, told));
-        match self.worker.contains(&kind) {
+        match kind.is_some_and(|kind| self.worker.contains(&kind)) {
             true => call.arg(self.scripts.keys.worker_queue()).arg(feed::json(told)),
             false => call.arg("").arg(""),
         };
@@ -169,31 +171,11 @@ impl AnswerRecords for RedisAnswers {
     }
 
     async fn renew(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
-        // What was never begun here is not known there.
-        let Some(mut own) = self.own.get(answer) else { return Ok(Renewed::Unknown) };
-        let keys = &self.scripts.keys;
-        let mut call = self.renew.prepare_invoke();
-        call.key(keys.answer(answer)).key(keys.answer_text(answer)).key(keys.answers());
-        call.arg(answer.as_str()).arg(ANSWER_LEASE_SECONDS).arg(RECORD_SECONDS).arg(own.saved).arg(more);
-        let told = (own.record.start.is_some() && !more.is_empty()).then(|| {
-            let (group, answer) = (own.record.group.clone(), answer.clone());
-            Told::Grew { group, answer, offset: own.chars, text: more.into() }
-        });
-        call.arg(&self.scripts.channel);
-        self.add_told(&mut call, told.as_ref());
-        let state: i8 = self.database.script_again(&call).await?;
-        if state <= 0 {
-            self.own.invalidate(answer);
-            return Ok(if state == 0 { Renewed::Ended } else { Renewed::Unknown });
-        }
-        let known = Arc::make_mut(&mut own);
-        known.saved += more.len();
-        known.chars += more.chars().count();
-        if known.record.start.is_some() && !known.started {
-            known.started = self.write_start(&known.record).await.unwrap_or(false);
-        }
-        self.own.insert(answer.clone(), own);
-        Ok(Renewed::Held)
+        self.save(answer, Strand::Text, more).await
+    }
+
+    async fn think(&self, answer: &AnswerId, more: &str) -> StoreResult<Renewed> {
+        self.save(answer, Strand::Reasoning, more).await
     }
 
     async fn running(&self, groups: &[GroupName]) -> StoreResult<Vec<AnswerRecord>> {

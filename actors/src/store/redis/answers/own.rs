@@ -10,6 +10,8 @@ pub(super) struct Own {
     /// Bytes of its text that are saved, and Unicode scalar values of them.
     pub(super) saved: usize,
     pub(super) chars: usize,
+    /// The same of what the model thought.
+    pub(super) thought: (usize, usize),
     /// The store, and so the other nodes, know of its start.
     pub(super) started: bool,
 }
@@ -17,6 +19,12 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new(record: &AnswerRecord) -> Self {
         let (saved, chars) = (record.text.len(), record.text.chars().count());
-        Self { record: AnswerRecord { text: String::new(), ..record.clone() }, saved, chars, started: false }
+        Self {
+            record: AnswerRecord { text: String::new(), ..record.clone() },
+            saved,
+            chars,
+            thought: (0, 0),
+            started: false,
+        }
     }
 }

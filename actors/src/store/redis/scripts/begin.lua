@@ -15,6 +15,7 @@ if once then redis.call('HSET', KEYS[4], 'answered', id) end
 redis.call('HSET', KEYS[1], 'state', 'running', 'group', group, 'message', ARGV[10], 'node', node)
 redis.call('EXPIRE', KEYS[1], ARGV[8])
 redis.call('SET', KEYS[2], ARGV[12], 'EX', ARGV[8])
+redis.call('DEL', KEYS[1] .. ':reasoning')
 redis.call('ZADD', KEYS[3], tonumber(time[1]) + tonumber(ARGV[7]), id)
 redis.call('EXPIRE', KEYS[3], ARGV[8])
 return {'begun', events}

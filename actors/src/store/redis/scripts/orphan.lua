@@ -9,7 +9,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0
   if known[1] == 'running' or known[1] == 'owed' then
     local length, text = redis.call('STRLEN', key .. ':text'), ''
     if length > 0 and length <= tonumber(ARGV[4]) then text = redis.call('GET', key .. ':text') end
-    found = {id, known[2], known[3], known[4], known[5] or '', known[6] or '', length, text}
+    found = {id, known[2], known[3], known[4], known[5] or '', known[6] or '', length, text, redis.call('EXISTS', key .. ':reasoning')}
     break
   end
   gone[#gone + 1] = id

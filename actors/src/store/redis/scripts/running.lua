@@ -14,7 +14,7 @@ for at, set in ipairs(KEYS) do
         text = redis.call('GET', key .. ':text')
         bytes = bytes - length
       end
-      found[#found + 1] = {id, known[2], known[3], known[4], known[5] or '', known[6] or '', length, text}
+      found[#found + 1] = {id, known[2], known[3], known[4], known[5] or '', known[6] or '', length, text, redis.call('EXISTS', key .. ':reasoning')}
     else
       gone[#gone + 1] = {set, id}
     end
