@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn book clients packages help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn book clients packages help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-guides test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -11,7 +11,7 @@ help: ## list the targets
 setup: ## install what the tests need, where it is missing (apt as root, a Python venv, an npm package)
 	@scripts/setup.sh
 
-test: setup ## run everything: Rust tests, the chat page in a browser, the real Django Channels, the official SDKs
+test: setup ## run the tests: Rust, the pages in a browser, the real Django Channels, the official SDKs (20 minutes)
 	@scripts/test.sh
 
 test-rust: ## run the Rust tests alone
@@ -29,11 +29,14 @@ test-gateway: setup ## run the official SDKs, LangChain and curl against the gat
 test-documents: setup ## run the validators of OpenAPI and AsyncAPI against the documents that the program serves alone
 	@scripts/test-python.sh tests/documents
 
-test-clients: setup ## run the published clients of other protocols against two nodes alone
+test-clients: setup ## run our client libraries, and the published clients of other protocols against two nodes (no part of `make test`)
 	@scripts/test-python.sh tests/clients
 
-test-readme: setup ## run the blocks of README and the guides alone
-	@scripts/test-python.sh tests/readme
+test-readme: setup ## run the blocks of README alone
+	@scripts/test-python.sh tests/readme/test_readme.py tests/readme/test_links.py
+
+test-guides: setup ## run the blocks of all other documents (no part of `make test`)
+	@scripts/test-python.sh tests/readme/test_guides*.py
 
 test-deploy: setup ## check all of deploy/ with the real nginx, Caddy, Traefik, Prometheus, Helm and Docker Compose, the package, the image
 	@scripts/test-deploy.sh
