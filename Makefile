@@ -3,7 +3,7 @@
 export CARGO_TERM_COLOR ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: autobahn book clients packages help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-guides test-readme test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
+.PHONY: autobahn book clients packages help setup test test-rust test-browser test-django test-gateway test-documents test-clients test-guides test-readme test-large test-deploy test-llm bench-gateway soak chaos crowd fuzz pictures run fmt lint deny image clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ test-readme: setup ## run the blocks of README alone
 
 test-guides: setup ## run the blocks of all other documents (no part of `make test`)
 	@scripts/test-python.sh tests/readme/test_guides*.py
+
+test-large: setup ## run the console with 10,000 sessions (SOPHIE_SESSIONS) in 1,000 groups alone
+	@scripts/test-python.sh -s tests/large
 
 test-deploy: setup ## check all of deploy/ with the real nginx, Caddy, Traefik, Prometheus, Helm and Docker Compose, the package, the image
 	@scripts/test-deploy.sh

@@ -106,6 +106,7 @@ pub struct State {
 pub struct RecentlySeen {
     databases: Recent<Vec<DatabaseLook>>,
     cache: Recent<CacheSize>,
+    ratings: Recent<admin::Summary>,
 }
 
 impl State {

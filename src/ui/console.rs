@@ -21,8 +21,10 @@ macro_rules! files {
 const FILES: &[(&str, &[u8])] = files! {
     "icon.svg",
     "style.css",
+    "app/acts.js",
     "app/api.js",
     "app/ask.js",
+    "app/backends.js",
     "app/dom.js",
     "app/group.js",
     "app/lists.js",
@@ -30,10 +32,13 @@ const FILES: &[(&str, &[u8])] = files! {
     "app/main.js",
     "app/overview.js",
     "app/pictures.js",
+    "app/pieces.js",
     "app/plots.js",
+    "app/ratings.js",
     "app/session.js",
     "app/sign_in.js",
     "app/table.js",
+    "app/waiting.js",
     "app/words.js",
 };
 

@@ -52,6 +52,7 @@ impl Events {
 }
 
 in_both_modes!(
+    consoles_are_told_who_waits_and_that_there_is_something_new_to_read,
     consoles_are_told_what_happened_and_then_what_happens,
     who_is_refused_by_a_limit_is_at_the_edge_until_it_is_given_back,
 );
@@ -80,6 +81,30 @@ async fn consoles_are_told_what_happened_and_then_what_happens(mode: Mode) {
     }
     app.stop().await.expect("stopped");
     while events.next().await.is_some() {}
+}
+
+async fn consoles_are_told_who_waits_and_that_there_is_something_new_to_read(mode: Mode) {
+    let app = TestApp::start(mode, &[("SOPHIE__SESSION__PERSON", "true")]).await;
+    let mut events = Events::of(&app).await;
+    let nothing = json!({"waiting": 0, "newest": null, "rating": null, "act": null});
+    events.look("nothing yet", |look| look["news"] == nothing).await;
+    let (mut one, mut other) = (app.open("s1").await, app.open("s2").await);
+    assert_eq!(one.ask("p", json!({"type": "person.ask"})).await["type"], "ack");
+    let first = events.look("who waits", |look| look["news"]["waiting"] == 1).await["news"].clone();
+    assert_eq!((&first["newest"]["group"], &first["newest"]["user"]), (&json!("chat_s1"), &json!("guest:s1")));
+    assert_eq!((&first["rating"], &first["act"]), (&Value::Null, &Value::Null), "{first}");
+    // One goes and another one comes within one look: as many wait, and it is somebody else.
+    assert_eq!(other.ask("p", json!({"type": "person.ask"})).await["type"], "ack");
+    assert_eq!(app.admin("DELETE", "/admin/api/waiting/chat_s1", None).await.0, 200);
+    let second = events.look("another one", |look| look["news"]["newest"]["group"] == "chat_s2").await["news"].clone();
+    assert!(second["waiting"] == 1 && second["newest"]["since"].is_string(), "{second}");
+    let acted = events.look("an act", |look| !look["news"]["act"].is_null()).await["news"]["act"].clone();
+    for rating in [4, 5] {
+        let before = events.look("a look", |_| true).await["news"]["rating"].clone();
+        assert_eq!(one.ask(&format!("r{rating}"), json!({"type": "feedback", "rating": rating})).await["type"], "ack");
+        let seen = events.look("a new rating", |look| look["news"]["rating"] != before).await["news"].clone();
+        assert!(seen["rating"].is_string() && seen["act"] == acted, "{seen}");
+    }
 }
 
 async fn who_is_refused_by_a_limit_is_at_the_edge_until_it_is_given_back(mode: Mode) {

@@ -105,7 +105,21 @@ async fn ratings_are_listed_in_pages_and_by_session_and_rating(mode: Mode) {
     assert_eq!(listed(&app, "?session=s3").await, [("s3".to_owned(), Value::Null, 3)]);
     assert_eq!(listed(&app, "?rating=4").await, [("s4".to_owned(), Value::Null, 4)]);
     assert_eq!(listed(&app, "?rating=4&session=s1").await, []);
-    for bad in ["limit=0", "cursor=x", "cursor=1-2-3", "cursor=-", "session=a%20b", "rating=x", "more=1"] {
+    let mut socket = app.open("s6").await;
+    let answer = answered(&mut socket, "chat_s6").await;
+    let thumb = json!({"type": "feedback", "answer": answer, "rating": 1, "text": "Just right"});
+    assert_eq!(socket.ask("f", thumb).await["type"], "ack");
+    let own = ("s6".to_owned(), json!(answer), 1);
+    for query in ["?words=true", "?of=answer", "?of=answer&rating=1&words=true"] {
+        assert_eq!(listed(&app, query).await, [own.clone()], "{query}");
+    }
+    assert_eq!(listed(&app, "?of=session&rating=1").await, [("s1".to_owned(), Value::Null, 1)]);
+    let (status, summary) = app.admin("GET", "/admin/api/feedback/summary", None).await;
+    let stars = json!({"count": 5, "average": 3.0, "each": [1, 1, 1, 1, 1]});
+    assert_eq!((status, summary), (200, json!({"answers": {"good": 1, "bad": 0}, "sessions": stars})));
+    for bad in
+        ["limit=0", "cursor=x", "cursor=1-2-3", "cursor=-", "session=a%20b", "rating=x", "more=1", "of=x", "words=x"]
+    {
         let (status, body) = app.admin("GET", &format!("/admin/api/feedback?{bad}"), None).await;
         assert_eq!((status, &body["error"]["code"]), (400, &json!("bad_request")), "{bad}");
     }

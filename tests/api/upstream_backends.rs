@@ -318,6 +318,8 @@ async fn a_chat_is_answered_by_whoever_can_and_only_operators_know_who_it_was() 
     assert!(primary["last_error"]["detail"].as_str().is_some_and(|detail| detail.contains("status=503")), "{primary}");
     assert!(primary["since"].is_string() && primary["last_error"]["at"].is_string());
     assert_eq!((&spare["requests"], &spare["failures"], &spare["last_error"]), (&json!(1), &json!(0), &Value::Null));
+    assert!(spare["first_piece_ms"]["p99"].is_number() && primary["first_piece_ms"]["p99"].is_null(), "{body}");
+    assert!(spare["completion_tokens"].is_u64() && primary["prompt_tokens"] == 0, "{body}");
     assert!(spare["url"].as_str().is_some_and(|url| url.ends_with("?api-version=***")), "{spare}");
     let without = app.request("GET", "/admin/api/backends").send().await.expect("a response");
     assert_eq!(without.status(), 401);

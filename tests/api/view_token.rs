@@ -17,6 +17,11 @@ async fn with(app: &TestApp, token: &str, method: &str, path: &str) -> (u16, Val
 async fn a_view_token_looks_and_changes_nothing(mode: Mode) {
     let app = TestApp::patient(mode, &[VIEW_TOKEN]).await;
     let mut socket = app.open("s1").await;
+    let (_, nodes) = with(&app, VIEW, "GET", "/admin/api/nodes").await;
+    let who = json!({"who": "view", "may_act": false, "node": nodes["nodes"][0]["node"]});
+    assert_eq!(with(&app, VIEW, "GET", "/admin/api/whoami").await, (200, who));
+    let (_, who) = with(&app, ADMIN_TOKEN, "GET", "/admin/api/whoami").await;
+    assert_eq!((&who["who"], &who["may_act"]), (&json!("admin"), &json!(true)), "{who}");
     for path in ["groups", "groups/chat_s1", "sessions", "sessions/s1", "nodes", "cache", "usage", "redis", "waiting"] {
         let (status, body) = with(&app, VIEW, "GET", &format!("/admin/api/{path}")).await;
         // There is no Redis to be seen without one.

@@ -4,41 +4,23 @@ import secrets
 
 import pytest
 from broker import ADMIN_TOKEN
+from console import PARTS, button, go, quiet, sign_in, text
+from selenium.webdriver.common.keys import Keys
 from waiting import until
-
-PARTS = ("overview", "groups", "sessions", "nodes", "answers", "cache", "limits", "backends", "redis")
 
 
 @pytest.fixture
 def console(browser, broker):
-    """Opened, and signed in by hand."""
-    page = browser.open(f"{broker.url}/admin")
-    until(lambda: page.find("#token"), "the form")
-    page.find("#token").send_keys(ADMIN_TOKEN)
-    page.find(".sign-in button").click()
-    until(lambda: page.script("return document.querySelector('#live')?.dataset.state") == "on", "live figures")
+    page = sign_in(browser, broker)
     yield page
-    page.script("sessionStorage.clear()")
-    assert browser.faults() == [] and browser.strangers() == []
-
-
-def go(page, part):
-    page.script("location.hash = arguments[0]", part)
-    until(lambda: page.script("return document.querySelector('#main h2')?.textContent"), "a heading")
-
-
-def text(page):
-    return page.script("return document.querySelector('#main').innerText")
-
-
-def button(page, words):
-    found = "return [...document.querySelectorAll('main button, dialog button')].filter((it) => it.textContent === arguments[0]).at(-1)"
-    until(lambda: page.script(found, words), words).click()
+    page.script("sessionStorage.clear(); localStorage.clear()")
+    quiet(browser)
 
 
 def test_a_wrong_token_is_told_and_a_good_one_is_kept_for_the_tab(browser, broker):
     page = browser.open(f"{broker.url}/admin")
     until(lambda: page.find("#token"), "the form")
+    quiet(browser)
     page.find("#token").send_keys("wrong")
     page.find(".sign-in button").click()
     until(lambda: "admin.token" in page.find("[role=alert]").text, "what is wrong")
@@ -60,7 +42,6 @@ def test_every_part_is_shown_in_both_languages(console, broker):
         assert console.script("return document.documentElement.lang") == language
         for part in PARTS:
             go(console, part)
-            until(lambda: console.script("return document.querySelector('.note')?.textContent") not in ("Reading…", "Lendo…"), part)
             assert console.script("return document.querySelector('#trouble')") is None, text(console)
             console.screenshot(f"console-{part}-{language}-{broker.mode}")
 
@@ -85,6 +66,22 @@ def test_an_operator_takes_over_speaks_hands_back_and_ends(console, broker):
     button(console, "End the group")
     button(console, "End the group")
     until(lambda: console.script("return location.hash") == "#groups", "the list of groups")
+
+
+def test_who_is_in_a_list_with_the_keyboard_stays_there_while_it_changes(console, broker):
+    mark = secrets.token_hex(4)
+    first, second = f"list-{mark}-b", f"list-{mark}-a"
+    broker.say(f"s{mark}", "One.", group=first)
+    go(console, "groups")
+    console.find("input[type=search]").send_keys(f"list-{mark}", Keys.ENTER)
+    until(lambda: text(console).count(f"list-{mark}") == 1, "the one group")
+    console.script("document.querySelector('td a').focus()")
+    focused = lambda: console.script("return document.activeElement.textContent")
+    assert focused() == first
+    broker.say(f"s{mark}", "Two.", "Three.", group=first)
+    broker.say(f"s{mark}", "Before it.", group=second)
+    until(lambda: text(console).count(f"list-{mark}") == 2 and "\t3\t" in text(console), "the new row, and the changed one", 20)
+    assert focused() == first
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

@@ -3,7 +3,8 @@
 use prometheus::core::{Collector, Metric};
 use prometheus::proto;
 
-use crate::metrics::{AtEdge, Metrics};
+use super::history::Percentiles;
+use crate::metrics::{AtEdge, FIRST, Metrics};
 use crate::protocol::unix_ms;
 use crate::store::{NodeFigures, RefusedThere, Times};
 
@@ -46,6 +47,33 @@ pub(super) fn of(metrics: &Metrics) -> NodeFigures {
     }
 }
 
+/// What this node measured of an AI backend since it began.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct BackendFigures {
+    /// From a request to the first piece of its answer.
+    pub first_piece: Percentiles,
+    /// Tokens of requests.
+    pub prompt_tokens: u64,
+    /// Tokens of answers.
+    pub completion_tokens: u64,
+}
+
+/// The figures of the backend of this name.
+pub fn of_backend(metrics: &Metrics, backend: &str) -> BackendFigures {
+    let of_it = |metric: &proto::Metric| is_of(metric, "backend", backend);
+    let first = rows(&metrics.backend_first_chunk_seconds).into_iter().filter(of_it);
+    let counts = rows(&metrics.token_usage);
+    let tokens = |kind: &str| {
+        let of_kind = counts.iter().filter(|metric| of_it(metric) && is_of(metric, "gen_ai_token_type", kind));
+        of_kind.map(|metric| metric.get_histogram().get_sample_sum()).sum::<f64>() as u64
+    };
+    BackendFigures {
+        first_piece: Percentiles::of(&times(first), FIRST),
+        prompt_tokens: tokens("input"),
+        completion_tokens: tokens("output"),
+    }
+}
+
 fn rows(collector: &impl Collector) -> Vec<proto::Metric> {
     collector.collect().iter().flat_map(|family| family.get_metric().to_vec()).collect()
 }
@@ -75,7 +103,27 @@ fn times(metrics: impl IntoIterator<Item = proto::Metric>) -> Times {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{CALLS, FIRST};
+    use crate::metrics::CALLS;
+
+    #[test]
+    fn a_backend_is_told_by_its_own_figures() {
+        let metrics = Metrics::new();
+        for (backend, seconds) in [("a", 0.1), ("a", 0.1), ("b", 9.0)] {
+            metrics.backend_first_chunk_seconds.with_label_values(&[backend]).observe(seconds);
+        }
+        for (backend, model, kind, tokens) in [
+            ("a", "m", "input", 10.0),
+            ("a", "n", "input", 5.0),
+            ("a", "m", "output", 7.0),
+            ("b", "m", "output", 100.0),
+        ] {
+            metrics.token_usage.with_label_values(&["chat", "openai", model, backend, kind]).observe(tokens);
+        }
+        let a = of_backend(&metrics, "a");
+        assert_eq!((a.prompt_tokens, a.completion_tokens), (15, 7));
+        assert!(a.first_piece.p99.is_some_and(|ms| ms <= 250.0), "{a:?}");
+        assert_eq!(of_backend(&metrics, "c"), BackendFigures::default());
+    }
 
     #[test]
     fn every_figure_is_taken_from_its_metric() {

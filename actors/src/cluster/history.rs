@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::ids::NodeId;
 use crate::metrics::{CALLS, FIRST};
 use crate::protocol::timestamp_of;
-use crate::store::{NodeFigures, NodeInfo};
+use crate::store::{NodeFigures, NodeInfo, Times};
 
 /// How often one looks.
 pub const TICK: Duration = Duration::from_secs(2);
@@ -32,6 +32,14 @@ pub struct Percentiles {
     pub p50: Option<f64>,
     /// All but a hundredth took no longer.
     pub p99: Option<f64>,
+}
+
+impl Percentiles {
+    /// Those of a histogram of seconds with these bounds.
+    pub(super) fn of(times: &Times, bounds: &[f64]) -> Self {
+        let of = |share| times.quantile(share, bounds).map(|seconds| (seconds * 1e6).round() / 1e3);
+        Self { p50: of(0.5), p99: of(0.99) }
+    }
 }
 
 /// The cluster at one moment, and what it did since the point before.
@@ -134,10 +142,6 @@ impl Series {
 
 fn point(now_ms: u64, since: Duration, nodes: &[NodeInfo], sum: &NodeFigures) -> Point {
     let total = |of: fn(&NodeInfo) -> usize| nodes.iter().map(of).sum();
-    let percentiles = |times: &crate::store::Times, bounds: &[f64]| {
-        let of = |share| times.quantile(share, bounds).map(|seconds| (seconds * 1e6).round() / 1e3);
-        Percentiles { p50: of(0.5), p99: of(0.99) }
-    };
     Point {
         at: timestamp_of(now_ms),
         seconds: since.as_secs_f64(),
@@ -155,9 +159,9 @@ fn point(now_ms: u64, since: Duration, nodes: &[NodeInfo], sum: &NodeFigures) ->
         saved_tokens: sum.saved_tokens,
         refused: sum.refused,
         cost: sum.cost,
-        first_piece_ms: percentiles(&sum.first_piece, FIRST),
-        append_ms: percentiles(&sum.append, CALLS),
-        redis_ms: percentiles(&sum.redis, CALLS),
+        first_piece_ms: Percentiles::of(&sum.first_piece, FIRST),
+        append_ms: Percentiles::of(&sum.append, CALLS),
+        redis_ms: Percentiles::of(&sum.redis, CALLS),
     }
 }
 
@@ -195,7 +199,6 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Times;
 
     fn node(name: &str, since: &str, tokens: u64) -> NodeInfo {
         let append = Times { count: tokens, buckets: vec![tokens; CALLS.len()] };

@@ -14,6 +14,7 @@ mod stopping;
 pub mod whereabouts;
 
 pub use ear::{Ear, EarHandle, Listen, resync};
+pub use figures::{BackendFigures, of_backend};
 pub use lost::hold_to;
 pub(crate) use lost::leave_lost;
 use orders::OrderDesk;

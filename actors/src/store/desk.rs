@@ -152,6 +152,8 @@ pub trait Desk: Send + Sync {
     /// At most `limit` groups that wait and whose names begin with `prefix`, those first that wait for the longest time; after the one
     /// that has waited since that millisecond and has that name.
     async fn waiting(&self, prefix: &str, after: Option<(u64, &str)>, limit: usize) -> StoreResult<Vec<Waiting>>;
+    /// The one that came last.
+    async fn newest(&self) -> StoreResult<Option<Waiting>>;
     /// One of them.
     async fn waits(&self, group: &GroupName) -> StoreResult<Option<Waiting>>;
     /// How many there are.

@@ -7,11 +7,12 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
 use futures_util::stream;
-use serde_json::json;
+use serde_json::{Value, json};
 use sophie_actors::cluster::history::{History, TICK};
 use sophie_actors::cluster::whereabouts;
 use sophie_actors::protocol::timestamp_of;
 use sophie_actors::protocol::unix_ms;
+use sophie_actors::store::{StoreResult, Stores};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -47,17 +48,35 @@ pub async fn keep_looking(state: Data<State>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let Ok(nodes) = whereabouts::nodes(&state.node).await else { continue };
+        let Ok((nodes, news)) = tokio::try_join!(whereabouts::nodes(&state.node), news(&state.node.stores)) else {
+            continue;
+        };
         let now_ms = unix_ms();
-        let point = {
+        let (point, of_day) = {
             let mut history = state.live.history();
             history.tick(now_ms, &nodes);
-            history.quarter().back().cloned()
+            (history.quarter().back().cloned(), history.day().back().cloned())
         };
         let here = state.node.roster.node();
-        let look = json!({"at": timestamp_of(now_ms), "node": here, "nodes": nodes, "point": point});
+        let look = json!({
+            "at": timestamp_of(now_ms),
+            "node": here,
+            "nodes": nodes,
+            "point": point,
+            "day_point": of_day,
+            "news": news,
+        });
         state.live.seen.send_replace(event("figures", &look));
     }
+}
+
+/// What people and operators did last: a console that shows a list of it reads it again when this changes.
+async fn news(stores: &Stores) -> StoreResult<Value> {
+    let (waiting, newest) = tokio::try_join!(stores.desk.count(), stores.desk.newest())?;
+    let (rated, acted) = tokio::try_join!(stores.feedback.newest(None, 1), stores.acts.newest(None, 1))?;
+    let newest = newest.map(|it| json!({"group": it.group, "user": it.asker.user, "since": timestamp_of(it.since_ms)}));
+    let (rated, acted) = (rated.first().map(|(name, _)| name), acted.first().map(|(name, _)| name));
+    Ok(json!({"waiting": waiting, "newest": newest, "rating": rated, "act": acted}))
 }
 
 /// The way from one event to the next.

@@ -8,15 +8,17 @@ mod limits;
 mod lists;
 mod live;
 mod people;
+mod ratings;
 mod reading;
 mod usage;
+mod whoami;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{HttpServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Bytes, Data, Path};
-use actix_web::{Error, HttpRequest, HttpResponse, ResponseError};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sophie_actors::cluster::whereabouts::Headcount;
@@ -27,6 +29,7 @@ use sophie_actors::say::Speaker;
 use sophie_actors::store::GroupInfo;
 
 pub use live::{Live, keep_looking};
+pub use ratings::Summary;
 
 use super::publish;
 use super::{ApiError, State, client_address, json, no_route, only, redis, refusals};
@@ -66,7 +69,9 @@ pub fn scope() -> impl HttpServiceFactory {
         .service(
             web::resource("/waiting/{group}").route(web::delete().to(people::dismiss)).default_service(only("DELETE")),
         )
-        .service(web::resource("/feedback").route(web::get().to(lists::feedback)).default_service(only("GET")))
+        .service(web::resource("/feedback").route(web::get().to(ratings::list)).default_service(only("GET")))
+        .service(web::resource("/feedback/summary").route(web::get().to(ratings::summary)).default_service(only("GET")))
+        .service(web::resource("/whoami").route(web::get().to(whoami::tell)).default_service(only("GET")))
         .service(web::resource("/audit").route(web::get().to(lists::audit)).default_service(only("GET")))
         .service(web::resource("/sessions").route(web::get().to(sessions)).default_service(only("GET")))
         .service(web::resource("/events").route(web::get().to(live::events)).default_service(only("GET")))
@@ -124,6 +129,7 @@ async fn guard<B: MessageBody + 'static>(
         audit::tell_refused(&response, operator, address);
         return Ok(response.map_into_right_body());
     }
+    request.extensions_mut().insert(operator);
     let response = next.call(request).await?;
     if acts {
         audit::tell(&response, operator, address, &state.node).await;
@@ -276,7 +282,7 @@ async fn session(name: Path<String>, state: Data<State>) -> Result<HttpResponse,
         }
     };
     body["answers"] = node.slots.taken(&name).await.into();
-    body["feedback"] = node.stores.feedback.of_session(&name).await?.iter().map(lists::view).collect();
+    body["feedback"] = node.stores.feedback.of_session(&name).await?.iter().map(ratings::view).collect();
     body["last_seq"] = info.as_ref().map(|info| info.last_seq).into();
     body["expires_at"] = info.as_ref().map(|info| timestamp_of(info.expires_at_ms)).into();
     Ok(HttpResponse::Ok().json(body))

@@ -252,6 +252,9 @@ impl Desk for Faulty {
     async fn waiting(&self, prefix: &str, after: Option<(u64, &str)>, limit: usize) -> StoreResult<Vec<Waiting>> {
         self.faults.on("waiting", prefix, self.inner.desk.waiting(prefix, after, limit)).await
     }
+    async fn newest(&self) -> StoreResult<Option<Waiting>> {
+        self.inner.desk.newest().await
+    }
     async fn waits(&self, group: &GroupName) -> StoreResult<Option<Waiting>> {
         self.faults.on("waits", group, self.inner.desk.waits(group)).await
     }

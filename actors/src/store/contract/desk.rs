@@ -54,20 +54,24 @@ pub(in crate::store) async fn a_person_takes_over_and_hands_back_and_only_change
 
 pub(in crate::store) async fn a_group_waits_for_a_person_until_one_comes_or_it_is_let_be(stores: Stores) {
     let (one, two, three) = (group("one"), group("two"), group("three"));
+    let newest = async || stores.desk.newest().await.expect("asked").map(|row| row.group.to_string());
+    assert_eq!(newest().await, None);
     let (first, is_first) = ask(&stores, &one, "help").await;
     assert!(is_first && first.waiting == 1 && first.attendance.assistant, "{first:?}");
     assert_eq!(first.attendance.person, Some(PersonState::Asked));
     let since = stores.desk.waits(&one).await.expect("asked").expect("waits").since_ms;
     // Later ones come behind it, whatever their names.
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    ask(&stores, &two, "").await;
     ask(&stores, &three, "").await;
+    assert_eq!(newest().await.as_deref(), Some("three"));
+    ask(&stores, &two, "").await;
     let (renewed, is_first) = ask(&stores, &one, "help, please").await;
     assert!(!is_first && renewed.waiting == 3 && renewed.told.is_some(), "{renewed:?}");
     assert_eq!(renewed.attendance, first.attendance, "nothing that its members are told has changed");
     let row = stores.desk.waits(&one).await.expect("asked").expect("waits");
     assert_eq!((row.since_ms, row.asker.text.as_deref(), row.assistant), (since, Some("help, please"), true));
     assert_eq!((waiting(&stores).await[0].as_str(), stores.desk.count().await.expect("counted")), ("one", 3));
+    assert_eq!(newest().await.as_deref(), Some("two"), "who asks again keeps their place");
     // A person comes.
     let taken = stores.desk.settle(&one, Act::TakeOver).await.expect("settled").expect("done");
     assert_eq!((taken.attendance.person, taken.waiting), (Some(PersonState::Taken), 2));
@@ -78,6 +82,7 @@ pub(in crate::store) async fn a_group_waits_for_a_person_until_one_comes_or_it_i
     let dismissed = stores.desk.settle(&two, Act::Dismiss).await.expect("settled").expect("done");
     assert_eq!((dismissed.attendance.person, dismissed.attendance.assistant), (Some(PersonState::Dismissed), true));
     assert!(stores.groups.delete(&three).await.expect("deleted"));
+    assert_eq!(newest().await, None, "the one that came last has ended");
     assert_eq!((waiting(&stores).await, stores.desk.count().await.expect("counted")), (Vec::<String>::new(), 0));
     // Where a person answers already, another one may be asked for.
     stores.desk.settle(&two, Act::TakeOver).await.expect("settled");

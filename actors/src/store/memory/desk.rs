@@ -135,6 +135,13 @@ impl Desk for MemoryStore {
         Ok(behind.filter_map(|(_, name)| state.row(name, now)).take(limit).collect())
     }
 
+    async fn newest(&self) -> StoreResult<Option<Waiting>> {
+        let (mut state, now) = (self.lock(), Instant::now());
+        state.still_waiting(now);
+        let last = state.waiting.last().map(|(_, name)| name.clone());
+        Ok(last.and_then(|name| state.row(&name, now)))
+    }
+
     async fn waits(&self, group: &GroupName) -> StoreResult<Option<Waiting>> {
         Ok(self.lock().row(group, Instant::now()))
     }

@@ -62,7 +62,8 @@ impl RedisDesk {
         Ok(Asked::Noted { change, first })
     }
 
-    async fn list(&self, limit: usize, begin: &str, after: Option<(u64, &str)>) -> StoreResult<Vec<Waiting>> {
+    /// What is given to the script stands there.
+    async fn list(&self, limit: i64, begin: &str, after: Option<(u64, &str)>) -> StoreResult<Vec<Waiting>> {
         let mut call = self.scripts.call(&self.scripts.person_waiting);
         let (since, name) = after.map_or((String::new(), ""), |(since, name)| (since.to_string(), name));
         call.arg(limit).arg(begin).arg(since).arg(name);
@@ -127,8 +128,12 @@ impl Desk for RedisDesk {
     async fn waiting(&self, prefix: &str, after: Option<(u64, &str)>, limit: usize) -> StoreResult<Vec<Waiting>> {
         match limit {
             0 => Ok(Vec::new()),
-            limit => self.list(limit, prefix, after).await,
+            limit => self.list(i64::try_from(limit).unwrap_or(i64::MAX), prefix, after).await,
         }
+    }
+
+    async fn newest(&self) -> StoreResult<Option<Waiting>> {
+        Ok(self.list(-1, "", None).await?.pop())
     }
 
     async fn waits(&self, group: &GroupName) -> StoreResult<Option<Waiting>> {

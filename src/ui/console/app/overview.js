@@ -2,14 +2,14 @@
 
 import { h } from './dom.js';
 import { cluster } from './pictures.js';
+import { tile } from './pieces.js';
 import { plot } from './plots.js';
-import { clock, number, t } from './words.js';
+import { clock, milliseconds, money, number, t } from './words.js';
 
 const SPANS = ['quarter', 'day'];
 let span = 'quarter';
 
 const perMinute = (of) => (point) => (point.seconds > 0 ? (of(point) * 60) / point.seconds : null);
-const milliseconds = (value) => (value >= 1000 ? `${number(value / 1000)} s` : `${number(value)} ms`);
 const percent = (value) => `${number(value)} %`;
 
 function rate(point) {
@@ -23,14 +23,12 @@ const PLOTS = (currency) => [
   ['answers_per_minute', [['complete', perMinute((point) => point.complete)], ['failed', perMinute((point) => point.failed)], ['cancelled', perMinute((point) => point.cancelled)]], number],
   ['first_piece', [['half', (point) => point.first_piece_ms.p50], ['most', (point) => point.first_piece_ms.p99]], milliseconds],
   ['tokens_per_minute', [['spent', perMinute((point) => point.tokens)], ['saved', perMinute((point) => point.saved_tokens)]], number],
-  ['cost_per_hour', [['cost', (point) => (point.seconds > 0 ? (point.cost * 3600) / point.seconds : null)]], (value) => `${number(value)} ${currency}`],
+  ['cost_per_hour', [['cost', (point) => (point.seconds > 0 ? (point.cost * 3600) / point.seconds : null)]], (value) => money(value, currency)],
   ['hit_rate', [['saved', rate]], percent],
   ['append', [['half', (point) => point.append_ms.p50], ['most', (point) => point.append_ms.p99]], milliseconds],
   ['redis_calls', [['half', (point) => point.redis_ms.p50], ['most', (point) => point.redis_ms.p99]], milliseconds],
   ['refused', [['times', perMinute((point) => point.refused)]], number],
 ];
-
-const tile = (name, value) => h('div', { class: 'tile' }, h('dt', {}, name), h('dd', {}, value));
 
 export function overview({ live }) {
   const tiles = h('dl', { class: 'tiles' });
@@ -56,13 +54,14 @@ export function overview({ live }) {
     const lately = (of) => last.reduce((all, point) => all + of(point), 0);
     tiles.replaceChildren(
       tile(t('nodes'), number(nodes.length)),
+      tile(t('waiting'), h('a', { href: '#waiting' }, number(live.news.waiting))),
       tile(t('sockets'), number(sum((node) => node.sockets))),
       tile(t('sessions'), number(sum((node) => node.sessions))),
       tile(t('answers_per_minute'), number(lately((point) => point.complete))),
       tile(t('failed_answers'), number(lately((point) => point.failed))),
       tile(t('tokens_per_minute'), number(lately((point) => point.tokens))),
     );
-    picture.replaceChildren(cluster(nodes));
+    picture.replaceChildren(cluster(nodes, picture.clientWidth));
     const drawn = PLOTS(live.currency).map(([title, lines, format]) =>
       plot({
         title: t(title),
@@ -70,7 +69,7 @@ export function overview({ live }) {
         times: points.map((point) => point.at),
         format,
         when: clock,
-        nothing: t('nothing_measured'),
+        nothing: t(points.length ? 'nothing_measured' : `no_points_${span}`),
       }),
     );
     // Whoever reads a value off a plot is not interrupted.
@@ -80,5 +79,6 @@ export function overview({ live }) {
     title: t('overview'),
     element: h('div', {}, h('div', { class: 'head' }, h('h2', {}, t('overview')), choice), tiles, h('h3', {}, t('cluster')), picture, plots),
     refresh,
+    watch: ({ looks }) => looks,
   };
 }

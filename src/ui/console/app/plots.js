@@ -22,7 +22,9 @@ function path(values, top) {
         pen = false;
         return '';
       }
-      const point = `${pen ? 'L' : 'M'}${(at * step).toFixed(1)} ${((1 - value / top) * (HEIGHT - BOTTOM)).toFixed(1)}`;
+      // A value between two that are not known is a dot.
+      const dot = !pen && typeof values[at + 1] !== 'number' ? 'h0' : '';
+      const point = `${pen ? 'L' : 'M'}${(at * step).toFixed(1)} ${((1 - value / top) * (HEIGHT - BOTTOM)).toFixed(1)}${dot}`;
       pen = true;
       return point;
     })

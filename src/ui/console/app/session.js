@@ -2,29 +2,36 @@
 
 import { ask } from './ask.js';
 import { h } from './dom.js';
-import { head, link } from './lists.js';
-import { table } from './table.js';
+import { head, link } from './pieces.js';
+import { shownRating } from './ratings.js';
+import { fill } from './table.js';
 import { moment, number, size, t } from './words.js';
 
 export function session({ api, acts, say, argument: name }) {
   const at = `sessions/${encodeURIComponent(name)}`;
-  const place = h('div', {});
+  const facts = h('p', { class: 'note' }, t('loading'));
+  const sockets = h('div', {});
+  const groups = h('div', {});
+  const rated = h('div', {});
+  const columns = [
+    { title: t('node'), kind: 'name', of: (row) => row.node },
+    { title: t('address'), of: (row) => row.address },
+    { title: t('since'), kind: 'time', of: (row) => moment(row.since) },
+    { title: t('queued'), of: (row) => size(row.queued_bytes), kind: 'number' },
+  ];
+  const ratings = [
+    { title: t('at'), kind: 'time', of: (row) => moment(row.created_at) },
+    { title: t('rating'), of: shownRating },
+    { title: t('text'), kind: 'words', of: (row) => row.text },
+    { title: t('group'), kind: 'name', of: (row) => link('group', row.group) },
+  ];
   const refresh = async () => {
     const told = await api.get(at);
-    const columns = [
-      { title: t('node'), of: (row) => row.node },
-      { title: t('address'), of: (row) => row.address },
-      { title: t('since'), of: (row) => moment(row.since) },
-      { title: t('queued'), of: (row) => size(row.queued_bytes), number: true },
-    ];
-    const facts = `${t('user')} ${told.user ?? '–'} · ${t('answers')} ${number(told.answers)} · ${t('last_event')} ${number(told.last_seq)} · ${t('expires')} ${moment(told.expires_at)}`;
-    place.replaceChildren(
-      h('p', { class: 'note' }, facts),
-      h('h3', {}, t('sockets')),
-      table(columns, told.sockets),
-      h('h3', {}, t('groups')),
-      h('div', { class: 'card' }, h('ul', {}, told.groups.map((group) => h('li', {}, link('group', group))))),
-    );
+    facts.textContent = `${t('user')} ${told.user ?? '–'} · ${t('answers')} ${number(told.answers)} · ${t('last_event')} ${number(told.last_seq)} · ${t('expires')} ${moment(told.expires_at)}`;
+    button.disabled = !told.sockets.length;
+    fill(sockets, columns, told.sockets, t('no_sockets'));
+    fill(groups, [{ title: t('name'), kind: 'name', of: (row) => link('group', row) }], told.groups);
+    fill(rated, ratings, told.feedback, t('no_ratings'));
   };
   const disconnect = async () => {
     if (!(await ask(t('disconnect_ask', { session: name }), t('disconnect')))) return;
@@ -32,6 +39,12 @@ export function session({ api, acts, say, argument: name }) {
     say(told.pending?.length ? t('pending', { nodes: told.pending.join(', ') }) : t('done'));
     await refresh();
   };
-  const button = acts && h('button', { class: 'danger', type: 'button', onclick: disconnect }, t('disconnect'));
-  return { title: name, part: 'sessions', element: h('div', {}, head(name, button), place), refresh };
+  const button = h('button', { class: 'danger', type: 'button', disabled: true, onclick: disconnect }, t('disconnect'));
+  const section = (title, ...shown) => [h('h3', {}, title), shown];
+  return {
+    title: name,
+    part: 'sessions',
+    element: h('div', {}, head(name, acts && button), facts, section(t('sockets'), sockets), section(t('groups'), groups), section(t('feedback'), rated)),
+    refresh,
+  };
 }

@@ -3,10 +3,10 @@
 import { h } from './dom.js';
 import { t } from './words.js';
 
-// `columns`: `[{ title, of(row), number? }]`, each `of` a text or an element.
+// `columns`: `[{ title, kind?, of(row) }]`, each `of` a text, an element or several of them; kinds are `name`, `number`, `time`, `words`, `acts`.
 export function table(columns, rows, nothing = t('empty')) {
   if (!rows.length) return h('p', { class: 'empty card' }, nothing);
-  const kind = (column) => (column.number ? 'number' : null);
+  const kind = (column) => column.kind ?? null;
   const cells = (row) => columns.map((column) => h('td', { class: kind(column) }, column.of(row) ?? '–'));
   return h(
     'div',
@@ -15,11 +15,42 @@ export function table(columns, rows, nothing = t('empty')) {
   );
 }
 
+// Puts a table into a place. Rows that are as they were stay, so that the focus and what was scrolled stay with them.
+export function fill(place, columns, rows, nothing) {
+  const fresh = table(columns, rows, nothing);
+  const [old, now] = [place.firstElementChild, fresh].map((it) => it?.querySelector('table'));
+  if (!old || !now || !old.tHead.isEqualNode(now.tHead)) {
+    place.replaceChildren(fresh);
+    return;
+  }
+  const body = old.tBodies[0];
+  let at = body.firstElementChild;
+  for (const row of [...now.tBodies[0].rows]) {
+    let same = at;
+    while (same && !same.isEqualNode(row)) same = same.nextElementSibling;
+    if (!same) {
+      body.insertBefore(row, at);
+      continue;
+    }
+    while (at !== same) {
+      const gone = at;
+      at = at.nextElementSibling;
+      gone.remove();
+    }
+    at = same.nextElementSibling;
+  }
+  while (at) {
+    const gone = at;
+    at = at.nextElementSibling;
+    gone.remove();
+  }
+}
+
 // A list of the server, a page at a time. `read(query)` gives `{ rows, next }`.
 export function paged({ columns, read, searched = true, nothing }) {
   const place = h('div', {}, h('p', { class: 'note' }, t('loading')));
-  const next = h('button', { class: 'quiet', type: 'button' }, t('more'));
-  const first = h('button', { class: 'quiet', type: 'button' }, t('first_page'));
+  const next = h('button', { class: 'quiet', type: 'button', disabled: true }, t('more'));
+  const first = h('button', { class: 'quiet', type: 'button', disabled: true }, t('first_page'));
   const search = h('input', { type: 'search', name: 'prefix', autocomplete: 'off', spellcheck: 'false' });
   let [prefix, cursor, following, turn] = ['', null, null, 0];
   const show = async () => {
@@ -30,7 +61,8 @@ export function paged({ columns, read, searched = true, nothing }) {
     following = more;
     next.disabled = !more;
     first.disabled = !cursor;
-    place.replaceChildren(table(columns, rows, nothing));
+    pages.hidden = !more && !cursor;
+    fill(place, columns, rows, nothing);
   };
   const go = (to) => {
     cursor = to;
@@ -44,6 +76,7 @@ export function paged({ columns, read, searched = true, nothing }) {
     prefix = search.value.trim();
     go(null);
   };
-  const element = h('div', {}, searched && h('div', { class: 'head' }, form), place, h('div', { class: 'pages' }, first, next));
-  return { element, refresh: show };
+  const pages = h('div', { class: 'pages', hidden: true }, first, next);
+  const element = h('div', {}, searched && h('div', { class: 'head' }, form), place, pages);
+  return { element, refresh: show, first: () => go(null) };
 }
