@@ -109,6 +109,7 @@ def test_ratings_are_summed_listed_and_chosen(console, broker):
     until(lambda: any(mark in row for row in rows(console)) and not any(f"q{mark}" in row for row in rows(console)), "only those with words")
     console.find("select option[value=bad]").click()
     until(lambda: "There are no such ratings." in text(console), "none")
+    go(console, "cache")
     go(console, "feedback")
     console.find(f"td a[href='#group/chat_r{mark}']").click()
     until(lambda: console.script("return document.querySelector('h2').textContent") == f"chat_r{mark}", "the group")

@@ -24,7 +24,7 @@ export function audit({ api }) {
     { title: t('act'), of: (row) => word(`act_${row.act}`, row.act) },
     { title: t('about'), kind: 'name', of: (row) => about(row.about) },
     { title: t('outcome'), of: (row) => state(KINDS[row.outcome] ?? '', word(`outcome_${row.outcome}`, row.outcome)) },
-    { title: t('times'), of: (row) => number(row.done), kind: 'number' },
+    { title: t('times'), kind: 'number', of: (row) => number(row.done) },
     { title: t('who'), kind: 'name', of: (row) => word(`who_${row.who}`, row.who) },
     { title: t('from_where'), of: (row) => row.address },
   ];

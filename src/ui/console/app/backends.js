@@ -22,25 +22,25 @@ export function backends({ api }) {
   const columns = [
     { title: t('name'), kind: 'name', of: (row) => row.name },
     { title: t('state'), of: how },
-    { title: t('url'), kind: 'name', of: (row) => row.url },
-    { title: t('model'), of: (row) => row.models.join(', ') },
-    { title: t('requests'), of: (row) => number(row.requests), kind: 'number' },
-    { title: t('failures'), of: (row) => number(row.failures), kind: 'number' },
-    { title: t('first_piece_within'), of: (row) => within(row.first_piece_ms), kind: 'number' },
-    { title: t('prompt'), of: (row) => number(row.prompt_tokens), kind: 'number' },
-    { title: t('completion'), of: (row) => number(row.completion_tokens), kind: 'number' },
     { title: t('last_error'), kind: 'words', of: (row) => row.last_error && `${moment(row.last_error.at)}: ${row.last_error.detail}` },
+    { title: t('requests'), kind: 'number', of: (row) => number(row.requests) },
+    { title: t('failures'), kind: 'number', of: (row) => number(row.failures) },
+    { title: t('first_piece_within'), kind: 'number', of: (row) => within(row.first_piece_ms) },
+    { title: t('prompt'), kind: 'number', of: (row) => number(row.prompt_tokens) },
+    { title: t('completion'), kind: 'number', of: (row) => number(row.completion_tokens) },
+    { title: t('model'), kind: 'name', of: (row) => row.models.join(', ') },
+    { title: t('url'), kind: 'name', of: (row) => row.url },
   ];
   const refresh = async () => {
     const [told, usage] = await Promise.all([api.get('backends'), api.get('usage?by=model')]);
     const costs = [
-      { title: t('model'), of: (row) => row.name ?? t('all') },
-      { title: t('answers'), of: (row) => number(row.answers), kind: 'number' },
-      { title: t('prompt'), of: (row) => number(row.prompt_tokens), kind: 'number' },
-      { title: t('completion'), of: (row) => number(row.completion_tokens), kind: 'number' },
-      { title: t('tokens_saved'), of: (row) => number(row.saved_tokens), kind: 'number' },
-      { title: t('cost'), of: (row) => money(row.cost, usage.currency), kind: 'number' },
-      { title: t('cost_saved'), of: (row) => money(row.saved, usage.currency), kind: 'number' },
+      { title: t('model'), kind: 'name', of: (row) => row.name ?? t('all') },
+      { title: t('answers'), kind: 'number', of: (row) => number(row.answers) },
+      { title: t('prompt'), kind: 'number', of: (row) => number(row.prompt_tokens) },
+      { title: t('completion'), kind: 'number', of: (row) => number(row.completion_tokens) },
+      { title: t('tokens_saved'), kind: 'number', of: (row) => number(row.saved_tokens) },
+      { title: t('cost'), kind: 'number', of: (row) => money(row.cost, usage.currency) },
+      { title: t('cost_saved'), kind: 'number', of: (row) => money(row.saved, usage.currency) },
     ];
     fill(place, columns, told.backends, t('no_backends'));
     fill(spent, costs, usage.rows.length > 1 ? [...usage.rows, usage.total] : usage.rows, t('no_usage'));
@@ -54,13 +54,13 @@ export function redis({ api }) {
   const columns = [
     { title: t('database'), of: (row) => row.name },
     { title: t('reachable'), of: (row) => (row.reachable ? state('good', t('yes')) : [state('bad', t('no')), ` ${row.reason ?? ''}`]) },
-    { title: `${t('latency')} p50`, of: (row) => milliseconds(row.latency_ms.p50), kind: 'number' },
-    { title: `${t('latency')} p99`, of: (row) => milliseconds(row.latency_ms.p99), kind: 'number' },
-    { title: t('memory'), of: (row) => (row.maxmemory_bytes ? t('of', { part: size(row.memory_bytes), all: size(row.maxmemory_bytes) }) : size(row.memory_bytes)), kind: 'number' },
+    { title: `${t('latency')} p50`, kind: 'number', of: (row) => milliseconds(row.latency_ms.p50) },
+    { title: `${t('latency')} p99`, kind: 'number', of: (row) => milliseconds(row.latency_ms.p99) },
+    { title: t('memory'), kind: 'number', of: (row) => (row.maxmemory_bytes ? t('of', { part: size(row.memory_bytes), all: size(row.maxmemory_bytes) }) : size(row.memory_bytes)) },
     { title: t('policy'), of: (row) => row.policy },
-    { title: t('clients'), of: (row) => number(row.clients), kind: 'number' },
-    { title: t('evictions'), of: (row) => number(row.evictions), kind: 'number' },
-    { title: t('connections'), of: (row) => t('of', { part: row.connections.in_use, all: row.connections.cap }), kind: 'number' },
+    { title: t('clients'), kind: 'number', of: (row) => number(row.clients) },
+    { title: t('evictions'), kind: 'number', of: (row) => number(row.evictions) },
+    { title: t('connections'), kind: 'number', of: (row) => t('of', { part: row.connections.in_use, all: row.connections.cap }) },
   ];
   const refresh = async () => {
     const told = await api.get('redis');

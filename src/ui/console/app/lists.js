@@ -9,9 +9,9 @@ import { moment, number, size, t } from './words.js';
 export function groups({ api }) {
   const columns = [
     { title: t('name'), kind: 'name', of: (row) => link('group', row.name) },
-    { title: t('members'), of: (row) => number(row.members), kind: 'number' },
-    { title: t('nodes'), of: (row) => number(row.nodes), kind: 'number' },
-    { title: t('last_event'), of: (row) => number(row.last_seq), kind: 'number' },
+    { title: t('members'), kind: 'number', of: (row) => number(row.members) },
+    { title: t('nodes'), kind: 'number', of: (row) => number(row.nodes) },
+    { title: t('last_event'), kind: 'number', of: (row) => number(row.last_seq) },
     { title: t('assistant'), of: (row) => (row.assistant ? state('good', t('on')) : state('bad', t('off'))) },
     { title: t('created'), kind: 'time', of: (row) => moment(row.created_at) },
     { title: t('expires'), kind: 'time', of: (row) => moment(row.expires_at) },
@@ -27,15 +27,15 @@ export function sessions({ api }) {
   const columns = [
     { title: t('session'), kind: 'name', of: (row) => link('session', row.session) },
     { title: t('user'), kind: 'name', of: (row) => row.user },
-    { title: t('sockets'), of: (row) => number(row.sockets.length), kind: 'number' },
-    { title: t('nodes'), of: (row) => [...new Set(row.sockets.map((socket) => socket.node))].join(', ') },
-    { title: t('groups'), of: (row) => number(row.groups.length), kind: 'number' },
+    { title: t('sockets'), kind: 'number', of: (row) => number(row.sockets.length) },
+    { title: t('nodes'), kind: 'name', of: (row) => [...new Set(row.sockets.map((socket) => socket.node))].join(', ') },
+    { title: t('groups'), kind: 'number', of: (row) => number(row.groups.length) },
   ];
   const read = async (query) => {
     const page = await api.get(`sessions?${query}`);
     return { rows: page.sessions, next: page.next_cursor };
   };
-  return part(t('sessions'), paged({ columns, read }));
+  return part(t('sessions'), paged({ columns, read, nothing: t('no_sockets') }));
 }
 
 // A list that is read whole.
@@ -52,10 +52,10 @@ export function nodes({ live }) {
       { title: t('state'), of: (row) => (row.draining ? state('bad', t('going')) : state('good', t('serving'))) },
       { title: t('version'), of: (row) => row.version },
       { title: t('since'), kind: 'time', of: (row) => moment(row.since) },
-      { title: t('sockets'), of: (row) => number(row.sockets), kind: 'number' },
-      { title: t('sessions'), of: (row) => number(row.sessions), kind: 'number' },
-      { title: t('groups'), of: (row) => number(row.groups), kind: 'number' },
-      { title: t('delay'), of: (row) => `${number(row.mailbox_ms.registry)} ms`, kind: 'number' },
+      { title: t('sockets'), kind: 'number', of: (row) => number(row.sockets) },
+      { title: t('sessions'), kind: 'number', of: (row) => number(row.sessions) },
+      { title: t('groups'), kind: 'number', of: (row) => number(row.groups) },
+      { title: t('delay'), kind: 'number', of: (row) => `${number(row.mailbox_ms.registry)} ms` },
     ],
     read: async () => live.nodes,
     nothing: t('connecting'),
@@ -67,12 +67,12 @@ export function answers({ api }) {
   return whole(t('answers'), {
     columns: [
       { title: t('answer'), kind: 'name', of: (row) => h('span', { class: 'mono' }, row.answer) },
-      { title: t('model'), of: (row) => row.model },
+      { title: t('model'), kind: 'name', of: (row) => row.model },
       { title: t('group'), kind: 'name', of: (row) => (row.group ? link('group', row.group) : null) },
       { title: t('since'), kind: 'time', of: (row) => moment(row.since) },
       { title: t('written_here'), of: (row) => (row.written_here ? t('yes') : t('no')) },
       { title: t('readers'), of: (row) => Object.entries(row.readers ?? {}).map(([how, count]) => `${how} ${count}`).join(', ') },
-      { title: t('sockets'), of: (row) => number(row.sockets ?? 0), kind: 'number' },
+      { title: t('sockets'), kind: 'number', of: (row) => number(row.sockets ?? 0) },
     ],
     read: async () => (await api.get('answers')).answers,
     nothing: t('no_answers'),
@@ -116,10 +116,10 @@ export function limits({ api, acts, say }) {
     const columns = [
       { title: t('subject'), kind: 'name', of: (row) => row.subject },
       { title: t('limit'), of: (row) => row.limit },
-      { title: t('times'), of: (row) => number(row.refused), kind: 'number' },
+      { title: t('times'), kind: 'number', of: (row) => number(row.refused) },
       { title: t('last'), kind: 'time', of: (row) => moment(row.last_at) },
       { title: t('node'), kind: 'name', of: (row) => row.node },
-      ...(acts ? [{ title: t('act'), of: (row) => giveBack(row.subject), kind: 'acts' }] : []),
+      ...(acts ? [{ title: t('act'), kind: 'acts', of: (row) => giveBack(row.subject) }] : []),
     ];
     fill(place, columns, edge, t('no_edge'));
   };
@@ -132,7 +132,7 @@ export function limits({ api, acts, say }) {
   const show = (told) => {
     const columns = [
       { title: t('limit'), of: (row) => row.name },
-      { title: t('left'), of: (row) => t('of', { part: number(row.remaining), all: number(row.limit) }), kind: 'number' },
+      { title: t('left'), kind: 'number', of: (row) => t('of', { part: number(row.remaining), all: number(row.limit) }) },
       { title: t('full_at'), kind: 'time', of: (row) => (row.remaining < row.limit ? moment(row.reset_at) : null) },
     ];
     found.dataset.subject = told.subject;

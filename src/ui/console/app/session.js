@@ -17,7 +17,7 @@ export function session({ api, acts, say, argument: name }) {
     { title: t('node'), kind: 'name', of: (row) => row.node },
     { title: t('address'), of: (row) => row.address },
     { title: t('since'), kind: 'time', of: (row) => moment(row.since) },
-    { title: t('queued'), of: (row) => size(row.queued_bytes), kind: 'number' },
+    { title: t('queued'), kind: 'number', of: (row) => size(row.queued_bytes) },
   ];
   const ratings = [
     { title: t('at'), kind: 'time', of: (row) => moment(row.created_at) },

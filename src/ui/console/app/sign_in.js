@@ -9,6 +9,8 @@ export function signIn(trouble, signed) {
     'form',
     { class: 'card sign-in' },
     h('h2', {}, t('sign_in')),
+    // Under this name a browser that keeps the token finds it again.
+    h('input', { type: 'text', name: 'username', value: 'operator', autocomplete: 'username', hidden: true }),
     h('label', { for: 'token' }, t('token'), token),
     trouble && h('p', { class: 'trouble', role: 'alert' }, trouble),
     h('p', { class: 'note' }, t('sign_in_note')),
