@@ -111,7 +111,7 @@ async fn ratings_are_listed_in_pages_and_by_session_and_rating(mode: Mode) {
     assert_eq!(socket.ask("f", thumb).await["type"], "ack");
     let own = ("s6".to_owned(), json!(answer), 1);
     for query in ["?words=true", "?of=answer", "?of=answer&rating=1&words=true"] {
-        assert_eq!(listed(&app, query).await, [own.clone()], "{query}");
+        assert_eq!(listed(&app, query).await, std::slice::from_ref(&own), "{query}");
     }
     assert_eq!(listed(&app, "?of=session&rating=1").await, [("s1".to_owned(), Value::Null, 1)]);
     let (status, summary) = app.admin("GET", "/admin/api/feedback/summary", None).await;

@@ -32,11 +32,15 @@ export function cluster(nodes, room) {
   const height = lines * 122 + 50;
   const most = Math.max(1, ...nodes.map((node) => node.sockets));
   const label = nodes.map((node) => `${node.node}: ${sockets(node)}, ${sessions(node)}${node.draining ? `, ${t('going')}` : ''}`).join('; ');
+  // Lines come first: the boxes of other rows lie on them.
+  const links = drawn.map((_, n) => {
+    const [x, line] = at(n);
+    return s('line', { class: 'link', x1: x + BOX / 2, y1: line * 122 + 94, x2: width / 2, y2: height - 26 });
+  });
   const parts = drawn.flatMap((node, n) => {
     const [x, line] = at(n);
     const y = line * 122 + 4;
     return [
-      s('line', { class: 'link', x1: x + BOX / 2, y1: y + 90, x2: width / 2, y2: height - 26 }),
       s('rect', { class: node.draining ? 'box going' : 'box', x, y, width: BOX, height: 90, rx: 10 }),
       s('text', { x: x + 12, y: y + 23 }, short(node.node)),
       s('text', { class: 'small', x: x + 12, y: y + 41 }, node.draining ? `${sockets(node)} · ${t('going')}` : sockets(node)),
@@ -49,6 +53,7 @@ export function cluster(nodes, room) {
   return s(
     'svg',
     { class: 'picture', width, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': t('cluster_picture', { nodes: label }) },
+    links,
     parts,
     s('rect', { class: 'hub', x: width / 2 - 60, y: height - 34, width: 120, height: 28, rx: 14 }),
     s('text', { class: 'on-hub', x: width / 2, y: height - 15, 'text-anchor': 'middle' }, t('store')),
@@ -69,13 +74,16 @@ export function groupPicture(group, members, running, room) {
   const box = rows * 20 + 34;
   const height = nodes.length ? 84 + lines * (box + 20) : 58;
   const who = members.map((member) => `${member.user} (${member.node})`).slice(0, 50).join(', ');
+  const links = nodes.map((_, n) => {
+    const [x, line] = at(n);
+    return s('line', { class: 'link', x1: width / 2, y1: 52, x2: x + BOX / 2, y2: 84 + line * (box + 20) });
+  });
   const parts = nodes.flatMap(([node, all], n) => {
     const [x, line] = at(n);
     const y = 84 + line * (box + 20);
     const shown = all.slice(0, DRAWN_MEMBERS);
     const more = all.length - shown.length;
     return [
-      s('line', { class: 'link', x1: width / 2, y1: 52, x2: x + BOX / 2, y2: y }),
       s('rect', { class: 'box', x, y, width: BOX, height: box, rx: 10 }),
       s('text', { class: 'small', x: x + 12, y: y + 20 }, short(node, 28)),
       shown.map((member, n) => s('text', { x: x + 12, y: y + 41 + n * 20 }, short(member.user))),
@@ -86,6 +94,7 @@ export function groupPicture(group, members, running, room) {
   return s(
     'svg',
     { class: 'picture', width, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': t('group_picture', { group, who: who || t('nobody') }) },
+    links,
     parts,
     s('rect', { class: 'hub', x: (width - hub) / 2, y: 6, width: hub, height: 46, rx: 23 }),
     s('text', { class: 'on-hub', x: width / 2, y: running ? 26 : 34, 'text-anchor': 'middle' }, short(group, 30)),

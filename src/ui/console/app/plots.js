@@ -22,9 +22,9 @@ function path(values, top) {
         pen = false;
         return '';
       }
-      // A value between two that are not known is a dot.
-      const dot = !pen && typeof values[at + 1] !== 'number' ? 'h0' : '';
-      const point = `${pen ? 'L' : 'M'}${(at * step).toFixed(1)} ${((1 - value / top) * (HEIGHT - BOTTOM)).toFixed(1)}${dot}`;
+      // A value between two that are not known is a dash.
+      const dash = !pen && typeof values[at + 1] !== 'number' ? 'h4' : '';
+      const point = `${pen ? 'L' : 'M'}${(at * step).toFixed(1)} ${((1 - value / top) * (HEIGHT - BOTTOM)).toFixed(1)}${dash}`;
       pen = true;
       return point;
     })
