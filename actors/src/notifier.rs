@@ -120,8 +120,9 @@ pub(crate) fn of_logged(event: &StoredEvent) -> Option<(DjangoEvent, GroupName, 
         Logged::AnswerError { group, failure } => (DjangoEvent::AnswerError, group, serde_json::to_value(failure)),
     };
     let mut fields = object(flat)?;
-    // Consumers that were written before models thought are told what they know.
+    // Consumers are told of the texts: what models think and what people show is not for a channel layer, which is made for small messages.
     fields.remove("reasoning");
+    fields.remove("images");
     if kind == DjangoEvent::Message {
         // A consumer that reads a field which is not there dies: all of them are, always.
         fields.entry("metadata").or_insert_with(|| Map::new().into());
@@ -162,5 +163,47 @@ fn object(value: serde_json::Result<Value>) -> Option<Map<String, Value>> {
     match value {
         Ok(Value::Object(map)) => Some(map),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::AnswerId;
+    use crate::protocol::{AnswerFinished, Image, Message, Reasoning, Role};
+
+    #[test]
+    fn django_is_told_of_texts_and_neither_of_thoughts_nor_of_images() {
+        let group = GroupName::parse("g").expect("legal");
+        let image = Image { url: "data:image/png;base64,".into(), name: None };
+        let said = Message {
+            id: MessageId::from("m"),
+            role: Role::User,
+            author: "a".into(),
+            text: "t".into(),
+            images: vec![image],
+            created_at: "now".into(),
+            metadata: None,
+        };
+        let end = AnswerFinished {
+            answer: AnswerId::from("a"),
+            message: MessageId::from("m"),
+            text: "t".into(),
+            reasoning: Some(Reasoning { text: "hm".into(), ms: None, cut: false }),
+            finish_reason: "stop".into(),
+            usage: None,
+            latency_ms: 1,
+        };
+        let told = |logged: Logged| {
+            let (_, _, fields) = of_logged(&StoredEvent { seq: 1, body: logged.encode() }).expect("it is told");
+            fields.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        let message = told(Logged::Message { group: group.clone(), message: said });
+        assert_eq!(message, "author created_at group id metadata role seq text type");
+        let end = told(Logged::AnswerEnd { group: group.clone(), end });
+        assert_eq!(end, "answer finish_reason group latency_ms message seq text type");
+        // Nor of thoughts as they come.
+        let (answer, text) = (AnswerId::from("a"), "hm".to_owned());
+        assert!(of_told(&Told::Thought { group, answer, offset: 0, text }).is_none());
     }
 }

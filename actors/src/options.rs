@@ -6,6 +6,15 @@ use serde::{Deserialize, Serialize};
 /// answer of tokens alone ends by its data, at some 65,000 tokens with the default, which is more than models write.
 pub const DATA_PER_TEXT: usize = 16;
 
+/// Bytes that images take of a frame beside their data: type, name (200 characters) however it is escaped, and what stands between.
+const BESIDE_IMAGE: usize = 2_500;
+
+/// Bytes of a frame that so many images of so many bytes take, in base64.
+pub fn image_bytes(most: usize, bytes: usize) -> usize {
+    let encoded = bytes.div_ceil(3).saturating_mul(4);
+    most.saturating_mul(encoded.saturating_add(BESIDE_IMAGE))
+}
+
 /// `[session]`
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -28,16 +37,21 @@ pub struct SessionOptions {
     pub compression: bool,
     pub delta_window_ms: u64,
     pub person: bool,
+    pub max_images: usize,
+    pub max_image_bytes: usize,
 }
 
 impl SessionOptions {
     /// Bytes of the largest frame, and of the largest message in fragments, that a client may send.
     ///
     /// Without a number of its own it takes a message of the greatest length however it is escaped: 12 bytes a character
-    /// (`\\ud83d\\ude00`), and 16 KiB for all else that stands in the command.
+    /// (`\\ud83d\\ude00`), as many images as it may have, and 16 KiB for all else that stands in the command.
     pub fn frame_bytes(&self) -> usize {
         match self.max_frame_bytes {
-            0 => self.max_text_chars.saturating_mul(12).saturating_add(16 * 1024),
+            0 => {
+                let text = self.max_text_chars.saturating_mul(12).saturating_add(16 * 1024);
+                text.saturating_add(image_bytes(self.max_images, self.max_image_bytes))
+            }
             bytes => bytes,
         }
     }
@@ -112,4 +126,5 @@ pub struct AnswerOptions {
     pub total_seconds: u64,
     pub abandon_seconds: u64,
     pub show_reasoning: bool,
+    pub images: bool,
 }

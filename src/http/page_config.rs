@@ -31,6 +31,10 @@ struct Told<'a> {
     language: &'a str,
     sign_in: SignIn,
     max_text_chars: usize,
+    /// What images a message may have: none where there are 0.
+    max_images: usize,
+    max_image_bytes: usize,
+    max_frame_bytes: usize,
     /// Whether people may ask for a person.
     person: bool,
     /// Whether answers and chats can be rated.
@@ -64,6 +68,9 @@ impl From<&Settings> for PageConfig {
                 AuthMode::Hook => SignIn::Application,
             },
             max_text_chars: settings.session.max_text_chars,
+            max_images: settings.session.max_images,
+            max_image_bytes: settings.session.max_image_bytes,
+            max_frame_bytes: settings.session.frame_bytes(),
             person: settings.session.person,
             feedback: true,
         };

@@ -128,6 +128,7 @@ pub async fn publish(
     };
     let is_question = body.assistant;
     let speech = Speech {
+        images: Vec::new(),
         group,
         text,
         role: body.role.unwrap_or(role),

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use sophie_actors::options::image_bytes;
+
 use super::SettingsError;
 use super::ai::{AiChoice, AiSettings};
 use super::backends::BackendSettings;
@@ -26,7 +28,7 @@ pub fn check(settings: &Settings, layers: &Layers) -> Result<(), SettingsError> 
     redis_is_named_once(settings, layers)
 }
 
-fn faults(settings: &Settings) -> [(&'static str, Option<String>); 17] {
+fn faults(settings: &Settings) -> [(&'static str, Option<String>); 18] {
     let Settings { server, admin, auth, channel, cache, session, ai, redis, page, .. } = settings;
     let no_keys = auth.jwt_secret.is_empty() && auth.jwks_url.is_empty();
     let same_port = admin.bind.is_some_and(|bind| bind == server.bind && bind.port() != 0);
@@ -71,6 +73,13 @@ fn faults(settings: &Settings) -> [(&'static str, Option<String>); 17] {
             when(
                 (1..125).contains(&session.max_frame_bytes),
                 "must be 0, or at least 125: control frames are as large",
+            ),
+        ),
+        (
+            "session.max_image_bytes",
+            when(
+                image_bytes(session.max_images, session.max_image_bytes) > session.frame_bytes(),
+                "and session.max_images must leave such a message within session.max_frame_bytes",
             ),
         ),
         (

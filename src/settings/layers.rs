@@ -6,9 +6,9 @@ use std::path::Path;
 
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 
-use super::SettingsError;
 use super::legacy;
 use super::rules::{RULES, rule};
+use super::{Settings, SettingsError};
 
 /// The defaults, as the project ships them.
 pub const BUILT_IN: &str = include_str!("../../settings.toml");
@@ -127,8 +127,13 @@ impl Layers {
     }
 
     /// The settings as typed data.
-    pub fn typed<T: serde::de::DeserializeOwned>(&self) -> Result<T, SettingsError> {
-        Ok(self.merged.clone().try_deserialize()?)
+    pub fn typed(&self) -> Result<Settings, SettingsError> {
+        let mut settings: Settings = self.merged.clone().try_deserialize()?;
+        if !settings.ai.answers.images {
+            // Then no message may have any, and no frame needs room for them.
+            settings.session.max_images = 0;
+        }
+        Ok(settings)
     }
 
     /// One setting, by `section.key`, with its origin.

@@ -175,6 +175,8 @@ pub const RULES: &[(&str, Rule)] = &[
     ("session.compression", Rule::Switch),
     // What is written must be seen to be written.
     ("session.delta_window_ms", Rule::Whole(0, 1_000)),
+    ("session.max_images", Rule::Whole(1, 16)),
+    ("session.max_image_bytes", Rule::Whole(1_024, 8_388_608)),
     ("session.person", Rule::Switch),
     ("ai.backend", Rule::Text("\"auto\", \"openai\" or \"demo\"", |t| matches!(t, "auto" | "openai" | "demo"))),
     ("ai.base_url", HTTP),
@@ -192,6 +194,7 @@ pub const RULES: &[(&str, Rule)] = &[
     ("ai.total_seconds", SECONDS),
     ("ai.retries", RETRIES),
     ("ai.abandon_seconds", SECONDS),
+    ("ai.images", Rule::Switch),
     ("ai.show_reasoning", Rule::Switch),
     ("ai.backends", Rule::Tables(&BACKENDS)),
     (

@@ -157,7 +157,7 @@ fn no_text_stands_outside_the_tables() {
     // Those speak to programs; the page says it in its own words (`reason.js`).
     let of_the_client = ["client", "outbox"].map(|name| format!("/page/app/{name}.js"));
     // What begins like a sentence and is none.
-    let names = ["Bearer ${token}", "Enter", "Escape", "Sophie", "Shift", "Tab", "ArrowDown", "ArrowUp"];
+    let names = ["Bearer ${token}", "Enter", "Escape", "Files", "Sophie", "Shift", "Tab", "ArrowDown", "ArrowUp"];
     for script in
         assets().iter().filter(|asset| asset.path.starts_with("/page/app/") && !asset.path.contains("/texts/"))
     {

@@ -130,7 +130,7 @@ async fn the_page_is_told_what_the_settings_say_of_it_and_nothing_else() {
     let told: Value = response.json().await.expect("JSON");
     let expected = json!({
         "name": "Ajuda", "color": "#0af", "greeting": "", "examples": ["auto"], "language": "auto",
-        "sign_in": "none", "max_text_chars": 16_000, "person": false, "feedback": true,
+        "sign_in": "none", "max_text_chars": 16_000, "max_images": 0, "max_image_bytes": 196_608, "max_frame_bytes": 208_384, "person": false, "feedback": true,
     });
     assert_eq!(told, expected);
     let again = app.request("GET", "/page/config.json").header("if-none-match", tag).send().await.expect("a response");

@@ -95,6 +95,7 @@ mod hostile_sockets;
 mod hostile_vanishing;
 mod http_admin;
 mod http_api;
+mod images;
 mod input_handshakes;
 mod input_places;
 mod input_requests;

@@ -1,6 +1,7 @@
 //! What an assistant is asked with beside the text of a question: what no other protocol than the asker's own has words for.
 
-use crate::openai::{BackendRequest, ChatMessage, MessagePart, estimate_tokens};
+use crate::openai::{BackendRequest, ChatMessage, ImageUrl, MessagePart, estimate_tokens};
+use crate::protocol::Image;
 
 /// What a question is asked with. It is for this one answer: the group's log has the texts alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +23,11 @@ pub struct AskedWith {
 }
 
 impl AskedWith {
+    /// What a question with images is asked with; nothing without any.
+    pub fn images(text: &str, images: &[Image]) -> Option<Box<Self>> {
+        (!images.is_empty()).then(|| Box::new(Self { parts: parts(text, images), ..Self::default() }))
+    }
+
     /// Whether it says anything of what was said beside the question.
     pub fn has_history(&self) -> bool {
         !self.earlier.is_empty() || !self.behind.is_empty()
@@ -43,4 +49,11 @@ impl AskedWith {
             request.body.set_text("tools", format!("[{}]", self.tools.join(",")));
         }
     }
+}
+
+/// A text and its images, as a model is shown them.
+pub(super) fn parts(text: &str, images: &[Image]) -> Vec<MessagePart> {
+    let text = MessagePart::Text { text: text.to_owned() };
+    let image = |image: &Image| MessagePart::ImageUrl { image_url: ImageUrl { url: image.url.clone(), detail: None } };
+    std::iter::once(text).chain(images.iter().map(image)).collect()
 }

@@ -1,13 +1,16 @@
 //! What is sent to the model: system prompt, as much of the group's log as the token budget allows, the question. Pure.
 
-use super::AskedWith;
+use super::asked_with::{self, AskedWith};
 use super::digest::Scope;
 use crate::ids::{GroupName, UserId};
 use crate::openai::request::message;
-use crate::openai::{BackendRequest, ChatMessage, TOKENS_PER_MESSAGE, estimate_tokens};
+use crate::openai::{BackendRequest, ChatMessage, TOKENS_PER_MESSAGE, TOKENS_PER_PART, estimate_tokens};
 use crate::options::{AnswerOptions, CacheScope};
-use crate::protocol::{Logged, Role};
+use crate::protocol::{Image, Logged, Role};
 use crate::store::StoredEvent;
+
+/// How many of the images of earlier messages are shown again, the newest ones: each costs as much as a page of text.
+const PAST_IMAGES: usize = 4;
 
 /// A request, and whether it rests on earlier messages.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,15 +35,28 @@ pub fn build(
     let mut used = estimate_tokens(question) + TOKENS_PER_MESSAGE;
     budget = budget.saturating_sub(used);
     let mut history = Vec::new();
+    let mut images_left = if options.images { PAST_IMAGES } else { 0 };
     for event in log.iter().rev() {
-        let Some((role, text)) = serde_json::from_str::<Logged>(&event.body).ok().and_then(spoken) else { continue };
-        let cost = estimate_tokens(&text) + TOKENS_PER_MESSAGE;
+        let Some(Spoken { role, text, mut images }) =
+            serde_json::from_str::<Logged>(&event.body).ok().and_then(Spoken::of)
+        else {
+            continue;
+        };
+        let mut cost = estimate_tokens(&text) + TOKENS_PER_MESSAGE;
         if cost > budget {
             break;
         }
+        // An image that is not shown again is not worth a message: its text is.
+        let shown = (budget - cost) / TOKENS_PER_PART;
+        images.truncate(images_left.min(usize::try_from(shown).unwrap_or(usize::MAX)));
+        images_left -= images.len();
+        cost += images.len() as u64 * TOKENS_PER_PART;
         budget -= cost;
         used += cost;
-        history.push(message(role, &text));
+        history.push(match images.is_empty() {
+            true => message(role, &text),
+            false => written(&ChatMessage::of_parts(role, asked_with::parts(&text, &images))).unwrap_or_default(),
+        });
     }
     let has_history = !history.is_empty() || with.is_some_and(AskedWith::has_history);
     let mut messages = Vec::with_capacity(history.len() + 2);
@@ -57,7 +73,6 @@ pub fn build(
         let request = BackendRequest::new(&options.model, &messages);
         return Conversation { request, has_history, prompt_tokens: used };
     };
-    let written = |message: &ChatMessage| serde_json::to_string(message).ok();
     if history.is_empty() {
         messages.extend(newest_that_fit(&with.earlier, budget).iter().filter_map(written));
     }
@@ -73,6 +88,10 @@ pub fn build(
     Conversation { request, has_history, prompt_tokens }
 }
 
+fn written(message: &ChatMessage) -> Option<String> {
+    serde_json::to_string(message).ok()
+}
+
 /// The end of a conversation that is no longer than so many tokens.
 fn newest_that_fit(earlier: &[ChatMessage], mut budget: u64) -> &[ChatMessage] {
     let mut first = earlier.len();
@@ -84,19 +103,28 @@ fn newest_that_fit(earlier: &[ChatMessage], mut budget: u64) -> &[ChatMessage] {
     &earlier[first..]
 }
 
-/// What an event adds to the conversation, as (role of the model's protocol, text).
-fn spoken(event: Logged) -> Option<(&'static str, String)> {
-    let (role, text) = match event {
-        Logged::Message { message, .. } => match message.role {
-            Role::User => ("user", message.text),
-            // To the model a person of the service is on its own side.
-            Role::Operator | Role::Assistant => ("assistant", message.text),
-            Role::System => ("system", message.text),
-        },
-        Logged::AnswerEnd { end, .. } => ("assistant", end.text),
-        Logged::AnswerError { failure, .. } => ("assistant", failure.text),
-    };
-    (!text.is_empty()).then_some((role, text))
+/// What an event adds to the conversation.
+struct Spoken {
+    /// In the words of the model's protocol.
+    role: &'static str,
+    text: String,
+    images: Vec<Image>,
+}
+
+impl Spoken {
+    fn of(event: Logged) -> Option<Self> {
+        let (role, text, images) = match event {
+            Logged::Message { message, .. } => match message.role {
+                Role::User => ("user", message.text, message.images),
+                // To the model a person of the service is on its own side.
+                Role::Operator | Role::Assistant => ("assistant", message.text, Vec::new()),
+                Role::System => ("system", message.text, Vec::new()),
+            },
+            Logged::AnswerEnd { end, .. } => ("assistant", end.text, Vec::new()),
+            Logged::AnswerError { failure, .. } => ("assistant", failure.text, Vec::new()),
+        };
+        (!text.is_empty()).then_some(Self { role, text, images })
+    }
 }
 
 /// Who may share the answer.
@@ -128,12 +156,14 @@ mod tests {
             total_seconds: 600,
             abandon_seconds: 30,
             show_reasoning: true,
+            images: true,
         }
     }
 
     fn said(seq: u64, text: &str) -> StoredEvent {
         let group = GroupName::parse("g").expect("legal");
         let message = Message {
+            images: Vec::new(),
             id: MessageId::from("m"),
             role: Role::User,
             author: "a".into(),
@@ -214,6 +244,30 @@ mod tests {
         let logged = asked(&[said(1, "logged")]);
         assert_eq!(logged["messages"][1]["content"], "logged", "the log is the truth where it says anything");
         assert_eq!(logged["messages"].as_array().map(Vec::len), Some(5));
+    }
+
+    #[test]
+    fn the_newest_images_of_the_log_are_shown_again_where_the_model_takes_any() {
+        let with_images = |seq, text: &str, count: usize| {
+            let Ok(Logged::Message { group, mut message }) = serde_json::from_str(&said(seq, text).body) else {
+                panic!("a message")
+            };
+            let image = |n| Image { url: format!("data:{seq}-{n}"), name: Some("n".into()) };
+            message.images = (0..count).map(image).collect();
+            StoredEvent { seq, body: Logged::Message { group, message }.encode() }
+        };
+        let log = [with_images(1, "one", 3), with_images(2, "two", 3), said(3, "three")];
+        let shown = |options: &AnswerOptions| {
+            let conversation = build(options, &log, ("why?", None), None);
+            let body: serde_json::Value = serde_json::from_str(&conversation.request.body.to_string()).expect("a body");
+            let of = |at: usize| body["messages"][at]["content"].as_array().map_or(0, |parts| parts.len() - 1);
+            ((of(1), of(2), of(3)), conversation.prompt_tokens)
+        };
+        let (all, tokens) = shown(&options(8_000));
+        assert_eq!(all, (1, 3, 0), "the newest four");
+        assert!(tokens > 4 * TOKENS_PER_PART && tokens < 5 * TOKENS_PER_PART);
+        assert_eq!(shown(&options(2_000)).0, (0, 2, 0), "as many as the budget allows, and the texts");
+        assert_eq!(shown(&AnswerOptions { images: false, ..options(8_000) }).0, (0, 0, 0));
     }
 
     #[test]

@@ -193,6 +193,7 @@ fn speech(group: &GroupName, text: &str, fields: &Fields) -> Speech {
         metadata.clear();
     }
     Speech {
+        images: Vec::new(),
         group: group.clone(),
         text: text.to_owned(),
         role: role.unwrap_or(Role::System),

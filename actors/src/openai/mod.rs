@@ -42,4 +42,4 @@ pub use request::BackendRequest;
 pub use responses_api::ResponseReader;
 pub use text_completion::{TextForm, TextQuestion};
 pub use token_counts::TokenCounts;
-pub use tokens::{TOKENS_PER_MESSAGE, Weight, estimate_prompt_tokens, estimate_tokens, is_plausible};
+pub use tokens::{TOKENS_PER_MESSAGE, TOKENS_PER_PART, Weight, estimate_prompt_tokens, estimate_tokens, is_plausible};

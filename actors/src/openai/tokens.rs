@@ -8,7 +8,7 @@ const CHARS_PER_TOKEN: u64 = 4;
 /// Tokens that a message costs beyond its text.
 pub const TOKENS_PER_MESSAGE: u64 = 4;
 /// Tokens that an image or another part that is no text costs.
-const TOKENS_PER_PART: u64 = 800;
+pub const TOKENS_PER_PART: u64 = 800;
 /// So many letters of base64 in a row are no text, in bytes: an image or a sound.
 const LONGEST_WORD: u64 = 2_048;
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{AskForPerson, GiveFeedback, Refusal};
+use super::{AskForPerson, GiveFeedback, Image, Refusal};
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId};
 
 /// One command of a client.
@@ -91,6 +91,8 @@ impl CommandBody {
 pub struct SendMessage {
     /// What was said.
     pub text: String,
+    /// What is shown with it; whether it may be is yet to be asked.
+    pub images: Vec<Image>,
     /// Home group when none is named.
     pub group: Option<GroupName>,
     /// Whether the AI is to answer.

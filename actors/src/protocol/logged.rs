@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::event::encode;
-use super::{ErrorCode, Reasoning};
+use super::{ErrorCode, Image, Reasoning};
 use crate::ids::{AnswerId, GroupName, MessageId};
 
 /// Who a message is from.
@@ -33,6 +33,9 @@ pub struct Message {
     pub author: String,
     /// What was said.
     pub text: String,
+    /// What was shown with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<Image>,
     /// RFC 3339, UTC.
     pub created_at: String,
     /// Passed on as it came.

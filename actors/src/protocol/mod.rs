@@ -8,6 +8,7 @@ mod error;
 mod event;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod image;
 mod logged;
 mod parsing;
 mod person;
@@ -22,6 +23,7 @@ pub use depth::{EVENT_DEPTH, METADATA_DEPTH, is_deeper, is_map_deeper};
 pub use django_event::DjangoEvent;
 pub use error::{ErrorCode, Refusal};
 pub use event::{CacheStatus, Event, LogHead, Member, RunningAnswer, Standing, Who};
+pub use image::{IMAGE_NAME_CHARS, Image, ImageLimits};
 pub use logged::{AnswerFailed, AnswerFinished, Logged, Message, Role, Usage};
 pub use person::PersonState;
 pub use quota::{Quota, Remaining};

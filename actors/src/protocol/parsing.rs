@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::{
-    AskForPerson, BadCommand, Command, CommandBody, ErrorCode, GiveFeedback, JoinGroup, METADATA_DEPTH, Refusal,
+    AskForPerson, BadCommand, Command, CommandBody, ErrorCode, GiveFeedback, Image, JoinGroup, METADATA_DEPTH, Refusal,
     SendMessage, is_map_deeper,
 };
 use crate::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, cut};
@@ -26,6 +26,7 @@ struct Envelope<'a> {
 #[derive(Deserialize)]
 struct SendFields {
     text: String,
+    images: Option<Vec<Image>>,
     group: Option<GroupName>,
     assistant: Option<bool>,
     metadata: Option<Map<String, Value>>,
@@ -127,6 +128,7 @@ impl Command {
                 }
                 CommandBody::Send(SendMessage {
                     text: fields.text,
+                    images: fields.images.unwrap_or_default(),
                     group: fields.group,
                     assistant,
                     metadata: fields.metadata,

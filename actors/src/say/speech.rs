@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Speaker;
 use crate::answers::AskedWith;
 use crate::ids::{GroupName, MessageId, digest};
-use crate::protocol::{Logged, Message, Role, timestamp};
+use crate::protocol::{Image, Logged, Message, Role, timestamp};
 use crate::store::Once;
 
 /// Under what something said is known when it comes again.
@@ -27,6 +27,8 @@ pub struct Speech {
     pub group: GroupName,
     /// What.
     pub text: String,
+    /// What is shown with it: the assistant is asked [`Self::with`] it, too.
+    pub images: Vec<Image>,
     /// In whose role.
     pub role: Role,
     /// Whose name it bears.
@@ -61,9 +63,9 @@ impl Speech {
 
     /// As it is logged, and the id that it has there.
     pub(super) fn into_logged(self) -> (MessageId, ByteString) {
-        let Self { group, text, role, author, metadata, .. } = self;
+        let Self { group, text, images, role, author, metadata, .. } = self;
         let id = MessageId::random(&group);
-        let message = Message { id: id.clone(), role, author, text, created_at: timestamp(), metadata };
+        let message = Message { id: id.clone(), role, author, text, images, created_at: timestamp(), metadata };
         (id, Logged::Message { group, message }.encode())
     }
 }
@@ -78,6 +80,7 @@ mod tests {
         Speech {
             group: GroupName::parse("g").expect("legal"),
             text: "t".into(),
+            images: Vec::new(),
             role: Role::User,
             author: "a".into(),
             metadata: None,

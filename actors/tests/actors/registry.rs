@@ -101,6 +101,7 @@ impl Alone {
 
 fn event(name: &str, seq: u64) -> StoredEvent {
     let message = Message {
+        images: Vec::new(),
         id: MessageId::from("m"),
         role: Role::User,
         author: "a".into(),

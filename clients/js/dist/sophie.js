@@ -957,9 +957,10 @@ var Outbox = class {
     if (this.#closed) return Promise.reject(this.#closed);
     if (this.#items.length >= this.#options.most)
       return Promise.reject(new SophieError("queue_full", `${this.#options.most} messages wait to be sent already.`));
-    const { assistant = true, metadata, steer, wait = false } = options;
+    const { assistant = true, images, metadata, steer, wait = false } = options;
     const sound = text.toWellFormed?.() ?? text;
     const frame = { type: "message.send", id, group, text: sound, assistant };
+    if (images?.length) frame.images = images;
     if (metadata !== void 0) frame.metadata = metadata;
     if (steer) frame.steer = true;
     if (new TextEncoder().encode(JSON.stringify(frame)).length > this.#options.maxFrameBytes)
@@ -1029,7 +1030,8 @@ var Outbox = class {
   }
   /** The server closed because a frame was too large: sending it again would end every connection. */
   tooLarge() {
-    const [item] = this.#items.filter(({ firstSentAt }) => firstSentAt).sort((a, b) => b.text.length - a.text.length);
+    const size = ({ frame }) => JSON.stringify(frame).length;
+    const [item] = this.#items.filter(({ firstSentAt }) => firstSentAt).sort((a, b) => size(b) - size(a));
     if (!item) return;
     this.#remove(item);
     item.reject(new SophieError("too_large", "This message is too long. Send it in parts."));

@@ -2,7 +2,7 @@
 // each is sent again with the same id until it is acknowledged or refused.
 
 import { SophieError } from './errors.js';
-import type { Ack, Command, ErrorEvent } from './protocol.js';
+import type { Ack, Command, ErrorEvent, Image } from './protocol.js';
 
 const RESEND_MS = 20_000;
 const LONGEST_BACKOFF_MS = 15_000;
@@ -16,6 +16,8 @@ export interface SendOptions {
   group?: string;
   /** Whether the assistant is to answer: true by default. */
   assistant?: boolean;
+  /** Shown with the text, where the service takes images (`ai.images`). */
+  images?: Image[];
   metadata?: Record<string, unknown>;
   /** First ends the answers that are being written there to this user. */
   steer?: boolean;
@@ -101,10 +103,11 @@ export class Outbox {
     if (this.#closed) return Promise.reject(this.#closed);
     if (this.#items.length >= this.#options.most)
       return Promise.reject(new SophieError('queue_full', `${this.#options.most} messages wait to be sent already.`));
-    const { assistant = true, metadata, steer, wait = false } = options;
+    const { assistant = true, images, metadata, steer, wait = false } = options;
     // Half of a surrogate pair is no text: the server would refuse the whole frame.
     const sound = text.toWellFormed?.() ?? text;
     const frame: Command = { type: 'message.send', id, group, text: sound, assistant };
+    if (images?.length) frame.images = images;
     if (metadata !== undefined) frame.metadata = metadata;
     if (steer) frame.steer = true;
     if (new TextEncoder().encode(JSON.stringify(frame)).length > this.#options.maxFrameBytes)
@@ -182,7 +185,8 @@ export class Outbox {
 
   /** The server closed because a frame was too large: sending it again would end every connection. */
   tooLarge(): void {
-    const [item] = this.#items.filter(({ firstSentAt }) => firstSentAt).sort((a, b) => b.text.length - a.text.length);
+    const size = ({ frame }: Item) => JSON.stringify(frame).length;
+    const [item] = this.#items.filter(({ firstSentAt }) => firstSentAt).sort((a, b) => size(b) - size(a));
     if (!item) return;
     this.#remove(item);
     item.reject(new SophieError('too_large', 'This message is too long. Send it in parts.'));

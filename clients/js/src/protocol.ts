@@ -19,11 +19,19 @@ export type Role = 'user' | 'operator' | 'system' | 'assistant';
 /** How an answer came about. */
 export type Cache = 'hit' | 'miss' | 'coalesced' | 'bypass';
 
+/** An image of a message, as a `data:` URL: PNG, JPEG, WebP or GIF. */
+export interface Image {
+  url: string;
+  /** What it is called, for who cannot see it. */
+  name?: string;
+}
+
 export interface Message {
   id: string;
   role: Role;
   author: string;
   text: string;
+  images?: Image[];
   /** RFC 3339, in UTC. */
   created_at: string;
   metadata?: Record<string, unknown>;

@@ -11,7 +11,14 @@ use super::{documents, schema};
 /// Each command of the core. A new one has no place in the match, which then does not compile.
 fn all() -> Vec<CommandBody> {
     let group = || GroupName::parse("team").expect("legal");
-    let send = SendMessage { text: String::new(), group: None, assistant: true, metadata: None, steer: false };
+    let send = SendMessage {
+        text: String::new(),
+        images: Vec::new(),
+        group: None,
+        assistant: true,
+        metadata: None,
+        steer: false,
+    };
     let all = vec![
         CommandBody::Send(send),
         CommandBody::CancelAnswer(AnswerId::from("a")),
@@ -65,6 +72,7 @@ fn fitting(field: &str) -> Value {
         "assistant" => json!(true),
         "steer" => json!(true),
         "metadata" => json!({"k": 1}),
+        "images" => json!([{"url": "data:image/gif;base64,R0lGODlh"}]),
         "since" | "before" | "limit" => json!(7),
         "rating" => json!(1),
         _ => json!("team"),

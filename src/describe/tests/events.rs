@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use sophie_actors::ids::{AnswerId, CommandId, Epoch, GroupName, MessageId, NodeId, SessionId, UserId};
 use sophie_actors::protocol::{
-    AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Event, LogHead, Logged, Member, Message, PersonState, Quota,
-    Reasoning, Remaining, Role, RunningAnswer, Standing, Usage, Who,
+    AnswerFailed, AnswerFinished, CacheStatus, ErrorCode, Event, Image, LogHead, Logged, Member, Message, PersonState,
+    Quota, Reasoning, Remaining, Role, RunningAnswer, Standing, Usage, Who,
 };
 
 use super::documents;
@@ -103,7 +103,9 @@ fn all() -> Vec<Value> {
         Event::Closing { .. } => 19,
     };
     assert!(events.iter().map(place).eq(0..events.len()), "each of them stands in the list");
+    let image = Image { url: text(), name: Some(text()) };
     let said = Message {
+        images: vec![image],
         id: message.clone(),
         role: Role::User,
         author: text(),

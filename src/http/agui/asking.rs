@@ -191,6 +191,7 @@ impl Asking {
         }
         let behind = calls::behind(state, &guest.session, &self.asked.behind).await?;
         Ok(Speech {
+            images: Vec::new(),
             group: guest.session.home(),
             text,
             role: Role::User,

@@ -3,7 +3,7 @@
 use super::Work;
 use crate::actor::Unanswered;
 use crate::admission::Admitted;
-use crate::answers::{Ask, Stopped};
+use crate::answers::{Ask, AskedWith, Stopped};
 use crate::cluster::{CarriedOut, stop_elsewhere};
 use crate::ids::{AnswerId, MessageId};
 use crate::protocol::{ErrorCode, Logged, Refusal};
@@ -65,7 +65,10 @@ impl Work {
                 && let Ok(Logged::Message { message, .. }) = serde_json::from_str::<Logged>(&event.body)
                 && message.id == *wanted
             {
-                return Ok(Some(Answered { group, message: message.id, seq, text: message.text, with: None }));
+                // Where the model no longer takes any, the text is asked alone.
+                let most = self.node.options.max_images;
+                let with = AskedWith::images(&message.text, &message.images[..message.images.len().min(most)]);
+                return Ok(Some(Answered { group, message: message.id, seq, text: message.text, with }));
             }
         }
         Ok(None)

@@ -43,6 +43,8 @@ impl Default for Options {
                 compression: false,
                 delta_window_ms: 5,
                 person: true,
+                max_images: 0,
+                max_image_bytes: 0,
                 commands_burst: 500,
             },
             limits: LimitOptions {
@@ -72,6 +74,7 @@ impl Default for Options {
                 total_seconds: 600,
                 abandon_seconds: 30,
                 show_reasoning: true,
+                images: false,
             },
             cache: CacheOptions {
                 enabled: true,

@@ -1,10 +1,12 @@
 import { SophieError } from './errors.js';
-import type { Ack, Command, ErrorEvent } from './protocol.js';
+import type { Ack, Command, ErrorEvent, Image } from './protocol.js';
 export interface SendOptions {
     /** The session's own by default. */
     group?: string;
     /** Whether the assistant is to answer: true by default. */
     assistant?: boolean;
+    /** Shown with the text, where the service takes images (`ai.images`). */
+    images?: Image[];
     metadata?: Record<string, unknown>;
     /** First ends the answers that are being written there to this user. */
     steer?: boolean;

@@ -1,6 +1,7 @@
 // The conversations of one session, as far as they were read: which one is shown, who is there, what is said. No DOM.
 
 import { Client } from './client.js';
+import { config } from './config.js';
 import { Conversation } from './conversation.js';
 import { crowd } from './people.js';
 import { endpoint, explain } from './place.js';
@@ -35,6 +36,7 @@ export class Chat {
       endpoint: endpoint(session),
       session,
       token,
+      maxFrameBytes: config.max_frame_bytes || undefined,
       getToken: getToken && (async () => (shown = await getToken())),
       onEvent: (event) => this.#receive(event),
       onState: (state) => this.#changed(state),
@@ -89,8 +91,8 @@ export class Chat {
     this.on.change();
   }
 
-  send(text, assistant) {
-    this.outbox.add({ group: this.current, text, assistant });
+  send(text, assistant, images = []) {
+    this.outbox.add({ group: this.current, text, assistant, images });
   }
 
   stop() {

@@ -16,8 +16,8 @@ export class Client {
   #chat;
 
   // `endpoint` is the WebSocket address without query; `explain` is called before it is told that the server lets nobody in.
-  constructor({ endpoint, session, token = '', getToken, onEvent, onState, explain = null }) {
-    const chat = new Sophie({ url: new URL('../..', endpoint).href, session, token, getToken });
+  constructor({ endpoint, session, token = '', getToken, maxFrameBytes, onEvent, onState, explain = null }) {
+    const chat = new Sophie({ url: new URL('../..', endpoint).href, session, token, getToken, maxFrameBytes });
     this.#chat = chat;
     this.home = chat.home;
     this.outbox = new Outbox({ chat, onChange: () => onEvent({ type: 'outbox' }) });

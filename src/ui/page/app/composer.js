@@ -1,8 +1,11 @@
 // Where messages are written: Enter sends, Shift+Enter begins a new line, Stop ends the answer that runs.
 
+import { config } from './config.js';
 import { announce, find } from './dom.js';
 import { embed } from './embed.js';
+import { ALONE, words } from './pictures.js';
 import { t } from './texts.js';
+import { Tray } from './tray.js';
 
 const TYPING_EVERY_MS = 2_000;
 
@@ -19,6 +22,7 @@ export class Composer {
     this.form = find('#compose');
     this.stop = find('#stop');
     this.assistant = find('#assistant');
+    this.tray = new Tray({ most: config.max_images, bytes: config.max_image_bytes, onChange: (problem) => (problem ? this.#changed(problem) : this.#fit()) });
     this.form.addEventListener('submit', (event) => {
       event.preventDefault();
       this.#send(onSend);
@@ -30,8 +34,7 @@ export class Composer {
       this.#send(onSend);
     });
     this.input.addEventListener('input', () => {
-      this.#refused = '';
-      this.#fit();
+      this.#changed('');
       if (this.input.value.trim() && Date.now() - this.#typedAt > TYPING_EVERY_MS) {
         this.#typedAt = Date.now();
         onTyping();
@@ -44,8 +47,10 @@ export class Composer {
     this.#fit();
   }
 
-  // Puts a text back to where it was typed, with what was wrong with it.
-  edit(text, problem = '') {
+  // Puts a text and its images back to where they were, with what was wrong with them.
+  edit(said, problem = '', images = []) {
+    const text = words({ text: said, images });
+    this.tray.put(images);
     this.input.value = this.input.value ? `${text}\n${this.input.value}` : text;
     this.#refused = problem;
     if (problem) announce(problem);
@@ -66,25 +71,31 @@ export class Composer {
   }
 
   #send(onSend) {
-    const text = this.input.value.trim();
-    if (!text) return;
+    const text = this.input.value.trim() || (this.tray.isEmpty ? '' : ALONE);
+    if (!text || this.tray.isBusy) return;
     if (this.#tooLong(text)) {
       // Said again to who cannot see that it stands there.
       announce(this.problem.textContent);
       return;
     }
     this.#refused = '';
+    const images = this.tray.take();
     this.input.value = '';
     this.#fit();
-    onSend(text, find('#assistant-choice').hidden || this.assistant.checked);
+    onSend(text, find('#assistant-choice').hidden || this.assistant.checked, images);
     this.input.focus({ preventScroll: true });
+  }
+
+  #changed(problem) {
+    this.#refused = problem;
+    this.#fit();
   }
 
   #fit() {
     this.input.style.height = 'auto';
     this.input.style.height = `${this.input.scrollHeight}px`;
     const text = this.input.value.trim();
-    find('#send').disabled = !text;
+    find('#send').disabled = this.tray.isBusy || (!text && this.tray.isEmpty);
     this.#count(text);
   }
 

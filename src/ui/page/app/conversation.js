@@ -74,8 +74,8 @@ export class Conversation {
     if (event.seq !== undefined && this.log.has(event.seq)) return false;
     switch (event.type) {
       case 'message': {
-        const { id, role, author, text, created_at: createdAt } = event.message;
-        const row = { kind: 'message', key: `message:${id}`, id, role, author, text, createdAt, seq: event.seq, version: 0 };
+        const { id, role, author, text, images, created_at: createdAt } = event.message;
+        const row = { kind: 'message', key: `message:${id}`, id, role, author, text, images, createdAt, seq: event.seq, version: 0 };
         this.messages.set(id, row);
         this.past = this.past.filter(({ key }) => key !== row.key);
         this.typing.delete(author);

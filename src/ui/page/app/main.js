@@ -123,13 +123,13 @@ function read(conversation) {
   chatList.show(place.session);
 }
 
-function tooLong({ id, text }) {
+function tooLong({ id, text, images }) {
   chat.outbox.discard(id);
-  composer.edit(text, t('composer.long.server'));
+  composer.edit(text, t('composer.long.server'), images);
 }
 
-function send(text, assistant) {
-  chat.send(text, assistant);
+function send(text, assistant, images) {
+  chat.send(text, assistant, images);
   log.toBottom();
 }
 
@@ -146,7 +146,7 @@ function editSend(id) {
   const item = chat.outbox.items.find((candidate) => candidate.id === id);
   if (!item) return;
   chat.outbox.discard(id);
-  composer.edit(item.text);
+  composer.edit(item.text, '', item.images);
 }
 
 async function leave(group) {
@@ -182,7 +182,7 @@ function render() {
   const { shown, home, current, user, members, client } = chat;
   const pending = chat.outbox.items
     .filter(({ group, message }) => group === current && !shown.messages.has(message))
-    .map((item) => ({ kind: 'pending', key: `pending:${item.id}`, id: item.id, text: item.text, item }));
+    .map((item) => ({ kind: 'pending', key: `pending:${item.id}`, id: item.id, text: item.text, images: item.images, item }));
   const rows = [...shown.rows(), ...pending];
   log.show(rows, { user, conversation: shown });
   composer.show({ running: client.online && shown.running().length > 0, assistant: current !== home && shown.assistant });

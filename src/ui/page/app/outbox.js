@@ -3,7 +3,7 @@
 import { randomName } from './names.js';
 
 export class Outbox {
-  // {id, group, text, assistant, state, why, error, retryAt, message}; state: queued, sent, accepted (logged, but its
+  // {id, group, text, assistant, images, state, why, error, retryAt, message}; state: queued, sent, accepted (logged, but its
   // event is not here yet) or failed. `why` is the code for which it is still queued, if it was refused;
   // `notBefore` is when it is tried again.
   items = [];
@@ -16,8 +16,8 @@ export class Outbox {
     chat.on('sending', (sending) => this.#follow(sending));
   }
 
-  add({ group, text, assistant }) {
-    const item = { id: randomName(16), group, text: text.toWellFormed?.() ?? text, assistant, state: 'queued' };
+  add({ group, text, assistant, images = [] }) {
+    const item = { id: randomName(16), group, text: text.toWellFormed?.() ?? text, assistant, images, state: 'queued' };
     this.items.push(item);
     this.#give(item);
     return item;
@@ -59,9 +59,9 @@ export class Outbox {
   }
 
   #give(item) {
-    const { id, group, text, assistant } = item;
+    const { id, group, text, assistant, images } = item;
     item.stranded = false;
-    this.#chat.send(text, { id, group, assistant, wait: true }).then(
+    this.#chat.send(text, { id, group, assistant, wait: true, ...(images.length ? { images } : {}) }).then(
       ({ message }) => this.#become(item, { state: 'accepted', message }),
       (error) => this.#become(item, error.code === 'closed' ? { state: 'queued', stranded: true } : failed(error)),
     );

@@ -5,6 +5,7 @@ import { config } from './config.js';
 import { h, icon } from './dom.js';
 import { closeOpen, Rendering } from './markdown.js';
 import { clock, person } from './people.js';
+import { pictures, words } from './pictures.js';
 import { reason } from './reason.js';
 import { t } from './texts.js';
 import { thoughts } from './thoughts.js';
@@ -45,7 +46,8 @@ function messageRow(row, { user }) {
   const named = row.role === 'operator' && row.author && row.author.toLowerCase() !== 'operator';
   const author = named ? t('role.operator.named', { name: row.author }) : name;
   const body = h('div', { class: row.role === 'user' ? 'body plain' : 'body prose' });
-  if (row.role === 'user') body.textContent = row.text;
+  const shown = pictures(row.images);
+  if (row.role === 'user') body.textContent = words(row);
   else new Rendering(body).show(row.text);
   const time = h('time', { datetime: row.createdAt }, clock(row.createdAt));
   const head = h('div', { class: own ? 'head visually-hidden' : 'head' }, h('span', { class: 'author' }, author), time);
@@ -60,18 +62,22 @@ function messageRow(row, { user }) {
         title: own ? clock(row.createdAt) : null,
       },
       head,
-      body,
+      ...(shown ? [shown] : []),
+      ...(body.textContent || !shown ? [body] : []),
     ),
   );
 }
 
 function pendingRow(row, acts) {
-  const body = h('div', { class: 'body plain' }, row.text);
+  const images = pictures(row.images);
+  const said = words(row);
+  const body = said || !images ? h('div', { class: 'body plain' }, said) : null;
   const foot = h('div', { class: 'foot', 'aria-live': 'polite' });
   const element = h(
     'article',
     { class: 'row message pending', 'data-role': 'user', 'data-own': 'true', 'data-pending': row.id },
     h('div', { class: 'head visually-hidden' }, h('span', { class: 'author' }, t('person.you'))),
+    images,
     body,
     foot,
   );
