@@ -15,7 +15,7 @@ SETTINGS = {"SOPHIE__SESSION__PING_SECONDS": "3600"}
 
 
 class Refused(Exception):
-    """By its head."""
+    """The socket, or the group."""
 
 
 class Member(asyncio.Protocol):
@@ -45,6 +45,8 @@ class Member(asyncio.Protocol):
             # A masked text frame; the mask is nothing, so that its payload stays as it is.
             assert len(self.join) < 126
             self.transport.write(bytes([0x81, 0x80 | len(self.join), 0, 0, 0, 0]) + self.join)
+        if b'"type":"error"' in self.read:
+            return self.joined.set_exception(Refused(self.read.decode(errors="replace")))
         if b'"type":"ack"' in self.read:
             self.read = b""
             self.joined.set_result(None)
@@ -64,7 +66,7 @@ class Crowd:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        asyncio.run_coroutine_threadsafe(self.come(port, sessions, groups), self.loop).result(600)
+        asyncio.run_coroutine_threadsafe(self.come(port, sessions, groups), self.loop).result(3600)
 
     async def come(self, port, sessions, groups):
         room = asyncio.Semaphore(AT_ONCE)
@@ -76,7 +78,7 @@ class Crowd:
                 while True:
                     _, member = await self.loop.create_connection(made, "127.0.0.1", port)
                     try:
-                        await asyncio.wait_for(member.joined, 60)
+                        await asyncio.wait_for(member.joined, PATIENCE)
                         break
                     except (Refused, ConnectionError):
                         # Its store is slow while all of them come.
