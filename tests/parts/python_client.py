@@ -81,6 +81,9 @@ def play(scene, world, broker=None):
         await asyncio.wait_for(scene(kit), 60)
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         assert not left, f"these are left running: {left}"
+        # No loop tells of its timers but by this.
+        timers = [timer for timer in asyncio.get_running_loop()._scheduled if not timer.cancelled() and "sophie_chat" in repr(timer)]
+        assert not timers, f"these timers are left: {timers}"
 
     with Wire(broker.port) as wire:
         asyncio.run(whole(Kit(world, broker, wire)))
