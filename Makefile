@@ -71,7 +71,7 @@ performance: ## measure all of that and rewrite docs/performance.md (an hour)
 autobahn: ## run Autobahn's WebSocket conformance tests against the echo example (Python 2.7; half an hour)
 	@scripts/autobahn.sh
 
-pictures: setup ## take README's picture of the page anew (docs/images)
+pictures: setup ## take the pictures of README and of docs/support-case.md anew (docs/images)
 	@SOPHIE_BIN=$${SOPHIE_BIN:-target/debug/sophie} .venv/bin/python scripts/pictures.py
 
 run: ## build in release mode and serve at http://127.0.0.1:8080

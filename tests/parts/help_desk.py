@@ -16,15 +16,16 @@ SITE = ROOT / "examples/django"
 
 
 class Help:
-    """Django, its worker and Sophie, as processes. `site`: the folder of the project, which may be a copy."""
+    """Django, its worker and Sophie, as processes. `site`: the folder of the project, which may be a copy; `users`: who has an account;
+    `settings`: more of Sophie's."""
 
-    def __init__(self, stack, directory, site=SITE):
+    def __init__(self, stack, directory, site=SITE, users=("alice",), **settings):
         self.site = site
         self.redis = Redis(directory)
         stack.callback(self.redis.close)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        settings = {
+        settings |= {
             "REDIS_URL": self.redis.url,
             "SOPHIE__SERVER__FRAME_ANCESTORS": self.url,
             "SOPHIE__AUTH__HOOK_URL": f"{self.url}/sophie/hook/",
@@ -41,7 +42,8 @@ class Help:
         self.output = open(directory / "django.log", "ab")
         stack.callback(self.output.close)
         self.manage("migrate", "-v0")
-        self.manage("createsuperuser", "--noinput", "--username", "alice", "--email", "alice@example.com")
+        for user in users:
+            self.manage("createsuperuser", "--noinput", "--username", user, "--email", f"{user}@example.com")
         for arguments in (["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "helpdesk.asgi:application"], ["manage.py", "runworker", "transcript"]):
             process = subprocess.Popen([sys.executable, *arguments], cwd=site, env=self.environment, stdout=self.output, stderr=self.output)
             stack.callback(process.wait)
@@ -56,13 +58,13 @@ class Help:
         with contextlib.suppress(OSError):
             return urllib.request.urlopen(f"{self.url}/login/", timeout=2).status == 200
 
-    def log_in(self):
-        """The cookies of alice, as a browser would send them."""
+    def log_in(self, user="alice"):
+        """The cookies of a user, as a browser would send them."""
         jar = http.cookiejar.CookieJar()
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
         opener.open(f"{self.url}/login/", timeout=10).close()
         token = next(cookie.value for cookie in jar if cookie.name == "csrftoken")
-        form = {"username": "alice", "password": "secret", "csrfmiddlewaretoken": token}
+        form = {"username": user, "password": "secret", "csrfmiddlewaretoken": token}
         opener.open(f"{self.url}/login/", urllib.parse.urlencode(form).encode(), timeout=10).close()
         return {cookie.name: cookie.value for cookie in jar}
 

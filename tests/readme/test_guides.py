@@ -121,6 +121,7 @@ def test_the_request_over_the_socket_of_responses_is_as_it_is_described(describe
     ("text", "shown"),
     [
         (block("docs/responses.md", "or in a table of"), 'api = "responses"'),
+        (block("docs/support-case.md", "person = true"), "person = true"),
         (block("docs/settings.md", "[[auth.key]]"), "requests_per_minute = 300"),
         (block("docs/settings.md", "[[ai.prices]]"), "completion_per_million = 0.6"),
         (block("docs/settings.md", "[[ai.backends]]"), 'name = "azure"'),
