@@ -7,6 +7,7 @@ import secrets
 import subprocess
 
 import pytest
+from ai_backend import chunk, stream
 from broker import free_port
 from stage import Stage
 from waiting import until
