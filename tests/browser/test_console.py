@@ -36,6 +36,15 @@ def test_a_wrong_token_is_told_and_a_good_one_is_kept_for_the_tab(browser, broke
     browser.forget()
 
 
+def test_a_tab_that_has_left_the_console_holds_no_connection(console, broker):
+    for _ in range(8):
+        console.driver.get("about:blank")
+        console.driver.get(f"{broker.url}/admin#overview")
+        until(lambda: console.script("return document.querySelector('#live')?.dataset.state") == "on", "live figures")
+    # A browser has six connections to a host: were those of the pages before still open, nothing more could be read.
+    go(console, "waiting")
+
+
 def test_every_part_is_shown_in_both_languages(console, broker):
     for language in ("pt-BR", "en"):
         console.find("#language").click()

@@ -184,6 +184,9 @@ find('#language').onclick = () => {
   else signOut();
 };
 addEventListener('hashchange', () => api && show());
+// A page that is left may be kept by the browser, and its stream with it: a browser has six connections to a host.
+addEventListener('pagehide', () => live?.close());
+addEventListener('pageshow', (event) => event.persisted && location.reload());
 addEventListener('unhandledrejection', (event) => {
   if (event.reason?.status === undefined) return;
   event.preventDefault();
