@@ -111,6 +111,26 @@ def test_what_comes_while_it_is_closed_is_counted_on_the_page_and_on_the_next(br
         assert "Ana Souza (you)" in members, members
 
 
+def test_members_of_a_group_do_not_learn_the_name_of_a_visitors_own_chat(browser, tmp_path):
+    group = f"team-{secrets.token_hex(3)}"
+    with shop_of(tmp_path, group=group, name="Ana") as (broker, shop):
+        page = visit(browser, f"{shop.url}/")
+        page.opened()
+        named = lambda: {row["session"]: row for row in broker.admin("GET", "/sessions")["sessions"]}  # noqa: E731
+        (known,) = until(named, "its session")
+        shop.data = {"name": "Ana"}
+        page.find("#next").click()
+        page.chat.online()
+        (own,) = until(lambda: named().keys() - {known}, "another session")
+        assert own.startswith("as-Ana--") and known.startswith("as-Ana--")
+        assert group not in str(broker.admin("GET", f"/sessions/{own}"))
+        shop.data = {"name": "Ana", "group": group}
+        page.find("#next").click()
+        chat = page.chat.online()
+        until(lambda: chat.script("return document.querySelector('#title').textContent") == group, "the group again")
+        assert named().keys() <= {known, own}, "the session that it had in the group"
+
+
 def test_it_stays_open_with_its_chat_when_the_visitor_goes_on(browser, tmp_path):
     with shop_of(tmp_path) as (broker, shop):
         page = visit(browser, f"{shop.url}/")

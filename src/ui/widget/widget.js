@@ -15,8 +15,10 @@ site[MARK] = true;
 const REFUSED_AFTER = 6_000;
 const UNREACHABLE_AFTER = 25_000;
 const OPEN = 'sophie.widget';
-const SESSION = 'sophie.widget.session';
 const said = script.dataset;
+// Members of a group learn the name of a session, so a visitor's own chat has another one.
+const SESSIONS = ['sophie.widget.session', 'sophie.widget.session.group'];
+const SESSION = SESSIONS[said.group ? 1 : 0];
 const server = new URL('.', script.src);
 const known = (tags) => tags.map((tag) => (tag ?? '').toLowerCase().split('-')[0]).find((tag) => Object.hasOwn(WORDS, tag));
 // What the page says of its language, which the chat is told.
@@ -237,7 +239,7 @@ function destroy() {
   removeEventListener('message', heard);
   document.removeEventListener('securitypolicyviolation', blocked);
   parts?.host.remove();
-  for (const name of [OPEN, SESSION]) remember(name);
+  for (const name of [OPEN, ...SESSIONS]) remember(name);
   site[MARK] = false;
 }
 

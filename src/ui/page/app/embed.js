@@ -8,6 +8,8 @@ import { find } from './dom.js';
 import { becomes, me, nameIn, sessionFor } from './guest.js';
 
 const SESSION = /^[A-Za-z0-9_-]{1,64}$/;
+// Whose chat it is where no group is shown: another session than that for groups.
+const OWN = 'sophie.own';
 const GROUP = /^[A-Za-z0-9_.-]{1,99}$/;
 // How long the site gets to answer, in milliseconds. Without an answer the page goes on as if nothing had been said.
 const HELLO_MS = 5_000;
@@ -19,6 +21,7 @@ class Embed {
   // Gives the newest token, where the site has any to give.
   getToken;
   #site;
+  #key;
   // What waits for an answer of the site, by its id.
   #asked = new Map();
   // What the site said first.
@@ -32,6 +35,7 @@ class Embed {
     this.#site = site;
     const named = (name, legal) => (legal.test(address.get(name) ?? '') ? address.get(name) : '');
     this.group = named('group', GROUP);
+    this.#key = this.group ? undefined : OWN;
     this.session = named('session', SESSION);
     this.color = named('color', /^#([0-9a-f]{3}|[0-9a-f]{6})$/i);
     this.language = address.get('language') ?? '';
@@ -59,7 +63,7 @@ class Embed {
     this.#say({ sophie: 'ready' });
     const { session: told, token } = await this.#said;
     if (token) this.getToken = () => this.#token();
-    const known = me();
+    const known = me(this.#key);
     let session = this.session;
     if (!session && known && (!this.name || known.name === this.name)) ({ session } = known);
     if (!session && SESSION.test(told ?? '') && (!this.name || nameIn(told) === this.name)) session = told;
@@ -69,7 +73,7 @@ class Embed {
 
   // Where this browser keeps nothing for a frame, the site is asked to: else each of its pages would begin a new chat.
   keep(session) {
-    if (!this.session && me()?.session !== session) this.#say({ sophie: 'keep', session });
+    if (!this.session && me(this.#key)?.session !== session) this.#say({ sophie: 'keep', session });
   }
 
   // Another session in the place of one that belongs to somebody who was here before; '' if that cannot be it.
@@ -86,7 +90,7 @@ class Embed {
 
   #new() {
     const session = sessionFor(this.name) ?? sessionFor('');
-    becomes(session, this.name);
+    becomes(session, this.name, this.#key);
     return session;
   }
 

@@ -71,10 +71,11 @@ export function sessionFor(name) {
   return encoded && `${encoded}--${random(16)}`;
 }
 
-// Who somebody with this browser is in groups: {session, name}, or null.
-export function me() {
-  const { session, name } = kept(KEY) ?? {};
+// Who somebody with this browser is in groups: {session, name}, or null. Another key is another session: members of a group learn the name of a
+// session, so none that is known there may have a chat of its own.
+export function me(key = KEY) {
+  const { session, name } = kept(key) ?? {};
   return typeof session === 'string' && /^[A-Za-z0-9_-]{1,64}$/.test(session) ? { session, name: String(name ?? '') } : null;
 }
 
-export const becomes = (session, name) => keep(KEY, { session, name });
+export const becomes = (session, name, key = KEY) => keep(key, { session, name });
