@@ -123,9 +123,15 @@ pub(crate) fn of_logged(event: &StoredEvent) -> Option<(DjangoEvent, GroupName, 
     // Consumers are told of the texts: what models think and what people show is not for a channel layer, which is made for small messages.
     fields.remove("reasoning");
     fields.remove("images");
-    if kind == DjangoEvent::Message {
-        // A consumer that reads a field which is not there dies: all of them are, always.
-        fields.entry("metadata").or_insert_with(|| Map::new().into());
+    // A consumer that reads a field which is not there dies: all of them are, always.
+    match kind {
+        DjangoEvent::Message => _ = fields.entry("metadata").or_insert_with(|| Map::new().into()),
+        DjangoEvent::AnswerEnd => {
+            for name in ["model", "cache"] {
+                fields.entry(name).or_insert(Value::Null);
+            }
+        }
+        _ => {}
     }
     fields.insert("type".into(), kind.as_str().into());
     fields.insert("group".into(), group.as_str().into());
@@ -190,6 +196,8 @@ mod tests {
             message: MessageId::from("m"),
             text: "t".into(),
             reasoning: Some(Reasoning { text: "hm".into(), ms: None, cut: false }),
+            model: None,
+            cache: None,
             finish_reason: "stop".into(),
             usage: None,
             latency_ms: 1,
@@ -201,7 +209,7 @@ mod tests {
         let message = told(Logged::Message { group: group.clone(), message: said });
         assert_eq!(message, "author created_at group id metadata role seq text type");
         let end = told(Logged::AnswerEnd { group: group.clone(), end });
-        assert_eq!(end, "answer finish_reason group latency_ms message seq text type");
+        assert_eq!(end, "answer cache finish_reason group latency_ms message model seq text type");
         // Nor of thoughts as they come.
         let (answer, text) = (AnswerId::from("a"), "hm".to_owned());
         assert!(of_told(&Told::Thought { group, answer, offset: 0, text }).is_none());

@@ -76,6 +76,11 @@ async fn an_answer_is_told_from_its_start_to_its_end(mode: Mode) {
         (&json!("answer.end"), &json!(2), &json!("Because of that."))
     );
     assert_eq!(end["finish_reason"], "stop");
+    assert_eq!(
+        (&end["model"], &end["cache"]),
+        (&json!("a-model"), &json!("miss")),
+        "who comes later learns it from the log"
+    );
     assert_eq!(end["usage"], json!({"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}));
     assert!(end["latency_ms"].is_u64());
     let sent = ai.call(0).body;

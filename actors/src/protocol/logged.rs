@@ -4,7 +4,7 @@ use bytestring::ByteString;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::event::encode;
+use super::event::{CacheStatus, encode};
 use super::{ErrorCode, Image, Reasoning};
 use crate::ids::{AnswerId, GroupName, MessageId};
 
@@ -66,6 +66,12 @@ pub struct AnswerFinished {
     /// What the model thought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning>,
+    /// Who wrote it. Not in what was logged by earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How it came about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheStatus>,
     /// The backend's word, or `cancelled`.
     pub finish_reason: String,
     /// Tokens, where known.
@@ -161,6 +167,8 @@ mod tests {
             message: MessageId::from("m1"),
             text: "hi".into(),
             reasoning: Some(Reasoning { text: "hm".into(), ms: None, cut: false }),
+            model: Some("m".into()),
+            cache: Some(CacheStatus::Hit),
             finish_reason: "stop".into(),
             usage: None,
             latency_ms: 5,
@@ -173,5 +181,13 @@ mod tests {
         assert_eq!(frame["type"], "answer.end");
         assert_eq!(frame["finish_reason"], "stop");
         assert_eq!(frame["reasoning"], serde_json::json!({"text": "hm"}));
+        assert_eq!((&frame["model"], &frame["cache"]), (&"m".into(), &"hit".into()));
+    }
+
+    #[test]
+    fn an_end_that_an_earlier_version_logged_is_read() {
+        let body = r#"{"type":"answer.end","group":"g","answer":"a1","message":"m1","text":"hi","finish_reason":"stop","latency_ms":5}"#;
+        let Ok(Logged::AnswerEnd { end, .. }) = serde_json::from_str(body) else { panic!("{body}") };
+        assert_eq!((end.model, end.cache), (None, None));
     }
 }

@@ -46,7 +46,7 @@ var Answer = class _Answer {
   group;
   /** The id of the message that it answers. */
   message;
-  /** Empty if it is not known: an answer that began before this client came, or that was read from the history. */
+  /** Empty if it is not known: an answer that began before this client came and has not ended, or one that failed. */
   model = "";
   cache = "";
   state = "running";
@@ -149,6 +149,8 @@ var Answer = class _Answer {
       this.state = event.finish_reason === "cancelled" ? "cancelled" : "done";
       this.finishReason = event.finish_reason;
       this.usage = event.usage;
+      this.model = event.model ?? this.model;
+      this.cache = event.cache ?? this.cache;
       this.latencyMs = event.latency_ms;
     } else {
       this.state = "failed";

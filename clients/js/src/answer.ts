@@ -11,7 +11,7 @@ export class Answer implements AsyncIterable<string> {
   readonly group: string;
   /** The id of the message that it answers. */
   message: string;
-  /** Empty if it is not known: an answer that began before this client came, or that was read from the history. */
+  /** Empty if it is not known: an answer that began before this client came and has not ended, or one that failed. */
   model = '';
   cache: Cache | '' = '';
   state: AnswerState = 'running';
@@ -125,6 +125,8 @@ export class Answer implements AsyncIterable<string> {
       this.state = event.finish_reason === 'cancelled' ? 'cancelled' : 'done';
       this.finishReason = event.finish_reason;
       this.usage = event.usage;
+      this.model = event.model ?? this.model;
+      this.cache = event.cache ?? this.cache;
       this.latencyMs = event.latency_ms;
     } else {
       this.state = 'failed';

@@ -120,6 +120,8 @@ fn all() -> Vec<Value> {
         message: message.clone(),
         text: text(),
         reasoning: reasoning(),
+        model: Some(text()),
+        cache: Some(CacheStatus::Hit),
         finish_reason,
         usage,
         latency_ms: 1,

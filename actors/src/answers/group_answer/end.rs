@@ -40,6 +40,8 @@ impl GroupAnswer {
                 message: self.ask.message.clone(),
                 text: self.text.clone(),
                 reasoning: self.reasoning(),
+                model: self.start.as_ref().map(|start| start.model.clone()),
+                cache: self.start.as_ref().map(|start| start.cache),
                 finish_reason,
                 usage: Some(usage),
                 latency_ms: u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),

@@ -34,6 +34,8 @@ impl Alone {
             message: MessageId::from("m1"),
             text: "all".into(),
             reasoning: None,
+            model: None,
+            cache: None,
             finish_reason: "stop".into(),
             usage: None,
             latency_ms: 5,

@@ -7,7 +7,7 @@ export declare class Answer implements AsyncIterable<string> {
     readonly group: string;
     /** The id of the message that it answers. */
     message: string;
-    /** Empty if it is not known: an answer that began before this client came, or that was read from the history. */
+    /** Empty if it is not known: an answer that began before this client came and has not ended, or one that failed. */
     model: string;
     cache: Cache | '';
     state: AnswerState;

@@ -154,6 +154,8 @@ export interface AnswerEnd {
     reasoning?: Reasoning;
     finish_reason: string;
     usage?: Usage;
+    model?: string;
+    cache?: Cache;
     latency_ms: number;
 }
 export interface AnswerError {

@@ -109,6 +109,8 @@ class Answer:
             usage: dict[str, Any] | None = frame.get("usage")
             self.usage = taken(Usage, usage) if usage else None
             self.latency_ms = frame.get("latency_ms")
+            self.model = frame.get("model") or self.model
+            self.cache = frame.get("cache") or self.cache
         else:
             self.state = "failed"
             self.error = SophieError(frame["code"], frame["reason"], frame.get("retry_after_ms", 0) / 1_000)

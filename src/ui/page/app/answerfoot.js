@@ -39,7 +39,7 @@ function ending({ state, code, reason: why, finishReason }) {
 
 const CACHE = { hit: 'facts.hit', coalesced: 'facts.coalesced' };
 
-// Model, cache, tokens, times: what is known of them. Model and cache are told when an answer begins, and not kept.
+// Model, cache, tokens, times: what is known of them.
 function facts({ model, cache, usage, latencyMs, firstAfterMs }) {
   const parts = [
     model,
