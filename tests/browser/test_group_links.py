@@ -68,6 +68,7 @@ def test_in_a_group_the_copied_link_is_the_groups_and_not_ones_own(browser, brok
     page = browser.chat(broker, session)
     copied = "navigator.clipboard.readText().then(arguments[0])"
     page.find("#share").click()
+    page.find("dialog [data-value=own]").click()
     until(lambda: page.find("#share-label").text == "Copied", "the link to be copied")
     assert page.asynchronous(copied) == f"{broker.url}/#session={session}"
     page.find("#join-name").send_keys(group, Keys.ENTER)
@@ -81,6 +82,34 @@ def test_in_a_group_the_copied_link_is_the_groups_and_not_ones_own(browser, brok
     until(lambda: page.find("#title").text == group, "to be in the group again")
     page.find("#groups [data-act=select]").click()
     until(lambda: page.script("return location.hash") == f"#session={session}", "the address of one's own chat")
+
+
+@pytest.mark.parametrize("broker", ["memory"], indirect=True)
+def test_who_shares_a_chat_of_their_own_starts_a_group_in_which_nobody_learns_its_name(browser, broker):
+    browser.driver.execute_cdp_cmd("Browser.grantPermissions", {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})
+    session = secrets.token_hex(8)
+    page = browser.chat(broker, session)
+    page.find("#share").click()
+    assert "writes in it as you" in page.find("dialog").text
+    page.screenshot("share")
+    page.find("dialog [data-value=group]").click()
+    until(lambda: page.script("return Boolean(document.querySelector('#guest-name'))"), "the question for a name")
+    link = page.asynchronous("navigator.clipboard.readText().then(arguments[0])")
+    assert link.startswith(f"{broker.url}/#group=group-") and session not in link
+    page.find("#guest-name").send_keys("Ana", Keys.ENTER)
+    group = link.split("group=")[1]
+    page.online()
+    until(lambda: page.find("#title").text == group, "the group")
+    forget(page)
+    bob = by_link(browser, broker, group, "Bob")
+    until(lambda: members(bob) == ["Ana", "Bob (you)"], "both of them")
+    browser.collect()
+    told = [event for _, event in browser.heard if session in str(event) and event.get("type") != "session.ready"]
+    assert not [event for event in told if event.get("group") == group], "the others do not learn the chat's name"
+    bob.find("#assistant").click()
+    bob.type("Hello", Keys.ENTER)
+    until(lambda: page.messages() == ["Hello"], "what Bob says")
+    assert page.find("#log .message").get_attribute("data-own") == "false"
 
 
 @pytest.mark.parametrize("broker", ["memory"], indirect=True)

@@ -3,6 +3,8 @@
 import re
 import secrets
 
+import pytest
+from broker import running
 from selenium.webdriver.common.keys import Keys
 from waiting import until
 
@@ -13,6 +15,21 @@ HOSTILE = (
     "![beacon](https://tracker.example/p.png) <iframe src=\"https://tracker.example/\"></iframe>\n\n"
     "[fine](https://docs.example/)"
 )
+
+
+@pytest.mark.parametrize("language", ["pt", "en"])
+def test_why_a_connection_ended_is_told_in_the_language_of_the_page(browser, tmp_path, language):
+    with running("memory", tmp_path, SOPHIE__PAGE__LANGUAGE=language, SOPHIE__SERVER__MAX_CONNECTIONS="1") as broker:
+        session = secrets.token_hex(8)
+        page = browser.chat(broker, session)
+        second = browser.open(f"{broker.url}/#session={secrets.token_hex(8)}")
+        full = {"pt": "O servidor não está aceitando ninguém agora. Suas mensagens", "en": "This service has as many connections as it takes. Your messages"}[language]
+        until(lambda: second.find("#banner-text").text.startswith(full), f"that there is no place: {full}", 20)
+        second.script("location.replace('about:blank')")
+        broker.admin("DELETE", f"/sessions/{session}")
+        closed = {"pt": "Um operador fechou esta conversa.", "en": "Closed by an operator."}[language]
+        until(lambda: page.find("#banner-text").text == closed, f"who closed it: {closed}")
+        page.screenshot(f"closed-{language}")
 
 
 def test_a_session_that_an_operator_closed_says_so_and_stays_closed(browser, broker):

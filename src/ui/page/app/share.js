@@ -1,7 +1,11 @@
-// The button that copies the link: of a group, which others join under names of their own, or of one's own chat.
+// The button that shares what is shown. A group's link is copied: others join by it under names of their own. The link of a guest's own chat is a key
+// to it, so it is given only to who says that it is for themselves; others are asked into a group. An account's chat opens for that account alone.
 
+import { config } from './config.js';
 import { copy } from './copy.js';
-import { announce, find } from './dom.js';
+import { ask } from './dialog.js';
+import { announce, find, h } from './dom.js';
+import { randomName } from './names.js';
 import { addressOf, linkTo } from './place.js';
 import { t } from './texts.js';
 
@@ -11,13 +15,35 @@ let group = '';
 let session = '';
 
 button.addEventListener('click', async () => {
-  const done = await copy(group ? linkTo(group) : addressOf(session));
+  if (group || config.sign_in !== 'none') {
+    await give(group ? linkTo(group) : addressOf(session), group ? 'share.group' : 'share.home');
+    return;
+  }
+  const choice = await ask({
+    title: t('share.ask'),
+    content: [h('p', {}, t('share.ask.what'))],
+    actions: [
+      { value: 'cancel', label: t('dialog.cancel') },
+      { value: 'own', label: t('share.own') },
+      { value: 'group', label: t('share.start'), kind: 'main' },
+    ],
+  });
+  if (choice === 'own') await give(addressOf(session), 'share.home');
+  if (choice !== 'group') return;
+  // Not with the session of this chat: the others would see its name, and could open it.
+  const link = linkTo(`group-${randomName(12)}`);
+  await give(link, 'share.group');
+  location.assign(link);
+});
+
+async function give(link, said) {
+  const done = await copy(link);
   label.textContent = t(done ? 'share.copied' : 'share.failed');
-  announce(t(done ? (group ? 'share.group' : 'share.home') : 'share.failed'));
+  announce(t(done ? said : 'share.failed'));
   setTimeout(() => {
     label.textContent = t('bar.share');
   }, 2_000);
-});
+}
 
 export const share = {
   show(shownGroup, shownSession) {

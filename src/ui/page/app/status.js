@@ -1,6 +1,7 @@
 // The connection's state: said once, quietly.
 
 import { find } from './dom.js';
+import { ending } from './reason.js';
 import { t } from './texts.js';
 
 const WORDS = { connecting: 'status.connecting', online: 'status.online', waiting: 'status.waiting', stopped: 'status.stopped', 'signed-out': 'sign.status' };
@@ -13,14 +14,14 @@ export class Status {
     this.#say('connecting');
   }
 
-  show({ phase, reason, attempt }) {
+  show({ phase, reason, attempt, code }) {
     this.element.dataset.phase = phase;
     // A connection that fails at its first try is no news yet.
     this.#say(phase === 'connecting' && attempt > 0 ? 'waiting' : phase);
     const troubled = phase === 'stopped' || (phase === 'waiting' && (attempt > 2 || reason));
     if (phase === 'connecting' && attempt > 0) return;
     this.banner.hidden = !troubled;
-    find('#banner-text').textContent = troubled ? sentence(phase, reason) : '';
+    find('#banner-text').textContent = troubled ? sentence(phase, reason && ending(code, reason)) : '';
     find('#reconnect').textContent = t(phase === 'stopped' ? 'status.again' : 'status.now');
   }
 
