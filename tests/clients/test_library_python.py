@@ -5,8 +5,9 @@ import contextlib
 import json
 
 import pytest
+from ai_backend import chunk, stream
 from python_client import code, play, until
-from sophie_chat import Answer, AnswerEnded, AnswerGrew, MessageSaid
+from sophie_chat import Answer, AnswerEnded, AnswerGrew, AnswerThought, MessageSaid
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from world import FLOOD, TEXT, World, slowly
@@ -61,6 +62,28 @@ def test_an_answer_goes_on_where_it_was_when_the_line_is_cut(world):
         assert [reason for _, reason in program.stale] == ["first"], "the log was enough"
 
     world.backend.push(slowly())
+    play(scene, world)
+
+
+def test_what_a_model_thinks_is_put_together_apart_from_its_answer_over_a_cut(world):
+    async def scene(kit):
+        program = kit.client()
+        async with program.chat as chat:
+            thought = []
+            chat.on(AnswerThought, lambda event: thought.append(event.text))
+            answer = await chat.ask("Think of actors, at length")
+            await until(lambda: len(answer.reasoning) > 40, "the model to think")
+            await kit.act("cut")
+            await until(lambda: chat.state.phase != "open", "the cut to be seen")
+            await kit.act("mend")
+            await answer.ended()
+            assert "".join(thought) == answer.reasoning == TEXT, "nothing doubled, nothing missing"
+            assert (answer.text, answer.reasoning_cut) == ("Yes.", False) and answer.reasoning_ms > 500
+            again = [event async for event in chat.past()][0]
+            assert (again.text, again.reasoning, again.reasoning_ms) == ("Yes.", TEXT, answer.reasoning_ms)
+
+    thoughts = [chunk({"reasoning_content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
+    world.backend.push(stream(*thoughts, chunk({"content": "Yes."}), chunk({}, "stop"), pause=0.01))
     play(scene, world)
 
 

@@ -22,11 +22,13 @@ from sophie_chat import (
 )
 from world import TEXT, World, slowly
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     with contextlib.ExitStack() as stack:
-        yield World(tmp_path_factory, stack, SOPHIE__SESSION__PERSON="true", SOPHIE__SESSION__PRESENCE_MEMBERS="1")
+        yield World(tmp_path_factory, stack, SOPHIE__SESSION__PERSON="true", SOPHIE__SESSION__PRESENCE_MEMBERS="1", SOPHIE__AI__IMAGES="true")
 
 
 def test_two_clients_in_a_group_see_each_other(world):
@@ -193,6 +195,19 @@ def test_what_waits_has_a_bound_and_an_end(world):
             await chat.send("half \ud83d of it", assistant=False)
             assert await program.texts() == ["one", "three", "half \ufffd of it"]
             assert sorted({await each for each in commands}) == ["done", "queue_full"]
+
+    play(scene, world)
+
+
+def test_an_image_goes_with_its_text(world):
+    async def scene(kit):
+        async with kit.client().chat as chat:
+            seen = chat.events(MessageSaid)
+            image = {"url": f"data:image/png;base64,{PIXEL}", "name": "a pixel"}
+            await chat.send("Look", assistant=False, images=[image])
+            said = await anext(seen)
+            assert isinstance(said, MessageSaid) and (said.message.text, said.message.images) == ("Look", [image])
+            assert [event.message.images async for event in chat.past()] == [[image]]
 
     play(scene, world)
 

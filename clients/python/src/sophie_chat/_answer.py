@@ -26,6 +26,12 @@ class Answer:
         self.cache = ""
         #: All of it so far.
         self.text = ""
+        #: What the model thought so far, if the service shows that; no part of the answer.
+        self.reasoning = ""
+        #: How long it thought, when it has ended and that is known.
+        self.reasoning_ms: int | None = None
+        #: It thought more than is kept.
+        self.reasoning_cut = False
         self.state: AnswerState = "running"
         #: Its place in the log, when it has ended.
         self.seq: int | None = None
@@ -98,10 +104,22 @@ class Answer:
             self._changed()
         return fresh
 
+    def think(self, offset: int, text: str) -> str:
+        """As `delta`, of what the model thinks. After a hole nothing is new: all of it comes with the end."""
+        if self.state != "running" or offset > len(self.reasoning):
+            return ""
+        fresh = text[len(self.reasoning) - offset :]
+        self.reasoning += fresh
+        return fresh
+
     def finish(self, frame: Frame) -> None:
         """It has ended, as it is logged."""
         self.seq = frame["seq"]
         self.text = frame["text"]
+        thought: dict[str, Any] = frame.get("reasoning") or {}
+        self.reasoning = thought.get("text", "")
+        self.reasoning_ms = thought.get("ms")
+        self.reasoning_cut = bool(thought.get("cut"))
         self.message = frame.get("message") or self.message
         if frame["type"] == "answer.end":
             self.finish_reason = frame["finish_reason"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ._answer import Answer
 from ._errors import SophieError
-from ._events import AnswerBegan, AnswerEnded, AnswerGrew, Event
+from ._events import AnswerBegan, AnswerEnded, AnswerGrew, AnswerThought, Event
 from ._protocol import Frame
 from ._replies import Reply
 
@@ -44,7 +44,9 @@ class Answers:
     def resume(self, told: list[Frame]) -> None:
         """Those that it is writing, when it is known which logs go on."""
         for each in told:
-            self._grow(self._answer(each), 0, each["text"])
+            answer = self._answer(each)
+            self._think(answer, 0, each.get("reasoning") or "")
+            self._grow(answer, 0, each["text"])
 
     def take(self, frame: Frame) -> None:
         known = frame["answer"] in self._ended
@@ -54,8 +56,14 @@ class Answers:
         elif frame["type"] == "answer.delta":
             if not known:
                 self._grow(self._answer(frame), frame["offset"], frame["text"])
+        elif frame["type"] == "answer.reasoning":
+            if not known:
+                self._think(self._answer(frame), frame["offset"], frame["text"])
         else:
             answer = self._answer(frame)
+            thought = (frame.get("reasoning") or {}).get("text", "")
+            if thought.startswith(answer.reasoning):
+                self._think(answer, 0, thought)
             # Who goes by the pieces is to have all of them, also those that were written while there was no connection.
             if frame["text"].startswith(answer.text):
                 self._grow(answer, 0, frame["text"])
@@ -121,6 +129,10 @@ class Answers:
         elif fresh is None and not answer.was_asked_for:
             answer.was_asked_for = True
             self._gap()
+
+    def _think(self, answer: Answer, offset: int, text: str) -> None:
+        if fresh := answer.think(offset, text):
+            self._emit(AnswerThought(answer, fresh))
 
     def _lose(self, answer: Answer, error: SophieError) -> None:
         answer.lose(error)

@@ -76,6 +76,14 @@ class AnswerGrew(Event):
 
 
 @dataclass(frozen=True)
+class AnswerThought(Event):
+    """The model has thought more of it: `text`, which is no part of the answer."""
+
+    answer: Answer
+    text: str
+
+
+@dataclass(frozen=True)
 class AnswerEnded(Event):
     """It has ended: its `state` tells how."""
 

@@ -171,7 +171,7 @@ class Outbox:
         """The server closed because a frame was too large: sending it again would end every connection."""
         sent = [item for item in self._items if item.first_sent_at]
         if sent:
-            item = max(sent, key=lambda item: len(item.frame["text"]))
+            item = max(sent, key=lambda item: self._size(item.frame))
             self._items.remove(item)
             item.reply.fail(SophieError("too_large", "This message is too long. Send it in parts."))
             self._changed()

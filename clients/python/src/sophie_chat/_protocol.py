@@ -39,6 +39,8 @@ class Message:
     #: RFC 3339, in UTC.
     created_at: str
     metadata: dict[str, Any] | None = None
+    #: Each with `url`, a `data:` URL, and perhaps `name`.
+    images: list[dict[str, str]] | None = None
 
 
 @dataclass(frozen=True)

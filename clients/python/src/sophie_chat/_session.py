@@ -155,7 +155,7 @@ class Session:
                 said = logged(frame)
                 if self.groups.follow(frame["group"], frame["seq"]) and isinstance(said, MessageSaid):
                     emit(said)
-            case "answer.start" | "answer.delta":
+            case "answer.start" | "answer.delta" | "answer.reasoning":
                 self.answers.take(frame)
             case "answer.end" | "answer.error":
                 # One that is still waited for ends, whatever else was heard of its log meanwhile.

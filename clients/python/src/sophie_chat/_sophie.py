@@ -127,6 +127,7 @@ class Sophie:
         *,
         group: str | None = None,
         assistant: bool = True,
+        images: list[dict[str, str]] | None = None,
         metadata: dict[str, Any] | None = None,
         steer: bool = False,
         id: str | None = None,
@@ -136,6 +137,8 @@ class Sophie:
         once. `wait`: whether a refusal of the moment (`rate_limited`, `busy`) is waited out, or a function of the error that says so."""
         frame: dict[str, Any] = {"type": "message.send", "id": id or self._parts.next_id(), "group": group or self.home}
         frame |= {"text": text, "assistant": assistant}
+        if images:
+            frame["images"] = images
         if metadata is not None:
             frame["metadata"] = metadata
         if steer:
@@ -152,6 +155,7 @@ class Sophie:
         text: str,
         *,
         group: str | None = None,
+        images: list[dict[str, str]] | None = None,
         metadata: dict[str, Any] | None = None,
         steer: bool = False,
         id: str | None = None,
@@ -159,7 +163,7 @@ class Sophie:
         timeout: float = BEGIN,
     ) -> Answer:
         """Asks something: the answer, as soon as it begins. `timeout` is how long it may take to begin."""
-        sent = await self.send(text, group=group, metadata=metadata, steer=steer, id=id, wait=wait)
+        sent = await self.send(text, group=group, images=images, metadata=metadata, steer=steer, id=id, wait=wait)
         return await self._parts.answers.to(sent.message, timeout)
 
     async def cancel(self, answer: Answer | str) -> Ack:
