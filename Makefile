@@ -11,13 +11,13 @@ help: ## list the targets
 setup: ## install what the tests need, where it is missing (apt as root, a Python venv, an npm package)
 	@scripts/setup.sh
 
-test: setup ## run the tests: Rust, the pages in a browser, the real Django Channels, the official SDKs (20 minutes)
+test: setup ## run the tests: Rust, a case through the pages in a browser, the real Django Channels, the official SDKs (20 minutes)
 	@scripts/test.sh
 
 test-rust: ## run the Rust tests alone
 	cargo test --workspace --locked
 
-test-browser: setup ## run the browser tests alone
+test-browser: setup ## run all tests of the pages in a browser (no part of `make test`)
 	@scripts/test-python.sh tests/browser
 
 test-django: setup ## run the tests with the real Django Channels alone

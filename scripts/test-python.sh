@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs tests that need Python against the program of the dev profile. Without a word those of `make test`: the chat page in a
-# browser, Django, the clients of the gateway, the documents that are served, README. What to run may be given, as to pytest:
+# Runs tests that need Python against the program of the dev profile. Without a word those of `make test`: one case through the
+# pages in a browser, Django, the clients of the gateway, the documents that are served, README. What to run may be given, as to pytest:
 # `scripts/test-python.sh tests/django -k worker`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,5 +9,5 @@ cd "$(dirname "$0")/.."
 # features that tests ask of them.
 cargo test --workspace --locked --no-run --quiet
 target=$(cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
-(($#)) || set -- tests/browser tests/django tests/documents tests/gateway tests/readme/test_readme.py tests/readme/test_links.py
+(($#)) || set -- tests/browser/test_support_case.py tests/django tests/documents tests/gateway tests/readme/test_readme.py tests/readme/test_links.py
 SOPHIE_BIN="$target/debug/sophie" exec .venv/bin/python -m pytest -p no:cacheprovider -c tests/pytest.ini "$@"

@@ -273,9 +273,10 @@ async fn a_message_costs_redis_the_same_however_many_listen() {
         let checks = 2 * (since.elapsed().as_secs() + 2);
         let published = spent("publish");
         assert!((MESSAGES as u64..=MESSAGES as u64 + checks).contains(&published), "one for all nodes: {published}");
-        cost.push(spent("evalsha"));
+        cost.push((spent("evalsha"), since.elapsed().as_secs()));
     }
-    println!("scripts for {MESSAGES} messages: {cost:?}");
-    // One script a message; the rest are leases and presence, which have their own pace.
-    assert!(cost.iter().all(|scripts| *scripts < 2 * MESSAGES as u64), "{cost:?}");
+    println!("scripts for {MESSAGES} messages, and seconds: {cost:?}");
+    // One script a message; the rest are leases and presence, which have their own pace: more of them on a slow machine.
+    let most = |seconds: u64| 2 * MESSAGES as u64 + 10 * seconds;
+    assert!(cost.iter().all(|(scripts, seconds)| *scripts < most(*seconds)), "{cost:?}");
 }

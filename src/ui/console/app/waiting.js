@@ -2,7 +2,7 @@
 
 import { ask } from './ask.js';
 import { h } from './dom.js';
-import { act, link, part, state } from './pieces.js';
+import { act, link, part } from './pieces.js';
 import { paged } from './table.js';
 import { ago, moment, number, t } from './words.js';
 
@@ -30,7 +30,6 @@ export function waiting({ api, acts, say }) {
     { title: t('text'), kind: 'words', of: (row) => row.text },
     { title: t('user'), kind: 'name', of: (row) => link('session', row.session, row.user) },
     { title: t('members'), kind: 'number', of: (row) => number(row.members) },
-    { title: t('assistant'), of: (row) => (row.assistant ? state('good', t('on')) : state('bad', t('off'))) },
   ];
   const read = async (query) => {
     const page = await api.get(`waiting?${query}`);

@@ -40,12 +40,13 @@ function ending({ state, code, reason: why, finishReason }) {
 const CACHE = { hit: 'facts.hit', coalesced: 'facts.coalesced' };
 
 // Model, cache, tokens, times: what is known of them.
+// The first words are timed here and the whole by the server: a page that was busy for a moment tells no more for a part than for the whole.
 function facts({ model, cache, usage, latencyMs, firstAfterMs }) {
   const parts = [
     model,
     CACHE[cache] ? t(CACHE[cache]) : '',
     usage?.total_tokens ? t('facts.tokens', { n: usage.total_tokens }) : '',
-    firstAfterMs !== undefined && cache !== 'hit' ? t('facts.first', { time: seconds(firstAfterMs) }) : '',
+    firstAfterMs !== undefined && cache !== 'hit' ? t('facts.first', { time: seconds(Math.min(firstAfterMs, latencyMs ?? firstAfterMs)) }) : '',
     latencyMs === undefined ? '' : t('facts.whole', { time: seconds(latencyMs) }),
   ].filter(Boolean);
   if (!parts.length) return null;
