@@ -86,6 +86,7 @@ def support_case(directory, browser):
         case.ask_for_a_person()
         case.bob.screenshot("case-waits")
         until(case.queue, "the queue to have it")
+        until(lambda: case.console.driver.title.startswith("(1)"), "the menu to count it")
         case.console.screenshot("case-queue")
         case.take_over()
         case.speak(TAKEN)
