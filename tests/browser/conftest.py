@@ -1,6 +1,7 @@
 """A broker in both modes, shared by the tests; who kills or slows one gets one of its own."""
 
 import pytest
+from ai_backend import Backend
 from broker import running
 from wire import Wire
 
@@ -25,6 +26,14 @@ def wire(own_broker):
     """The line between the browser and `own_broker`, which can be cut and mended. Open the page by its address."""
     with Wire(own_broker.port) as wire:
         yield wire
+
+
+@pytest.fixture(scope="module")
+def backend():
+    """A model that says what it is told, for a broker of a module's own."""
+    backend = Backend()
+    yield backend
+    backend.close()
 
 
 def pytest_configure(config):

@@ -4,7 +4,7 @@ import json
 import threading
 
 import pytest
-from ai_backend import Backend, answer, chunk
+from ai_backend import answer, chunk
 from broker import running
 from selenium.webdriver.common.keys import Keys
 from waiting import until
@@ -37,13 +37,6 @@ fn main() { println!("<b>{}</b>", 42); } // a comment
 
 3. third
 """
-
-
-@pytest.fixture(scope="module")
-def backend():
-    backend = Backend()
-    yield backend
-    backend.close()
 
 
 @pytest.fixture(scope="module")

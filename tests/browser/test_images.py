@@ -5,19 +5,11 @@ import struct
 import zlib
 
 import pytest
-from ai_backend import Backend
 from broker import running
 from selenium.webdriver.common.keys import Keys
 from waiting import until
 
 MOST = 40_000
-
-
-@pytest.fixture(scope="module")
-def backend():
-    backend = Backend()
-    yield backend
-    backend.close()
 
 
 @pytest.fixture(scope="module")

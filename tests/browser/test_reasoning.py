@@ -4,17 +4,10 @@ import json
 import threading
 
 import pytest
-from ai_backend import Backend, chunk
+from ai_backend import chunk
 from broker import running
 from selenium.webdriver.common.keys import Keys
 from waiting import until
-
-
-@pytest.fixture(scope="module")
-def backend():
-    backend = Backend()
-    yield backend
-    backend.close()
 
 
 @pytest.fixture(scope="module")
