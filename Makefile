@@ -38,8 +38,8 @@ test-readme: setup ## run the blocks of README alone
 test-guides: setup ## run the blocks of all other documents (no part of `make test`)
 	@scripts/test-python.sh tests/readme/test_guides*.py
 
-test-large: setup ## run the console with 10,000 sessions (SOPHIE_SESSIONS) in 1,000 groups (no part of `make test`)
-	@scripts/test-python.sh -s tests/large
+test-large: setup ## run the console with 10,000 sessions (SOPHIE_SESSIONS) in 1,000 groups, with the program that users run (no part of `make test`)
+	@SOPHIE_PROFILE=release scripts/test-python.sh -s tests/large
 
 test-deploy: setup ## check all of deploy/ with the real nginx, Caddy, Traefik, Prometheus, Helm and Docker Compose, the package, the image
 	@scripts/test-deploy.sh

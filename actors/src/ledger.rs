@@ -27,7 +27,7 @@ pub struct Price {
 
 impl Price {
     /// What they cost, in billionths of the currency.
-    fn nanos(self, usage: Usage) -> u64 {
+    pub fn nanos(self, usage: Usage) -> u64 {
         let nanos = (usage.prompt_tokens as f64 * self.prompt_per_million
             + usage.completion_tokens as f64 * self.completion_per_million)
             * NANOS_PER_MILLIONTH;

@@ -23,20 +23,19 @@ pub(super) struct Adjustable {
 }
 
 impl Adjustable {
-    /// As the settings say, with whoever answers.
-    pub(super) fn of(settings: &Settings, backend: Arc<dyn Backend>) -> Self {
+    /// As the settings say, with whoever answers and what that costs.
+    pub(super) fn of(settings: &Settings, backend: Arc<dyn Backend>, prices: InForce<Prices>) -> Self {
         Self {
             limits: settings.limits.clone().into(),
             answers: answers(settings).into(),
-            prices: backend::prices(settings).into(),
+            prices,
             backend: backend.into(),
         }
     }
 
     /// What models cost at the time.
     pub(super) fn prices(&self) -> Prices {
-        let prices = self.prices.clone();
-        Arc::new(move |model| prices.get()(model))
+        at_the_time(&self.prices)
     }
 
     /// Takes what the settings say now, and whoever answers now if that is somebody else.
@@ -49,6 +48,12 @@ impl Adjustable {
         }
         self.answers.replace(answers(settings));
     }
+}
+
+/// Prices that are looked up anew for each model.
+pub(super) fn at_the_time(prices: &InForce<Prices>) -> Prices {
+    let prices = prices.clone();
+    Arc::new(move |model| prices.get()(model))
 }
 
 fn answers(settings: &Settings) -> AnswerOptions {

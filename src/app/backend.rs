@@ -16,7 +16,12 @@ use crate::upstream::{BackendKey, DEFAULT_BASE_URL, MemberOptions, OpenAiOptions
 pub(super) type Answering = (Arc<dyn Backend>, Option<Arc<Router>>);
 
 /// Whoever answers, after a router that did: it counts for nothing until it enters.
-pub(super) fn after(before: Option<&Router>, settings: &Settings, metrics: &Metrics) -> Result<Answering, AppError> {
+pub(super) fn after(
+    before: Option<&Router>,
+    settings: &Settings,
+    metrics: &Metrics,
+    prices: Prices,
+) -> Result<Answering, AppError> {
     let ai = &settings.ai;
     if settings.ai_backend() == AiBackend::Demo {
         return Ok((Arc::new(Demo::default()), None));
@@ -26,6 +31,7 @@ pub(super) fn after(before: Option<&Router>, settings: &Settings, metrics: &Metr
         model: ai.answers.model.clone(),
         total_seconds: ai.answers.total_seconds,
         patience: Patience::default(),
+        prices,
     };
     let wrong = |(name, bad)| AppError::Settings(format!("the AI backend {name:?} cannot be used: {bad}"));
     let router = Arc::new(Router::after(before, options, metrics).map_err(wrong)?);

@@ -14,6 +14,7 @@ use sophie_actors::cluster::mirror::{Mirror, MirrorHandle};
 use sophie_actors::cluster::{Ear, EarHandle, Listen};
 use sophie_actors::delivery::Delivery;
 use sophie_actors::ids::NodeId;
+use sophie_actors::in_force::InForce;
 use sophie_actors::ledger::Ledger;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::node::Node;
@@ -27,7 +28,7 @@ use sophie_actors::store::memory::MemoryLimits;
 use sophie_actors::tails::Tails;
 use tokio::sync::mpsc;
 
-use super::adjustable::Adjustable;
+use super::adjustable::{self, Adjustable};
 use super::listener::{Bound, Rules, raise_file_limit};
 use super::routes::Serves;
 use super::threads::Threads;
@@ -73,14 +74,15 @@ impl Program {
         };
         let metrics = Metrics::new();
         let telemetry = Telemetry::start(&settings.otel, &name, &metrics).map_err(AppError::Telemetry)?;
+        let prices = InForce::from(backend::prices(&settings));
         let (backend, router) = match replacements.backend {
             Some(backend) => (backend, None),
-            None => backend::after(None, &settings, &metrics)?,
+            None => backend::after(None, &settings, &metrics, adjustable::at_the_time(&prices))?,
         };
         if let Some(router) = &router {
             router.enter();
         }
-        let adjustable = Adjustable::of(&settings, backend.clone());
+        let adjustable = Adjustable::of(&settings, backend.clone(), prices);
         let storage::Storage { stores, layer, redis } = match replacements.stores {
             Some(stores) => storage::Storage { stores, layer: Arc::new(NoLayer), redis: None },
             None => storage::stores(&settings, replacements.budgets.unwrap_or_default(), &metrics).await?,

@@ -88,7 +88,7 @@ impl Reload {
         let (before, node) = (self.state.policy(), &self.state.node);
         let answering = changes.takes_any(OF_BACKENDS).then(|| {
             let before = before.router.as_deref();
-            backend::after(before, &changes.settings, &node.metrics)
+            backend::after(before, &changes.settings, &node.metrics, self.adjustable.prices())
         });
         let answering = answering.transpose()?;
         let router = answering.as_ref().map_or_else(|| before.router.clone(), |(_, router)| router.clone());

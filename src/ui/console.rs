@@ -6,7 +6,7 @@ use super::{Asset, asset_of};
 
 /// What the console may do: load its own files, talk to its own origin, and nothing else. It gives no text to the HTML parser.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-     img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
 macro_rules! files {
@@ -27,6 +27,7 @@ const FILES: &[(&str, &[u8])] = files! {
     "app/backends.js",
     "app/dom.js",
     "app/group.js",
+    "app/images.js",
     "app/lists.js",
     "app/live.js",
     "app/main.js",

@@ -13,7 +13,7 @@ use super::blame::Blame;
 use super::breaker::Entry;
 use super::fault::Fault;
 use super::member::Member;
-use super::operation::Operation;
+use super::operation::{Asked, Operation};
 
 /// One request to a member. Dropped without an end, it counts as cancelled.
 pub struct Call {
@@ -27,8 +27,13 @@ pub struct Call {
 impl Call {
     /// Begins one that the member has let in.
     pub(super) fn new(member: &Arc<Member>, entry: Entry, request: &BackendRequest) -> Self {
-        let operation =
-            Operation::begin(member.metrics(), request, &member.model_for(request), member.name(), member.client.url());
+        let asked = Asked {
+            model: &member.model_for(request),
+            backend: member.name(),
+            url: member.client.url(),
+            price: member.price_of(request),
+        };
+        let operation = Operation::begin(member.metrics(), request, asked);
         Self { member: member.clone(), entry, began: Instant::now(), open: true, operation }
     }
 

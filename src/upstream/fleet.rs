@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sophie_actors::ledger::{Price, Prices};
 use sophie_actors::metrics::Metrics;
 
 use super::blame::Blame;
@@ -15,6 +16,7 @@ const BACKENDS: &str = "backends";
 /// The backends in force, of one router after the other.
 pub struct Fleet {
     metrics: Metrics,
+    prices: Prices,
     ids: AtomicU64,
     /// By id.
     members: Mutex<BTreeMap<u64, Standing>>,
@@ -27,8 +29,8 @@ struct Standing {
 
 impl Fleet {
     /// Without any.
-    pub fn new(metrics: Metrics) -> Self {
-        Self { metrics, ids: AtomicU64::new(0), members: Mutex::default() }
+    pub fn new(metrics: Metrics, prices: Prices) -> Self {
+        Self { metrics, prices, ids: AtomicU64::new(0), members: Mutex::default() }
     }
 
     pub(super) fn next_id(&self) -> u64 {
@@ -37,6 +39,11 @@ impl Fleet {
 
     pub(super) fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// What a model costs at the time, by the name that callers ask for.
+    pub(super) fn price(&self, model: &str) -> Price {
+        (self.prices)(model).unwrap_or_default()
     }
 
     fn members(&self) -> MutexGuard<'_, BTreeMap<u64, Standing>> {
@@ -53,6 +60,7 @@ impl Fleet {
             let requests = &self.metrics.backend_requests;
             let outcomes = Blame::ALL.map(Blame::outcome).into_iter().chain(["answered", "cancelled"]);
             outcomes.for_each(|outcome| _ = requests.with_label_values(&[member.name(), outcome]));
+            _ = self.metrics.backend_cost.with_label_values(&[member.name()]);
             self.metrics.dependencies.ai.in_use();
         }
         for gone in before.values().filter(|gone| members.values().all(|there| there.name != gone.name)) {

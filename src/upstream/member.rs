@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
+use sophie_actors::ledger::Price;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::BackendRequest;
 use sophie_actors::protocol::{timestamp_of, unix_ms};
@@ -155,6 +156,11 @@ impl Member {
     /// The model that it is asked for.
     pub(super) fn model_for(&self, request: &BackendRequest) -> String {
         if self.renames { self.client.model().to_owned() } else { request.body.text("model").unwrap_or_default() }
+    }
+
+    /// What the model costs that the caller named.
+    pub(super) fn price_of(&self, request: &BackendRequest) -> Price {
+        self.fleet.price(&request.body.text("model").unwrap_or_default())
     }
 
     /// The figures.

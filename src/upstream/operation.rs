@@ -2,6 +2,7 @@
 
 use reqwest::Url;
 use sophie_actors::ids::RequestId;
+use sophie_actors::ledger::Price;
 use sophie_actors::metrics::Metrics;
 use sophie_actors::openai::{BackendRequest, Chunk, Endpoint, is_plausible};
 use sophie_actors::protocol::Usage;
@@ -22,12 +23,26 @@ pub struct Operation {
     /// Bytes that have come.
     data: usize,
     usage: Option<Usage>,
+    price: Price,
     traced: Traced,
 }
 
+/// Whom an operation is asked of.
+pub struct Asked<'a> {
+    /// The model that the backend is asked for.
+    pub model: &'a str,
+    /// The backend's name.
+    pub backend: &'a str,
+    /// Where it is.
+    pub url: &'a Url,
+    /// What the model costs that the caller named.
+    pub price: Price,
+}
+
 impl Operation {
-    /// Begins. `model` is the one that the backend is asked for, `url` where.
-    pub fn begin(metrics: &Metrics, request: &BackendRequest, model: &str, backend: &str, url: &Url) -> Self {
+    /// Begins.
+    pub fn begin(metrics: &Metrics, request: &BackendRequest, asked: Asked<'_>) -> Self {
+        let Asked { model, backend, url, price } = asked;
         let name = match request.endpoint {
             Endpoint::ChatCompletions => "chat",
             Endpoint::Embeddings => "embeddings",
@@ -36,7 +51,8 @@ impl Operation {
         traced.span().text("sophie.backend", backend);
         let (model, backend) = (metrics.model_label(model).to_owned(), backend.to_owned());
         let (metrics, request) = (metrics.clone(), request.clone());
-        Self { metrics, name, model, backend, began: Instant::now(), seen: None, request, data: 0, usage: None, traced }
+        let began = Instant::now();
+        Self { metrics, name, model, backend, began, seen: None, request, data: 0, usage: None, price, traced }
     }
 
     /// The request that it is sent for, in its span.
@@ -74,6 +90,8 @@ impl Operation {
             let figure = self.metrics.token_usage.with_label_values(&[name, provider, model, backend, kind]);
             figure.observe(tokens as f64);
         }
+        let cost = self.metrics.backend_cost.with_label_values(&[&self.backend]);
+        cost.inc_by(self.price.nanos(usage) as f64 / 1e9);
         if let (Some(seen), Some(between), "") = (self.seen, usage.completion_tokens.checked_sub(1), error)
             && between > 0
         {
@@ -99,7 +117,10 @@ mod tests {
     async fn the_first_token_and_the_others_are_told_apart() {
         let metrics = Metrics::new();
         let request = BackendRequest::new("m", &[]);
-        let mut operation = Operation::begin(&metrics, &request, "m", "b", &Url::parse("http://h/v1").unwrap());
+        let url = Url::parse("http://h/v1").unwrap();
+        let price = Price { prompt_per_million: 1_000.0, completion_per_million: 100_000.0 };
+        let asked = Asked { model: "m", backend: "b", url: &url, price };
+        let mut operation = Operation::begin(&metrics, &request, asked);
         tokio::time::advance(Duration::from_millis(500)).await;
         operation.seen();
         tokio::time::advance(Duration::from_secs(2)).await;
@@ -118,6 +139,8 @@ mod tests {
             format!("gen_ai_server_time_to_first_token_seconds_count{{{labels}}} 1"),
             format!("gen_ai_server_time_per_output_token_seconds_sum{{{labels}}} 0.5"),
             format!(r#"gen_ai_client_token_usage_sum{{{labels},gen_ai_token_type="output"}} 5"#),
+            // 7 thousandths for what it read, 5 tenths for what it wrote.
+            r#"sophie_backend_cost_total{backend="b"} 0.507"#.to_owned(),
         ] {
             assert!(text.contains(&line), "{line} is not in {text}");
         }

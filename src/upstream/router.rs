@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use sophie_actors::backend::{Backend, BackendError, ChunkStream, StreamItem};
 use sophie_actors::ids::RequestId;
+use sophie_actors::ledger::Prices;
 use sophie_actors::openai::error::Meaning;
 use sophie_actors::openai::{Api, BackendRequest, Choices, Chunk};
 use sophie_actors::protocol::ErrorCode;
@@ -36,7 +37,7 @@ const HELD_BYTES: usize = 256 * 1024;
 const AFTER_END: Duration = Duration::from_secs(10);
 
 /// What the backends have in common.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RouterOptions {
     /// The backends in their order.
     pub members: Vec<MemberOptions>,
@@ -46,6 +47,8 @@ pub struct RouterOptions {
     pub total_seconds: u64,
     /// When one is left out.
     pub patience: Patience,
+    /// What models cost at the time. A router after another one goes on with the prices of the first.
+    pub prices: Prices,
 }
 
 /// All backends as one.

@@ -29,7 +29,10 @@ impl Router {
     /// # Errors
     /// As for [`Self::new`].
     pub fn after(before: Option<&Self>, options: RouterOptions, metrics: &Metrics) -> Result<Self, BadMember> {
-        let fleet = before.map_or_else(|| Arc::new(Fleet::new(metrics.clone())), |before| before.fleet.clone());
+        let fleet = before.map_or_else(
+            || Arc::new(Fleet::new(metrics.clone(), options.prices.clone())),
+            |before| before.fleet.clone(),
+        );
         let known = |of: &MemberOptions| before?.members.iter().find(|member| member.is_of(of)).cloned();
         let member = |of: MemberOptions| {
             let name = of.name.clone();

@@ -11,6 +11,7 @@ in_both_modes!(
     an_image_is_kept_told_to_all_and_shown_to_the_model_now_and_later,
     an_image_that_may_not_be_sent_is_refused_and_nothing_is_logged,
     a_message_with_images_is_said_once_and_asked_again_with_them,
+    images_that_come_by_other_protocols_are_kept_as_well,
 );
 
 const ON: [(&str, &str); 3] = [
@@ -101,4 +102,40 @@ async fn a_message_with_images_is_said_once_and_asked_again_with_them(mode: Mode
     assert_eq!(socket.ask("2", retry).await["type"], "ack");
     assert_eq!(Answer::of(&mut socket, &first["message"]).await.text, "Looked again.");
     assert_eq!(ai.call(1).body["messages"], ai.call(0).body["messages"]);
+}
+
+async fn images_that_come_by_other_protocols_are_kept_as_well(mode: Mode) {
+    let (ai, app) = start_with_ai(mode, &ON).await;
+    let (small, large) = (png(60), png(200_001));
+    let file = |url: &str| json!({"type": "file", "mediaType": "image/png", "url": url});
+    let say = async |text: &str, files: Vec<Value>| {
+        let parts: Vec<_> = std::iter::once(json!({"type": "text", "text": text})).chain(files).collect();
+        let message = json!({"id": text, "role": "user", "parts": parts});
+        let body = json!({"id": "s1", "messages": [message], "trigger": "submit-message"});
+        let told = Reply::to(app.request("POST", "/api/chat").json(&body)).await;
+        assert_eq!(told.status, 200, "{}", told.text);
+    };
+    // What is larger than the log may keep goes to the model all the same, once.
+    say("one", vec![file(&small), file(&large)]).await;
+    say("two", Vec::new()).await;
+    let images = |call: usize| {
+        let messages = ai.call(call).body["messages"].clone();
+        let parts =
+            messages.as_array().into_iter().flatten().filter_map(|it| it["content"].as_array().cloned()).flatten();
+        parts.filter_map(|part| part["image_url"]["url"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!((images(0), images(1)), (vec![small.clone(), large], vec![small.clone()]));
+    let told = Reply::to(app.request("GET", "/api/chat/s1/messages")).await.json();
+    assert_eq!(told[0]["parts"], json!([{"type": "text", "text": "one"}, file(&small)]), "{told}");
+
+    let data = small.split_once(',').expect("data").1;
+    let content = json!([{"type": "text", "text": "one"}, {"type": "image", "source": {"type": "data", "value": data, "mimeType": "image/png"}}]);
+    let body = json!({
+        "threadId": "s2", "runId": "r1", "state": {}, "tools": [], "context": [], "forwardedProps": {},
+        "messages": [{"id": "m1", "role": "user", "content": content}],
+    });
+    let told = Reply::to(app.request("POST", "/ag-ui").json(&body)).await;
+    assert_eq!(told.status, 200, "{}", told.text);
+    let history = app.open("s2").await.ask("h", json!({"type": "history.get"})).await;
+    assert_eq!(history["events"][0]["message"]["images"], json!([{"url": small}]), "{history}");
 }

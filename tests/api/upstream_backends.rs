@@ -292,7 +292,9 @@ async fn a_chat_is_answered_by_whoever_can_and_only_operators_know_who_it_was() 
         { "name": "spare", "base_url": b.base_url() + "?api-version=7", "headers": { "api-key": "hunter2hunter2" } },
     ])
     .to_string();
-    let env = [("SOPHIE__AI__BACKEND", "auto"), ("SOPHIE__AI__BACKENDS", tables.as_str())];
+    let prices = r#"[{"name":"*","prompt_per_million":1000,"completion_per_million":100000}]"#;
+    let env =
+        [("SOPHIE__AI__BACKEND", "auto"), ("SOPHIE__AI__BACKENDS", tables.as_str()), ("SOPHIE__AI__PRICES", prices)];
     let app = TestApp::patient(Mode::Memory, &env).await;
     let mut socket = app.open("s1").await;
     let answer = Answer::to(&mut socket, "1", "Hi").await;
@@ -319,7 +321,10 @@ async fn a_chat_is_answered_by_whoever_can_and_only_operators_know_who_it_was() 
     assert!(primary["since"].is_string() && primary["last_error"]["at"].is_string());
     assert_eq!((&spare["requests"], &spare["failures"], &spare["last_error"]), (&json!(1), &json!(0), &Value::Null));
     assert!(spare["first_piece_ms"]["p99"].is_number() && primary["first_piece_ms"]["p99"].is_null(), "{body}");
-    assert!(spare["completion_tokens"].is_u64() && primary["prompt_tokens"] == 0, "{body}");
+    let [read, wrote, cost] =
+        ["prompt_tokens", "completion_tokens", "cost"].map(|name| spare[name].as_f64().unwrap_or(-1.0));
+    assert!(cost > 0.0 && (cost - (read * 0.001 + wrote * 0.1)).abs() < 1e-9, "{body}");
+    assert_eq!((&primary["prompt_tokens"], &primary["cost"]), (&json!(0), &json!(0.0)), "{body}");
     assert!(spare["url"].as_str().is_some_and(|url| url.ends_with("?api-version=***")), "{spare}");
     let without = app.request("GET", "/admin/api/backends").send().await.expect("a response");
     assert_eq!(without.status(), 401);

@@ -103,10 +103,10 @@ def test_stop_ends_the_answer_and_keeps_what_was_written(browser, broker, by):
 def test_a_group_is_joined_shared_and_left(browser, broker):
     team = f"team-{secrets.token_hex(3)}"
     first, second = browser.chat(broker), browser.chat(broker)
-    for page in (first, second):
-        page.find("#join-name").send_keys(team, Keys.ENTER)
-        until(lambda: page.find("#title").text == team, "the group to be shown")
-    page.find("#assistant").click()
+    first.join(team)
+    first.forget()
+    second.join(team)
+    second.find("#assistant").click()
     second.type("Hello team", Keys.ENTER)
     until(lambda: "Hello team" in first.messages(), "the message to reach the other member")
     author = first.find("#log .message[data-role=user] .author").text

@@ -76,11 +76,15 @@ def test_who_waits_is_counted_told_and_dismissed(console, broker):
     assert broker.admin("GET", "/waiting")["waiting"] == []
 
 
-def test_who_waits_is_taken_over(console, broker):
+def test_who_waits_is_taken_over_from_a_phone_too(console, broker):
     session = f"w{secrets.token_hex(4)}"
-    command(broker, session, type="person.ask")
+    command(broker, session, type="person.ask", text="A long story, which makes the row wider than the screen of a phone is")
+    console.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": True})
     go(console, "waiting")
     until(lambda: rows(console), "the one who waits", 20)
+    console.screenshot(f"console-queue-phone-{broker.mode}")
+    seen = "const {left, right} = document.querySelector('td.acts button').getBoundingClientRect(); return left >= 0 && right <= innerWidth"
+    assert console.script(seen), "what can be done is in sight"
     button(console, "Take over")
     button(console, "Take over")
     until(lambda: console.script("return location.hash") == f"#group/chat_{session}", "the group")

@@ -7,10 +7,6 @@ from selenium.webdriver.common.keys import Keys
 from waiting import until
 
 
-def members(page):
-    return page.script("return [...document.querySelectorAll('#members li')].map((row) => row.textContent)")
-
-
 def by_link(browser, at, group, name=None):
     """A page that was opened by a group's link in a browser of its own: nothing is kept of what came before."""
     page = browser.open(f"{at.url}/#group={group}")
@@ -24,18 +20,13 @@ def by_link(browser, at, group, name=None):
     return page
 
 
-def forget(page):
-    """As if the next page were opened in another browser."""
-    page.script("localStorage.clear()")
-
-
 def test_two_who_come_by_a_link_see_each_other_as_two_with_their_names(browser, broker):
     group = f"team-{secrets.token_hex(3)}"
     ana = by_link(browser, broker, group, "Ana Souza")
-    forget(ana)
+    ana.forget()
     jose = by_link(browser, broker, group, "José 李 🦀")
-    until(lambda: members(ana) == ["Ana Souza (you)", "José 李 🦀"], f"both names: {members(ana)}")
-    assert sorted(members(jose)) == ["Ana Souza", "José 李 🦀 (you)"]
+    until(lambda: ana.members() == ["Ana Souza (you)", "José 李 🦀"], f"both names: {ana.members()}")
+    assert sorted(jose.members()) == ["Ana Souza", "José 李 🦀 (you)"]
     jose.find("#assistant").click()
     jose.type("Bom dia", Keys.ENTER)
     until(lambda: ana.messages() == ["Bom dia"], "the message to come")
@@ -55,10 +46,10 @@ def test_the_name_is_asked_once_and_reloading_stays_in_the_group(browser, broker
     page.script("location.reload()")
     page.online()
     until(lambda: page.find("#title").text == group, "to be in the group again")
-    assert members(page) == ["Ana (you)"]
+    assert page.members() == ["Ana (you)"]
     second = browser.open(f"{broker.url}/#group={other}").online()
     until(lambda: second.find("#title").text == other, "the other group, without a question")
-    until(lambda: members(second) == ["Ana (you)"], "the same name there")
+    until(lambda: second.members() == ["Ana (you)"], "the same name there")
 
 
 @pytest.mark.parametrize("broker", ["memory"], indirect=True)
@@ -71,9 +62,8 @@ def test_in_a_group_the_copied_link_is_the_groups_and_not_ones_own(browser, brok
     page.find("dialog [data-value=own]").click()
     until(lambda: page.find("#share-label").text == "Copied", "the link to be copied")
     assert page.asynchronous(copied) == f"{broker.url}/#session={session}"
-    page.find("#join-name").send_keys(group, Keys.ENTER)
-    until(lambda: page.find("#title").text == group, "the group to be shown")
-    assert page.script("return location.hash") == f"#session={session}&group={group}"
+    page.join(group, "Ana")
+    assert page.script("return location.hash") == f"#group={group}"
     page.find("#share").click()
     until(lambda: page.asynchronous(copied) == f"{broker.url}/#group={group}", "the group's link to be copied")
     assert session not in page.asynchronous(copied)
@@ -100,9 +90,9 @@ def test_who_shares_a_chat_of_their_own_starts_a_group_in_which_nobody_learns_it
     group = link.split("group=")[1]
     page.online()
     until(lambda: page.find("#title").text == group, "the group")
-    forget(page)
+    page.forget()
     bob = by_link(browser, broker, group, "Bob")
-    until(lambda: members(bob) == ["Ana", "Bob (you)"], "both of them")
+    until(lambda: bob.members() == ["Ana", "Bob (you)"], "both of them")
     browser.collect()
     told = [event for _, event in browser.heard if session in str(event) and event.get("type") != "session.ready"]
     assert not [event for event in told if event.get("group") == group], "the others do not learn the chat's name"
@@ -116,14 +106,14 @@ def test_who_shares_a_chat_of_their_own_starts_a_group_in_which_nobody_learns_it
 def test_who_chose_no_name_may_choose_one_later(browser, broker):
     group = f"team-{secrets.token_hex(3)}"
     page = by_link(browser, broker, group)
-    until(lambda: members(page) == ["You"], "to be there without a name")
+    until(lambda: page.members() == ["You"], "to be there without a name")
     page.find("#rename").click()
     until(lambda: page.script("return document.activeElement.id") == "guest-name", "the question for a name")
     page.find("#guest-name").send_keys("名" * 40, Keys.ENTER)
     assert page.find("dialog .problem").text == "This name is too long."
     page.find("#guest-name").clear()
     page.find("#guest-name").send_keys("Operator", Keys.ENTER)
-    until(lambda: page.phase() == "online" and members(page) == ["Operator (guest) (you)"], "the name, and that it is a guest's")
+    until(lambda: page.phase() == "online" and page.members() == ["Operator (guest) (you)"], "the name, and that it is a guest's")
 
 
 @pytest.mark.parametrize("broker", ["memory"], indirect=True)

@@ -1,11 +1,13 @@
 """Images in the composer: chosen, pasted, taken out, made small enough, sent, shown, and there after a reload."""
 
 import base64
+import secrets
 import struct
 import zlib
 
 import pytest
 from broker import running
+from console import go, quiet, sign_in
 from selenium.webdriver.common.keys import Keys
 from waiting import until
 
@@ -84,6 +86,50 @@ def test_an_image_is_pasted_and_sent_without_a_word(browser, broker, backend, tm
     page.answer("done")
     until(lambda: shown(page) == [["pasted.png", True, "data:image/png;b"]], "it in the chat")
     assert page.script("return document.querySelectorAll('#log .message .body').length") == 0, "nothing is said beside it"
+
+
+def drop(page, name, kind, data):
+    """Drops a file on the page; says whether the browser was kept from opening it."""
+    return page.script(
+        "const [name, type, data] = arguments;"
+        "const bytes = Uint8Array.from(atob(data), (it) => it.charCodeAt(0));"
+        "const dataTransfer = new DataTransfer(); dataTransfer.items.add(new File([bytes], name, { type }));"
+        "return !document.querySelector('#log').dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))",
+        name,
+        kind,
+        base64.b64encode(data).decode(),
+    )
+
+
+def test_an_image_is_dropped_and_another_file_is_not_taken_nor_opened(browser, broker, backend, tmp_path):
+    page = browser.chat(broker)
+    assert drop(page, "report.pdf", "application/pdf", b"%PDF-1.7")
+    assert "report.pdf cannot be sent" in page.script("return document.querySelector('#composer-problem').textContent")
+    assert tray(page) == []
+    assert drop(page, "dropped.png", "image/png", png(tmp_path / "d.png", 10).read_bytes())
+    until(lambda: tray(page) == ["dropped.png"], "the image")
+    page.type("And this?", Keys.ENTER)
+    page.answer("done")
+    until(lambda: shown(page) == [["dropped.png", True, "data:image/png;b"]], "it in the chat")
+
+
+def test_an_operator_sees_the_images_of_a_chat(browser, broker, backend, tmp_path):
+    session = secrets.token_hex(8)
+    page = browser.chat(broker, session)
+    for name, words in (("first.png", "What is it?"), ("second.png", "")):
+        page.find("#choose-image").send_keys(str(png(tmp_path / name, 10)))
+        until(lambda name=name: tray(page) == [name], "the image")
+        page.type(words, Keys.ENTER)
+        until(lambda name=name: [row[0] for row in shown(page)][-1:] == [name], "it in the chat")
+    console = sign_in(browser, broker)
+    go(console, f"group/chat_{session}")
+    look = "return [...document.querySelectorAll('.talk img')].map((image) => [image.alt, image.naturalWidth])"
+    until(lambda: console.script(look) == [["first.png", 10], ["second.png", 10]], f"both: {console.script(look)}")
+    said = console.script("return document.querySelector('.talk').innerText")
+    assert "What is it?" in said and "[image]" not in said
+    console.screenshot("console-images")
+    console.script("sessionStorage.clear()")
+    quiet(browser)
 
 
 def test_where_no_images_are_taken_there_is_no_way_to_add_one(browser, tmp_path):

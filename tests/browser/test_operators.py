@@ -100,8 +100,7 @@ def test_an_applications_event_is_shown_as_a_note(browser, broker):
 def test_a_group_that_an_operator_ended_is_left(browser, broker):
     group = f"team-{secrets.token_hex(3)}"
     page = browser.chat(broker)
-    page.find("#join-name").send_keys(group, Keys.ENTER)
-    until(lambda: page.find("#title").text == group, "the group to be shown")
+    page.join(group)
     broker.admin("DELETE", f"/groups/{group}")
     until(lambda: page.find("#title").text == "This chat", "to be back home")
     assert group not in page.find("#groups").text

@@ -72,8 +72,7 @@ def test_a_log_that_holds_no_longer_what_was_missed_is_read_anew(browser, own_br
 def test_a_joined_group_recovers_by_joining_again_from_where_it_was_read(browser, own_broker, wire):
     group = f"team-{secrets.token_hex(3)}"
     page = browser.chat(wire)
-    page.find("#join-name").send_keys(group, Keys.ENTER)
-    until(lambda: page.find("#title").text == group, "the group to be shown")
+    page.join(group)
     own_broker.say("somebody", "seen live", group=group)
     until(lambda: page.messages() == ["seen live"], "the message")
     wire.cut()

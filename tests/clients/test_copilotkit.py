@@ -17,6 +17,8 @@ from waiting import until
 
 PAGE = pathlib.Path(__file__).parent / "copilotkit"
 TEXT = "Eine märchenhaft schöne Antwort mit vielen Wörtern, bis zum Ende."
+# How many runs the page has read to their end.
+RUNS_READ = "return performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/ag-ui')).length"
 LOADERS = [f"--loader:.{kind}=dataurl" for kind in ("ttf", "woff", "woff2")]
 
 
@@ -54,12 +56,14 @@ def test_a_page_shows_the_answers_of_a_thread_and_complains_of_nothing(site, chr
         with contextlib.closing(broker):
             broker.start()
             page = chromium.open(f"{site}/index.html?agent={broker.url}/ag-ui&thread={secrets.token_hex(8)}")
-            for question in ("Tell me.", "And now?"):
+            for number, question in enumerate(("Tell me.", "And now?"), 1):
                 words = [chunk({"content": TEXT[at : at + 4]}) for at in range(0, len(TEXT), 4)]
                 backend.push(stream(*words, chunk({"content": f" {question}"}), chunk({}, "stop"), pause=0.02))
                 until(lambda: page.script("return document.querySelector('textarea') !== null"), "the chat", 60)
                 page.find("textarea").send_keys(question + "\n")
                 until(lambda told=f"{TEXT} {question}": told in page.script("return document.body.innerText"), "the answer", 30)
+                # The words come before the end of the run; the broker that goes away before it cuts the run short.
+                until(lambda number=number: page.script(RUNS_READ) == number, "the run to be read to its end", 30)
     assert [message["role"] for message in backend.calls[1]["messages"]] == ["system", "user", "assistant", "user"]
     chromium.collect()
     assert chromium.console and not [line for line in chromium.console if line["level"] == "SEVERE"], chromium.console

@@ -11,9 +11,7 @@ from crowd import SETTINGS, Crowd
 from selenium.webdriver.common.keys import Keys
 from waiting import until
 
-# With Redis fewer, unless they are asked for: a program that is not optimised lets a few dozen in a second.
-SESSIONS = {"memory": 10_000, "redis": 2_000}
-ASKED = int(os.environ.get("SOPHIE_SESSIONS", 0))
+SESSIONS = int(os.environ.get("SOPHIE_SESSIONS", 10_000))
 # Who of them waits for a person.
 WAITING = 60
 TIMES = 7
@@ -63,8 +61,7 @@ def broker(request, tmp_path_factory):
     redis = Redis(directory) if request.param == "redis" else None
     broker = Plain(directory, redis, SETTINGS | {"SOPHIE__SESSION__PERSON": "true"})
     broker.start()
-    broker.sessions = ASKED or SESSIONS[request.param]
-    crowd = Crowd(broker.port, broker.sessions, broker.sessions // 10)
+    crowd = Crowd(broker.port, SESSIONS, SESSIONS // 10)
     try:
         yield broker
     finally:
@@ -81,7 +78,7 @@ def test_lists_are_pages_and_no_click_is_waited_for(browser, broker):
             while json.loads(client.recv(timeout=10)).get("id") != "ask":
                 pass
     page = sign_in(browser, broker)
-    until(lambda: page.script("return document.querySelector('.tiles')?.innerText.replaceAll(/\\D/g, '').includes(arguments[0])", str(broker.sessions)), "all sessions in the figures", 30)
+    until(lambda: page.script("return document.querySelector('.tiles')?.innerText.replaceAll(/\\D/g, '').includes(arguments[0])", str(SESSIONS)), "all sessions in the figures", 30)
     found, slow = {}, {}
     for name, (begin, searched, selector, text) in CLICKS.items():
         times = []
@@ -101,7 +98,7 @@ def test_lists_are_pages_and_no_click_is_waited_for(browser, broker):
         if found[name] > MOST_MS:
             slow[name] = times
     for name, took in found.items():
-        print(f"{broker.mode}, {broker.sessions} sessions: {name}: {took:.0f} ms{'' if took < WISHED_MS else ', which is too long'}")
+        print(f"{broker.mode}, {SESSIONS} sessions: {name}: {took:.0f} ms{'' if took < WISHED_MS else ', which is too long'}")
     page.screenshot(f"console-large-{broker.mode}")
     assert slow == {}, slow
     quiet(browser)

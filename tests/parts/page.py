@@ -1,6 +1,7 @@
 """The chat page as a person at it sees it."""
 
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from waiting import until
 
 
@@ -28,6 +29,27 @@ class Page:
     def online(self, seconds=15):
         until(lambda: self.phase() == "online", "the page to be connected", seconds)
         return self
+
+    def join(self, group, name=""):
+        """Joins by the form of the panel. A guest whose browser is in no group yet is asked for a name."""
+        self.find("#join-name").send_keys(group, Keys.ENTER)
+
+        def there():
+            if self.script("return Boolean(document.querySelector('#guest-name'))"):
+                if name:
+                    self.find("#guest-name").send_keys(name, Keys.ENTER)
+                else:
+                    self.find("dialog [data-value=skip]").click()
+            return self.phase() == "online" and self.find("#title").text == group
+
+        until(there, "the group to be shown")
+
+    def forget(self):
+        """As if the next page were opened in another browser."""
+        self.script("localStorage.clear()")
+
+    def members(self):
+        return self.script("return [...document.querySelectorAll('#members li')].map((row) => row.textContent)")
 
     def phase(self):
         return self.script("return document.querySelector('#status')?.dataset.phase")

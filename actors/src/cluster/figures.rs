@@ -56,6 +56,8 @@ pub struct BackendFigures {
     pub prompt_tokens: u64,
     /// Tokens of answers.
     pub completion_tokens: u64,
+    /// What they cost, in the currency of the settings.
+    pub cost: f64,
 }
 
 /// The figures of the backend of this name.
@@ -71,6 +73,7 @@ pub fn of_backend(metrics: &Metrics, backend: &str) -> BackendFigures {
         first_piece: Percentiles::of(&times(first), FIRST),
         prompt_tokens: tokens("input"),
         completion_tokens: tokens("output"),
+        cost: sum(&metrics.backend_cost, of_it),
     }
 }
 
@@ -119,8 +122,10 @@ mod tests {
         ] {
             metrics.token_usage.with_label_values(&["chat", "openai", model, backend, kind]).observe(tokens);
         }
+        metrics.backend_cost.with_label_values(&["a"]).inc_by(0.5);
+        metrics.backend_cost.with_label_values(&["b"]).inc_by(0.25);
         let a = of_backend(&metrics, "a");
-        assert_eq!((a.prompt_tokens, a.completion_tokens), (15, 7));
+        assert_eq!((a.prompt_tokens, a.completion_tokens, a.cost), (15, 7, 0.5));
         assert!(a.first_piece.p99.is_some_and(|ms| ms <= 250.0), "{a:?}");
         assert_eq!(of_backend(&metrics, "c"), BackendFigures::default());
     }

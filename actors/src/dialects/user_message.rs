@@ -1,6 +1,7 @@
 //! What somebody says, in a chat of another protocol.
 
 use crate::openai::{ChatMessage, File, ImageUrl, MessagePart};
+use crate::protocol::{Image, ImageLimits};
 
 /// A message of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,16 @@ impl UserMessage {
             MessagePart::File { file } => Some(format!("[{}]", file.filename.as_deref().unwrap_or("file"))),
         };
         self.parts.iter().filter_map(name).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Its images, as a log keeps them: as many as may be, of those that may be kept.
+    pub fn images(&self, limits: ImageLimits) -> Vec<Image> {
+        let image = |part: &MessagePart| match part {
+            MessagePart::ImageUrl { image_url } => Some(Image { url: image_url.url.clone(), name: None }),
+            _ => None,
+        };
+        let may = |image: &Image| limits.check(std::slice::from_ref(image)).is_ok();
+        self.parts.iter().filter_map(image).filter(may).take(limits.most).collect()
     }
 
     /// Whether there is more in it than text.

@@ -135,6 +135,9 @@ figures! {
     cost: CounterVec = amounts(
         "sophie_cost_total", "What the backend's tokens cost, in the currency of ai.prices.", "model"
     );
+    backend_cost: CounterVec = amounts(
+        "sophie_backend_cost_total", "What the tokens that a backend counted cost, in the currency of ai.prices.", "backend"
+    );
     cost_saved: CounterVec = amounts("sophie_cost_saved_total", "What the saved tokens would have cost.", "model");
     first_chunk_seconds: Histogram = seconds(
         "sophie_first_chunk_seconds", "From the question to the first chunk.", FIRST

@@ -15,6 +15,7 @@ pub(super) async fn list(state: Data<State>) -> HttpResponse {
         row["first_piece_ms"] = json!(figures.first_piece);
         row["prompt_tokens"] = figures.prompt_tokens.into();
         row["completion_tokens"] = figures.completion_tokens.into();
+        row["cost"] = figures.cost.into();
         row
     };
     let rows: Vec<Value> = backends.iter().map(row).collect();

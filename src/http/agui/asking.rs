@@ -191,7 +191,7 @@ impl Asking {
         }
         let behind = calls::behind(state, &guest.session, &self.asked.behind).await?;
         Ok(Speech {
-            images: Vec::new(),
+            images: question.images(state.node.options.images()),
             group: guest.session.home(),
             text,
             role: Role::User,

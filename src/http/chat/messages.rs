@@ -1,10 +1,10 @@
-//! A chat's log as the messages of the AI SDK: its texts, and the tools of the last answers that asked for some.
+//! A chat's log as the messages of the AI SDK: its texts and images, and the tools of the last answers that asked for some.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sophie_actors::ids::{AnswerId, GroupName, MessageId};
 use sophie_actors::openai::Finish;
-use sophie_actors::protocol::{Logged, Role};
+use sophie_actors::protocol::{Image, Logged, Role};
 use sophie_actors::store::{PageSize, StoreResult, StoredEvent};
 
 use super::steps;
@@ -61,7 +61,11 @@ fn of(events: &[StoredEvent]) -> Vec<Told> {
                     Role::System => "system",
                 };
                 let metadata = json!({"author": message.author, "createdAt": message.created_at});
-                (None, None, shown(message.id.as_str(), role, &message.text, metadata))
+                let mut told = shown(message.id.as_str(), role, &message.text, metadata);
+                if let Some(parts) = told["parts"].as_array_mut() {
+                    parts.extend(message.images.iter().filter_map(file));
+                }
+                (None, None, told)
             }
             Logged::AnswerEnd { end, .. } => {
                 if Finish::read(&end.finish_reason) == Finish::Calls {
@@ -84,6 +88,16 @@ fn of(events: &[StoredEvent]) -> Vec<Told> {
         messages.push(Told { told, answers, answer, has_tools });
     }
     messages
+}
+
+/// An image as a part of a message.
+fn file(image: &Image) -> Option<Value> {
+    let (kind, _) = image.url.strip_prefix("data:")?.split_once(';')?;
+    let mut part = json!({"type": "file", "mediaType": kind, "url": image.url});
+    if let Some(name) = &image.name {
+        part["filename"] = name.as_str().into();
+    }
+    Some(part)
 }
 
 fn shown(id: &str, role: &str, text: &str, metadata: Value) -> Value {

@@ -84,7 +84,7 @@ async fn ask(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<Ans
     }
     let (node, speaker, home) = (&state.node, guest.speaker(Protocol::AiSdk), guest.session.home());
     let speech = Speech {
-        images: Vec::new(),
+        images: question.images(node.options.images()),
         group: home.clone(),
         text,
         role: Role::User,

@@ -1,5 +1,6 @@
 //! Several AI servers behind one router.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -75,7 +76,13 @@ impl Backends {
     pub fn with(members: Vec<MemberOptions>, patience: Patience) -> Self {
         sophie::tls::install();
         let metrics = Metrics::new();
-        let options = RouterOptions { members, model: "chat-model".into(), total_seconds: 30, patience };
+        let options = RouterOptions {
+            members,
+            model: "chat-model".into(),
+            total_seconds: 30,
+            patience,
+            prices: Arc::new(|_| None),
+        };
         Self {
             router: Router::new(options, &metrics)
                 .map_err(|(name, bad)| format!("{name}: {bad}"))

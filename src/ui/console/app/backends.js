@@ -19,6 +19,7 @@ function how(row) {
 export function backends({ api }) {
   const place = h('div', {}, h('p', { class: 'note' }, t('loading')));
   const spent = h('div', {});
+  let currency = '';
   const columns = [
     { title: t('name'), kind: 'name', of: (row) => row.name },
     { title: t('state'), of: how },
@@ -28,11 +29,13 @@ export function backends({ api }) {
     { title: t('first_piece_within'), kind: 'number', of: (row) => within(row.first_piece_ms) },
     { title: t('prompt'), kind: 'number', of: (row) => number(row.prompt_tokens) },
     { title: t('completion'), kind: 'number', of: (row) => number(row.completion_tokens) },
+    { title: t('cost'), kind: 'number', of: (row) => money(row.cost, currency) },
     { title: t('model'), kind: 'name', of: (row) => row.models.join(', ') },
     { title: t('url'), kind: 'name', of: (row) => row.url },
   ];
   const refresh = async () => {
     const [told, usage] = await Promise.all([api.get('backends'), api.get('usage?by=model')]);
+    currency = usage.currency;
     const costs = [
       { title: t('model'), kind: 'name', of: (row) => row.name ?? t('all') },
       { title: t('answers'), kind: 'number', of: (row) => number(row.answers) },

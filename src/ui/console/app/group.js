@@ -2,6 +2,7 @@
 
 import { ask } from './ask.js';
 import { h } from './dom.js';
+import { withImages } from './images.js';
 import { groupPicture } from './pictures.js';
 import { head, link, state } from './pieces.js';
 import { fill } from './table.js';
@@ -14,8 +15,8 @@ const ends = { 'answer.end': (event) => event.text, 'answer.error': (event) => e
 
 function said(event) {
   if (event.type === 'message') {
-    const { role, author, text, created_at: at } = event.message;
-    return h('li', { class: role }, h('span', { class: 'who' }, `${author} · ${clock(at)}`), text);
+    const { role, author, created_at: at } = event.message;
+    return h('li', { class: role }, h('span', { class: 'who' }, `${author} · ${clock(at)}`), withImages(event.message));
   }
   const text = ends[event.type]?.(event);
   return text && h('li', { class: 'assistant' }, h('span', { class: 'who' }, t('assistant')), text);

@@ -3,6 +3,7 @@
 import { Client } from './client.js';
 import { config } from './config.js';
 import { Conversation } from './conversation.js';
+import { Members } from './members.js';
 import { crowd } from './people.js';
 import { endpoint, explain } from './place.js';
 import { reason } from './reason.js';
@@ -11,17 +12,17 @@ import { t } from './texts.js';
 
 const TYPING_SHOWN_MS = 4_000;
 const LOAD_AGAIN_MS = 1_500;
-const MEMBERS_AGAIN_MS = 300;
 
 export class Chat {
   conversations = new Map();
-  members = [];
+  members = new Members(this);
   // Why the server let nobody in, if it did not: {code, reason}.
   refusal = null;
   // Whether an older page is being fetched for who scrolled to the top.
   fetching = false;
-  #refreshing = null;
-  #wanted;
+  // The group that is shown and not joined: not yet, or it was refused.
+  outside;
+  #refused = false;
 
   // `group` is joined and shown first, if it is named. `on` is told: change() something is to be drawn anew, state(state) of the
   // connection, ready(), moved(group) another conversation is shown, news(event, shown) a log has something new, read(conversation)
@@ -30,7 +31,7 @@ export class Chat {
   constructor({ session, token, getToken, group, on }) {
     this.session = session;
     this.on = on;
-    this.#wanted = group;
+    this.outside = group;
     let shown = token;
     this.client = new Client({
       endpoint: endpoint(session),
@@ -47,7 +48,7 @@ export class Chat {
       },
     });
     this.home = this.client.home;
-    this.current = this.home;
+    this.current = group || this.home;
   }
 
   get outbox() {
@@ -62,6 +63,11 @@ export class Chat {
     return this.client.user;
   }
 
+  // Whether what is shown is still to be joined.
+  get entering() {
+    return this.current === this.outside && !this.#refused;
+  }
+
   conversation(group) {
     if (!this.conversations.has(group)) this.conversations.set(group, new Conversation(group));
     return this.conversations.get(group);
@@ -69,11 +75,10 @@ export class Chat {
 
   select(group) {
     this.current = group;
-    this.members = [];
     const target = this.conversation(group);
     target.unread = 0;
     if (!target.loaded) this.#load();
-    this.#refreshMembers();
+    this.members.turn();
     this.on.moved(group);
     this.on.change();
   }
@@ -91,8 +96,15 @@ export class Chat {
     this.on.change();
   }
 
+  // Goes home instead of into the group that was refused.
+  turnBack() {
+    this.conversations.delete(this.outside);
+    this.outside = '';
+    this.select(this.home);
+  }
+
   send(text, assistant, images = []) {
-    this.outbox.add({ group: this.current, text, assistant, images });
+    this.outbox.add({ group: this.current, text, assistant, images, early: this.entering });
   }
 
   stop() {
@@ -101,7 +113,7 @@ export class Chat {
   }
 
   typed() {
-    this.client.notify('group.typing', { group: this.current });
+    if (!this.entering) this.client.notify('group.typing', { group: this.current });
   }
 
   async retryAnswer(row) {
@@ -154,29 +166,32 @@ export class Chat {
     for (const group of groups) this.conversation(group).resume(answers.filter((answer) => answer.group === group));
     for (const group of groups) this.conversation(group).stands(logs[group]);
     this.on.ready();
-    const wanted = this.#wanted;
-    this.#wanted = '';
-    if (wanted) this.#enter(wanted);
+    if (this.outside) this.#enter(this.outside);
     else if (!this.conversations.has(this.current)) this.select(this.home);
   }
 
   async #enter(group) {
+    this.#refused = false;
     try {
       await this.join(group);
-      this.select(group);
     } catch (refused) {
-      if (refused.code === 'disconnected') this.#wanted = group;
-      else this.on.failed(group, reason(refused.code, refused.message));
+      if (refused.code === 'disconnected') return;
+      this.#refused = true;
+      this.on.failed(group, reason(refused.code, refused.message));
+      return;
     }
+    this.outside = '';
+    this.outbox.entered(group);
+    if (this.current === group) this.select(group);
   }
 
   #changed(state) {
     this.on.state(state);
     this.on.change();
-    if (!this.client.online) return;
+    if (!this.client.online || this.entering) return;
     // A load that the last connection took with it is begun again.
     if (!this.shown.loaded) this.#load();
-    this.#refreshMembers();
+    this.members.refresh();
   }
 
   #logged(event) {
@@ -198,7 +213,7 @@ export class Chat {
     const names = others.length > 0 ? crowd(others) : count > 0 ? t('people.n', { n: count }) : '';
     const n = others.length || count;
     if (names) this.conversations.get(group)?.note(t(joined ? 'people.joined' : 'people.left', { names, n }));
-    if (group === this.current) this.#refreshMembersSoon();
+    if (group === this.current) this.members.refreshSoon();
   }
 
   // A person took over or handed back, or one was asked for.
@@ -267,21 +282,5 @@ export class Chat {
     target.history(reply);
     for (const row of target.messages.values()) this.outbox.observed(target.group, row, this.user);
     this.on.read(target);
-  }
-
-  // However many come and go, the list is asked for once in a while: each time costs the server something.
-  #refreshMembersSoon() {
-    this.#refreshing ??= setTimeout(() => {
-      this.#refreshing = null;
-      this.#refreshMembers();
-    }, MEMBERS_AGAIN_MS);
-  }
-
-  async #refreshMembers() {
-    const group = this.current;
-    const reply = await this.client.request('group.members', { group }).catch(() => null);
-    if (group !== this.current || !reply) return;
-    this.members = reply.members;
-    this.on.change();
   }
 }

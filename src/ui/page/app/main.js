@@ -1,5 +1,6 @@
 // The page: puts the chat and the views together.
 
+import { apart } from './apart.js';
 import { wear } from './brand.js';
 import { Chat } from './chat.js';
 import { ChatList } from './chatlist.js';
@@ -9,6 +10,7 @@ import { config } from './config.js';
 import { announce, find } from './dom.js';
 import { embed } from './embed.js';
 import { Empty } from './empty.js';
+import { listing } from './listing.js';
 import { Log } from './log.js';
 import { named, nameless } from './naming.js';
 import { tell } from './news.js';
@@ -32,7 +34,7 @@ const place = embed ? await embed.place(config.sign_in) : here();
 const chats = new Chats();
 const status = new Status(() => begin());
 const composer = new Composer({ most: config.max_text_chars, onSend: send, onStop: stop, onTyping: () => chat?.typed() });
-const panel = new Panel({ select: (group) => chat.select(group), leave, join: (group) => chat.join(group), rename });
+const panel = new Panel({ select, leave, join, rename });
 const log = new Log({ rate: (fields) => chat.client.request('feedback', fields), retryAnswer, retrySend: (id) => chat.outbox.retry(id), editSend }, () => chat?.older());
 const chatList = new ChatList(chats);
 const empty = new Empty(config, (text) => {
@@ -56,6 +58,11 @@ async function begin() {
     await embed?.seen();
     place.session = (config.sign_in === 'none' ? await named(place.group) : null) ?? nameless();
   }
+  // Without a group there is nothing to see in the session for groups.
+  if (!place.group && apart.inGroups(place.session)) {
+    apart.home();
+    return;
+  }
   embed?.keep(place.session);
   stand(place.session, place.group);
   if (chat && !signIn.shown) chat.client.start();
@@ -66,6 +73,7 @@ async function begin() {
 function open() {
   chat?.client.stop();
   const { session, group, token } = place;
+  apart.opens(session);
   chat = new Chat({ session, token, getToken: embed?.getToken, group, on: { change: schedule, news, state: changed, moved, ready, read, failed, tooLong } });
   chat.client.start();
   render();
@@ -91,6 +99,10 @@ function ready() {
 }
 
 function moved(group) {
+  if (group === chat.home && apart.inGroups(place.session)) {
+    apart.home();
+    return;
+  }
   place.group = group === chat.home ? '' : group;
   stand(place.session, place.group);
   composer.focus();
@@ -98,10 +110,26 @@ function moved(group) {
 
 function failed(group, why) {
   const text = t('groups.not-joined', { name: group, why });
+  if (!apart.inGroups(place.session)) chat.turnBack();
   chat.shown.note(text);
   announce(text);
-  moved(chat.home);
+  // What was typed meanwhile stands where it was typed.
+  for (const { text: said, images } of chat.outbox.unsaid(group).reverse()) composer.edit(said, text, images);
   schedule();
+}
+
+async function join(group) {
+  if (apart.inOwn(place.session)) {
+    apart.enter(group);
+    return;
+  }
+  await chat.join(group);
+  chat.select(group);
+}
+
+function select(group) {
+  if (group === chat.home || chat.conversations.has(group)) chat.select(group);
+  else apart.enter(group);
 }
 
 function news(event, shown) {
@@ -186,7 +214,8 @@ function render() {
   const rows = [...shown.rows(), ...pending];
   log.show(rows, { user, conversation: shown });
   composer.show({ running: client.online && shown.running().length > 0, assistant: current !== home && shown.assistant });
-  panel.show({ groups: [...chat.conversations.values()], current, home, members, user, guest: config.sign_in === 'none' && !embed?.name });
+  const groups = listing(chat);
+  panel.show({ groups, current, home, members: members.list, user, guest: config.sign_in === 'none' && !embed?.name });
   empty.show(rows.length === 0 && shown.loaded, current === home ? '' : current);
   standing.show(shown);
   tools.show({ any: rows.length > 0 });
@@ -195,7 +224,7 @@ function render() {
   find('#title').textContent = title(current, home);
   document.title = current === home ? config.name : `${current} · ${config.name}`;
   find('#typing').textContent = client.online ? typists(shown) : '';
-  const unread = [...chat.conversations.values()].reduce((sum, { unread: count }) => sum + count, 0);
+  const unread = groups.reduce((sum, { unread: count }) => sum + count, 0);
   find('#panel-toggle').dataset.unread = String(unread > 0);
 }
 

@@ -16,11 +16,28 @@ export class Outbox {
     chat.on('sending', (sending) => this.#follow(sending));
   }
 
-  add({ group, text, assistant, images = [] }) {
-    const item = { id: randomName(16), group, text: text.toWellFormed?.() ?? text, assistant, images, state: 'queued' };
+  // `early`: the group is still to be joined, and this waits for that.
+  add({ group, text, assistant, images = [], early = false }) {
+    const item = { id: randomName(16), group, text: text.toWellFormed?.() ?? text, assistant, images, early, state: 'queued' };
     this.items.push(item);
-    this.#give(item);
+    if (early) this.#onChange();
+    else this.#give(item);
     return item;
+  }
+
+  // The group was joined.
+  entered(group) {
+    for (const item of this.items.filter((candidate) => candidate.early && candidate.group === group)) {
+      item.early = false;
+      this.#give(item);
+    }
+  }
+
+  // The group cannot be joined: gives back what was to be said there.
+  unsaid(group) {
+    const items = this.items.filter((item) => item.early && item.group === group);
+    this.items = this.items.filter((item) => !items.includes(item));
+    return items;
   }
 
   retry(id) {

@@ -2,7 +2,7 @@
 
 import { find, h, icon } from './dom.js';
 import { nameIn } from './guest.js';
-import { person, title } from './people.js';
+import { person } from './people.js';
 import { GROUP } from './place.js';
 import { reason } from './reason.js';
 import { t } from './texts.js';
@@ -10,7 +10,7 @@ import { t } from './texts.js';
 export class Panel {
   #shown = '';
 
-  // `acts`: {select(group), leave(group), join(name) -> promise, rename()}
+  // `acts`: {select(group), leave(group), join(name) -> promise that it is joined and shown, rename()}
   constructor(acts) {
     this.acts = acts;
     this.root = find('#panel');
@@ -40,11 +40,11 @@ export class Panel {
   }
 
   show({ groups, current, home, members, user, guest }) {
-    const next = JSON.stringify([groups.map(({ group, unread }) => [group, unread]), current, members]);
+    const next = JSON.stringify([groups.map(({ group, unread, stays }) => [group, unread, stays]), current, members]);
     if (next === this.#shown) return;
     this.#shown = next;
     const focused = document.activeElement?.closest?.('#groups button')?.dataset;
-    find('#groups').replaceChildren(...groups.map((conversation) => this.#group(conversation, current, home)));
+    find('#groups').replaceChildren(...groups.map((row) => this.#group(row, current, home)));
     if (focused) {
       const again = [...this.root.querySelectorAll('#groups button')].find(
         ({ dataset }) => dataset.group === focused.group && dataset.act === focused.act,
@@ -58,8 +58,7 @@ export class Panel {
     find('#rename').hidden = !guest || current === home;
   }
 
-  #group({ group, unread }, current, home) {
-    const name = title(group, home);
+  #group({ group, name, unread, stays }, current, home) {
     const badge = unread ? h('span', { class: 'badge', 'aria-label': t('groups.new', { n: unread }) }, unread > 99 ? '99+' : String(unread)) : null;
     const choose = h(
       'button',
@@ -76,7 +75,7 @@ export class Panel {
       badge,
     );
     const leave =
-      group === home
+      stays
         ? null
         : h(
             'button',
@@ -111,7 +110,7 @@ export class Panel {
     try {
       await this.acts.join(name);
       input.value = '';
-      this.#select(name);
+      if (!this.wide.matches) this.open(false);
     } catch (refused) {
       this.problem.textContent = reason(refused.code, refused.message);
     }

@@ -30,7 +30,7 @@ export class Tray {
     find('#composer').addEventListener('paste', (event) => this.#given(event, event.clipboardData));
     const stage = find('#stage');
     stage.addEventListener('dragover', (event) => event.dataTransfer.types.includes('Files') && event.preventDefault());
-    stage.addEventListener('drop', (event) => this.#given(event, event.dataTransfer));
+    stage.addEventListener('drop', (event) => this.#dropped(event));
   }
 
   get isEmpty() {
@@ -73,11 +73,21 @@ export class Tray {
     return items;
   }
 
+  // A file that is no image must not take the page's place either.
+  #dropped(event) {
+    const [file] = event.dataTransfer.files;
+    if (!file) return;
+    event.preventDefault();
+    if (!this.#given(event, event.dataTransfer)) this.#say(t('images.bad', { name: file.name }));
+  }
+
+  // Says whether there was an image.
   #given(event, data) {
     const images = [...(data?.files ?? [])].filter(({ type }) => type.startsWith('image/'));
-    if (!images.length) return;
+    if (!images.length) return false;
     event.preventDefault();
     this.add(images);
+    return true;
   }
 
   #say(text) {

@@ -38,6 +38,7 @@ export default {
   'chats.remove.do': 'Remove',
   'chats.removed': 'Chat removed',
   'groups.title': 'Groups',
+  'groups.own': 'My own chat',
   'groups.join': 'Join or start a group',
   'groups.join.do': 'Join',
   'groups.name.wrong': 'A name is 1 to 99 letters, digits, dots, dashes or underscores.',

@@ -37,6 +37,7 @@ export default {
   'chats.remove.do': 'Remover',
   'chats.removed': 'Conversa removida',
   'groups.title': 'Grupos',
+  'groups.own': 'Minha conversa',
   'groups.join': 'Entrar em um grupo ou criar um',
   'groups.join.do': 'Entrar',
   'groups.name.wrong': 'Um nome tem de 1 a 99 letras sem acento, números, pontos, hífens ou sublinhados.',
