@@ -17,4 +17,4 @@ else
 fi
 export SOPHIE_BIN
 (($#)) || set -- tests/browser/test_support_case.py tests/django tests/documents tests/gateway tests/readme/test_readme.py tests/readme/test_links.py
-exec .venv/bin/python -m pytest -p no:cacheprovider -c tests/pytest.ini "$@"
+exec .venv/bin/python -m pytest -p no:cacheprovider -c tests/pytest.ini --durations=8 "$@"
