@@ -9,9 +9,10 @@ import { randomName } from './names.js';
 import { addressOf, linkTo } from './place.js';
 import { keep, kept } from './storage.js';
 
-// The last chat of one's own in this tab, and the groups that this browser is in.
+// The last chat of one's own in this tab, the groups that this browser is in, and what is to be read in the own chat.
 const OWN = 'sophie.chat';
 const GROUPS = 'sophie.groups';
+const NOTE = 'sophie.note';
 const MOST_GROUPS = 100;
 
 const guest = config.sign_in === 'none' && !embed;
@@ -28,7 +29,8 @@ export const apart = {
 
   // The session for groups is in these: chats of one's own lead there.
   joined(groups) {
-    keep(GROUPS, groups.slice(0, MOST_GROUPS));
+    const known = groups.slice(0, MOST_GROUPS);
+    if (String(known) !== String(this.groups())) keep(GROUPS, known);
   },
 
   groups() {
@@ -38,6 +40,18 @@ export const apart = {
 
   enter(group) {
     location.assign(linkTo(group));
+  },
+
+  // Something is to be read in the own chat, once that is shown.
+  tell(text) {
+    keep(NOTE, text, 'sessionStorage');
+  },
+
+  // What was to be read here, once.
+  told() {
+    const note = kept(NOTE, 'sessionStorage');
+    keep(NOTE, null, 'sessionStorage');
+    return typeof note === 'string' ? note : '';
   },
 
   home() {

@@ -23,10 +23,11 @@ export class Chat {
   // The group that is shown and not joined: not yet, or it was refused.
   outside;
   #refused = false;
+  #leaving = '';
 
   // `group` is joined and shown first, if it is named. `on` is told: change() something is to be drawn anew, state(state) of the
   // connection, ready(), moved(group) another conversation is shown, news(event, shown) a log has something new, read(conversation)
-  // a part of it was read, failed(group, why) it could not be joined, tooLong(item) the server found a message too long.
+  // a part of it was read, failed(group, why) it could not be joined, removed(group) it was left by another window or ended, tooLong(item) the server found a message too long.
   // `getToken()` gives the newest token, where there is somebody to ask.
   constructor({ session, token, getToken, group, on }) {
     this.session = session;
@@ -90,6 +91,7 @@ export class Chat {
   }
 
   async leave(group) {
+    this.#leaving = group;
     await this.client.leave(group);
     this.conversations.delete(group);
     if (this.current === group) this.select(this.home);
@@ -167,7 +169,7 @@ export class Chat {
     for (const group of groups) this.conversation(group).stands(logs[group]);
     this.on.ready();
     if (this.outside) this.#enter(this.outside);
-    else if (!this.conversations.has(this.current)) this.select(this.home);
+    else if (!this.conversations.has(this.current)) this.on.removed(this.current);
   }
 
   async #enter(group) {
@@ -233,7 +235,8 @@ export class Chat {
       this.conversation(group);
     } else if (group !== this.home) {
       this.conversations.delete(group);
-      if (this.current === group) this.select(this.home);
+      if (group !== this.#leaving) this.on.removed(group);
+      else if (this.current === group) this.select(this.home);
     }
   }
 

@@ -10,7 +10,7 @@ import { config } from './config.js';
 import { announce, find } from './dom.js';
 import { embed } from './embed.js';
 import { Empty } from './empty.js';
-import { listing } from './listing.js';
+import { listing, noteGroups } from './listing.js';
 import { Log } from './log.js';
 import { named, nameless } from './naming.js';
 import { tell } from './news.js';
@@ -74,7 +74,7 @@ function open() {
   chat?.client.stop();
   const { session, group, token } = place;
   apart.opens(session);
-  chat = new Chat({ session, token, getToken: embed?.getToken, group, on: { change: schedule, news, state: changed, moved, ready, read, failed, tooLong } });
+  chat = new Chat({ session, token, getToken: embed?.getToken, group, on: { change: schedule, news, state: changed, moved, ready, read, failed, removed, tooLong } });
   chat.client.start();
   render();
   if (matchMedia('(hover: hover)').matches) composer.focus();
@@ -100,6 +100,7 @@ function ready() {
 
 function moved(group) {
   if (group === chat.home && apart.inGroups(place.session)) {
+    noteGroups(chat);
     apart.home();
     return;
   }
@@ -111,10 +112,23 @@ function moved(group) {
 function failed(group, why) {
   const text = t('groups.not-joined', { name: group, why });
   if (!apart.inGroups(place.session)) chat.turnBack();
-  chat.shown.note(text);
-  announce(text);
+  told(text);
   // What was typed meanwhile stands where it was typed.
   for (const { text: said, images } of chat.outbox.unsaid(group).reverse()) composer.edit(said, text, images);
+}
+
+function removed(group) {
+  const text = t('groups.gone', { name: group });
+  const goes = chat.current === group;
+  if (goes) chat.select(chat.home);
+  if (goes && apart.inGroups(place.session)) apart.tell(text);
+  else told(text);
+}
+
+function told(text) {
+  if (!text) return;
+  chat.shown.note(text);
+  announce(text);
   schedule();
 }
 
@@ -144,7 +158,9 @@ function news(event, shown) {
 // A part of a log was read. What was said first in this chat is its title.
 function read(conversation) {
   unread?.look(chat);
-  if (conversation.group !== chat.home || conversation.more) return;
+  if (conversation.group !== chat.home) return;
+  if (apart.inOwn(place.session)) told(apart.told());
+  if (conversation.more) return;
   const first = conversation.rows().find(({ kind, role }) => kind === 'message' && role === 'user');
   if (!first) return;
   chats.began(place.session, first.text);
@@ -214,6 +230,7 @@ function render() {
   const rows = [...shown.rows(), ...pending];
   log.show(rows, { user, conversation: shown });
   composer.show({ running: client.online && shown.running().length > 0, assistant: current !== home && shown.assistant });
+  noteGroups(chat);
   const groups = listing(chat);
   panel.show({ groups, current, home, members: members.list, user, guest: config.sign_in === 'none' && !embed?.name });
   empty.show(rows.length === 0 && shown.loaded, current === home ? '' : current);

@@ -44,6 +44,7 @@ export default {
   'groups.name.wrong': 'A name is 1 to 99 letters, digits, dots, dashes or underscores.',
   'groups.leave': 'Leave {name}',
   'groups.new': ['{n} new message', '{n} new messages'],
+  'groups.gone': 'You are no longer in the group {name}.',
   'groups.not-joined': 'The group {name} could not be joined. {why}',
   'members.title': 'Here now',
   'members.title.n': 'Here now · {n}',

@@ -43,6 +43,7 @@ export default {
   'groups.name.wrong': 'Um nome tem de 1 a 99 letras sem acento, números, pontos, hífens ou sublinhados.',
   'groups.leave': 'Sair de {name}',
   'groups.new': ['{n} mensagem nova', '{n} mensagens novas'],
+  'groups.gone': 'Você não está mais no grupo {name}.',
   'groups.not-joined': 'Não foi possível entrar no grupo {name}. {why}',
   'members.title': 'Presentes',
   'members.title.n': 'Presentes · {n}',
