@@ -23,11 +23,13 @@ export class Chat {
   // The group that is shown and not joined: not yet, or it was refused.
   outside;
   #refused = false;
+  // The group that is left from here: nobody has to be told.
   #leaving = '';
 
   // `group` is joined and shown first, if it is named. `on` is told: change() something is to be drawn anew, state(state) of the
   // connection, ready(), moved(group) another conversation is shown, news(event, shown) a log has something new, read(conversation)
-  // a part of it was read, failed(group, why) it could not be joined, removed(group) it was left by another window or ended, tooLong(item) the server found a message too long.
+  // a part of it was read, failed(group, why) it could not be joined, removed(group) another window left it or it was ended,
+  // tooLong(item) the server found a message too long.
   // `getToken()` gives the newest token, where there is somebody to ask.
   constructor({ session, token, getToken, group, on }) {
     this.session = session;
@@ -86,6 +88,7 @@ export class Chat {
 
   async join(group) {
     if (this.conversations.has(group)) return;
+    this.#leaving = '';
     const ack = await this.client.join(group);
     this.conversation(group).stands(ack);
   }
