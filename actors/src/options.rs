@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::ImageLimits;
-
 /// How many bytes of data an answer may have for one of its text. A streamed token of four bytes comes in a chunk of some 250; so an
 /// answer of tokens alone ends by its data, at some 65,000 tokens with the default, which is more than models write.
 pub const DATA_PER_TEXT: usize = 16;
@@ -44,11 +42,6 @@ pub struct SessionOptions {
 }
 
 impl SessionOptions {
-    /// How many images a message may have, and how large each may be.
-    pub const fn images(&self) -> ImageLimits {
-        ImageLimits { most: self.max_images, bytes: self.max_image_bytes }
-    }
-
     /// Bytes of the largest frame, and of the largest message in fragments, that a client may send.
     ///
     /// Without a number of its own it takes a message of the greatest length however it is escaped: 12 bytes a character

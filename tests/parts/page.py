@@ -40,9 +40,10 @@ class Page:
                     self.find("#guest-name").send_keys(name, Keys.ENTER)
                 else:
                     self.find("dialog [data-value=skip]").click()
-            return self.phase() == "online" and self.find("#title").text == group
+            # Who is there is known once it was joined.
+            return self.phase() == "online" and self.find("#title").text == group and self.members()
 
-        until(there, "the group to be shown")
+        until(there, "the group to be joined and shown")
 
     def forget(self):
         """As if the next page were opened in another browser."""

@@ -14,7 +14,7 @@ mod traced;
 
 pub use again::{Answered, ask_again};
 pub use speaker::Speaker;
-pub use speech::{Key, Speech};
+pub use speech::{Key, Speech, image_limits};
 
 use tokio::time::Instant;
 

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::Speaker;
 use crate::answers::AskedWith;
 use crate::ids::{GroupName, MessageId, digest};
-use crate::protocol::{Image, Logged, Message, Role, timestamp};
+use crate::node::Node;
+use crate::protocol::{Image, ImageLimits, Logged, Message, Role, timestamp};
 use crate::store::Once;
 
 /// Under what something said is known when it comes again.
@@ -68,6 +69,11 @@ impl Speech {
         let message = Message { id: id.clone(), role, author, text, images, created_at: timestamp(), metadata };
         (id, Logged::Message { group, message }.encode())
     }
+}
+
+/// How many images somebody may say at once, and how large each may be.
+pub const fn image_limits(node: &Node) -> ImageLimits {
+    ImageLimits { most: node.options.max_images, bytes: node.options.max_image_bytes }
 }
 
 #[cfg(test)]

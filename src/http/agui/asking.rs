@@ -11,7 +11,7 @@ use sophie_actors::dialects::agui::request::RunRequest;
 use sophie_actors::ids::{AnswerId, MessageId, RequestId, SessionId};
 use sophie_actors::openai::Body;
 use sophie_actors::protocol::{ErrorCode, Protocol, Refusal, Role};
-use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, said_before, say};
+use sophie_actors::say::{Answered, Key, Speaker, Speech, ask_again, image_limits, said_before, say};
 use tokio::time::{Instant, sleep};
 
 use super::claim::{Claim, PENDING};
@@ -191,7 +191,7 @@ impl Asking {
         }
         let behind = calls::behind(state, &guest.session, &self.asked.behind).await?;
         Ok(Speech {
-            images: question.images(state.node.options.images()),
+            images: question.images(image_limits(&state.node)),
             group: guest.session.home(),
             text,
             role: Role::User,

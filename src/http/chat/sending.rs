@@ -9,7 +9,7 @@ use sophie_actors::dialects::ui::request::{UiRequest, Wish};
 use sophie_actors::ids::{AnswerId, GroupName, RequestId};
 use sophie_actors::openai::Body;
 use sophie_actors::protocol::{Logged, Message, Protocol, Refusal, Role};
-use sophie_actors::say::{Answered, Key, Said, Speech, ask_again, said_before, say};
+use sophie_actors::say::{Answered, Key, Said, Speech, ask_again, image_limits, said_before, say};
 use sophie_actors::store::{ONCE_SECONDS, PageSize, StoredEvent};
 
 use super::entrance::{Guest, enter_session};
@@ -84,7 +84,7 @@ async fn ask(guest: &Guest, asked: UiRequest, state: &Data<State>) -> Result<Ans
     }
     let (node, speaker, home) = (&state.node, guest.speaker(Protocol::AiSdk), guest.session.home());
     let speech = Speech {
-        images: question.images(node.options.images()),
+        images: question.images(image_limits(node)),
         group: home.clone(),
         text,
         role: Role::User,

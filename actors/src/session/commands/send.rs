@@ -4,7 +4,7 @@ use super::Work;
 use crate::answers::AskedWith;
 use crate::cluster::steer;
 use crate::protocol::{ErrorCode, Refusal, Role, SendMessage};
-use crate::say::{Key, Said, Speech, Unsaid, said_before, say};
+use crate::say::{Key, Said, Speech, Unsaid, image_limits, said_before, say};
 use crate::socket::Reply;
 use crate::store::ONCE_SECONDS;
 
@@ -19,7 +19,7 @@ impl Work {
     async fn try_send(&self, message: SendMessage, reply: &mut Option<Reply>) -> Result<(), Refusal> {
         let SendMessage { text, images, group, assistant, metadata, steer: steers } = message;
         let group = self.member_of(group)?;
-        self.node.options.images().check(&images)?;
+        image_limits(&self.node).check(&images)?;
         let Some(id) = reply.as_ref().and_then(Reply::id) else { return Err(Refusal::internal()) };
         let (scope, id) = (format!("session:{}", self.session), id.as_str().to_owned());
         let with = AskedWith::images(&text, &images);
