@@ -8,6 +8,10 @@ import subprocess
 
 from broker import PROGRAM, ROOT
 
+# Where the tests run in the background of a shell, Ctrl-C is ignored, and all that they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 NODE = ROOT / "tests/clients/node_modules/node/bin"
 WITHIN = 60
 # As it leaves the program where the documents say that it is.
