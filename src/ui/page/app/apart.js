@@ -43,12 +43,12 @@ export const apart = {
   },
 
   // Something is to be read in the own chat, once that is shown.
-  tell(text) {
+  leaveNote(text) {
     keep(NOTE, text, 'sessionStorage');
   },
 
   // What was to be read here, once.
-  told() {
+  takeNote() {
     const note = kept(NOTE, 'sessionStorage');
     keep(NOTE, null, 'sessionStorage');
     return typeof note === 'string' ? note : '';

@@ -112,7 +112,7 @@ function moved(group) {
 function failed(group, why) {
   const text = t('groups.not-joined', { name: group, why });
   if (!apart.inGroups(place.session)) chat.turnBack();
-  told(text);
+  notice(text);
   // What was typed meanwhile stands where it was typed.
   for (const { text: said, images } of chat.outbox.unsaid(group).reverse()) composer.edit(said, text, images);
 }
@@ -121,11 +121,11 @@ function removed(group) {
   const text = t('groups.gone', { name: group });
   const goes = chat.current === group;
   if (goes) chat.select(chat.home);
-  if (goes && apart.inGroups(place.session)) apart.tell(text);
-  else told(text);
+  if (goes && apart.inGroups(place.session)) apart.leaveNote(text);
+  else notice(text);
 }
 
-function told(text) {
+function notice(text) {
   if (!text) return;
   chat.shown.note(text);
   announce(text);
@@ -159,7 +159,7 @@ function news(event, shown) {
 function read(conversation) {
   unread?.look(chat);
   if (conversation.group !== chat.home) return;
-  if (apart.inOwn(place.session)) told(apart.told());
+  if (apart.inOwn(place.session)) notice(apart.takeNote());
   if (conversation.more) return;
   const first = conversation.rows().find(({ kind, role }) => kind === 'message' && role === 'user');
   if (!first) return;
