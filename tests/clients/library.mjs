@@ -136,12 +136,12 @@ export const scenarios = {
     const { chat, heard } = client(kit);
     await chat.connect();
     await kit.act('stall');
-    await kit.act({ flood: kit.session });
+    const said = await kit.act({ flood: kit.session });
     await kit.act('mend');
-    await until(() => heard.messages.length >= kit.flood, 'all that was said', 40);
+    await until(() => heard.messages.length >= said, 'all that was said', 40);
     chat.close();
     const codes = heard.states.filter(({ phase }) => phase === 'waiting').map(({ code }) => code);
-    return { codes, seqs: heard.seqs, stale: heard.stale };
+    return { said, codes, seqs: heard.seqs, stale: heard.stale };
   },
 
   /** The broker is ended as a deployment does it, and begun again. Its memory is gone; the group is joined anew. */

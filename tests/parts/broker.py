@@ -100,6 +100,15 @@ class Broker:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
+    def sockets(self, session):
+        """Those of a session that are open, as operators see them."""
+        try:
+            return self.admin("GET", f"/sessions/{session}")["sockets"]
+        except urllib.error.HTTPError as refused:
+            if refused.code != 404:
+                raise
+            return []
+
     def metrics(self):
         request = urllib.request.Request(f"{self.url}/metrics", headers={"authorization": f"Bearer {ADMIN_TOKEN}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
