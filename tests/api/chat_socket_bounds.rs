@@ -84,6 +84,28 @@ async fn who_sends_without_end_is_closed_and_a_foreign_page_does_not_come_in() {
 }
 
 #[tokio::test]
+async fn an_answer_may_take_longer_than_a_client_that_is_nobody_may_stay() {
+    let ai = AiServer::start().await;
+    let app = start(&ai, &[]).await;
+    let (script, gate) = Script::gated();
+    ai.push(script);
+    let mut waits = ChatSocket::try_open(app.address(), "/api/chat?wait=1").await.expect("connected");
+    waits.send(&resume("w", "s1")).await;
+    let mut asks = ChatSocket::open(app.address()).await;
+    asks.send(&send("r", "s2", "m1", "Tell me.")).await;
+    gate.word("one ");
+    assert_eq!(asks.word("r").await, "one ");
+    // Each of the others has been there for longer.
+    let mut nobody = ChatSocket::open(app.address()).await;
+    assert_eq!(nobody.closed_within(Duration::from_secs(40)).await, Some(1008));
+    gate.word("two");
+    assert_eq!(asks.word("r").await, "two");
+    ai.push(Script::answer("Yes."));
+    asks.send(&send("r1", "s1", "m1", "And now?")).await;
+    assert_eq!(waits.answered("w").await.text(), "Yes.");
+}
+
+#[tokio::test]
 async fn a_slow_reader_gets_the_same_text_in_fewer_chunks() {
     let ai = AiServer::start().await;
     let app = start(&ai, &[]).await;

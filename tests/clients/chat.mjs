@@ -50,7 +50,7 @@ async function watched() {
 async function stopped() {
   const chat = new HttpChat(here, id);
   const asked = chat.sendMessage({ text });
-  while (!chat.text) await new Promise((resolve) => setTimeout(resolve, 5));
+  await chat.begun();
   await fetch(`${there}/api/chat/${id}/stop`, { method: "POST" });
   await asked;
   return [chat.told];

@@ -5,10 +5,9 @@ import { Chat } from "./state.mjs";
 const { what, urls, id, text, chunks, viewers } = JSON.parse(process.argv[2]);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** A line to the nodes in turn, as through a load balancer. `most`: the first connection breaks before that chunk. */
-function line(first, most = Infinity) {
+/** A line to the nodes in turn, as through a load balancer. The first connection breaks before the chunk that `rope.left` counts down to. */
+function line(first, rope) {
   let dialled = 0;
-  let left = most;
   return class extends WebSocket {
     constructor(url, protocols) {
       super(`${urls[(first + dialled) % urls.length].replace("http", "ws")}${url.pathname}${url.search}`, protocols);
@@ -17,7 +16,9 @@ function line(first, most = Infinity) {
     }
     set onmessage(hear) {
       super.onmessage = (event) => {
-        if (this.breaks && JSON.parse(event.data).type === "chunk" && left-- <= 0) return this.close();
+        this.broken ||= this.breaks && JSON.parse(event.data).type === "chunk" && rope.left-- <= 0;
+        // What comes until the close is done is lost with the line.
+        if (this.broken) return this.close();
         hear(event);
       };
     }
@@ -25,18 +26,17 @@ function line(first, most = Infinity) {
 }
 
 class SocketChat extends Chat {
-  constructor(first, chat, { most, messages, wait } = {}) {
-    const options = { url: `${urls[first]}/api/chat`, webSocket: line(first, most), params: wait ? { wait: "1" } : {} };
+  constructor(first, chat, { most = Infinity, messages, wait } = {}) {
+    const rope = { left: most };
+    const options = { url: `${urls[first]}/api/chat`, webSocket: line(first, rope), params: wait ? { wait: "1" } : {} };
     const transport = new WebSocketChatTransport(options);
     super(chat, transport, messages);
     this.close = () => transport.close();
+    this.breakNoMore = () => (rope.left = Infinity);
   }
 }
 
 const said = async (node, chat) => (await fetch(`${urls[node]}/api/chat/${chat}/messages`)).json();
-const begun = async (chat) => {
-  while (!chat.text) await pause(5);
-};
 
 /** For every chunk: the connection breaks before it, the page goes on at the other node, and so does a page that is loaded anew. */
 async function cut() {
@@ -45,11 +45,15 @@ async function cut() {
     const page = new SocketChat(0, chat, { most });
     await page.sendMessage({ text: `${text} ${most}` });
     const broken = page.told;
+    page.breakNoMore();
     const loaded = new SocketChat(1, chat, { messages: await said(1, chat) });
     await Promise.all([page.resumeStream(), loaded.resumeStream()]);
     return [broken, page.told, loaded.told];
   };
-  return Promise.all(Array.from({ length: chunks }, (_, most) => one(most)));
+  // A few at a time: all at once are more than the nodes of a busy machine can be asked for.
+  const told = [];
+  for (let most = 0; most < chunks; most += 8) told.push(...(await Promise.all(Array.from({ length: Math.min(8, chunks - most) }, (_, n) => one(most + n)))));
+  return told;
 }
 
 /** Many pages look on, at both nodes, some of them since before the question. */
@@ -59,7 +63,7 @@ async function watched() {
   const waiting = early.map((page) => page.resumeStream());
   await pause(500);
   const asked = asker.sendMessage({ text });
-  await begun(asker);
+  await asker.begun();
   const late = Array.from({ length: viewers / 2 }, (_, n) => new SocketChat(n % 2, id));
   await Promise.all([asked, ...waiting, ...late.map((page) => page.resumeStream())]);
   return [asker, ...early, ...late].map((page) => page.told);
@@ -71,9 +75,9 @@ async function stopped() {
   for (const byViewer of [false, true]) {
     const [asker, viewer] = [new SocketChat(0, `${id}-${byViewer}`), new SocketChat(1, `${id}-${byViewer}`)];
     const asked = asker.sendMessage({ text: `${text} ${byViewer}` });
-    await begun(asker);
+    await asker.begun();
     const looksOn = viewer.resumeStream();
-    await begun(viewer);
+    await viewer.begun();
     const since = Date.now();
     await (byViewer ? viewer : asker).stop();
     await Promise.all([asked, looksOn]);
@@ -86,7 +90,7 @@ async function stopped() {
 async function closed() {
   const page = new SocketChat(0, id);
   const asked = page.sendMessage({ text });
-  await begun(page);
+  await page.begun();
   page.close();
   await asked;
   await pause(500);
@@ -99,9 +103,9 @@ async function closed() {
 async function resumedTwice() {
   const [asker, page] = [new SocketChat(0, id), new SocketChat(1, id)];
   const asked = asker.sendMessage({ text });
-  await begun(asker);
+  await asker.begun();
   const first = page.resumeStream();
-  await begun(page);
+  await page.begun();
   await Promise.all([asked, first, page.resumeStream()]);
   return [asker.told, page.told];
 }
@@ -110,9 +114,9 @@ async function resumedTwice() {
 async function interrupted() {
   const [asker, viewer] = [new SocketChat(0, id), new SocketChat(1, id)];
   const asked = asker.sendMessage({ text });
-  await begun(asker);
+  await asker.begun();
   const looksOn = viewer.resumeStream();
-  await begun(viewer);
+  await viewer.begun();
   console.error("begun");
   await Promise.all([asked, looksOn]);
   // What is read has ended a moment before the log says so.

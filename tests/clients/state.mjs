@@ -27,6 +27,14 @@ export class Chat extends AbstractChat {
     return last?.role === "assistant" ? last.parts.map((part) => (part.type === "text" ? part.text : "")).join("") : "";
   }
 
+  /** Waits until its answer has begun. A question that is refused has none. */
+  async begun() {
+    for (const since = Date.now(); !this.text; await new Promise((resolve) => setTimeout(resolve, 5))) {
+      if (this.state.status === "error") throw new Error(`no answer: ${JSON.stringify(this.told)}`);
+      if (Date.now() - since > 20_000) throw new Error("waited 20 s in vain for an answer to begin");
+    }
+  }
+
   get told() {
     const { status, error, messages } = this.state;
     return { status, error: error?.message, messages };

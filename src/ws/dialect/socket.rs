@@ -67,6 +67,7 @@ impl Socket {
     /// Its client has shown who it is.
     pub(in crate::ws) fn is_known(&self) {
         self.is_known.set(true);
+        self.tell();
     }
 
     /// Something is under way. A node that goes lets it come to its end, as far as there is time.
@@ -89,7 +90,12 @@ impl Socket {
     }
 
     pub(super) fn gone(&self) {
-        self.changed.notify_one();
+        self.tell();
+    }
+
+    /// Has everybody who waits for something of this look again.
+    fn tell(&self) {
+        self.changed.notify_waiters();
     }
 
     /// Ends it when the node goes, or nobody can say who is there.
@@ -130,7 +136,7 @@ impl Socket {
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.answering.set(self.0.answering.get() - 1);
-        self.0.changed.notify_one();
+        self.0.tell();
     }
 }
 

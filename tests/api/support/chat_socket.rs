@@ -162,4 +162,18 @@ impl ChatSocket {
             }
         }
     }
+
+    /// The number of its close, which may come later than other frames do.
+    pub async fn closed_within(&mut self, limit: Duration) -> Option<u16> {
+        let closed = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                    Some(Ok(_)) => {}
+                    Some(Err(_)) | None => return None,
+                }
+            }
+        };
+        timeout(limit, closed).await.expect("a close in time")
+    }
 }
