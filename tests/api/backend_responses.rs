@@ -151,7 +151,9 @@ async fn what_is_the_same_question_is_answered_once(mode: Mode) {
         reply.header("x-sophie-cache").to_owned()
     };
     assert_eq!(ask(json!({"prompt_cache_key": "a"})).await, "miss");
-    assert_eq!(ask(json!({"prompt_cache_key": "b", "client_metadata": {"turn": "2"}, "store": false})).await, "hit");
+    // A finished answer is joined for the moment in which it is being kept.
+    let again = ask(json!({"prompt_cache_key": "b", "client_metadata": {"turn": "2"}, "store": false})).await;
+    assert!(matches!(again.as_str(), "hit" | "coalesced"), "{again}");
     assert_eq!(ask(json!({"include": ["web_search_call.results"]})).await, "miss", "more is asked for");
     assert_eq!(ai.calls(), 2);
 }

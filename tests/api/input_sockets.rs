@@ -135,7 +135,8 @@ async fn after_a_goodbye_nothing_more_is_taken_in() {
     // What follows is the payload that was declared: it is read for a moment at most, and then not at all.
     let sent = send_all(&mut client, &[0; 1_024], 1 << 30, SOON).await;
     println!("{sent} bytes after the goodbye");
-    assert!(sent < 16 << 20, "{sent} bytes after the goodbye");
+    // What both ends of the system beneath keep of what nobody reads is some ten megabytes, more where it is set so.
+    assert!(sent < 128 << 20, "{sent} bytes after the goodbye");
     let sockets = || app.node().roster.count().sockets;
     eventually("the socket is gone", SOON, async || (sockets() == 0).then_some(())).await;
 }
