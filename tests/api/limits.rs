@@ -358,6 +358,6 @@ async fn while_redis_is_frozen_this_nodes_own_limits_apply_and_the_shared_ones_c
     let shared = async || left(&app, "guest:s1").await["user_messages"].as_u64().expect("a number");
     let before = shared().await;
     assert!((3..=4).contains(&before), "{before}");
-    assert_eq!(socket.ask("5", note("shared")).await["type"], "ack");
+    assert_eq!(socket.insist_on("5", note("shared")).await["type"], "ack");
     assert_eq!(shared().await, before - 1);
 }

@@ -276,7 +276,8 @@ async fn a_message_costs_redis_the_same_however_many_listen() {
         cost.push((spent("evalsha"), since.elapsed().as_secs()));
     }
     println!("scripts for {MESSAGES} messages, and seconds: {cost:?}");
-    // One script a message; the rest are leases and presence, which have their own pace: more of them on a slow machine. A second that has begun counts.
+    // One script a message; the rest are leases and presence, which have their own pace: more of them on a slow machine.
+    // A second that has begun counts.
     let most = |seconds: u64| 2 * MESSAGES as u64 + 10 * (seconds + 1);
     assert!(cost.iter().all(|(scripts, seconds)| *scripts < most(*seconds)), "{cost:?}");
 }

@@ -106,7 +106,7 @@ impl Chats {
         let _answering = socket.answering();
         let asking = async {
             let guest = enter_session(shown, asked.chat.clone(), &socket.state).await?;
-            socket.is_known();
+            socket.becomes_known();
             let (answer, reader) = chat::answer(&guest, asked, &socket.state).await?;
             Ok::<_, ChatRefusal>((guest, answer, reader))
         };
@@ -125,7 +125,7 @@ impl Chats {
         let socket = &self.0.socket;
         let looking = async {
             let guest = enter_session(&self.0.shown, chat.clone(), &socket.state).await?;
-            socket.is_known();
+            socket.becomes_known();
             let found = tokio::select! {
                 found = self.find(&guest) => found?,
                 () = socket.expire(guest.identity.expires_at) => None,

@@ -65,7 +65,7 @@ impl Socket {
     }
 
     /// Its client has shown who it is.
-    pub(in crate::ws) fn is_known(&self) {
+    pub(in crate::ws) fn becomes_known(&self) {
         self.is_known.set(true);
         self.tell();
     }

@@ -57,7 +57,7 @@ pub(super) struct Lanes {
 impl Lanes {
     pub(super) fn open(socket: Rc<Socket>, caller: Caller) -> Self {
         // Who comes with a key is known from the first.
-        socket.is_known();
+        socket.becomes_known();
         let memory = Memory::new(socket.state.gateway.max_body_bytes);
         let shared = Rc::new(Shared {
             socket,
