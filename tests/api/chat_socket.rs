@@ -79,6 +79,9 @@ async fn the_abort_of_a_question_stops_its_answer_wherever_it_is_written() {
         pair.ai.wait_cancelled(n, SOON).await;
     }
     socket.send(&abort("unknown")).await;
+    // What was said before the stop came in may still be on its way; nothing is said behind this.
+    socket.send(&resume("behind", "s2")).await;
+    assert_eq!(socket.answered("behind").await.last["type"], "no-active");
     socket.is_quiet_for(Duration::from_millis(100)).await;
 }
 
