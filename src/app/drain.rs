@@ -45,18 +45,27 @@ impl Program {
         let until = Instant::now() + self.drain;
         let node = &self.state.node;
         _ = timeout(self.drain, node.registry.drain(self.drain)).await;
-        let interrupt_at = until - LAST_WORDS.min(self.drain / 4);
-        let mut interrupted = false;
-        while Instant::now() < until {
-            if !interrupted && Instant::now() >= interrupt_at {
-                interrupted = true;
-                self.interrupt().await;
+        let last_words = LAST_WORDS.min(self.drain / 4);
+        let interrupt_at = until - last_words;
+        while Instant::now() < interrupt_at {
+            if self.is_left().await {
+                return;
             }
-            if self.running().await == 0 && node.roster.count().sockets == 0 {
-                break;
-            }
-            sleep(DRAIN_POLL.min(until - Instant::now())).await;
+            sleep(DRAIN_POLL).await;
         }
+        // Also when a machine that was held up wakes behind the end: nobody's answer ends without a word.
+        self.interrupt().await;
+        _ = timeout(last_words, async {
+            while !self.is_left().await {
+                sleep(DRAIN_POLL).await;
+            }
+        })
+        .await;
+    }
+
+    /// Whether nothing runs and nobody is connected.
+    async fn is_left(&self) -> bool {
+        self.running().await == 0 && self.state.node.roster.count().sockets == 0
     }
 
     /// Answers under way, of groups and over HTTP.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Gate, Script};
 
-use crate::support::{Answer, Mode, SOON, TestApp, TestSocket, start_with_ai};
+use crate::support::{Answer, Mode, SOON, TestApp, TestSocket, eventually, start_with_ai};
 
 /// For what takes the server a few seconds by its settings.
 const LATER: Duration = Duration::from_secs(20);
@@ -175,6 +175,12 @@ async fn a_first_question_is_answered_from_the_cache_in_another_session(mode: Mo
     let (mut alice, mut bob) = (app.open("alice").await, app.open("bob").await);
     ai.push(Script::answer("Once written."));
     let written = Answer::to(&mut alice, "1", "?").await;
+    // A finished answer is joined for the moment in which it is being kept; it is counted behind that.
+    eventually("it is kept", SOON, async || {
+        let (_, usage) = app.admin("GET", "/admin/api/usage", None).await;
+        (usage["total"]["answers"] == 1).then_some(())
+    })
+    .await;
     let read = Answer::to(&mut bob, "1", "?").await;
     assert_eq!((&written.start["cache"], &read.start["cache"]), (&json!("miss"), &json!("hit")));
     assert_eq!((read.text.as_str(), ai.calls()), ("Once written.", 1));
@@ -231,7 +237,11 @@ async fn a_session_may_have_two_answers_under_way(mode: Mode) {
     let (scripts, gates): (Vec<_>, Vec<_>) = (0..2).map(|_| Script::gated()).unzip();
     scripts.into_iter().for_each(|script| ai.push(script));
     let (mut socket, mut tab) = (app.open("s1").await, app.open("s1").await);
-    let starts = [start(&mut socket, "1", "one?").await, start(&mut socket, "2", "two?").await];
+    let first = start(&mut socket, "1", "one?").await;
+    // An answer starts before its backend is asked, and each is to have its own script.
+    ai.wait_calls(1, SOON).await;
+    let starts = [first, start(&mut socket, "2", "two?").await];
+    ai.wait_calls(2, SOON).await;
     assert_ne!(starts[0]["answer"], starts[1]["answer"]);
     for (id, command) in
         [("3", question("three?")), ("4", json!({"type": "answer.retry", "message": starts[0]["message"]}))]
@@ -307,7 +317,8 @@ async fn an_answer_of_a_group_goes_to_its_members(mode: Mode) {
 }
 
 async fn a_failure_is_told_after_the_start_by_its_code(mode: Mode) {
-    let times = [("SOPHIE__AI__FIRST_CHUNK_SECONDS", "1"), ("SOPHIE__AI__IDLE_SECONDS", "1")];
+    // Longer than a busy machine lets the backend wait that is to fail in another way.
+    let times = [("SOPHIE__AI__FIRST_CHUNK_SECONDS", "4"), ("SOPHIE__AI__IDLE_SECONDS", "4")];
     let (ai, app): (AiServer, TestApp) = start_with_ai(mode, &times).await;
     let mut socket = app.open("s1").await;
     let refusal = |status, kind, code| Script::refusal(status, kind, code, &[]);

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::{Broker, Client, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{ADMIN_TOKEN, Broker, SOON, TestApp, TestServer, TestSocket, eventually};
 
-/// What the protocol promises of a node that died.
-pub(crate) const INTERRUPTED_WITHIN: Duration = Duration::from_secs(15);
+/// What the protocol promises of a node that died is 15 s. A node that Redis answers too late once leaves its writers 5 s more, and on a
+/// busy machine that happens.
+pub(crate) const INTERRUPTED_WITHIN: Duration = Duration::from_secs(25);
 
 async fn node(redis: &TestServer, ai: &AiServer, name: &str) -> Broker {
     node_at(&redis.url(0), ai, name).await
@@ -195,14 +196,14 @@ async fn an_answer_goes_on_over_a_store_that_came_back_empty_and_ends_once() {
 async fn a_question_over_http_is_answered_though_its_sender_has_left() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
     ai.set_default(|| Script::answer("An answer."));
-    let node = node(&redis, &ai, "n").await;
-    let mut viewer = TestSocket::open(node.address, "s1", "").await;
-    let http = Client::new();
-    let url = format!("http://{}/admin/api/groups/chat_s1/messages", node.address);
+    // With time for Redis: a question whose place in the log is confirmed too late is carried out by nobody but its sender.
+    let app = TestApp::one_of(&redis, "n", &ai.environment()).await;
+    let mut viewer = app.open("s1").await;
     let mut tries = 0;
     while ends(&redis, "s1").len() < 30 {
         let body = json!({"text": format!("Question {tries}"), "assistant": true});
-        let sent = http.post(&url).bearer_auth(crate::support::ADMIN_TOKEN).json(&body).send();
+        let request = app.request("POST", "/admin/api/groups/chat_s1/messages").bearer_auth(ADMIN_TOKEN);
+        let sent = request.json(&body).send();
         // Its sender leaves at some moment of the few milliseconds that it takes.
         _ = timeout(Duration::from_micros(500 * (tries % 40)), sent).await;
         tries += 1;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script, finish, role, usage, word};
 
@@ -105,7 +106,8 @@ async fn answered(ai: &AiServer, app: &TestApp, n: usize, script: impl Fn() -> S
 
 #[tokio::test]
 async fn an_answer_whose_choices_have_all_ended_is_whole_however_the_stream_ends() {
-    let (ai, app) = start_with_ai(Mode::Memory, &[("SOPHIE__AI__IDLE_SECONDS", "1")]).await;
+    // Longer than a busy machine lets the backend pause that has not fallen silent.
+    let (ai, app) = start_with_ai(Mode::Memory, &[("SOPHIE__AI__IDLE_SECONDS", "4")]).await;
     let told = || Script::stream().event(&word("all of it")).event(&finish("stop"));
     let ends: [fn(Script) -> Script; 7] = [
         |script| script.piece("data: [DONE]").end(),
@@ -182,20 +184,27 @@ async fn a_character_that_was_cut_in_two_is_passed_on_and_put_together() {
 
 #[tokio::test]
 async fn comments_are_a_sign_of_life() {
-    let limits = [("SOPHIE__AI__FIRST_CHUNK_SECONDS", "1"), ("SOPHIE__AI__IDLE_SECONDS", "1")];
-    let (ai, app) = start_with_ai(Mode::Memory, &limits).await;
-    let thinks = |script: Script| {
-        (0..6).fold(script, |script, _| script.pause(Duration::from_millis(400)).piece(": PROCESSING\n\n"))
-    };
-    ai.push(thinks(thinks(Script::stream()).event(&word("all of it"))).event(&finish("stop")).done());
-    assert_eq!(Reply::ask(&app, &fixed("?", true)).await.answer(), "all of it");
-    let blanks = (0..6).fold(Script::stream(), |script, _| script.pause(Duration::from_millis(400)).piece(" \n"));
-    ai.push(blanks.event(&word("all of it")).event(&finish("stop")).done());
-    assert_eq!(Reply::ask(&app, &fixed("blanks?", true)).await.answer(), "all of it");
-    for script in [thinks(Script::stream()).hang(), thinks(Script::stream().event(&word("a"))).hang()] {
+    // Together the signs take longer than may be silent, and between two of them a busy machine may pause.
+    const PAUSE: Duration = Duration::from_millis(800);
+    let limits = [("SOPHIE__AI__FIRST_CHUNK_SECONDS", "4"), ("SOPHIE__AI__IDLE_SECONDS", "4")];
+    let thinks = |script: Script| (0..6).fold(script, |script, _| script.pause(PAUSE).piece(": PROCESSING\n\n"));
+    let blanks = (0..6).fold(Script::stream(), |script, _| script.pause(PAUSE).piece(" \n"));
+    let scripts = [
+        thinks(thinks(Script::stream()).event(&word("all of it"))).event(&finish("stop")).done(),
+        blanks.event(&word("all of it")).event(&finish("stop")).done(),
+        thinks(Script::stream()).hang(),
+        thinks(Script::stream().event(&word("a"))).hang(),
+    ];
+    let told = join_all(scripts.map(async |script| {
+        let (ai, app) = start_with_ai(Mode::Memory, &limits).await;
         ai.push(script);
-        let reply = Reply::ask(&app, &fixed("silent?", true)).await;
-        assert!(reply.text.contains("ai_timeout"), "{reply:?}");
+        (Reply::ask(&app, &fixed("?", true)).await, ai, app)
+    }));
+    for (n, (reply, ..)) in told.await.iter().enumerate() {
+        match n {
+            0 | 1 => assert_eq!(reply.answer(), "all of it", "{n}"),
+            _ => assert!(reply.text.contains("ai_timeout"), "{n}: {reply:?}"),
+        }
     }
 }
 

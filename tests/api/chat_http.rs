@@ -212,10 +212,11 @@ async fn of_two_questions_that_come_at_once_to_two_nodes_one_is_answered() {
         let mut statuses = [one.status().as_u16(), other.status().as_u16()];
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 409]);
-        assert_eq!(ai.calls(), n + 1);
         gate.word("Yes.");
         gate.finish();
         let answered = if one.status() == StatusCode::OK { one } else { other };
         assert_eq!(text(&chunks(answered).await), "Yes.");
+        // Not before: an answer may be read before its backend is asked.
+        assert_eq!(ai.calls(), n + 1);
     }
 }

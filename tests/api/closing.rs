@@ -41,7 +41,10 @@ async fn a_flood_is_cut_off_and_what_came_before_it_is_answered(mode: Mode) {
         assert_eq!(socket.ask(&n.to_string(), json!({"type": "ping"})).await["type"], "pong");
     }
     for n in 0..40 {
-        socket.send(json!({"type": "ping", "id": n.to_string()})).await;
+        // It may be cut off before the last one is sent.
+        if !socket.try_send(json!({"type": "ping", "id": n.to_string()})).await {
+            break;
+        }
     }
     let closing = socket.closing().await;
     assert_eq!((&closing["code"], &closing["reconnect"]), (&json!(4503), &json!(false)));

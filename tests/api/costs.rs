@@ -26,6 +26,14 @@ async fn usage(app: &TestApp, query: &str) -> Value {
     body
 }
 
+/// Waits until so many answers are counted, which is done once what was written is kept: until then who asks the same joins it.
+async fn counted(app: &TestApp, answers: u64) {
+    eventually("the answers are counted", SOON, async || {
+        (usage(app, "").await["total"]["answers"] == answers).then_some(())
+    })
+    .await;
+}
+
 fn number(value: &Value) -> f64 {
     value.as_f64().expect("a number")
 }
@@ -39,7 +47,9 @@ async fn spent_saved_and_cancelled_tokens_are_told_apart_by_model_user_and_group
     let (ai, app) = start(mode).await;
     let (mut one, mut two) = (app.open("one").await, app.open("two").await);
     let spent = Answer::to(&mut one, "1", "What time is it?").await.end["usage"].clone();
+    counted(&app, 1).await;
     Answer::to(&mut two, "1", "What time is it?").await;
+    counted(&app, 2).await;
     let tokens = spent["total_tokens"].as_u64().expect("tokens");
 
     let body = usage(&app, "").await;
@@ -85,8 +95,9 @@ async fn spent_saved_and_cancelled_tokens_are_told_apart_by_model_user_and_group
 
 async fn the_cache_is_counted_and_purged_by_model(mode: Mode) {
     let (ai, app) = start(mode).await;
-    for session in ["a", "b", "c"] {
+    for (session, asked) in [("a", 1), ("b", 2), ("c", 3)] {
         Answer::to(&mut app.open(session).await, "1", "What time is it?").await;
+        counted(&app, asked).await;
     }
     let shown = eventually("the entry", SOON, async || {
         let (status, shown) = app.admin("GET", "/admin/api/cache", None).await;

@@ -10,16 +10,17 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
 
-use crate::support::{Broker, Client, RawClient, SOON, TestServer, TestSocket, eventually};
+use crate::support::{Broker, Client, RawClient, SOON, TestApp, TestServer, TestSocket, eventually};
 
-const DRAIN: Duration = Duration::from_secs(3);
+/// Longer than a busy machine pauses: what is asked of a node that drains is asked before it is gone.
+const DRAIN: Duration = Duration::from_secs(6);
 /// The promise: at most this long after the drain time.
 const EXIT_AFTER: Duration = Duration::from_secs(2);
 /// What a busy machine may add to any of it.
-const SLACK: Duration = Duration::from_secs(3);
+const SLACK: Duration = Duration::from_secs(5);
 
 async fn start(environment: &[(&str, &str)]) -> Broker {
-    let mut all = vec![("SOPHIE__SERVER__DRAIN_SECONDS", "3")];
+    let mut all = vec![("SOPHIE__SERVER__DRAIN_SECONDS", "6")];
     all.extend_from_slice(environment);
     Broker::start(0, &all).await
 }
@@ -73,7 +74,8 @@ async fn every_socket_is_told_to_come_back_spread_over_the_drain_time() {
     assert_eq!(refused, 503);
     let (first, last) = (closes.iter().min().expect("some"), closes.iter().max().expect("some"));
     println!("first closed after {first:?}, last after {last:?}");
-    assert!(*last - *first > DRAIN / 3, "all at once: {first:?} to {last:?}");
+    // They are read later than they came, if the machine pauses.
+    assert!(*last - *first > DRAIN / 4, "all at once: {first:?} to {last:?}");
     let (code, _) = exit_of(broker).await;
     assert_eq!(code, Some(0));
     assert!(since.elapsed() < DRAIN + EXIT_AFTER + SLACK, "{:?}", since.elapsed());
@@ -151,16 +153,15 @@ async fn clients_that_do_nothing_do_not_delay_the_exit() {
 #[tokio::test]
 async fn memberships_are_given_up_and_the_log_stays() {
     let server = TestServer::start();
-    let url = server.url(0);
-    let broker = start(&[("USE_REDIS", "true"), ("REDIS_URL", &url)]).await;
-    let mut socket = TestSocket::open(broker.address, "s1", "").await;
+    // With time for Redis: memberships that cannot be given up at the first try are left to expire.
+    let app = TestApp::one_of(&server, "n", &[("SOPHIE__SERVER__DRAIN_SECONDS", "6")]).await;
+    let mut socket = app.open("s1").await;
     socket.ask("j", json!({"type": "group.join", "group": "team-7"})).await;
     socket.say("m1", "stays").await;
     let groups = || -> Vec<String> { server.connection(0).keys("asgi:group:*").expect("an answer") };
     eventually("mirrored", SOON, async || (groups().len() == 2).then_some(())).await;
-    broker.signal("-TERM");
-    socket.until_closed().await;
-    assert_eq!(exit_of(broker).await.0, Some(0));
+    let (ended, _) = tokio::join!(app.stop(), async move { socket.until_closed().await });
+    ended.expect("it ends well");
     assert_eq!(groups(), Vec::<String>::new());
     let length: u64 = server.connection(0).xlen("sophie:log:chat_s1").expect("an answer");
     assert_eq!(length, 1);

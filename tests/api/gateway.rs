@@ -1,11 +1,9 @@
 //! The OpenAI-compatible way in: what is asked and answered goes through untouched, streamed or whole, fresh or kept.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{Script, finish, role, usage, word};
 
-use crate::support::{Answer, Mode, Reply, SOON, eventually, of_chats, question, start_with_ai, streamed};
+use crate::support::{Answer, Mode, Reply, SOON, eventually, of_chats, question, start_with_ai, streamed, until};
 
 in_both_modes!(
     an_answer_is_streamed_as_the_backend_wrote_it_and_kept,
@@ -174,8 +172,9 @@ async fn a_chat_session_and_an_application_share_an_answer(mode: Mode) {
     socket.event_of("answer.delta").await;
     // While it is written: from its first chunk.
     let stream = of_chats(streamed("both?"));
+    let joined = || app.node().metrics.cache_lookups.with_label_values(&["coalesced"]).get() == 1;
     let (reply, ()) = tokio::join!(Reply::ask(&app, &stream), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        until("it has joined", SOON, joined).await;
         gate.word("answer.");
         gate.finish();
     });

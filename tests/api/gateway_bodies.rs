@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use serde_json::json;
-use sophie_kit::ai_server::{AiServer, Script};
+use sophie_kit::ai_server::{AiServer, Script, finish, usage, word};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -107,7 +107,8 @@ async fn a_long_body_that_takes_more_tokens_than_there_are_is_refused_and_an_ima
         let body = json!({"model": "test-model", "messages": [{"role": "user", "content": content}], "stream": true});
         Reply::to(app.request("POST", "/v1/chat/completions").bearer_auth("k").json(&body)).await
     };
-    // Something is taken already, so that not everything is there.
+    // Something is taken already, for minutes, so that not everything is there.
+    ai.push(Script::stream().event(&word("Much.")).event(&finish("stop")).event(&usage(200, 800)).done());
     assert_eq!(ask(json!("?")).await.status, 200);
     let image =
         json!([{"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{}", "A".repeat(600_000))}}]);

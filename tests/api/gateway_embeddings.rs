@@ -118,7 +118,11 @@ async fn what_was_read_is_settled_and_paid_for(mode: Mode) {
     .await;
     assert_eq!((&usage["prompt_tokens"], &usage["completion_tokens"]), (&json!(9), &json!(0)), "{usage}");
     assert!((usage["cost"].as_f64().expect("a number") - 0.009).abs() < 1e-9, "{usage}");
-    // More than there is, and a model that is not this key's: the backend hears of neither.
+    // More than there is, where something is taken for minutes, and a model that is not this key's: the backend hears of neither.
+    let dear = r#"{"data":[{"embedding":[1]}],"usage":{"prompt_tokens":900,"total_tokens":900}}"#;
+    ai.push(Script::respond(200, &[("content-type", "application/json")], dear));
+    let costly = asked(json!("z".repeat(4_000)));
+    eventually("let in", SOON, async || (ask(&costly).await.status == 200).then_some(())).await;
     let calls = ai.calls();
     let refused = ask(&asked(json!(["y".repeat(40_000)]))).await;
     assert_eq!((refused.status, &refused.error()["type"]), (429, &json!("tokens")));

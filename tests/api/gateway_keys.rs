@@ -8,7 +8,7 @@ use crate::support::{JWT, Mode, Reply, SOON, TestApp, TestServer, eventually, qu
 const KEYS: (&str, &str) = (
     "SOPHIE__AUTH__KEY",
     r#"[{"name": "shop", "key": "key-of-the-shop", "models": ["test-*"], "requests_per_minute": 2},
-        {"name": "lab", "key": "key-of-the-lab", "tokens_per_hour": 2000, "requests_per_minute": 60}]"#,
+        {"name": "lab", "key": "key-of-the-lab", "tokens_per_hour": 2000, "requests_per_minute": 600}]"#,
 );
 
 async fn ask(app: &TestApp, key: &str, body: &Value) -> Reply {
@@ -146,9 +146,10 @@ async fn tokens_are_charged_to_who_caused_them(mode: Mode) {
     for _ in 0..4 {
         eventually("settled", SOON, async || {
             let hit = ask(&app, "key-of-the-lab", &streamed("?")).await;
-            assert_eq!(hit.status, 200);
+            // What those before have reserved may be on its way back.
+            assert!(matches!(hit.status, 200 | 429), "{hit:?}");
             // 2,000 less 500, less what this one has reserved itself, more what has come back since.
-            (950..=1_050).contains(&left(&hit)).then_some(())
+            (hit.status == 200 && (950..=1_050).contains(&left(&hit))).then_some(())
         })
         .await;
     }
@@ -220,7 +221,9 @@ async fn what_was_kept_for_a_key_is_not_anothers_in_its_place_or_of_its_name() {
 
 #[tokio::test]
 async fn the_limits_of_a_key_without_a_name_are_known_by_its_digest() {
-    let on = [("SOPHIE__AUTH__API_KEYS", "other,plain"), ("SOPHIE__LIMITS__ENABLED", "true")];
+    // What a request takes is not back before it is looked at.
+    let slow = ("SOPHIE__LIMITS__KEY_REQUESTS_PER_MINUTE", "2");
+    let on = [("SOPHIE__AUTH__API_KEYS", "other,plain"), ("SOPHIE__LIMITS__ENABLED", "true"), slow];
     let (_ai, app) = start_with_ai(Mode::Memory, &on).await;
     let left = async |subject: &str| {
         let (status, seen) = app.admin("GET", &format!("/admin/api/limits/{subject}"), None).await;

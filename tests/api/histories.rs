@@ -95,7 +95,11 @@ async fn play(seed: u64) {
             92..96 => {
                 shared.life.store(life + 1, Ordering::SeqCst);
                 redis.kill();
-                // What was acknowledged before is read by then, and not taken for something of the next life.
+                // What was acknowledged before is read by then, and not taken for something of the next life: also by a node that was
+                // held up when it had it from Redis.
+                for broker in &nodes {
+                    broker.get("/health/live").await;
+                }
                 sleep(Duration::from_millis(500)).await;
                 owed.clone_from(&saved);
                 shared.life.store(life + 2, Ordering::SeqCst);

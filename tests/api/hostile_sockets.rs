@@ -166,7 +166,8 @@ async fn who_enters_and_leaves_new_groups_for_ever_leaves_none_behind_and_is_sto
 
     let app = TestApp::patient(Mode::Memory, &[LIMITED]).await;
     let mut restless = RawClient::open(app.address(), "s1").await;
-    for round in 0..400 {
+    // A burst of 500, and 50 a second: within half a minute nobody earns as many as these.
+    for round in 0..1_000 {
         for kind in ["join", "leave"] {
             let command = format!("{{\"type\":\"group.{kind}\",\"id\":\"{kind}{round}\",\"group\":\"g\"}}");
             restless.send(&RawClient::frame(0x81, command.as_bytes())).await;

@@ -27,8 +27,9 @@ async fn who_vanishes_is_gone_when_no_pong_comes_or_too_much_waits_and_what_it_h
         &[
             ("SOPHIE__SERVER__BIND", &bind),
             ("SOPHIE__AUTH__OPEN", "true"),
-            ("SOPHIE__SESSION__PING_SECONDS", "3"),
-            ("SOPHIE__SESSION__PONG_SECONDS", "1"),
+            // Until the link is cut none of them may be given up, nor later the one that stays and answers only where it is asked.
+            ("SOPHIE__SESSION__PING_SECONDS", "8"),
+            ("SOPHIE__SESSION__PONG_SECONDS", "8"),
             // Where more waits than the network takes, no goodbye gets out, and this is what ends it.
             ("SOPHIE__SESSION__OUTBOX_SECONDS", "2"),
             ("SOPHIE__SERVER__BODY_SECONDS", "2"),

@@ -39,7 +39,7 @@ async fn pages(app: &TestApp, path: &str, of: &str) -> (Vec<String>, usize) {
 }
 
 async fn groups_are_listed_by_name_in_pages(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     for n in [7, 3, 1, 9, 5, 0, 2] {
         socket.ask("j", json!({"type": "group.join", "group": format!("team-{n}")})).await;
@@ -64,7 +64,7 @@ async fn groups_are_listed_by_name_in_pages(mode: Mode) {
 }
 
 async fn a_group_shows_its_members(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (_one, _two, mut other) = (app.open("s1").await, app.open("s1").await, app.open("s2").await);
     let mut first = app.open("s1").await;
     for socket in [&mut first, &mut other] {
@@ -84,7 +84,7 @@ async fn a_group_shows_its_members(mode: Mode) {
 }
 
 async fn who_is_told_of_having_joined_is_a_member(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     // The reply and the next request go over different connections, so other threads may carry them.
     for number in 0..40 {
@@ -97,7 +97,7 @@ async fn who_is_told_of_having_joined_is_a_member(mode: Mode) {
 }
 
 async fn who_is_told_of_having_left_is_no_member(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let session = SessionId::parse("s1").expect("legal");
     let (mut socket, mut other) = (app.open("s1").await, app.open("s1").await);
     for number in 0..100 {
@@ -112,7 +112,7 @@ async fn who_is_told_of_having_left_is_no_member(mode: Mode) {
 }
 
 async fn who_is_told_of_being_ready_is_there(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     for number in 0..40 {
         let name = format!("s{number}");
         let _socket = app.open(&name).await;
@@ -122,7 +122,7 @@ async fn who_is_told_of_being_ready_is_there(mode: Mode) {
 }
 
 async fn an_operator_speaks_to_a_group(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     let path = "/admin/api/groups/chat_s1/messages";
     let speak = async |body: Value| {
@@ -149,7 +149,7 @@ async fn an_operator_speaks_to_a_group(mode: Mode) {
 }
 
 async fn an_operator_takes_over_from_the_assistant_and_hands_back(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut socket = app.open("s1").await;
     let path = "/admin/api/groups/chat_s1/assistant";
     let (status, body) = app.admin("DELETE", path, None).await;
@@ -165,7 +165,7 @@ async fn an_operator_takes_over_from_the_assistant_and_hands_back(mode: Mode) {
 }
 
 async fn an_ended_group_puts_its_members_out_and_a_home_group_begins_anew(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let (mut one, mut two) = (app.open("s1").await, app.open("s2").await);
     for socket in [&mut one, &mut two] {
         socket.ask("j", json!({"type": "group.join", "group": "team"})).await;
@@ -200,7 +200,7 @@ async fn an_ended_group_puts_its_members_out_and_a_home_group_begins_anew(mode: 
 }
 
 async fn sessions_are_listed_shown_and_disconnected(mode: Mode) {
-    let app = TestApp::start(mode, &[]).await;
+    let app = TestApp::patient(mode, &[]).await;
     let mut sockets = Vec::new();
     for name in ["b2", "a1", "b1", "b3"] {
         sockets.push(app.open(name).await);

@@ -1,13 +1,19 @@
 //! Rate limits: who is refused, when they may come back, and what it costs.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
+use tokio::time::sleep;
 
 use crate::support::{Answer, JWT, Mode, SOON, TestApp, TestSocket, Token, eventually, start_with_ai};
 
 const ON: (&str, &str) = ("SOPHIE__LIMITS__ENABLED", "true");
 /// Nothing comes back while a test runs.
 const SLOW: (&str, &str) = ("SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE", "1");
+
+/// Between two tries of who is refused: fewer commands than a connection may send.
+const PAUSE: Duration = Duration::from_millis(50);
 
 fn note(text: &str) -> Value {
     json!({"type": "message.send", "text": text, "assistant": false})
@@ -105,10 +111,12 @@ async fn tokens_are_charged_for_what_the_backend_wrote_and_not_for_a_hit(mode: M
             if reply["type"] == "ack" {
                 break Answer::of(&mut socket, &reply["message"]).await;
             }
-            // The end is told before the books are settled.
+            // The end is told before the books are settled. Who asks without a pause would be a flood.
             is_rate_limited(&reply);
+            sleep(PAUSE).await;
         };
-        assert_eq!(hit.start["cache"], "hit");
+        // One that is still being kept is joined.
+        assert_ne!(hit.start["cache"], "miss");
     }
     // A long answer is charged in full: then the hour's tokens are used up.
     ai.push(
@@ -125,6 +133,7 @@ async fn tokens_are_charged_for_what_the_backend_wrote_and_not_for_a_hit(mode: M
             break reply;
         }
         is_rate_limited(&reply);
+        sleep(PAUSE).await;
     };
     Answer::of(&mut other, &reply["message"]).await;
     is_rate_limited(&other.ask("2", json!({"type": "message.send", "text": "and more"})).await);
@@ -179,6 +188,10 @@ async fn a_hit_costs_a_request_and_no_tokens(mode: Mode) {
     ai.push(Script::answer("Short."));
     let mut alice = app.open_with("s1", &query("alice")).await;
     assert_eq!(Answer::to(&mut alice, "1", "?").await.start["cache"], "miss");
+    eventually("it is kept", SOON, async || {
+        (app.admin("GET", "/admin/api/cache", None).await.1["entries"] == 1).then_some(())
+    })
+    .await;
     let mut bob = app.open_with("s2", &query("bob")).await;
     assert_eq!(Answer::to(&mut bob, "1", "?").await.start["cache"], "hit");
     // The end is told before the books are settled. One token comes back in a second.
@@ -187,9 +200,11 @@ async fn a_hit_costs_a_request_and_no_tokens(mode: Mode) {
         (bob["user_tokens"] == 3_600).then_some(bob)
     });
     assert_eq!(settled.await["user_messages"], 4);
-    let alice = left(&app, "alice").await;
-    assert!(alice["user_tokens"].as_u64().is_some_and(|left| (3_500..3_600).contains(&left)), "{alice}");
-    assert_eq!(alice["user_messages"], 4);
+    let charged = eventually("alice is charged for what was written", SOON, async || {
+        let alice = left(&app, "alice").await;
+        alice["user_tokens"].as_u64().is_some_and(|left| (3_500..3_600).contains(&left)).then_some(alice)
+    });
+    assert_eq!(charged.await["user_messages"], 4);
 }
 
 async fn a_group_and_the_service_have_limits_of_their_own_and_a_refusal_takes_nothing(mode: Mode) {
@@ -251,7 +266,15 @@ async fn an_acknowledgement_tells_what_nears_its_end(mode: Mode) {
 }
 
 async fn an_operator_sees_what_is_left_and_gives_it_back(mode: Mode) {
-    let app = TestApp::patient(mode, &[ON, SLOW, ("SOPHIE__LIMITS__USER_BURST", "2")]).await;
+    let limits = [
+        ON,
+        SLOW,
+        ("SOPHIE__LIMITS__USER_BURST", "2"),
+        // One comes back in ten seconds: by default it would be within a second.
+        ("SOPHIE__LIMITS__ADDRESS_MESSAGES_PER_MINUTE", "6"),
+        ("SOPHIE__LIMITS__CONNECTS_PER_MINUTE", "6"),
+    ];
+    let app = TestApp::patient(mode, &limits).await;
     let mut socket = app.open("s1").await;
     for id in ["1", "2"] {
         assert_eq!(socket.ask(id, note("hi")).await["type"], "ack");
@@ -268,8 +291,8 @@ async fn an_operator_sees_what_is_left_and_gives_it_back(mode: Mode) {
     let (status, given) = app.admin("DELETE", "/admin/api/limits/user:guest:s1", None).await;
     assert_eq!((status, &given["limits"][0]["remaining"]), (200, &json!(2)));
     assert_eq!(socket.ask("3", note("hi")).await["type"], "ack");
-    assert_eq!(left(&app, "127.0.0.1").await["address_messages"], 57);
-    assert_eq!(left(&app, "address:127.0.0.1").await["address_connects"], 119);
+    assert_eq!(left(&app, "127.0.0.1").await["address_messages"], 3);
+    assert_eq!(left(&app, "address:127.0.0.1").await["address_connects"], 5);
     for (method, path, status) in
         [("GET", "group:a%20b", 400), ("DELETE", "address:here", 400), ("PUT", "alice", 405), ("GET", "some/one", 200)]
     {
@@ -355,9 +378,23 @@ async fn while_redis_is_frozen_this_nodes_own_limits_apply_and_the_shared_ones_c
     degraded("slots", 0).await;
     assert_eq!(socket.insist_on("4", question("another")).await["code"], "busy");
     // By whose limits the third was let in depends on when Redis was seen to be back. From now on it is by the shared ones.
-    let shared = async || left(&app, "guest:s1").await["user_messages"].as_u64().expect("a number");
-    let before = shared().await;
+    let shared = async || {
+        eventually("the shared books are read", SOON, async || {
+            let (status, body) = app.admin("GET", "/admin/api/limits/guest:s1", None).await;
+            (status == 200).then(|| body["limits"][0]["remaining"].as_u64().expect("a number"))
+        })
+        .await
+    };
+    let mut before = shared().await;
     assert!((3..=4).contains(&before), "{before}");
-    assert_eq!(socket.insist_on("5", note("shared")).await["type"], "ack");
-    assert_eq!(shared().await, before - 1);
+    // Where Redis is late once more, one is let in by the node's own limits, or said twice and paid for once: the next one tells.
+    for id in 5.. {
+        let reply = socket.insist_on(&id.to_string(), note("shared")).await;
+        assert_eq!(reply["type"], "ack", "none was let in by the shared limits: {reply}");
+        let after = shared().await;
+        if after == before - 1 {
+            break;
+        }
+        before = after;
+    }
 }

@@ -14,6 +14,7 @@ const ON: (&str, &str) = ("SOPHIE__LIMITS__ENABLED", "true");
 /// Nothing comes back while a test runs.
 const SLOW_READS: (&str, &str) = ("SOPHIE__LIMITS__READS_PER_MINUTE", "1");
 const SLOW_JOINS: (&str, &str) = ("SOPHIE__LIMITS__JOINS_PER_MINUTE", "1");
+const SLOW_MESSAGES: (&str, &str) = ("SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE", "1");
 
 in_both_modes!(
     the_guests_of_an_address_share_its_tokens_and_who_is_signed_in_does_not,
@@ -111,7 +112,7 @@ async fn reads_have_a_bucket_of_their_own(mode: Mode) {
 }
 
 async fn joins_have_a_bucket_of_their_own_and_leaving_is_never_refused(mode: Mode) {
-    let app = TestApp::patient(mode, &[ON, SLOW_JOINS]).await;
+    let app = TestApp::patient(mode, &[ON, SLOW_JOINS, SLOW_MESSAGES]).await;
     let mut socket = app.open("s1").await;
     let (passed, refused) = flood(&mut socket, 70, |_| json!({"type": "group.join", "group": "team"})).await;
     assert_eq!(passed, 64);
@@ -179,8 +180,8 @@ async fn each_who_is_refused_is_told_a_time_of_its_own(mode: Mode) {
         .collect();
     waits.sort_unstable();
     assert_eq!(waits.len(), 4, "{replies:?}");
-    // One comes back in 15 s, and so does the next behind it.
-    assert!(waits.windows(2).all(|pair| pair[1] - pair[0] > 14_000), "{waits:?}");
+    // One comes back in 15 s, and so does the next behind it; each is told from its own moment on, and there may be a pause between two.
+    assert!(waits.windows(2).all(|pair| pair[1] - pair[0] > 10_000), "{waits:?}");
     assert!(waits[0] <= 15_000 && waits[3] <= 61_000, "{waits:?}");
 }
 
@@ -222,7 +223,8 @@ async fn a_backend_that_counts_nonsense_locks_nobody_out(mode: Mode) {
 
 #[tokio::test]
 async fn a_clock_that_went_back_refuses_nobody_for_longer_than_a_bucket_is() {
-    let app = TestApp::patient(Mode::Redis, &[ON]).await;
+    // One comes back in five seconds: what is kept of it outlasts a pause of the machine.
+    let app = TestApp::patient(Mode::Redis, &[ON, ("SOPHIE__LIMITS__USER_MESSAGES_PER_MINUTE", "12")]).await;
     let mut socket = app.open("s1").await;
     assert_eq!(socket.ask("1", note("hi")).await["type"], "ack");
     // What was written before the clock was set back stands so far ahead.
@@ -230,13 +232,15 @@ async fn a_clock_that_went_back_refuses_nobody_for_longer_than_a_bucket_is() {
     let keys: Vec<String> = redis::cmd("KEYS").arg("sophie:limit:*").query(&mut redis).expect("listed");
     assert!(keys.iter().any(|key| key.contains("user:guest:s1:messages")), "{keys:?}");
     for key in keys {
-        let at: u64 = redis::cmd("GET").arg(&key).query(&mut redis).expect("a number");
+        // Those of faster limits may be over by now.
+        let at: Option<u64> = redis::cmd("GET").arg(&key).query(&mut redis).expect("a number");
+        let Some(at) = at else { continue };
         redis::cmd("SET").arg(&key).arg(at + 900_000_000).arg("EX").arg(1_000).query::<()>(&mut redis).expect("set");
     }
     let refused = socket.ask("2", note("hi")).await;
     is_refused_by(&refused, "");
-    assert!(refused["retry_after_ms"].as_u64() <= Some(3_000), "{refused}");
-    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    assert!(refused["retry_after_ms"].as_u64() <= Some(5_000), "{refused}");
+    tokio::time::sleep(Duration::from_millis(5_100)).await;
     assert_eq!(socket.ask("2", note("hi")).await["type"], "ack");
 }
 

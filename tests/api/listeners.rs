@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use sophie_kit::HeldPort;
 use tempfile::TempDir;
 
-use crate::support::{ADMIN_TOKEN, Broker, Client};
+use crate::support::{ADMIN_TOKEN, Broker, Client, SOON, eventually};
 
 /// Runs the binary until it gives up.
 fn refused(environment: &[(&str, &str)]) -> Output {
@@ -62,6 +62,9 @@ async fn operators_may_have_a_port_of_their_own() {
     let held = HeldPort::free();
     let admin = format!("127.0.0.1:{}", held.number());
     let broker = Broker::start(0, &[("SOPHIE__ADMIN__BIND", &admin)]).await;
+    // It listens to the public first.
+    let live = format!("http://{admin}/health/live");
+    eventually("it listens to operators", SOON, async || get(live.clone()).await).await;
     for path in ["/health/live", "/health/ready", "/metrics", "/admin/api/groups"] {
         assert_eq!(get(format!("http://{admin}{path}")).await, Some(200), "{path}");
         assert_eq!(get(format!("http://{}{path}", broker.address)).await, Some(404), "{path} is not public");

@@ -7,7 +7,7 @@ use redis::{Commands, PubSubCommands};
 use serde_json::json;
 use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::support::{Answer, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{Answer, SOON, TestApp, TestServer, TestSocket, eventually, until};
 
 async fn cluster(environment: &[(&str, &str)]) -> (TestServer, AiServer, [TestApp; 2]) {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
@@ -137,6 +137,13 @@ async fn pieces_go_between_nodes_by_time_and_not_one_by_one() {
     ai.push(Script::slow_answer(&text, Duration::from_millis(1)));
     let mut asker = member(&nodes[0], "asker").await;
     let mut other = member(&nodes[1], "other").await;
+    let listeners = || -> usize {
+        let mut redis = redis.connection(0);
+        let heard: (String, usize) =
+            redis::cmd("PUBSUB").arg("NUMSUB").arg("sophie:0:events").query(&mut redis).expect("asked");
+        heard.1
+    };
+    let others = listeners();
     let mut watched = redis.connection(0);
     let (count, counted) = std::sync::mpsc::channel();
     let watching = std::thread::spawn(move || {
@@ -153,6 +160,7 @@ async fn pieces_go_between_nodes_by_time_and_not_one_by_one() {
             redis::ControlFlow::Continue
         });
     });
+    until("it is watched", SOON, || listeners() > others).await;
     let began = tokio::time::Instant::now();
     let message = ask(&mut asker).await;
     let answer = Answer::of(&mut other, &message).await;

@@ -203,14 +203,14 @@ async fn a_node_with_many_memberships_that_was_away_for_longer_than_its_lease_re
         lives.then_some(())
     })
     .await;
-    // It beats on, whatever it has to do.
-    let until = Instant::now() + Duration::from_secs(5);
+    // It beats on, whatever it has to do: for longer than a lease of 10 s, which a pause of the machine may shorten and not end.
+    let until = Instant::now() + Duration::from_secs(12);
     while Instant::now() < until {
         let left: i64 = redis.connection(0).ttl(format!("sophie:info:{key}")).expect("an answer");
-        assert!(left >= 5, "{left} s of the lease are left");
+        assert!(left >= 1, "{left} s of the lease are left");
         sleep(Duration::from_millis(200)).await;
     }
-    all_there(Duration::from_secs(1)).await;
+    all_there(SOON).await;
 
     // All of it is lost, and written anew while the beat goes on.
     let _: () = redis::cmd("FLUSHALL").query(&mut redis.connection(0)).expect("flushed");
@@ -223,7 +223,7 @@ async fn a_node_with_many_memberships_that_was_away_for_longer_than_its_lease_re
     .await;
     println!("{ALL} memberships were written anew in {:?}", flushed.elapsed());
     let left: i64 = redis.connection(0).ttl(format!("sophie:info:{key}")).expect("an answer");
-    assert!(left >= 5, "{left} s of the lease are left");
+    assert!(left >= 1, "{left} s of the lease are left");
 }
 
 async fn broker(redis: &TestServer, name: &str) -> Broker {
@@ -275,7 +275,8 @@ async fn a_process_that_was_killed_and_started_again_is_no_second_one() {
     // What the killed one left is removed before its lease has run out.
     in_layer(&redis, "chat_s1", 0).await;
     assert!(!again.log().contains("setting=server.node value=n0"), "{}", again.log());
-    assert!(again.log().contains(members[0].split('!').next().expect("a key")), "the log says who has gone");
+    let gone = members[0].split('!').next().expect("a key");
+    eventually("a line that says who has gone", SOON, async || again.log().contains(gone).then_some(())).await;
 }
 
 #[tokio::test]
@@ -321,6 +322,7 @@ async fn what_django_publishes_is_logged_though_a_node_does_not_hear_it() {
     assert_eq!(heard, ["one", "same", "same"]);
     // The first node, which has logged some of them, is deaf.
     feeds.set(Hearing::Cut).await;
+    heard_by(1).await;
     for n in 0..5 {
         assert_eq!(publish(&format!("alone {n}")), 1);
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::sleep;
 
-use crate::support::{Broker, Feeds, Hearing, SOON, TestApp, TestServer, TestSocket, eventually};
+use crate::support::{Broker, Feeds, Hearing, SOON, TestApp, TestServer, TestSocket, eventually, until};
 
 /// Two nodes; what the second hears of the first goes through a proxy.
 async fn nodes(environment: &[(&str, &str)]) -> (TestServer, Feeds, TestApp, TestApp) {
@@ -19,6 +19,19 @@ async fn nodes(environment: &[(&str, &str)]) -> (TestServer, Feeds, TestApp, Tes
     let environment = [&[("REDIS_URL", url.as_str())], environment].concat();
     let other = TestApp::one_of(&redis, "n1", &environment).await;
     (redis, feeds, one, other)
+}
+
+/// How often an order is given of which a node's word is waited for two seconds: a machine that pauses takes longer for once.
+const TRIES: usize = 5;
+
+/// Whether an order was confirmed as it should be. Else it must have been said that the second node has yet to do it.
+fn is_confirmed(tries: usize, status: u16, body: &Value, expected: &Value) -> bool {
+    if status == 202 && tries < TRIES {
+        assert_eq!(body["pending"], json!(["n1"]), "{body}");
+        return false;
+    }
+    assert_eq!((status, body), (200, expected));
+    true
 }
 
 async fn join(socket: &mut TestSocket, group: &str) {
@@ -50,12 +63,17 @@ async fn split() -> ((TestServer, Feeds, TestApp, TestApp), [TestSocket; 2]) {
 #[tokio::test]
 async fn a_session_is_disconnected_at_a_node_that_hears_nothing() {
     let (redis, feeds, one, other) = nodes(&[]).await;
-    let mut socket = other.open("s1").await;
-    known(&redis, "s1", 1).await;
-    feeds.set(Hearing::Cut).await;
-    let (status, body) = one.admin("DELETE", "/admin/api/sessions/s1", None).await;
-    assert_eq!((status, body), (200, json!({"session": "s1", "closed": 1})));
-    assert_eq!(socket.closing().await["code"], 4502);
+    for n in 1..=TRIES {
+        let session = format!("s{n}");
+        let mut socket = other.open(&session).await;
+        known(&redis, &session, 1).await;
+        feeds.set(Hearing::Cut).await;
+        let (status, body) = one.admin("DELETE", &format!("/admin/api/sessions/{session}"), None).await;
+        assert_eq!(socket.closing().await["code"], 4502);
+        if is_confirmed(n, status, &body, &json!({"session": session, "closed": 1})) {
+            break;
+        }
+    }
     // It was done once.
     let _socket = other.open("s1").await;
     let (status, _) = one.admin("DELETE", "/admin/api/sessions/nobody", None).await;
@@ -79,7 +97,8 @@ async fn who_came_back_after_the_order_stays() {
         other.open("s1").await
     };
     let ((status, body), mut new) = tokio::join!(order, back);
-    assert_eq!(status, 200, "{body}");
+    // Its node may have been paused for so long that its word did not come in time: what matters is whom it meets.
+    assert!(status == 200 || status == 202, "{body}");
     drop(old);
     feeds.set(Hearing::Good).await;
     // Two looks at the orders later.
@@ -90,17 +109,26 @@ async fn who_came_back_after_the_order_stays() {
 #[tokio::test]
 async fn a_session_leaves_and_enters_at_a_node_that_hears_nothing() {
     let ((_redis, _feeds, _one, other), [mut here, mut there]) = split().await;
-    let left = here.ask("leave", json!({"type": "group.leave", "group": "team"})).await;
-    assert_eq!(left, json!({"type": "ack", "id": "leave"}), "and nothing is pending");
+    let in_group = |group: &str| {
+        let groups = other.node().roster.groups_of(&sophie_actors::ids::SessionId::parse("s1").expect("legal"));
+        groups.iter().any(|it| it.as_str() == group)
+    };
+    for n in 1..=TRIES {
+        let left = here.ask("leave", json!({"type": "group.leave", "group": "team"})).await;
+        if n == TRIES || left["pending"] != true {
+            assert_eq!(left, json!({"type": "ack", "id": "leave"}), "and nothing is pending");
+            break;
+        }
+        // Its node was paused for longer than its word is waited for: back in, and once more.
+        until("it has left there too", SOON, || !in_group("team")).await;
+        join(&mut here, "team").await;
+        until("it is back there too", SOON, || in_group("team")).await;
+    }
     let refused = there.ask("m", json!({"type": "message.send", "group": "team", "text": "x"})).await;
     assert_eq!(refused["code"], "not_member", "{refused}");
     join(&mut here, "club").await;
     let club = json!({"type": "message.send", "group": "club", "text": "x", "assistant": false});
-    eventually("the other socket is in it too", SOON, async || {
-        let groups = other.node().roster.groups_of(&sophie_actors::ids::SessionId::parse("s1").expect("legal"));
-        groups.iter().any(|group| group.as_str() == "club").then_some(())
-    })
-    .await;
+    until("the other socket is in it too", SOON, || in_group("club")).await;
     assert_eq!(there.insist_on("n", club).await["type"], "ack");
 }
 
@@ -149,18 +177,23 @@ async fn an_answer_of_a_node_that_hears_nothing_is_cancelled() {
 async fn a_group_ends_at_a_node_that_hears_nothing() {
     let (redis, feeds, one, other) = nodes(&[]).await;
     let mut socket = other.open("s1").await;
-    join(&mut socket, "team").await;
-    eventually("the member to be known", SOON, async || {
-        let nodes: usize = redis.connection(0).hlen("sophie:at:team").expect("a hash");
-        (nodes == 1).then_some(())
-    })
-    .await;
-    feeds.set(Hearing::Cut).await;
-    let (status, body) = one.admin("DELETE", "/admin/api/groups/team", None).await;
-    assert_eq!((status, body), (200, json!({"group": "team", "left": 1})));
-    assert_eq!(socket.event_of("group.left").await["group"], "team");
-    let refused = socket.ask("m", json!({"type": "message.send", "group": "team", "text": "x"})).await;
-    assert_eq!(refused["code"], "not_member", "{refused}");
+    for n in 1..=TRIES {
+        let group = format!("team-{n}");
+        join(&mut socket, &group).await;
+        eventually("the member to be known", SOON, async || {
+            let nodes: usize = redis.connection(0).hlen(format!("sophie:at:{group}")).expect("a hash");
+            (nodes == 1).then_some(())
+        })
+        .await;
+        feeds.set(Hearing::Cut).await;
+        let (status, body) = one.admin("DELETE", &format!("/admin/api/groups/{group}"), None).await;
+        assert_eq!(socket.event_of("group.left").await["group"], group);
+        let refused = socket.ask("m", json!({"type": "message.send", "group": group, "text": "x"})).await;
+        assert_eq!(refused["code"], "not_member", "{refused}");
+        if is_confirmed(n, status, &body, &json!({"group": group, "left": 1})) {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -112,6 +112,12 @@ async fn a_cached_answer_brings_what_was_thought_and_not_how_long_that_took(mode
     ai.push(thinking(&["Let me ", "see."], "Yes."));
     ask(&mut first, "?").await;
     assert_eq!(told(&mut first, "").await.0, "Let me see.");
+    // It is kept a moment after its end was told.
+    eventually("it is kept", SOON, async || {
+        let (_, cache) = app.admin("GET", "/admin/api/cache", None).await;
+        (cache["entries"] == 1).then_some(())
+    })
+    .await;
     ask(&mut second, "?").await;
     assert_eq!(second.event_of("answer.start").await["cache"], "hit");
     let (thought, end) = told(&mut second, "").await;

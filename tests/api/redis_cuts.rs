@@ -6,7 +6,7 @@ use serde_json::json;
 use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::{Instant, interval};
 
-use crate::support::{Broker, Proxy, TestServer, TestSocket};
+use crate::support::{Proxy, TestApp, TestServer};
 
 /// How often, and within what time.
 const CUTS: usize = 8;
@@ -25,8 +25,9 @@ async fn a_connection_that_is_cut_costs_time_and_no_message() {
         ("SOPHIE__SESSION__COMMANDS_PER_SECOND", "1000"),
         ("SOPHIE__SESSION__COMMANDS_BURST", "1000"),
     ];
-    let broker = Broker::node(&url, &ai, "n0", &quick).await;
-    let mut socket = TestSocket::open(broker.address, "s1", "").await;
+    // With time for Redis: one that the machine pauses is no connection that is cut.
+    let app = TestApp::one_at(url, "n0", &[&ai.environment()[..], &quick].concat()).await;
+    let mut socket = app.open("s1").await;
     let began = Instant::now();
     let mut pace = interval(WITHIN / MESSAGES as u32);
     let mut cuts = 0;
@@ -73,8 +74,8 @@ async fn a_question_that_is_asked_while_connections_are_cut_is_answered() {
         ("SOPHIE__LIMITS__USER_TOKENS_PER_HOUR", "1000000"),
         ("SOPHIE__LIMITS__ADDRESS_TOKENS_PER_HOUR", "1000000"),
     ];
-    let broker = Broker::node(&url, &ai, "n0", &limits).await;
-    let mut socket = TestSocket::open(broker.address, "s1", "").await;
+    let app = TestApp::one_at(url, "n0", &[&ai.environment()[..], &limits].concat()).await;
+    let mut socket = app.open("s1").await;
     for n in 0..20 {
         let id = format!("q{n}");
         socket.send(json!({"type": "message.send", "id": id, "text": format!("question {n}?")})).await;

@@ -35,7 +35,7 @@ async fn every_key_has_a_time_to_live_also_while_an_answer_is_under_way() {
     let ai = AiServer::start().await;
     ai.set_default(|| Script::answer("An answer to be kept."));
     let mut app =
-        TestApp::start(Mode::Redis, &[&ai.environment()[..], &[("SOPHIE__LIMITS__ENABLED", "true")]].concat()).await;
+        TestApp::patient(Mode::Redis, &[&ai.environment()[..], &[("SOPHIE__LIMITS__ENABLED", "true")]].concat()).await;
     let mut sockets = Vec::new();
     for n in 0..5 {
         let mut socket = app.open(&format!("s{n}")).await;
@@ -76,8 +76,9 @@ async fn every_key_has_a_time_to_live_also_while_an_answer_is_under_way() {
 
 #[tokio::test]
 async fn a_home_group_has_one_member_for_the_node_and_its_lease_is_refreshed() {
-    const EXPIRY: i64 = 4;
-    let app = TestApp::start(Mode::Redis, &[("CHANNEL_GROUP_EXPIRY", "4")]).await;
+    // It is refreshed each quarter of that: long enough to outlive a pause of the machine.
+    const EXPIRY: i64 = 6;
+    let app = TestApp::patient(Mode::Redis, &[("CHANNEL_GROUP_EXPIRY", "6")]).await;
     let _sockets = (app.open("s1").await, app.open("s1").await);
     let mut connection = app.redis().connection(0);
     let key = "asgi:group:chat_s1";
@@ -95,7 +96,7 @@ async fn a_home_group_has_one_member_for_the_node_and_its_lease_is_refreshed() {
     let score = |connection: &mut Connection| -> f64 { connection.zscore(key, &member).expect("a member") };
     let joined_at = score(&mut connection);
     let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(6) {
+    while since.elapsed() < Duration::from_secs(8) {
         let members: Vec<String> = connection.zrange(key, 0, -1).expect("an answer");
         assert_eq!(members, [member.as_str()], "after {:?}", since.elapsed());
         let ttl: i64 = connection.ttl(key).expect("an answer");
@@ -107,7 +108,7 @@ async fn a_home_group_has_one_member_for_the_node_and_its_lease_is_refreshed() {
 
 #[tokio::test]
 async fn a_member_of_a_long_group_name_stays_below_the_layers_limit() {
-    let app = TestApp::start(Mode::Redis, &[]).await;
+    let app = TestApp::patient(Mode::Redis, &[]).await;
     let mut socket = app.open("s1").await;
     let name = "g".repeat(99);
     assert_eq!(socket.ask("j", json!({"type": "group.join", "group": name})).await["type"], "ack");
@@ -128,7 +129,7 @@ async fn a_member_of_a_long_group_name_stays_below_the_layers_limit() {
 
 #[tokio::test]
 async fn a_cached_answer_is_json_that_a_django_application_reads() {
-    let app = TestApp::start(Mode::Redis, &[]).await;
+    let app = TestApp::patient(Mode::Redis, &[]).await;
     let mut socket = app.open("s1").await;
     socket.ask("q", json!({"type": "message.send", "text": "What is a broker?"})).await;
     let end = socket.event_of("answer.end").await;

@@ -91,7 +91,8 @@ async fn a_response_is_stopped_once_and_stays_as_it_is(mode: Mode) {
         assert_eq!((stopped.status, &stopped.json()["status"]), (200, &json!("cancelled")), "{stopped:?}");
         assert_eq!(stopped.json()["incomplete_details"], Value::Null);
         ai.wait_cancelled(n, SOON).await;
-        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+        // At once, not when nobody has read it for half a minute: the rest is for a machine that pauses.
+        assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
         assert_eq!(shop(&app).cancel(&id).await.json(), stopped.json(), "again");
         assert_eq!(shop(&app).get(&id).await.json(), stopped.json());
         let told = shop(&app).events_after(&id, None).await;

@@ -7,7 +7,8 @@ use sophie_kit::ai_server::{AiServer, Script};
 use tokio::time::Instant;
 
 use crate::support::{
-    Broker, Client, Mode, Responses, SOON, TestApp, TestServer, eventually, respond_to, start_with_ai, text_of, with,
+    Broker, Client, Mode, Request, Responses, SOON, TestApp, TestServer, eventually, respond_to, start_with_ai,
+    text_of, with,
 };
 
 fn anybody(app: &TestApp) -> Responses<'_> {
@@ -32,7 +33,8 @@ async fn one_that_is_not_stored_ends_with_its_caller(mode: Mode) {
         asking.abort();
         drop(asking.await);
         ai.wait_cancelled(n, SOON).await;
-        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+        // At once, not when half a minute is over that a stored one has: the rest is for a machine that pauses.
+        assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
     }
 }
 
@@ -42,11 +44,14 @@ async fn one_that_is_stored_goes_on_for_a_while_without_readers(mode: Mode) {
     let body = with(respond_to("?"), json!({"stream": true}));
     let response = anybody(&app).creating(&body).send().await.expect("a response");
     let id = format!("resp_{}", response.headers()["x-sophie-answer"].to_str().expect("a name"));
-    drop(response);
     let since = Instant::now();
+    drop(response);
     while since.elapsed() < Duration::from_millis(1_200) {
-        assert_eq!(anybody(&app).get(&id).await.json()["status"], "in_progress");
-        assert!(!ai.call(0).cancelled);
+        let (status, call) = (anybody(&app).get(&id).await.json()["status"].clone(), ai.call(0));
+        // What a pause of the machine made late says nothing.
+        if since.elapsed() < Duration::from_secs(2) {
+            assert_eq!((status, call.cancelled), (json!("in_progress"), false));
+        }
     }
     ai.wait_cancelled(0, SOON).await;
     let ended = anybody(&app).ended(&id).await;
@@ -61,6 +66,7 @@ async fn one_in_the_background_goes_on_without_its_caller(mode: Mode) {
     let response = anybody(&app).creating(&body).send().await.expect("a response");
     let id = format!("resp_{}", response.headers()["x-sophie-answer"].to_str().expect("a name"));
     gate.word("one ");
+    ai.wait_calls(1, SOON).await;
     drop(response);
     // Longer than anything else is left to itself.
     tokio::time::sleep(Duration::from_millis(2_500)).await;
@@ -97,6 +103,15 @@ async fn each_is_paid_for_once_whoever_leaves(mode: Mode) {
     assert_eq!(spent, 48.0);
 }
 
+/// Sends a request until it is let in: on a busy machine Redis may be late for once, which is told by 503.
+async fn let_in(request: impl Fn() -> Request) -> reqwest::Response {
+    eventually("let in", SOON, async || {
+        let response = request().send().await.expect("a response");
+        (response.status() != 503).then_some(response)
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_node_that_goes_ends_its_responses_and_breaks_those_that_it_only_reads() {
     let (redis, ai) = (TestServer::start(), AiServer::start().await);
@@ -112,11 +127,10 @@ async fn a_node_that_goes_ends_its_responses_and_breaks_those_that_it_only_reads
     let http = Client::new();
     ai.push(Script::silent_after("one two"));
     let body = with(respond_to("?"), json!({"stream": true, "background": true}));
-    let response =
-        http.post(format!("http://{}/v1/responses", nodes[0].address)).json(&body).send().await.expect("a response");
+    let response = let_in(|| http.post(format!("http://{}/v1/responses", nodes[0].address)).json(&body)).await;
     let id = format!("resp_{}", response.headers()["x-sophie-answer"].to_str().expect("a name"));
     let path = |node: &Broker| format!("http://{}/v1/responses/{id}?stream=true", node.address);
-    let mut reading = http.get(path(&nodes[1])).send().await.expect("a response");
+    let mut reading = let_in(|| http.get(path(&nodes[1]))).await;
     let mut read = String::new();
     while !read.contains("two") {
         read += &String::from_utf8_lossy(&reading.chunk().await.expect("read").expect("more"));
@@ -148,8 +162,7 @@ async fn one_whose_node_dies_fails_once_and_keeps_what_was_written() {
     let http = Client::new();
     ai.push(Script::silent_after("one two"));
     let body = with(respond_to("?"), json!({"background": true}));
-    let created =
-        http.post(format!("http://{}/v1/responses", nodes[0].address)).json(&body).send().await.expect("a response");
+    let created = let_in(|| http.post(format!("http://{}/v1/responses", nodes[0].address)).json(&body)).await;
     let created: serde_json::Value = created.json().await.expect("JSON");
     let at = format!("http://{}/v1/responses/{}", nodes[1].address, created["id"].as_str().expect("an id"));
     let get = async |query: &str| http.get(format!("{at}{query}")).send().await.expect("a response").text().await;

@@ -5,10 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sophie_kit::ai_server::Script;
 
-use crate::support::{Pair, Responses, SOON, TestApp, events, respond_to, text_of, with};
+use crate::support::{Pair, Responses, SOON, TestApp, events, eventually, respond_to, text_of, with};
 
 fn anybody(app: &TestApp) -> Responses<'_> {
     Responses { app, key: "none" }
+}
+
+/// Waits until a node knows of a response: where the store is slow, who asked for one is told of it a moment before.
+async fn known(app: &TestApp, id: &str) {
+    eventually("known", SOON, async || (anybody(app).get(id).await.status == 200).then_some(())).await;
 }
 
 /// Reads so many events of a stream, and goes.
@@ -33,6 +38,7 @@ async fn one_that_is_cut_anywhere_goes_on_at_the_other_node_without_gap_or_doubl
             let response = anybody(&nodes[0]).creating(&body).send().await.expect("a response");
             let mut told = read_some(response, k).await;
             let id = told[0]["response"]["id"].as_str().expect("an id").to_owned();
+            known(&nodes[1], &id).await;
             told.extend(anybody(&nodes[1]).events_after(&id, Some(k - 1)).await);
             let numbers: Vec<u64> = told.iter().filter_map(|event| event["sequence_number"].as_u64()).collect();
             assert_eq!(numbers, (0..told.len() as u64).collect::<Vec<_>>(), "{k}");
@@ -54,6 +60,7 @@ async fn one_is_stopped_and_deleted_at_the_other_node() {
         let response = anybody(&nodes[0]).creating(&body).send().await.expect("a response");
         let id = format!("resp_{}", response.headers()["x-sophie-answer"].to_str().expect("a name"));
         ai.wait_calls(n + 1, SOON).await;
+        known(&nodes[1], &id).await;
         if deletes {
             assert_eq!(anybody(&nodes[1]).delete(&id).await.json()["deleted"], true);
             assert_eq!(anybody(&nodes[1]).get(&id).await.status, 404);
@@ -79,6 +86,8 @@ async fn a_conversation_goes_on_over_nodes_by_the_response_alone() {
         assert_eq!((response.status, text_of(&response.json())), (200, format!("Answer {n}.")));
         assert_eq!(response.json()["previous_response_id"], previous);
         previous = response.json()["id"].clone();
+        // Where the store is slow, another node knows of its end a moment later.
+        anybody(&nodes[(n + 1) % 2]).ended(previous.as_str().expect("an id")).await;
         // The instructions of earlier turns are not among it.
         let mut said = vec![json!({"role": "system", "content": format!("Instructions {n}.")})];
         for turn in 0..n {

@@ -53,8 +53,9 @@ impl Roamer {
             if let Ok(Ok((socket, _))) = timeout(SOON, tokio_tungstenite::connect_async(request)).await {
                 self.socket = Some(socket);
                 let mut join = json!({"type": "group.join", "id": "join", "group": "team"});
-                if let Some((seq, _)) = self.heard.last() {
-                    join["since"] = (*seq).into();
+                // Who had to go before it heard a word wants the first ones too.
+                if !self.epoch.is_null() {
+                    join["since"] = self.heard.last().map_or(0, |(seq, _)| *seq).into();
                     join["epoch"] = self.epoch.clone();
                 }
                 if self.send(&join).await && self.joined().await {

@@ -28,8 +28,10 @@ async fn a_second_signal_ends_a_drain_at_once_but_not_one_that_comes_with_the_fi
     socket.ask("q", json!({"type": "message.send", "text": "Tell me."})).await;
     gate.word("half");
     socket.event_of("answer.delta").await;
-    broker.signal("-TERM");
-    broker.signal("-INT");
+    // It hears of both when it goes on, however long it takes to send two signals.
+    for signal in ["-STOP", "-TERM", "-INT", "-CONT"] {
+        broker.signal(signal);
+    }
     until_draining(&broker).await;
     // The two were one wish: the answer still goes on.
     gate.word(" more");

@@ -10,7 +10,9 @@ use crate::support::{Broker, Mode, RawClient, RawFrame, SOON, TestApp, TestSocke
 in_both_modes!(a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_nothing);
 
 async fn a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_nothing(mode: Mode) {
-    let app = TestApp::start(mode, &[("SOPHIE__SESSION__OUTBOX_SECONDS", "1")]).await;
+    // A system may keep tens of megabytes for who does not read: the log must have all that is said until it is cut.
+    let settings = [("SOPHIE__SESSION__OUTBOX_SECONDS", "1"), ("SOPHIE__SESSION__LOG_EVENTS", "100000")];
+    let app = TestApp::patient(mode, &settings).await;
     let (mut speaker, mut listener) = (app.open("s1").await, app.open("s1").await);
     let epoch = listener.ready["epoch"].as_str().expect("an epoch").to_owned();
     let mut deaf = RawClient::open(app.address(), "s1").await;
@@ -19,7 +21,7 @@ async fn a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_
 
     let text = "x".repeat(15_000);
     let mut said = 0;
-    let until = tokio::time::Instant::now() + 3 * SOON;
+    let until = tokio::time::Instant::now() + 9 * SOON;
     while sockets() == 3 {
         assert!(tokio::time::Instant::now() < until, "never cut, after {said} messages");
         said += 1;
@@ -28,8 +30,11 @@ async fn a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_
         assert_eq!(heard["seq"], said);
     }
     println!("cut after {said} messages of 15 kB");
-    let (_, shown) = app.admin("GET", "/admin/api/sessions/s1", None).await;
-    assert_eq!(shown["sockets"].as_array().map(Vec::len), Some(2));
+    eventually("two sockets are shown", SOON, async || {
+        let (_, shown) = app.admin("GET", "/admin/api/sessions/s1", None).await;
+        (shown["sockets"].as_array().map(Vec::len) == Some(2)).then_some(())
+    })
+    .await;
     let (events, _) = deaf.until_ended().await;
     let seqs: Vec<u64> = events.iter().filter(|e| e["type"] == "message").filter_map(|e| e["seq"].as_u64()).collect();
     assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>(), "what came, came in order");
@@ -49,19 +54,21 @@ async fn a_client_that_stops_reading_is_cut_and_forgotten_while_the_others_miss_
 async fn the_connection_of_a_cut_client_is_given_back_to_the_system() {
     let broker = Broker::start(0, &[("SOPHIE__SESSION__OUTBOX_SECONDS", "1")]).await;
     let mut speaker = TestSocket::open(broker.address, "s1", "").await;
-    let sockets = || {
+    // By their names: one from before it, of who looked whether the program listens, may still be going.
+    let sockets = || -> std::collections::HashSet<std::path::PathBuf> {
         let descriptors = std::fs::read_dir(format!("/proc/{}/fd", broker.pid())).expect("a process");
         let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
-        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).collect()
     };
     let before = sockets();
     let deaf = RawClient::open(broker.address, "s1").await;
-    assert!(sockets() > before);
+    let of_deaf = &sockets() - &before;
+    assert!(!of_deaf.is_empty());
     let text = "x".repeat(15_000);
     let mut said = 0;
-    let until = tokio::time::Instant::now() + 3 * SOON;
+    let until = tokio::time::Instant::now() + 9 * SOON;
     // Its client still holds the connection and reads nothing: ours must be gone all the same.
-    while sockets() > before {
+    while !sockets().is_disjoint(&of_deaf) {
         assert!(tokio::time::Instant::now() < until, "still open after {said} messages");
         said += 1;
         speaker.insist(&format!("m{said}"), &text).await;
@@ -142,8 +149,9 @@ async fn a_recovery_larger_than_the_outbox_reaches_a_slow_reader_whole() {
 
 #[tokio::test]
 async fn a_client_that_answers_no_ping_is_closed_and_one_that_does_stays() {
+    // Long enough that who does answer is not closed when the machine pauses.
     let app =
-        TestApp::start(Mode::Memory, &[("SOPHIE__SESSION__PING_SECONDS", "1"), ("SOPHIE__SESSION__PONG_SECONDS", "1")])
+        TestApp::start(Mode::Memory, &[("SOPHIE__SESSION__PING_SECONDS", "4"), ("SOPHIE__SESSION__PONG_SECONDS", "4")])
             .await;
     let mut silent = RawClient::open(app.address(), "s1").await;
     let mut lively = app.open("s1").await;

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use sophie_kit::ai_server::{AiServer, Script};
 
-use crate::support::{Broker, SOON, TestSocket};
+use crate::support::{Broker, SOON, TestSocket, until};
 
 /// Threads that run actors and connections.
 fn arbiters(broker: &Broker) -> usize {
@@ -22,7 +22,8 @@ async fn with_one_worker_everything_runs_on_one_thread_and_with_more_there_are_t
         ai.push(script);
         let one = [("SOPHIE__SERVER__WORKERS", workers), ("SOPHIE__SERVER__DRAIN_SECONDS", "2")];
         let mut broker = Broker::start(0, &[&ai.environment()[..], &one].concat()).await;
-        assert_eq!(arbiters(&broker), threads);
+        // It listens before they are all there.
+        until("its threads are there", SOON, || arbiters(&broker) == threads).await;
         let mut asks = TestSocket::open(broker.address, "s1", "").await;
         let mut follows = TestSocket::open(broker.address, "s2", "").await;
         let join = json!({"type": "group.join", "group": "g"});
@@ -34,6 +35,7 @@ async fn with_one_worker_everything_runs_on_one_thread_and_with_more_there_are_t
         // Whoever comes and whoever asks is answered while an answer is written.
         assert_eq!(broker.readiness().await.0, 200);
         let _late = TestSocket::open(broker.address, "s3", "").await;
+        until("there are no more of them while it works", SOON, || arbiters(&broker) == threads).await;
         broker.signal("-TERM");
         assert_eq!(follows.event_of("answer.error").await["code"], "interrupted");
         let (_, ended) = follows.until_closed().await;

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 use sophie_kit::HeldPort;
 
-use crate::support::{Answer, Broker, Client, SOON, Secure};
+use crate::support::{Answer, Broker, Client, SOON, Secure, eventually, until};
 
 /// What curl makes of a path: its exit code and the status.
 fn curl(secure: &Secure, path: &str, more: &[&str]) -> (Option<i32>, String) {
@@ -72,7 +72,11 @@ async fn operators_have_a_port_without_tls() {
     let admin = format!("127.0.0.1:{}", held.number());
     let secure = Secure::start(&[("SOPHIE__ADMIN__BIND", &admin)]).await;
     let http = Client::new();
-    let live = http.get(format!("http://{admin}/health/live")).send().await.expect("a response");
+    // The public one is there a moment before it.
+    let live = eventually("operators are answered", SOON, async || {
+        http.get(format!("http://{admin}/health/live")).send().await.ok()
+    })
+    .await;
     assert_eq!(live.status(), 200);
     assert_eq!(https(&secure, "/health/live").await.0, 404, "not public");
 }
@@ -86,15 +90,21 @@ fn is_healthy(address: SocketAddr, environment: &[(&str, &str)]) -> bool {
     check.envs(environment.iter().copied()).stderr(Stdio::null()).status().expect("bash is there").success()
 }
 
+/// It is healthy once it is asked often enough: a check waits for two seconds at most, and a machine may pause for longer.
+async fn healthy(address: SocketAddr, environment: &[(&str, &str)]) {
+    until("healthy", SOON, || is_healthy(address, environment)).await;
+}
+
 #[tokio::test]
 async fn the_health_check_of_the_container_knows_of_tls() {
     let tls = ("SOPHIE__SERVER__TLS_CERT", "cert.pem");
     let (secure, plain) = (Secure::start(&[]).await, Broker::start(0, &[]).await);
-    assert!(is_healthy(secure.address(), &[tls]));
+    healthy(secure.address(), &[tls]).await;
     assert!(!is_healthy(secure.address(), &[]), "without TLS nothing is answered");
-    assert!(is_healthy(plain.address, &[]));
+    healthy(plain.address, &[]).await;
+    // Operators have no TLS.
     let admin = ("SOPHIE__ADMIN__BIND", plain.address.to_string());
-    assert!(is_healthy(secure.address(), &[tls, (admin.0, &admin.1)]), "operators have no TLS");
+    healthy(secure.address(), &[tls, (admin.0, &admin.1)]).await;
     secure.broker.signal("-STOP");
     assert!(!is_healthy(secure.address(), &[tls]), "who does not answer in time is not healthy");
 }

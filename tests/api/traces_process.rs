@@ -16,9 +16,9 @@ async fn the_last_spans_are_sent_when_the_process_is_told_to_stop() {
     drop(socket);
     let code = actix_web::rt::task::spawn_blocking(move || broker.wait(SOON * 2).0).await.expect("it ends");
     assert_eq!(code, Some(0));
-    let names: Vec<String> = receiver.spans().into_iter().map(|span| span.span.name).collect();
+    // What came last may still have to be read.
     for name in ["GET /ws/chat/{session}", "message.send", "answer", "generation"] {
-        assert!(names.iter().any(|known| known == name), "{name} is not in {names:?}");
+        receiver.named(name).await;
     }
 }
 

@@ -8,19 +8,29 @@ use sophie_actors::backend::Backend;
 use sophie_actors::protocol::ErrorCode;
 use sophie_kit::ai_server::{AiServer, Script, role, word};
 
-use crate::support::{ADMIN_TOKEN, Answer, Backends, Mode, TestApp, Told, member};
+use crate::support::{ADMIN_TOKEN, Answer, Backends, Mode, TestApp, Told, hasty, member};
 
 /// Two backends, of which the second answers "second".
 async fn two() -> (AiServer, AiServer, Backends) {
+    two_of(member).await
+}
+
+/// The same, the first of which is one of these.
+async fn two_of(first: fn(&str, &AiServer) -> MemberOptions) -> (AiServer, AiServer, Backends) {
     let (a, b) = (AiServer::start().await, AiServer::start().await);
     b.set_default(|| Script::answer("second"));
-    let backends = Backends::new(vec![member("a", &a), member("b", &b)]);
+    let backends = Backends::new(vec![first("a", &a), member("b", &b)]);
     (a, b, backends)
 }
 
 /// What comes of one question whose first backend does this, and how often the second was asked.
 async fn play(script: Script) -> (Told, usize, Backends) {
-    let (a, b, backends) = two().await;
+    play_at(member, script).await
+}
+
+/// The same, the first of which is one of these.
+async fn play_at(first: fn(&str, &AiServer) -> MemberOptions, script: Script) -> (Told, usize, Backends) {
+    let (a, b, backends) = two_of(first).await;
     a.push(script);
     let told = backends.ask().await;
     assert_eq!(a.calls(), 1);
@@ -92,7 +102,7 @@ async fn a_backend_that_dies_before_it_has_shown_anything_is_replaced() {
 #[tokio::test]
 async fn a_backend_that_is_too_slow_to_show_anything_is_replaced() {
     for script in [Script::silent(), Script::silent_after_headers(), begun().hang()] {
-        let (a, b, backends) = two().await;
+        let (a, b, backends) = two_of(hasty).await;
         a.push(script);
         let told = backends.ask().await;
         assert_eq!((told.text().as_str(), told.done, b.calls()), ("second", true, 1));
@@ -138,7 +148,8 @@ async fn once_something_was_shown_nobody_takes_over() {
         (begun().event(&word("a")).event(&error_event("")).end(), ErrorCode::AiUnavailable),
         (begun().event(&word("a")).hang(), ErrorCode::AiTimeout),
     ] {
-        let (told, asked, backends) = play(script).await;
+        let first: fn(&str, &AiServer) -> MemberOptions = if code == ErrorCode::AiTimeout { hasty } else { member };
+        let (told, asked, backends) = play_at(first, script).await;
         assert_eq!((told.code(), told.done, asked), (Some(code), false, 0));
         assert_eq!(told.chunks.len(), 4, "what was held back has come too");
         assert_eq!(backends.view("a").failures, 1);
@@ -155,7 +166,7 @@ async fn what_shows_nothing_is_held_back_within_bounds() {
 #[tokio::test]
 async fn nothing_is_held_back_where_nobody_could_take_over() {
     let ai = AiServer::start().await;
-    let backends = Backends::new(vec![member("a", &ai)]);
+    let backends = Backends::new(vec![hasty("a", &ai)]);
     ai.push(begun().hang());
     let told = backends.ask().await;
     assert_eq!((told.code(), told.chunks.len()), (Some(ErrorCode::AiTimeout), 3));

@@ -59,10 +59,13 @@ def facts(page):
 def test_below_an_answer_stands_how_it_came_about(browser, broker, backend):
     backend.push(answer("A short answer"))
     page = browser.chat(broker)
+    kept = broker.admin("GET", "/cache")["entries"]
     ask(page, "Where do you come from?")
     (told,) = facts(page)
     assert told.startswith("About this answer: test-model · 12 tokens · first word after ") and told.endswith(" s in all"), told
     assert page.script("return document.querySelector('.facts').dataset.cache") == "miss"
+    # An answer is told before it is kept.
+    until(lambda: broker.admin("GET", "/cache")["entries"] > kept, "the answer to be kept")
     again = browser.chat(broker)
     ask(again, "Where do you come from?")
     (told,) = facts(again)

@@ -39,6 +39,11 @@ def rows(page):
     return page.script("return [...document.querySelectorAll('#groups .name')].map((row) => row.textContent)")
 
 
+def waits(page):
+    """What is still to be sent, once it is drawn."""
+    return page.script("return document.querySelector('#log .pending')?.textContent ?? ''")
+
+
 def known(page, name="Ana"):
     """The browser has a session for groups already."""
     session = f"as-{name}--{secrets.token_hex(8)}"
@@ -79,10 +84,14 @@ def test_the_way_leads_from_the_own_chat_into_groups_and_back(browser, broker):
     page.find("#groups [data-act=select]").click()
     until(lambda: page.script("return location.hash") == f"#session={session}" and page.phase() == "online", "the own chat")
     until(lambda: page.messages() == ["Mine"], "what was said there")
+    # With the members the list of groups is drawn for the last time.
+    until(lambda: page.members(), "who is there")
     assert rows(page) == ["This chat", group]
     assert not page.script("return Boolean(document.querySelector('#groups [data-act=leave]'))"), "it is left where it is shown"
     page.find(f"#groups [data-group={group}]").click()
-    until(lambda: page.phase() == "online" and page.find("#title").text == group, "the group, without a question")
+    title = "return document.querySelector('#title')?.textContent"
+    # Its title stands there before it is joined, and it can be left after that.
+    until(lambda: page.phase() == "online" and page.script(title) == group and page.members(), "the group, without a question")
     page.find(f"#groups [data-group={group}][data-act=leave]").click()
     until(lambda: page.script("return location.hash") == f"#session={session}" and page.phase() == "online", "the own chat")
     until(lambda: rows(page) == ["This chat"], "the group to be gone from the list")
@@ -102,10 +111,10 @@ def test_what_is_said_before_the_group_is_joined_is_said_there_once_it_is(browse
     group, page = f"team-{secrets.token_hex(3)}", browser.chat(broker)
     session = known(page)
     with at_the_door(page, group):
-        assert page.find("#title").text == group
+        assert page.title() == group
         page.find("#assistant").click()
         page.type("First words", Keys.ENTER)
-        until(lambda: "First words" in page.find("#log .pending").text, "the words to wait")
+        until(lambda: "First words" in waits(page), "the words to wait")
         assert browser.commands("message.send") == []
         page.script("return window.letIn()")
         until(lambda: page.messages() == ["First words"], "the words to be said")

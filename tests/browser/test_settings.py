@@ -53,6 +53,8 @@ def test_name_colour_greeting_and_examples_are_those_of_the_settings(browser, br
     broker, _ = branded
     page = browser.chat(broker)
     assert page.script("return [document.title, document.querySelector('h1').textContent]") == ["Ajuda & Cia", "Ajuda & Cia"]
+    # It is shown once the log was read.
+    until(lambda: page.find("#empty").is_displayed(), "the greeting")
     assert page.find("#greeting").text == "Em que podemos <b>ajudar</b>?", "as it was written"
     examples = page.script("return [...document.querySelectorAll('#examples button')].map((button) => button.textContent)")
     assert examples == ["Onde está meu pedido?", "Quero falar, por favor, com alguém."]
@@ -74,7 +76,7 @@ def test_a_portuguese_page_says_nothing_in_english(browser, branded):
     seen = set(page.script(WORDS))
     page.find("#guest-name").send_keys("João", Keys.ENTER)
     page.online()
-    until(lambda: page.find("#title").text == "equipe", "the group")
+    until(lambda: page.title() == "equipe", "the group")
     page.type("Olá", Keys.ENTER)
     page.answer("done", 40)
     seen |= set(page.script(WORDS))

@@ -2,7 +2,7 @@
 import { WebSocketChatTransport } from "ai";
 import { Chat } from "./state.mjs";
 
-const { what, urls, id, text, chunks, viewers } = JSON.parse(process.argv[2]);
+const { what, urls, id, text, chunks, viewers, stops } = JSON.parse(process.argv[2]);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A line to the nodes in turn, as through a load balancer. The first connection breaks before the chunk that `rope.left` counts down to. */
@@ -69,19 +69,24 @@ async function watched() {
   return [asker, ...early, ...late].map((page) => page.told);
 }
 
-/** Who asked stops; how long it takes until a page at the other node sees that. Then the same by who looks on. */
+/** Who asked stops; how long it takes each time until a page at the other node sees that. Then the same by who looks on. */
 async function stopped() {
-  const times = [];
-  for (const byViewer of [false, true]) {
-    const [asker, viewer] = [new SocketChat(0, `${id}-${byViewer}`), new SocketChat(1, `${id}-${byViewer}`)];
-    const asked = asker.sendMessage({ text: `${text} ${byViewer}` });
+  const one = async (chat, byViewer) => {
+    const [asker, viewer] = [new SocketChat(0, chat), new SocketChat(1, chat)];
+    const asked = asker.sendMessage({ text: `${text} ${chat}` });
     await asker.begun();
     const looksOn = viewer.resumeStream();
     await viewer.begun();
     const since = Date.now();
     await (byViewer ? viewer : asker).stop();
     await Promise.all([asked, looksOn]);
-    times.push(Date.now() - since);
+    return Date.now() - since;
+  };
+  const times = [];
+  for (const byViewer of [false, true]) {
+    const those = [];
+    for (let n = 0; n < stops; n += 1) those.push(await one(`${id}-${byViewer}-${n}`, byViewer));
+    times.push(those);
   }
   return times;
 }
@@ -116,7 +121,8 @@ async function interrupted() {
   const asked = asker.sendMessage({ text });
   await asker.begun();
   const looksOn = viewer.resumeStream();
-  await viewer.begun();
+  // What the log is to have of an answer is saved a moment after what is read of it.
+  while (viewer.text.length < 100) await pause(5);
   console.error("begun");
   await Promise.all([asked, looksOn]);
   // What is read has ended a moment before the log says so.

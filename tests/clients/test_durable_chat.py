@@ -25,7 +25,8 @@ def test_an_answer_is_read_from_its_address_by_all_pages_of_a_chat(nodes):
 
 
 def test_what_is_not_there_is_not_resumed_and_what_is_refused_is_told(nodes):
-    nodes.backend.push(stream(*WORDS, chunk({}, "stop"), pause=0.05))
+    # For longer than a busy machine pauses: the second question is to find it under way.
+    nodes.backend.push(stream(*WORDS, chunk({}, "stop"), pause=0.2))
     idle, first, second = play(nodes, "busy")
     assert (idle["status"], idle["messages"]) == ("ready", [])
     assert text(first) == TEXT

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from ai_backend import chunk, stream
-from broker import free_port
+from broker import held_port
 from stage import Stage
 from waiting import until
 from wire import Wire
@@ -42,7 +42,7 @@ def play(request, world):
     def played(what, at=None, **more):
         broker = at or world.nodes[0]
         session = secrets.token_hex(8)
-        with Wire(broker.port) as wire:
+        with Wire(broker.port) as wire, held_port() as nobody:
             world.stage.acts = world.acts(broker, wire)
             kit = {
                 "what": what,
@@ -50,7 +50,7 @@ def play(request, world):
                 "session": session,
                 "group": f"team-{session}",
                 "control": f"{world.stage.url}/act",
-                "nowhere": f"http://127.0.0.1:{free_port()}",
+                "nowhere": f"http://127.0.0.1:{nobody.getsockname()[1]}",
             } | more
             run = in_node if request.param == "node" else in_chromium(request, world)
             result = run(kit)
@@ -82,7 +82,8 @@ def in_chromium(request, world):
 
 
 def test_a_question_is_answered_piece_by_piece_and_read_again(play, world):
-    world.backend.push(slowly(0.005))
+    # For longer than a busy machine pauses: what the broker reads late comes as one piece.
+    world.backend.push(slowly(0.04))
     told = play("talk")
     assert "".join(told["pieces"]) == told["text"] == TEXT
     assert len(told["pieces"]) > 3
@@ -102,8 +103,9 @@ def test_an_answer_goes_on_where_it_was_when_the_line_is_cut(play, world):
 
 
 def test_what_a_model_thinks_is_put_together_apart_from_its_answer_over_a_cut(play, world):
+    # The time is the broker's, from the first thought that it reads: there are to be more also after a pause.
     thoughts = [chunk({"reasoning_content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
-    world.backend.push(stream(*thoughts, chunk({"content": "Yes."}), chunk({}, "stop"), pause=0.01))
+    world.backend.push(stream(*thoughts, chunk({"content": "Yes."}), chunk({}, "stop"), pause=0.04))
     told = play("thoughts")
     assert told["thought"] == told["reasoning"] == TEXT, "nothing doubled, nothing missing"
     assert (told["text"], told["length"], told["reasoningCut"]) == ("Yes.", 4, False)
@@ -158,10 +160,10 @@ def test_a_wrong_token_is_the_end_and_why_is_told(play, world):
 
 def test_tokens_are_replaced_before_they_end(play, world):
     told = play("tokens", world.guarded)
-    assert told["user"] == "alice" and 0 < told["expires"] <= 3_000
+    assert told["user"] == "alice" and 0 < told["expires"] <= 12_000
     assert told["opens"] == 1, "one connection outlived its first token"
     assert [answer for answer in told["answered"] if answer != "done"] == [] and not told["errors"]
-    assert told["asked"] >= 5 and told["end"] == 4500, "nothing is left to connect with"
+    assert told["asked"] >= 4 and told["end"] == 4500, "nothing is left to connect with"
 
 
 def test_two_clients_in_a_group_see_each_other(play):
@@ -181,7 +183,8 @@ def test_the_history_is_read_when_the_log_no_longer_holds_what_was_missed(play, 
 
 
 def test_who_is_busy_says_so_or_is_waited_for(play, world):
-    world.backend.push(slowly(0.01), slowly(0.01))
+    # Both last for longer than a busy machine pauses: the third question is to find them under way.
+    world.backend.push(slowly(0.06), slowly(0.06))
     told = play("busy")
     assert (told["told"]["name"], told["told"]["code"]) == ("SophieError", "busy")
     assert told["delay"] == "busy" and told["states"] == ["done"] * 3 and not told["errors"]
@@ -189,7 +192,8 @@ def test_who_is_busy_says_so_or_is_waited_for(play, world):
 
 
 def test_an_answer_is_ended_and_asked_for_anew(play, world):
-    world.backend.push(slowly())
+    # It lasts until it is cancelled.
+    world.backend.push(slowly(0.1))
     told = play("again")
     assert told["first"] == ["cancelled", "cancelled"] and told["second"] == "done" and told["same"]
     assert (told["unknown"]["code"], told["odd"]["code"]) == ("not_found", "unknown_type")

@@ -35,7 +35,8 @@ def test_a_question_is_answered_piece_by_piece_and_read_again(world):
         assert program.phases == ["connecting", "open", "closed"]
         assert program.stale == [(chat.home, "first")]
 
-    world.backend.push(slowly(0.005))
+    # For longer than a busy machine pauses: what the broker reads late comes as one piece.
+    world.backend.push(slowly(0.04))
     play(scene, world)
 
 
@@ -82,8 +83,9 @@ def test_what_a_model_thinks_is_put_together_apart_from_its_answer_over_a_cut(wo
             again = [event async for event in chat.past()][0]
             assert (again.text, again.reasoning, again.reasoning_ms) == ("Yes.", TEXT, answer.reasoning_ms)
 
+    # The time is the broker's, from the first thought that it reads: there are to be more also after a pause.
     thoughts = [chunk({"reasoning_content": TEXT[at : at + 3]}) for at in range(0, len(TEXT), 3)]
-    world.backend.push(stream(*thoughts, chunk({"content": "Yes."}), chunk({}, "stop"), pause=0.01))
+    world.backend.push(stream(*thoughts, chunk({"content": "Yes."}), chunk({}, "stop"), pause=0.04))
     play(scene, world)
 
 
@@ -242,7 +244,8 @@ def test_a_piece_that_is_missing_is_asked_for(world):
                 assert [state.reason for state, _ in program.states if state.phase == "waiting"] == ["A piece of an answer was missing."]
                 assert program.stale == [(chat.home, "first")]
 
-    world.backend.push(slowly())
+    # What the broker reads late it tells as one piece: there are to be more than seven also after a pause.
+    world.backend.push(slowly(0.05))
     play(scene, world)
 
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 
 import pytest
-from broker import free_port
+from broker import held_port
 from python_client import code, play, until
 from sophie_chat import Sophie, SophieError
 from websockets.asyncio.server import serve
@@ -40,21 +40,22 @@ def test_tokens_are_replaced_before_they_end(world):
         asked.append("")
         if len(asked) == 1:
             return "not.a.token"
-        return None if len(asked) > 4 else token("alice", 3)
+        # A third of its time is left when the next one is asked for: more than a busy machine pauses.
+        return None if len(asked) > 3 else token("alice", 12)
 
     async def scene(kit):
         program = kit.client(get_token=get_token)
         chat = program.chat
         ready = await chat.connect()
-        assert ready.user == chat.user == "alice" and 0 < ready.expires_in_ms <= 3_000
+        assert ready.user == chat.user == "alice" and 0 < ready.expires_in_ms <= 12_000
         answered = []
-        for _ in range(15):
+        for _ in range(52):
             answered.append(await code(chat.members()))
             await asyncio.sleep(0.25)
-        assert answered == ["done"] * 15 and not program.errors
+        assert answered == ["done"] * 52 and not program.errors
         assert program.phases.count("open") == 1, "one connection outlived its first token"
         await program.phase("closed")
-        assert chat.state.code == 4500 and len(asked) >= 5, "nothing is left to connect with"
+        assert chat.state.code == 4500 and len(asked) >= 4, "nothing is left to connect with"
 
     play(scene, world, world.guarded)
 
@@ -105,13 +106,15 @@ def test_no_token_and_no_text_gets_into_a_log(world, caplog):
 
 def test_a_server_that_cannot_be_reached_is_tried_until_it_is_closed(world):
     async def scene(kit):
-        program = kit.client(url=f"http://127.0.0.1:{free_port()}")
+        nobody = held_port()
+        program = kit.client(url=f"http://127.0.0.1:{nobody.getsockname()[1]}")
         chat = program.chat
         lost = [asyncio.create_task(code(each)) for each in (chat.connect(), chat.send("never"), chat.join("team"), chat.history())]
         await until(lambda: program.phases.count("waiting") >= 2, "two attempts to fail")
         assert chat.state.attempt >= 2 and "cannot be reached" in chat.state.reason
         await chat.close()
         assert [await each for each in lost] == ["closed"] * 4
+        nobody.close()
 
     play(scene, world)
 

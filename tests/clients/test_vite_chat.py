@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 from ai_backend import chunk, stream
-from broker import ROOT, free_port
+from broker import ROOT, held_port
 from chromium import Browser
 from pair import answering
 from published import NODE
@@ -26,7 +26,8 @@ class Site:
     """The page, as `npm run dev` serves it, in front of one node."""
 
     def __init__(self, node):
-        port = free_port()
+        self.held = held_port()
+        port = self.held.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         command = [NODE, "node_modules/vite/bin/vite.js", "--host", "127.0.0.1", "--port", str(port), "--strictPort"]
         environment = os.environ | {"SOPHIE_URL": node.url}
@@ -44,6 +45,7 @@ class Site:
     def close(self):
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(10)
+        self.held.close()
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,9 @@ def test_an_answer_is_watched_resumed_and_read_to_its_end_when_all_pages_are_clo
     assert whole.stdout.decode() == TEXT
     assert len(nodes.backend.calls) == calls + 1
     again = Chat(browser, nodes.sites[1], chat)
-    assert (again.texts("user"), again.texts("assistant")) == (["Tell me something long."], [TEXT])
+    # It resumes as every page does, and the answer that has just ended is told to it anew.
+    shown = (["Tell me something long."], [TEXT])
+    until(lambda: (again.texts("user"), again.texts("assistant")) == shown, "question and answer, each once")
 
 
 def test_a_stop_on_either_page_ends_the_answer_for_both(nodes, browser):

@@ -85,9 +85,9 @@ def test_a_schema_reaches_the_backend_in_its_order(gateway):
 
 
 def test_a_model_that_thinks_for_long_is_waited_for(gateway):
-    gateway.push(stream(chunk({"content": "At last."}, "stop"), pause=9))
-    # Nobody hears anything of the model for longer than this client waits; of the gateway it does.
-    patient = {"timeout": httpx.Timeout(30, read=7), "max_retries": 0}
+    gateway.push(stream(chunk({"content": "At last."}, "stop"), pause=10.5))
+    # Nobody hears anything of the model for longer than this client waits. Of the gateway it does after 5 s, or later on a busy machine.
+    patient = {"timeout": httpx.Timeout(40, read=9), "max_retries": 0}
     chunks = list(ask(gateway, stream=True, client_options=patient))
     assert "".join(it.choices[0].delta.content or "" for it in chunks) == "At last."
 
@@ -212,7 +212,8 @@ def test_what_may_pass_is_tried_again_and_what_does_not_is_not(gateway):
 def test_a_key_over_its_limit_is_told_when_to_come_back(gateway):
     small = client(gateway, api_key="sk-small", max_retries=0)
     with pytest.raises(openai.RateLimitError) as caught:
-        for _ in range(3):
+        # More than it may: a node whose Redis is late counts by itself for a while.
+        for _ in range(9):
             small.chat.completions.create(model=gateway.model, messages=messages())
     assert (caught.value.code, caught.value.type) == ("rate_limit_exceeded", "requests")
     assert 1 <= int(caught.value.response.headers["retry-after"]) <= 120

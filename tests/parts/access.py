@@ -14,7 +14,7 @@ SIZES = {360: 740, 768: 1024, 1280: 860}
 
 def serious(page):
     """What is wrong with the screen as it is, once nothing moves any more."""
-    page.script("return Promise.all(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished)).then(() => 0)")
+    page.script("return Promise.allSettled(document.getAnimations().filter((a) => a.effect.getTiming().iterations !== Infinity).map((a) => a.finished)).then(() => 0)")
     page.driver.execute_cdp_cmd("Page.enable", {})
     page.script(f"if (!window.axe) {{ {AXE.read_text()} ; window.axe = axe; }}")
     return page.asynchronous(RUN)

@@ -135,11 +135,12 @@ class Client:
             events.append(event)
         return events
 
-    async def closed(self):
-        """The close code."""
+    async def closed(self, heard=None):
+        """The close code; what comes before it is added to `heard`."""
+        heard = [] if heard is None else heard
         try:
             while True:
-                await self.event()
+                heard.append(await self.event())
         except ConnectionClosed as closed:
             return closed.rcvd and closed.rcvd.code
 

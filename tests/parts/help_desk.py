@@ -9,7 +9,7 @@ import sys
 import urllib.parse
 import urllib.request
 
-from broker import ROOT, Broker, Redis, free_port
+from broker import ROOT, Broker, Redis, held_port
 from waiting import until
 
 SITE = ROOT / "examples/django"
@@ -23,7 +23,9 @@ class Help:
         self.site = site
         self.redis = Redis(directory)
         stack.callback(self.redis.close)
-        self.port = free_port()
+        self.held = held_port()
+        stack.callback(self.held.close)
+        self.port = self.held.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         settings |= {
             "REDIS_URL": self.redis.url,

@@ -41,9 +41,13 @@ class Page:
                 else:
                     self.find("dialog [data-value=skip]").click()
             # Who is there is known once it was joined.
-            return self.phase() == "online" and self.find("#title").text == group and self.members()
+            return self.phase() == "online" and self.title() == group and self.members()
 
         until(there, "the group to be joined and shown")
+
+    def title(self):
+        """What is shown, by one script: the page may load itself anew at any moment."""
+        return self.script("return document.querySelector('#title')?.textContent")
 
     def forget(self):
         """As if the next page were opened in another browser."""

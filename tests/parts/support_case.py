@@ -5,6 +5,7 @@ import json
 import urllib.parse
 import urllib.request
 
+import console
 from ai_backend import Backend, answer
 from broker import ADMIN_TOKEN
 from chromium import Browser
@@ -103,12 +104,15 @@ class Case:
         return self.console.script("return [...document.querySelectorAll('main tbody tr')].map((row) => row.innerText)")
 
     def go(self, part):
-        self.console.script("location.hash = arguments[0]", part)
-        until(lambda: self.console.script("return document.querySelector('#main h2')?.textContent"), part)
+        console.go(self.console, part)
 
     def press(self, words, within="main"):
-        found = "return [...document.querySelectorAll(arguments[0] + ' button')].filter((it) => it.textContent === arguments[1] && !it.hidden).at(-1)"
-        until(lambda: self.console.script(found, within, words), words).click()
+        press = """
+            const found = [...document.querySelectorAll(arguments[0] + ' button')].filter((it) => it.checkVisibility() && it.textContent === arguments[1]).at(-1);
+            found?.click();
+            return Boolean(found);
+        """
+        until(lambda: self.console.script(press, within, words), words)
 
     def take_over(self):
         self.press("Take over")
@@ -117,7 +121,8 @@ class Case:
         self.all_are_told("A person is answering now.")
 
     def speak(self, text):
-        until(lambda: self.console.find(".speak textarea"), "the field").send_keys(text)
+        shown = "const field = document.querySelector('.speak textarea'); return field?.checkVisibility() ? field : null"
+        until(lambda: self.console.script(shown), "the field").send_keys(text)
         self.press("Say it")
         self.all_see(text)
         for _, page in self.customers():

@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 from ai_backend import Backend
-from broker import Redis, free_port, running
+from broker import Redis, held_port, running
 from pages import block
 from terminal import Terminal
 from waiting import until
@@ -28,8 +28,8 @@ def terminal(tmp_path):
     """A terminal in the folder of the sources, whose Sophie listens where the test says."""
     folder = tmp_path / "sources"
     folder.mkdir()
-    port, second = free_port(), free_port()
     with contextlib.ExitStack() as stack:
+        port, second = (stack.enter_context(held_port()).getsockname()[1] for _ in range(2))
         terminal = Terminal(folder, {"127.0.0.1:8080": f"127.0.0.1:{port}", "127.0.0.1:8081": f"127.0.0.1:{second}"})
         stack.callback(terminal.close)
         terminal.environment["SOPHIE__SERVER__BIND"] = f"127.0.0.1:{port}"

@@ -58,14 +58,16 @@ pub(super) async fn keep(guard: Arc<Guard>, source: Source) {
                         }
                     }
                 }
+                let is_proven = made.elapsed() >= PROVEN;
+                if is_proven {
+                    unproven.reset();
+                    reminder.forget();
+                }
                 // At once, unless the server answers pings and fails at everything else.
                 if guard.is_broken.swap(false, Ordering::Relaxed) {
                     tokio::time::sleep(AGAIN).await;
-                } else if made.elapsed() < PROVEN {
+                } else if !is_proven {
                     unproven.wait().await;
-                } else {
-                    unproven.reset();
-                    reminder.forget();
                 }
             }
             Err(reason) => {

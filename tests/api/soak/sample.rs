@@ -33,7 +33,8 @@ pub struct Sample {
     pub redis_memory: u64,
 }
 
-pub async fn take(nodes: &[Broker], redis: &TestServer, counts: Counts) -> Sample {
+/// The deeds are counted behind what they left: while a node that pauses is asked for its figures, others go on.
+pub async fn take(nodes: &[Broker], redis: &TestServer, counts: impl Fn() -> Counts) -> Sample {
     let mut processes = Vec::new();
     for node in nodes {
         processes.push(process(node).await);
@@ -41,7 +42,8 @@ pub async fn take(nodes: &[Broker], redis: &TestServer, counts: Counts) -> Sampl
     let info: String = redis::cmd("INFO").arg("memory").query(&mut redis.connection(0)).expect("answered");
     let used = info.lines().find_map(|line| line.strip_prefix("used_memory:")).expect("told");
     let redis_memory = used.trim().parse().expect("a number");
-    Sample { at: Instant::now(), counts, nodes: processes, keys: keys(redis), redis_memory }
+    let keys = keys(redis);
+    Sample { at: Instant::now(), counts: counts(), nodes: processes, keys, redis_memory }
 }
 
 async fn process(node: &Broker) -> Process {

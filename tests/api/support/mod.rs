@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub use answer::{Answer, start_with_ai};
 pub use app::{ADMIN_TOKEN, Mode, TestApp};
-pub use backends::{Backends, Told, member, once};
+pub use backends::{Backends, Told, hasty, member, once};
 pub use broker::Broker;
 pub use checked::{Checked, checked_text};
 pub use crowd::Crowd;

@@ -28,8 +28,9 @@ async fn a_backend_that_does_not_begin_times_out_and_is_let_go() {
 #[tokio::test]
 async fn comments_are_no_piece_of_an_answer_but_a_sign_of_life() {
     let ai = AiServer::start().await;
-    let backend = client(OpenAiOptions { first_chunk_seconds: 1, idle_seconds: 1, ..options(ai.base_url()) });
-    let comments = |script: Script, _| script.pause(Duration::from_millis(300)).piece(": processing\n\n");
+    // Six of them take longer than silence may; one may be three seconds late.
+    let backend = client(OpenAiOptions { first_chunk_seconds: 4, idle_seconds: 4, ..options(ai.base_url()) });
+    let comments = |script: Script, _| script.pause(Duration::from_millis(700)).piece(": processing\n\n");
     let script = (0..6).fold((0..6).fold(Script::stream(), comments).event(&word("a")), comments);
     ai.push(script.event(&finish("stop")).done());
     let got = ask(&backend).await;
@@ -60,7 +61,7 @@ async fn a_backend_that_accepts_no_connection_times_out() {
 async fn a_backend_that_falls_silent_times_out_and_is_let_go() {
     let ai = AiServer::start().await;
     ai.push(Script::silent_after("half an"));
-    let got = ask(&client(OpenAiOptions { idle_seconds: 1, ..options(ai.base_url()) })).await;
+    let got = ask(&client(OpenAiOptions { idle_seconds: 3, ..options(ai.base_url()) })).await;
     assert_eq!((got.text().as_str(), got.code()), ("half an", Some(ErrorCode::AiTimeout)));
     assert!(got.error.expect("an error").reason.contains("silent"));
     ai.wait_cancelled(0, SOON).await;
@@ -72,7 +73,7 @@ async fn an_answer_has_an_end_in_time_however_busy_it_is() {
     ai.push(Script::slow_answer(&"word ".repeat(1_000), Duration::from_millis(20)));
     ai.push(Script::flood(10, 100_000_000));
     for _ in 0..2 {
-        let got = ask(&client(OpenAiOptions { total_seconds: 1, ..options(ai.base_url()) })).await;
+        let got = ask(&client(OpenAiOptions { total_seconds: 3, ..options(ai.base_url()) })).await;
         assert_eq!(got.code(), Some(ErrorCode::AiTimeout));
         assert!(!got.chunks.is_empty());
     }
@@ -87,7 +88,7 @@ async fn whoever_drops_an_answer_closes_its_connection_at_once() {
     let backend = backend(&ai);
     let stream = backend.stream(&question()).await.expect("an answer");
     drop(stream);
-    ai.wait_cancelled(0, Duration::from_secs(1)).await;
+    ai.wait_cancelled(0, SOON).await;
 }
 
 #[tokio::test]
@@ -100,7 +101,7 @@ async fn whoever_stops_waiting_for_an_answer_closes_its_connection_at_once() {
         _ = backend.stream(&asked) => panic!("a silent server answered"),
         () = ai.wait_calls(1, SOON) => {}
     }
-    ai.wait_cancelled(0, Duration::from_secs(1)).await;
+    ai.wait_cancelled(0, SOON).await;
 }
 
 #[tokio::test]
@@ -111,7 +112,8 @@ async fn a_slow_reader_makes_the_backend_wait_and_not_the_memory_grow() {
     let stream = backend.stream(&question()).await.expect("an answer");
     ai.wait("a stalled call", SOON * 2, |calls| calls[0].stalled).await;
     let sent = ai.call(0).sent;
-    assert!(sent < 32 * 1024 * 1024, "{sent} of 130 MB were taken though nobody reads");
+    // What both ends of the system beneath keep of what nobody reads is some ten megabytes, more where it is set so.
+    assert!(sent < 100 * 1024 * 1024, "{sent} of 130 MB were taken though nobody reads");
     let got = collect(stream).await;
     assert_eq!(got.text().len(), 2_000 * 64 * 1024);
     assert!(got.is_proven(), "the answer goes on when it is read");

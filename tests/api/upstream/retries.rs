@@ -156,7 +156,7 @@ async fn a_time_to_come_back_may_be_told_in_every_form() {
 async fn a_time_to_come_back_that_is_later_than_the_whole_time_out_is_not_waited_for() {
     let ai = AiServer::start().await;
     ai.push(Script::refusal(429, "", "", &[("retry-after", "8")]));
-    let got = ask(&client(OpenAiOptions { total_seconds: 3, ..options(ai.base_url()) })).await;
+    let got = ask(&client(OpenAiOptions { total_seconds: 6, ..options(ai.base_url()) })).await;
     assert_eq!(got.error.expect("an error").retry_after_ms, Some(8_000));
     assert_eq!(ai.calls(), 1);
 }

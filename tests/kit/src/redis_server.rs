@@ -8,6 +8,9 @@ use tempfile::TempDir;
 
 use crate::HeldPort;
 
+/// How often a server that was started is asked whether it answers, ten milliseconds apart: a busy machine starts many at a time.
+const LOOKS: usize = 3_000;
+
 /// One server on a free port of this machine, without persistence unless it is asked for. Ends when it is dropped.
 pub struct TestServer {
     port: HeldPort,
@@ -58,12 +61,12 @@ impl TestServer {
         redis::cmd("WAIT").arg(1).arg(100).query::<u64>(connection).expect("an answer") > 0
     }
 
-    /// A Sentinel that alone decides when a master, `mine`, is dead.
+    /// A Sentinel that alone decides when a master, `mine`, is dead: not while the machine pauses it for a moment.
     pub fn sentinel_of(master: &Self) -> Self {
         let mut server = Self::absent();
         let port = master.port();
         let told = format!(
-            "sentinel monitor mine 127.0.0.1 {port} 1\nsentinel down-after-milliseconds mine 300\n\
+            "sentinel monitor mine 127.0.0.1 {port} 1\nsentinel down-after-milliseconds mine 5000\n\
              sentinel failover-timeout mine 3000\n"
         );
         std::fs::write(server.dir.path().join("sentinel.conf"), told).expect("written");
@@ -95,7 +98,7 @@ impl TestServer {
             "these tests need redis-server: install it with `apt-get install redis-server` or `brew install redis`",
         );
         self.child = Some(child);
-        for _ in 0..500 {
+        for _ in 0..LOOKS {
             let mut connection = redis::Client::open(self.url(0)).expect("a good URL").get_connection();
             if let Ok(connection) = &mut connection
                 && redis::cmd("PING").query::<()>(connection).is_ok()

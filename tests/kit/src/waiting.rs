@@ -11,10 +11,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, within: Duration, holds: impl Fn() -> F) -> T {
     let deadline = Instant::now() + within;
     loop {
+        // Before the look: where the machine pauses until the deadline is over, there is one more.
+        let is_over = Instant::now() >= deadline;
         if let Some(found) = holds().await {
             return found;
         }
-        assert!(Instant::now() < deadline, "not within {within:?}: {what}");
+        assert!(!is_over, "not within {within:?}: {what}");
         sleep(PAUSE).await;
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sophie_kit::TestServer;
+use sophie_kit::{TestServer, eventually, until};
 use tokio::time::timeout;
 
 use super::codec::Codec;
@@ -47,7 +47,12 @@ async fn join_layer(twin: Twin, options: &LayerOptions, metrics: &Metrics) -> Ar
         Twin::Core => core(options.clone(), metrics.clone()).await,
         Twin::Pubsub => pubsub(options.clone(), metrics.clone()).await,
     };
-    made.expect("good options")
+    let layer = made.expect("good options");
+    // The first connections are waited for only for a moment, which a busy machine may take.
+    let hosts = options.hosts.len();
+    let is_there = || (0..hosts).all(|at| !metrics.dependencies.layer(at, hosts).is_degraded());
+    until("each host to have its connection", DEADLINE, is_there).await;
+    layer
 }
 
 impl Site {
@@ -67,6 +72,11 @@ impl Site {
         let metrics = Metrics::new();
         let layer = join_layer(twin, &options, &metrics).await;
         Self { servers, options, metrics, twin, layer }
+    }
+
+    /// Joins, once that is answered in time.
+    async fn join(&self, groups: &[GroupName]) {
+        eventually("joined", DEADLINE, async || self.layer.join(groups).await.ok()).await;
     }
 
     fn redis(&self, shard: usize) -> redis::Connection {

@@ -16,7 +16,7 @@ async fn a_message_to_a_group_comes_to_its_members_alone() {
     let long = "g".repeat(90);
     for site in variants().await {
         let joined = groups(&["chat_1", "chat_42", "a", &long]);
-        site.layer.join(&joined).await.expect("joined");
+        site.join(&joined).await;
         for (at, group) in joined.iter().enumerate() {
             site.group_send(group, fields(json!({"type": "chat.message", "n": at})), 1.5 + at as f64);
             let got = site.next(1).await;
@@ -37,7 +37,7 @@ async fn a_message_to_a_group_comes_to_its_members_alone() {
 async fn a_message_to_a_channel_of_this_node_comes_from_any_host() {
     for site in variants().await {
         // Subscriptions are there once a join has been answered.
-        site.layer.join(&groups(&["chat_1", "chat_abc", "a", "test-group"])).await.expect("joined");
+        site.join(&groups(&["chat_1", "chat_abc", "a", "test-group"])).await;
         for at in 0..8 {
             let local = format!("session-{at}");
             site.send(&local, fields(json!({"type": "hello"})), 2.0 + f64::from(at));
@@ -50,7 +50,7 @@ async fn a_message_to_a_channel_of_this_node_comes_from_any_host() {
 async fn junk_is_counted_and_passed_over() {
     for site in variants().await {
         let group = &groups(&["chat_1"])[0];
-        site.layer.join(std::slice::from_ref(group)).await.expect("joined");
+        site.join(std::slice::from_ref(group)).await;
         let channel = match site.twin {
             Twin::Core => site.options.node_key.member(group),
             Twin::Pubsub => format!("asgi__group__{group}"),
@@ -72,7 +72,7 @@ async fn tokens_that_are_too_old_or_from_the_future_are_refused_by_core_alone() 
     for twin in [Twin::Core, Twin::Pubsub] {
         let site = Site::new(twin, 1, &["k"], Serializer::Msgpack).await;
         let group = &groups(&["chat_1"])[0];
-        site.layer.join(std::slice::from_ref(group)).await.expect("joined");
+        site.join(std::slice::from_ref(group)).await;
         let mut message = fields(json!({"type": "dated"}));
         let channel = if twin == Twin::Core {
             let member = site.options.node_key.member(group);
@@ -97,7 +97,7 @@ async fn tokens_that_are_too_old_or_from_the_future_are_refused_by_core_alone() 
 async fn what_a_node_publishes_is_not_heard_by_nodes() {
     let site = Site::new(Twin::Pubsub, 2, &[], Serializer::Msgpack).await;
     let group = &groups(&["chat_42"])[0];
-    site.layer.join(std::slice::from_ref(group)).await.expect("joined");
+    site.join(std::slice::from_ref(group)).await;
     let told = site.layer.tell_group(group, &fields(json!({"type": "echo"}))).await.expect("told");
     assert_eq!(told.reached, 0, "nobody but this node listens");
     site.group_send(group, fields(json!({"type": "good"})), 0.0);
@@ -109,7 +109,7 @@ async fn what_a_node_publishes_is_not_heard_by_nodes() {
 async fn what_does_not_fit_stays_in_redis() {
     let site = Site::new(Twin::Core, 1, &[], Serializer::Msgpack).await;
     let group = &groups(&["chat_1"])[0];
-    site.layer.join(std::slice::from_ref(group)).await.expect("joined");
+    site.join(std::slice::from_ref(group)).await;
     let member = site.options.node_key.member(group);
     let key = format!("asgi{}", site.options.node_key.as_str());
     const SENT: usize = 5000;
@@ -142,7 +142,7 @@ async fn a_host_that_was_away_is_heard_again_and_the_others_meanwhile() {
         let mut site = Site::new(twin, 2, &[], Serializer::Msgpack).await;
         // One on each host, in either twin.
         let all = groups(&["chat_42", "chat_1", "a", "test-group", "chat_abc", "asgi"]);
-        site.layer.join(&all).await.expect("joined");
+        site.join(&all).await;
         site.servers[1].kill();
         let local = (0..).map(|at| format!("s{at}"));
         let own = site.options.node_key.as_str().to_owned();
@@ -168,7 +168,7 @@ async fn a_host_that_was_away_is_heard_again_and_the_others_meanwhile() {
 async fn a_dropped_layer_leaves_no_connection() {
     for twin in [Twin::Core, Twin::Pubsub] {
         let site = Site::new(twin, 1, &[], Serializer::Msgpack).await;
-        site.layer.join(&groups(&["chat_1"])).await.expect("joined");
+        site.join(&groups(&["chat_1"])).await;
         let Site { servers, layer, .. } = site;
         drop(layer);
         until("the only client is who asks", DEADLINE, || {

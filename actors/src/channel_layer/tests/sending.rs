@@ -10,7 +10,7 @@ async fn core_writes_to_djangos_queues_and_to_no_node() {
     for ring in [1, 2] {
         let site = Site::new(Twin::Core, ring, &[], Serializer::Msgpack).await;
         let group = &groups(&["chat_42"])[0];
-        site.layer.join(std::slice::from_ref(group)).await.expect("joined");
+        site.join(std::slice::from_ref(group)).await;
         let message = fields(json!({"type": "chat.message", "text": "hi"}));
         assert_eq!(site.layer.tell_group(group, &message).await.expect("told"), Delivered::default());
         let hex = "0123456789abcdef0123456789abcdef";
@@ -84,6 +84,7 @@ fn spent(redis: &mut redis::Connection) -> u64 {
 #[tokio::test]
 async fn a_message_to_a_worker_costs_the_same_however_many_wait() {
     const FEW: usize = 50;
+    const ROUNDS: usize = 5;
     for keys in [&[][..], &["k"]] {
         let mut site = Site::new(Twin::Core, 1, keys, Serializer::Msgpack).await;
         site.options.capacity = 3_000;
@@ -98,15 +99,22 @@ async fn a_message_to_a_worker_costs_the_same_however_many_wait() {
             told
         };
         assert_eq!(told(0, FEW).await, FEW);
-        spent(&mut redis);
-        told(FEW, 2 * FEW).await;
-        let few = spent(&mut redis);
+        // The least of several times: what a busy machine pauses counts as spent.
+        let least = async |redis: &mut redis::Connection, from: usize| {
+            let mut least = u64::MAX;
+            for round in 0..ROUNDS {
+                spent(redis);
+                told(from + round * FEW, from + (round + 1) * FEW).await;
+                least = least.min(spent(redis));
+            }
+            least
+        };
+        let few = least(&mut redis, FEW).await;
         // Of encrypted ones, which must be made fresh, a few wait in the channel, and the others where they are.
-        let all = told(2 * FEW, 2_000 - FEW).await + 2 * FEW;
-        assert_eq!(all, if keys.is_empty() { 2_000 - FEW } else { 100 });
-        spent(&mut redis);
-        told(2_000 - FEW, 2_000).await;
-        let many = spent(&mut redis);
+        let (before, room) = (FEW * (1 + ROUNDS), if keys.is_empty() { 2_000 - FEW } else { 100 });
+        let all = told(before, 2_000 - FEW).await + before.min(room);
+        assert_eq!(all, room);
+        let many = least(&mut redis, 2_000 - FEW).await;
         assert!(many < 10 * few.max(1_000), "{many} us with many, {few} us with few");
     }
 }

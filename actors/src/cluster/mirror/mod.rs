@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout_at};
 
 pub use handle::MirrorHandle;
 
@@ -35,8 +35,8 @@ use crate::store::Stores;
 const MAX_RENEWAL: Duration = Duration::from_secs(200);
 /// How soon something that failed is tried again.
 const RETRY: Duration = Duration::from_millis(250);
-/// What giving up every membership may take on shutdown.
-const RESIGN_WITHIN: Duration = Duration::from_secs(1);
+/// What giving up every membership may take on shutdown: less than the program waits for it, so that the reason is told.
+const RESIGN_WITHIN: Duration = Duration::from_millis(800);
 
 /// Gives up every membership of this node: it is going.
 #[derive(Message)]
@@ -138,27 +138,26 @@ impl Handler<Resign> for Mirror {
         let writer = self.writer.clone();
         Box::pin(async move {
             let groups = writer.roster.groups();
-            let resigned = timeout(RESIGN_WITHIN, async {
-                writer.roster.mark_all_sessions();
-                let gone: Vec<_> =
-                    writer.roster.take_changed_sessions().into_iter().map(|(id, _)| (id, None)).collect();
-                writer.write_rows(&gone, false).await?;
-                writer.leave(&groups).await?;
-                writer.stores.membership.resign().await
-            });
-            match resigned.await {
-                Ok(Ok(())) => log::info!(
-                    event = "memberships_given_up", groups = groups.len();
-                    "memberships are given up"
-                ),
-                Ok(Err(error)) => log::warn!(
-                    event = "memberships_not_given_up", error:%;
-                    "memberships are not given up, they expire by themselves"
-                ),
-                Err(_) => log::warn!(
-                    event = "memberships_not_given_up";
-                    "memberships are not given up in time, they expire by themselves"
-                ),
+            let until = Instant::now() + RESIGN_WITHIN;
+            loop {
+                let resigned = timeout_at(until, writer.resign(&groups)).await;
+                let (can_retry, error) = match resigned {
+                    Ok(Ok(())) => {
+                        return log::info!(
+                            event = "memberships_given_up", groups = groups.len();
+                            "memberships are given up"
+                        );
+                    }
+                    Ok(Err(error)) => (Instant::now() + RETRY < until, error.to_string()),
+                    Err(_) => (false, "it takes too long".to_owned()),
+                };
+                if !can_retry {
+                    return log::warn!(
+                        event = "memberships_not_given_up", error;
+                        "memberships are not given up, they expire by themselves"
+                    );
+                }
+                sleep(RETRY).await;
             }
         })
     }

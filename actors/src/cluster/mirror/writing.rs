@@ -99,4 +99,13 @@ impl Writer {
         in_parts(groups, BATCH, async |part| layer.leave(part).await, bad).await?;
         in_parts(groups, BATCH, async |part| membership.leave(part).await, bad).await
     }
+
+    /// Gives up all rows and memberships, and the place among the nodes. It may be repeated.
+    pub(super) async fn resign(&self, groups: &[GroupName]) -> StoreResult<()> {
+        self.roster.mark_all_sessions();
+        let gone: Vec<_> = self.roster.take_changed_sessions().into_iter().map(|(id, _)| (id, None)).collect();
+        self.write_rows(&gone, false).await?;
+        self.leave(groups).await?;
+        self.stores.membership.resign().await
+    }
 }

@@ -51,9 +51,9 @@ pub(in crate::store) async fn a_general_entry_is_kept_for_its_time(stores: Store
     let (value, name) =
         (serde_json::json!({"user": "älice", "n": [1, null]}), format!("sophie:test:{}", random_text(8)));
     assert_eq!(stores.general.get(&name).await.expect("read"), None);
-    stores.general.set(&name, &value, 1).await.expect("kept");
+    stores.general.set(&name, &value, 5).await.expect("kept");
     assert_eq!(stores.general.get(&name).await.expect("read"), Some(value));
-    eventually("its second is over", Duration::from_secs(10), async || {
+    eventually("its time is over", Duration::from_secs(20), async || {
         stores.general.get(&name).await.expect("read").is_none().then_some(())
     })
     .await;

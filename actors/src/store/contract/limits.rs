@@ -97,18 +97,19 @@ pub(in crate::store) async fn what_is_given_back_can_be_taken_again(stores: Stor
 }
 
 pub(in crate::store) async fn a_debt_is_waited_for(stores: Stores) {
-    let tokens = Bucket { interval_us: 100_000, limit: Limit::UserTokens, ..bucket("user:a:tokens", 10, 1) };
+    let tokens = Bucket { interval_us: 500_000, limit: Limit::UserTokens, ..bucket("user:a:tokens", 10, 1) };
     let one = [tokens.clone()];
     assert_eq!(admitted(&stores, &one).await, [9]);
     settle(&stores, &tokens, 19).await;
     let Verdict::Refused { bucket: 0, retry_after_ms, left } = admit(&stores, &one).await else {
         panic!("ten units in debt");
     };
-    assert!((1..=1_100).contains(&retry_after_ms), "{retry_after_ms}");
+    // Whatever the machine paused until then comes off each of them.
+    assert!((1..=5_500).contains(&retry_after_ms), "{retry_after_ms}");
     assert_eq!(left[0].remaining, 0);
-    assert!((1_000..=2_000).contains(&left[0].reset_ms), "{left:?}");
+    assert!((5_000..=10_000).contains(&left[0].reset_ms), "{left:?}");
     sleep(Duration::from_millis(retry_after_ms + 5)).await;
-    assert_eq!(admitted(&stores, &one).await, [0]);
+    assert!(admitted(&stores, &one).await[0] < 9, "the debt was forgotten");
 }
 
 pub(in crate::store) async fn a_refusal_and_a_look_tell_what_is_left_and_take_nothing(stores: Stores) {
@@ -177,18 +178,18 @@ pub(in crate::store) async fn a_bucket_further_ahead_than_its_span_is_clamped(st
 }
 
 pub(in crate::store) async fn each_who_is_refused_by_what_many_share_is_told_a_time_of_its_own(stores: Stores) {
-    let slow = |limit: Limit| Bucket { interval_us: 10_000_000, limit, ..bucket(limit.label(), 1, 1) };
-    for (limit, expected) in [(Limit::KeyRequests, [10, 20, 30]), (Limit::UserMessages, [10, 10, 10])] {
+    let slow = |limit: Limit| Bucket { interval_us: 20_000_000, limit, ..bucket(limit.label(), 1, 1) };
+    for (limit, expected) in [(Limit::KeyRequests, [20, 40, 60]), (Limit::UserMessages, [20, 20, 20])] {
         let one = [slow(limit)];
         assert_eq!(admitted(&stores, &one).await, [0]);
         for seconds in expected {
             let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &one).await else { panic!("one was all") };
-            assert!((seconds * 1_000 - 3_000..=seconds * 1_000 + 1).contains(&retry_after_ms), "{retry_after_ms}");
+            assert!((seconds * 1_000 - 10_000..=seconds * 1_000 + 1).contains(&retry_after_ms), "{retry_after_ms}");
         }
     }
     let one = [slow(Limit::KeyRequests)];
     stores.limits.fill(&one).await.expect("filled");
     assert_eq!(admitted(&stores, &one).await, [0]);
     let Verdict::Refused { retry_after_ms, .. } = admit(&stores, &one).await else { panic!("one was all") };
-    assert!(retry_after_ms <= 10_000, "nobody waits any more: {retry_after_ms}");
+    assert!(retry_after_ms <= 20_000, "nobody waits any more: {retry_after_ms}");
 }

@@ -28,7 +28,7 @@ pub struct Call {
     pub finished: bool,
     /// The client closed the connection before that.
     pub cancelled: bool,
-    /// The client did not read for half a second while there was something to write.
+    /// The client did not read for three seconds while there was something to write.
     pub stalled: bool,
 }
 

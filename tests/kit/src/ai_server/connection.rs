@@ -15,7 +15,7 @@ use super::responses::said;
 use super::script::{Script, Step};
 
 /// How long a write may make no headway before the call counts as stalled.
-const STALL: Duration = Duration::from_millis(500);
+const STALL: Duration = Duration::from_secs(3);
 
 /// Serves a connection until either side closes it.
 pub(super) async fn serve(stream: TcpStream, connection: usize, state: State) {

@@ -1,5 +1,8 @@
 //! What nodes hear of each other.
 
+use std::sync::Arc;
+
+use sophie_kit::TestServer;
 use tokio::time::timeout;
 
 use super::*;
@@ -64,7 +67,8 @@ async fn an_answer_is_told_to_the_other_nodes_as_it_is_saved() {
 
 #[tokio::test]
 async fn a_node_that_was_cut_off_hears_so_when_it_is_back() {
-    let redis = in_redis().await;
+    // Not the one that tests share: it cuts whoever listens there.
+    let redis = in_redis_of(Arc::new(TestServer::start())).await;
     let other = beside(&redis).await;
     assert_eq!(hear(&other, 1).await, [Heard::Resumed]);
     let mut connection = redis.server.connection(0);

@@ -29,6 +29,18 @@ async fn flights() -> (InRedis, Stores, String) {
     (redis, other, random_text(64))
 }
 
+/// Who follows a flight does so for long: it counts for two seconds after each look, which a busy machine may pause.
+fn follow_for_long(redis: &InRedis, digest: &str) {
+    let (key, mut connection) = (format!("{}:flight:{digest}", redis.options.prefix), redis.server.connection(0));
+    let fields: Vec<String> = redis::cmd("HKEYS").arg(&key).query(&mut connection).expect("listed");
+    let mut longer = redis::pipe();
+    for node in fields.iter().filter(|field| field.starts_with("node:")) {
+        longer.cmd("HSET").arg(&key).arg(node).arg(1_u64 << 50).ignore();
+    }
+    longer.cmd("PEXPIRE").arg(&key).arg(FLIGHT_LEASE_MS).ignore();
+    longer.atomic().exec(&mut connection).expect("written");
+}
+
 fn lines(texts: &[&str]) -> Vec<bytestring::ByteString> {
     texts.iter().map(|&text| text.into()).collect()
 }
@@ -40,6 +52,7 @@ async fn one_node_leads_a_flight_and_the_others_read_all_of_it() {
     let Ok(Boarding::Lead(flight)) = one.board(&digest, false).await else { panic!("nobody else leads") };
     assert_eq!(one.add(&flight, 0, &[]).await.expect("added"), FlightStanding::Alone);
     assert_eq!(two.board(&digest, false).await.expect("asked"), Boarding::Follow(flight.clone()));
+    follow_for_long(&redis, &digest);
     for _ in 0..2 {
         assert_eq!(
             one.add(&flight, 0, &lines(&["a", "b"])).await.expect("added"),
@@ -48,6 +61,7 @@ async fn one_node_leads_a_flight_and_the_others_read_all_of_it() {
         );
     }
     assert_eq!(two.read(&flight, 1).await.expect("read"), (lines(&["b"]), Course::Flying));
+    follow_for_long(&redis, &digest);
     assert!(!one.give_up(&flight, false).await.expect("asked"), "somebody follows");
     assert!(!one.land(&flight, false, "{}").await.expect("asked"), "somebody needs the rest first");
     assert_eq!(one.add(&flight, 2, &lines(&["c"])).await.expect("added"), FlightStanding::Followed);

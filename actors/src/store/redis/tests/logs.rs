@@ -10,8 +10,7 @@ use crate::store::{AnswerRecord, Append, Appended, Ended, Once, Page, PageSize, 
 #[tokio::test]
 async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
     let mut server = TestServer::start();
-    let (stores, health) = connect(options(&server, Budgets::default())).await.expect("good options");
-    until_available(&health, true).await;
+    let (stores, health) = connected(options(&server, PATIENT)).await;
     let team = group("team");
     let record = running(&team);
     let before = stores.logs.open(std::slice::from_ref(&team)).await.expect("opened").remove(0);
@@ -39,7 +38,7 @@ async fn a_server_that_comes_back_empty_works_again_with_new_epochs() {
 #[tokio::test]
 async fn a_flush_begins_a_new_epoch() {
     let server = TestServer::start();
-    let (stores, _) = connect(options(&server, PATIENT)).await.expect("good options");
+    let (stores, _) = connected(options(&server, PATIENT)).await;
     let team = group("team");
     let Ok(Appended::New { epoch, seq: 1, .. }) = stores.logs.append(event(&team, "x")).await else { panic!("stored") };
     redis::cmd("FLUSHALL").query::<()>(&mut server.connection(0)).expect("flushed");
@@ -67,7 +66,7 @@ async fn a_stream_without_its_group_is_not_continued() {
 #[tokio::test]
 async fn a_wrong_type_under_our_key_is_told_and_costs_no_connection() {
     let redis = in_redis().await;
-    let (stores, health) = connect(redis.options.clone()).await.expect("good options");
+    let (stores, health) = connected(redis.options.clone()).await;
     let key = format!("{}:head:team", redis.options.prefix);
     let mut connection = redis.server.connection(0);
     redis::cmd("SET").arg(&key).arg("x").arg("EX").arg(60).query::<()>(&mut connection).expect("set");
@@ -87,7 +86,7 @@ async fn what_could_not_be_told_is_in_the_log_once_however_often_it_is_tried() {
         .expect("a user");
     let mut options = options(&server, PATIENT);
     options.url = options.url.replace("//", "//mute:pw@");
-    let (stores, _) = connect(options).await.expect("good options");
+    let (stores, _) = connected(options).await;
     let team = group("team");
     let once = Once { scope: "s".into(), id: "1".into(), fingerprint: "f".into(), seconds: 60 };
     let sent = Append { message: Some(MessageId::from("m1")), once: Some(once), ..event(&team, "x") };
@@ -110,7 +109,7 @@ async fn what_could_not_be_told_is_in_the_log_once_however_often_it_is_tried() {
 async fn what_is_read_of_a_log_is_what_was_asked_for() {
     let server = TestServer::start();
     let options = RedisOptions { log_seconds: 3_600, ..options(&server, PATIENT) };
-    let (stores, _) = connect(options).await.expect("good options");
+    let (stores, _) = connected(options).await;
     let team = group("team");
     for _ in 0..60 {
         stores.logs.append(event(&team, &"x".repeat(8_000))).await.expect("stored");

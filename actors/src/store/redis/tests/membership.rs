@@ -47,7 +47,7 @@ async fn what_a_dead_node_left_is_found_and_removed_by_the_others() {
 async fn who_takes_the_name_of_a_node_that_has_stopped_takes_its_place_and_of_no_other() {
     let redis = in_redis().await;
     let options = RedisOptions { node_key: NodeKey::random(), ..redis.options.clone() };
-    let (again, _) = connect(options).await.expect("good options");
+    let (again, _) = connected(options).await;
     let first = redis.stores.membership.heartbeat(&node_info()).await.expect("beaten");
     assert_eq!((first.known, first.namesake), (false, None));
     let beat = again.membership.heartbeat(&node_info()).await.expect("beaten");

@@ -16,7 +16,7 @@ mod worker_queue;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use sophie_kit::TestServer;
+use sophie_kit::{TestServer, eventually};
 use tokio::time::timeout;
 
 use super::*;
@@ -32,6 +32,22 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// [`super::connect`] where it is no matter how the dependencies are doing.
 async fn connect(options: RedisOptions) -> Result<(Stores, RedisHealth), StoreError> {
     super::connect(options, &Metrics::new().dependencies).await
+}
+
+/// The same where a server answers, once each database has its connection: the first one is waited for only for a moment, which a
+/// busy machine may take.
+async fn connected(options: RedisOptions) -> (Stores, RedisHealth) {
+    let (stores, health) = connect(options).await.expect("good options");
+    eventually("each database to have its connection", DEADLINE, async || {
+        health.look().await.iter().all(|look| look.away.is_none()).then_some(())
+    })
+    .await;
+    (stores, health)
+}
+
+/// What comes of a call, once it is in time: the server of a busy machine may need longer than the budget.
+async fn in_time<T, F: Future<Output = Result<T, StoreError>>>(call: impl Fn() -> F) -> T {
+    eventually("an answer in time", DEADLINE, async || call().await.ok()).await
 }
 
 fn options(server: &TestServer, budgets: Budgets) -> RedisOptions {
@@ -94,9 +110,12 @@ fn assert_every_key_expires(server: &TestServer) {
 }
 
 async fn in_redis() -> InRedis {
-    let server = shared_server();
+    in_redis_of(shared_server()).await
+}
+
+async fn in_redis_of(server: Arc<TestServer>) -> InRedis {
     let options = options(&server, PATIENT);
-    let (stores, _) = connect(options.clone()).await.expect("good options");
+    let (stores, _) = connected(options.clone()).await;
     InRedis { server, options, stores }
 }
 
@@ -119,7 +138,7 @@ fn everything() -> PageSize {
 /// The stores of another node on the same Redis.
 async fn beside(redis: &InRedis) -> Stores {
     let options = RedisOptions { node_key: NodeKey::random(), ..redis.options.clone() };
-    connect(options).await.expect("good options").0
+    connected(options).await.0
 }
 
 fn row(node: &str, since_ms: u64, groups: &[&str]) -> Row {

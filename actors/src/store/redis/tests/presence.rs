@@ -49,8 +49,7 @@ async fn sessions_are_seen_from_other_nodes_once_wherever_they_are() {
 
 /// Two nodes; the first has written the rows of 350 sessions of one group.
 async fn with_rows(one: RedisOptions, other: RedisOptions) -> (Stores, Stores) {
-    let ((here, _), (there, _)) =
-        (connect(one).await.expect("good options"), connect(other).await.expect("good options"));
+    let ((here, _), (there, _)) = (connected(one).await, connected(other).await);
     let rows: Vec<_> = (0..350)
         .map(|n| (SessionId::parse(&format!("s{n:03}")).expect("legal"), Some(row("n1", n, &["team"]))))
         .collect();

@@ -25,7 +25,7 @@ impl Twins {
         let redis = RedisOptions { log_events: KEPT, log_seconds: 86_400, ..options(&server, PATIENT) };
         let memory = MemoryOptions { log_events: KEPT, ..MemoryOptions::of_a_day() };
         let stores = runtime.block_on(async {
-            let (redis, _) = connect(redis).await.expect("good options");
+            let (redis, _) = connected(redis).await;
             [memory::stores(memory), redis]
         });
         Self { runtime, stores, _server: server }

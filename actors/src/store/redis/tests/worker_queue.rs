@@ -11,11 +11,13 @@ async fn what_happens_waits_for_the_worker_in_order_until_it_is_done() {
     let (stores, team) = (&redis.stores, group("team"));
     let record = running(&team);
     // What cannot be read, as of a later version, holds nobody up.
+    let (key, mut adds) = (format!("{}:outbox", redis.options.prefix), redis::pipe());
     for _ in 0..100 {
-        let mut add = redis::cmd("XADD");
-        add.arg(format!("{}:outbox", redis.options.prefix)).arg("*").arg("t").arg("{\"told\":\"later\"}");
-        add.exec(&mut redis.server.connection(0)).expect("added");
+        adds.cmd("XADD").arg(&key).arg("*").arg("t").arg("{\"told\":\"later\"}").ignore();
     }
+    // With its end in the same moment: tests beside this one look whether all keys have one.
+    adds.cmd("EXPIRE").arg(&key).arg(60).ignore();
+    adds.atomic().exec(&mut redis.server.connection(0)).expect("added");
     assert_eq!(stores.worker_queue.waiting().await.expect("read"), []);
     stores.logs.append(event(&team, "one")).await.expect("stored");
     let start = AnswerStart { model: "m".into(), cache: CacheStatus::Miss };
