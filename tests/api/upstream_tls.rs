@@ -63,6 +63,9 @@ fn untrusted() -> (SocketAddr, Arc<AtomicUsize>) {
     (address, through)
 }
 
+/// For a connection that is refused: a machine that pauses is no reason to give up before.
+const PATIENT: u64 = 8;
+
 /// Answers whatever comes as a web server without TLS does.
 fn plain() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -79,12 +82,12 @@ fn plain() -> SocketAddr {
     address
 }
 
-async fn ask(base_url: String) -> BackendError {
+async fn ask(base_url: String, connect_seconds: u64) -> BackendError {
     sophie::tls::install();
     let options = OpenAiOptions {
         base_url,
         api_key: BackendKey::new("test-key-123"),
-        connect_seconds: 2,
+        connect_seconds,
         first_chunk_seconds: 20,
         idle_seconds: 20,
         total_seconds: 30,
@@ -107,11 +110,11 @@ fn assert_unreachable(error: &BackendError) {
 
 #[tokio::test]
 async fn https_to_a_port_without_tls_is_a_backend_that_cannot_be_reached() {
-    let error = ask(format!("https://{}/v1", plain())).await;
+    let error = ask(format!("https://{}/v1", plain()), PATIENT).await;
     assert_unreachable(&error);
     // One that waits for a request as it knows them, and never gets it.
     let ai = AiServer::start().await;
-    let error = ask(ai.base_url().replace("http://", "https://")).await;
+    let error = ask(ai.base_url().replace("http://", "https://"), 2).await;
     assert_eq!(error.code, ErrorCode::AiTimeout, "{error:?}");
     assert!(error.reason.contains("connection"), "{error:?}");
     assert_eq!(ai.calls(), 0);
@@ -122,7 +125,7 @@ async fn a_certificate_that_nobody_trusts_gets_neither_question_nor_key() {
     sophie::tls::install();
     let (address, through) = untrusted();
     for host in ["127.0.0.1", "localhost"] {
-        let error = ask(format!("https://{host}:{}/v1", address.port())).await;
+        let error = ask(format!("https://{host}:{}/v1", address.port()), PATIENT).await;
         assert_unreachable(&error);
         assert!(error.detail.to_lowercase().contains("certificate"), "the log says what it is: {}", error.detail);
     }
@@ -135,6 +138,7 @@ async fn another_backend_takes_over_from_one_whose_tls_is_not_right() {
     ai.set_default(|| Script::answer("second"));
     let mut first = member("a", &ai);
     first.reach.base_url = format!("https://{}/v1", plain());
+    first.reach.connect_seconds = PATIENT;
     let backends = Backends::new(vec![first, member("b", &ai)]);
     assert_eq!(backends.ask().await.text(), "second");
     assert_eq!(backends.ended("a", "unreachable"), 1);

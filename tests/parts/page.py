@@ -26,9 +26,14 @@ class Page:
         self.driver.switch_to.window(self.handle)
         return self.driver.find_element(By.CSS_SELECTOR, selector)
 
-    def online(self, seconds=15):
-        until(lambda: self.phase() == "online", "the page to be connected", seconds)
+    def online(self, seconds=30):
+        until(lambda: self.phase() == "online", lambda: f"the page to be connected; it is at {self.where()}", seconds)
         return self
+
+    def where(self):
+        """What somebody who looks for a fault asks first."""
+        said = [line["message"] for line in self.driver.get_log("browser")]
+        return self.script("return [location.href, document.readyState, document.querySelector('#status')?.innerText]"), said
 
     def join(self, group, name=""):
         """Joins by the form of the panel. A guest whose browser is in no group yet is asked for a name."""

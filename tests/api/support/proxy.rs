@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
+
+use super::SOON;
 
 /// What it does with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Proxy {
     passage: Arc<watch::Sender<Passage>>,
     cuts: watch::Sender<()>,
     target: Arc<AtomicU16>,
+    /// How many are open: the port and the connections.
+    open: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
     _held: HeldPort,
 }
@@ -45,11 +49,13 @@ impl Proxy {
         let cut = cuts.subscribe();
         let target = Arc::new(AtomicU16::new(target));
         let aimed = target.clone();
+        let open = Arc::<AtomicUsize>::default();
+        let first = Open::of(&open);
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(serve(listener, aimed, watched, cut));
+            runtime.block_on(serve(listener, first, aimed, watched, cut));
         });
-        Self { port, passage, cuts, target, thread: Some(thread), _held: held }
+        Self { port, passage, cuts, target, open, thread: Some(thread), _held: held }
     }
 
     /// Leads to another port, as a service's address that moves: what is connected stays where it is.
@@ -62,9 +68,14 @@ impl Proxy {
         self.cuts.send_replace(());
     }
 
-    /// From now on.
+    /// From now on. Returns when what is to be closed is closed.
     pub fn set(&self, passage: Passage) {
         self.passage.send_replace(passage);
+        let until = std::time::Instant::now() + SOON;
+        while passage == Passage::Closed && self.open.load(Ordering::Acquire) > 0 {
+            assert!(std::time::Instant::now() < until, "the proxy does not close");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -75,27 +86,48 @@ impl Drop for Proxy {
     }
 }
 
+/// The port or a connection, while it is open.
+struct Open(Arc<AtomicUsize>);
+
+impl Open {
+    fn of(all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
 async fn serve(
     listener: std::net::TcpListener,
+    first: Open,
     target: Arc<AtomicU16>,
     mut passage: watch::Receiver<Passage>,
     cut: watch::Receiver<()>,
 ) {
     let port = listener.local_addr().expect("bound").port();
     listener.set_nonblocking(true).expect("set");
-    let mut listener = Some(TcpListener::from_std(listener).expect("a listener"));
+    let all = first.0.clone();
+    // What is counted goes before what counts it.
+    let mut listener = Some((TcpListener::from_std(listener).expect("a listener"), first));
     loop {
         let now = *passage.borrow_and_update();
         match (now, &listener) {
             (Passage::Over, _) => return,
             (Passage::Closed, Some(_)) => listener = None,
             (Passage::Late(_), None) => {
-                listener = Some(TcpListener::bind(("127.0.0.1", port)).await.expect("it is held"));
+                let bound = TcpListener::bind(("127.0.0.1", port)).await.expect("it is held");
+                listener = Some((bound, Open::of(&all)));
             }
-            (_, Some(open)) => tokio::select! {
+            (_, Some((open, _))) => tokio::select! {
                 accepted = open.accept() => {
                     let (client, _) = accepted.expect("a connection");
-                    tokio::spawn(carry(client, target.load(Ordering::Relaxed), passage.clone(), cut.clone()));
+                    let target = target.load(Ordering::Relaxed);
+                    tokio::spawn(carry(Open::of(&all), client, target, passage.clone(), cut.clone()));
                 }
                 _ = passage.changed() => {}
             },
@@ -105,6 +137,7 @@ async fn serve(
 }
 
 async fn carry(
+    _open: Open,
     client: TcpStream,
     target: u16,
     mut passage: watch::Receiver<Passage>,

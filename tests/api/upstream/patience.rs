@@ -16,7 +16,8 @@ async fn a_backend_that_does_not_begin_times_out_and_is_let_go() {
     for script in [Script::silent(), Script::silent_after_headers()] {
         let ai = AiServer::start().await;
         ai.push(script);
-        let error = ask(&client(OpenAiOptions { first_chunk_seconds: 1, ..options(ai.base_url()) })).await.error;
+        // The request reaches the server though the machine pauses.
+        let error = ask(&client(OpenAiOptions { first_chunk_seconds: 3, ..options(ai.base_url()) })).await.error;
         let error = error.expect("an error");
         assert_eq!(error.code, ErrorCode::AiTimeout);
         assert!(error.reason.contains("begin"), "{}", error.reason);
@@ -73,7 +74,9 @@ async fn an_answer_has_an_end_in_time_however_busy_it_is() {
     ai.push(Script::slow_answer(&"word ".repeat(1_000), Duration::from_millis(20)));
     ai.push(Script::flood(10, 100_000_000));
     for _ in 0..2 {
-        let got = ask(&client(OpenAiOptions { total_seconds: 3, ..options(ai.base_url()) })).await;
+        // A quick machine may take more within that time than an answer may have.
+        let busy = OpenAiOptions { total_seconds: 3, max_answer_bytes: usize::MAX, ..options(ai.base_url()) };
+        let got = ask(&client(busy)).await;
         assert_eq!(got.code(), Some(ErrorCode::AiTimeout));
         assert!(!got.chunks.is_empty());
     }
@@ -108,7 +111,9 @@ async fn whoever_stops_waiting_for_an_answer_closes_its_connection_at_once() {
 async fn a_slow_reader_makes_the_backend_wait_and_not_the_memory_grow() {
     let ai = AiServer::start().await;
     ai.push(Script::flood(64 * 1024, 2_000));
-    let backend = client(OpenAiOptions { max_answer_bytes: usize::MAX, ..options(ai.base_url()) });
+    // A slow machine takes its time for 130 MB.
+    let patient = OpenAiOptions { max_answer_bytes: usize::MAX, total_seconds: 120, ..options(ai.base_url()) };
+    let backend = client(patient);
     let stream = backend.stream(&question()).await.expect("an answer");
     ai.wait("a stalled call", SOON * 2, |calls| calls[0].stalled).await;
     let sent = ai.call(0).sent;

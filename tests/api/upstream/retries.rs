@@ -133,7 +133,7 @@ async fn a_short_wait_is_waited_and_a_long_one_is_told() {
         let began = Instant::now();
         let error = play(Script::refusal(429, "", "", &[("retry-after", wait)])).await.error.expect("an error");
         assert_eq!((error.code, error.retry_after_ms), (ErrorCode::AiUnavailable, Some(told)));
-        assert!(began.elapsed() < SOON);
+        assert!(began.elapsed() < SOON * 4, "not waited for");
     }
 }
 
