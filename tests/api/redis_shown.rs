@@ -1,8 +1,7 @@
 //! What operators are shown of Redis.
 
-use std::time::Instant;
-
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::support::{Broker, Mode, SOON, TestApp, TestServer, eventually};
 

@@ -71,9 +71,9 @@ impl Proxy {
     /// From now on. Returns when what is to be closed is closed.
     pub fn set(&self, passage: Passage) {
         self.passage.send_replace(passage);
-        let until = std::time::Instant::now() + SOON;
+        let until = Instant::now() + SOON;
         while passage == Passage::Closed && self.open.load(Ordering::Acquire) > 0 {
-            assert!(std::time::Instant::now() < until, "the proxy does not close");
+            assert!(Instant::now() < until, "the proxy does not close");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
