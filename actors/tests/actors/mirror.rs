@@ -182,6 +182,22 @@ async fn resigning_gives_every_membership_up_and_writes_no_more() {
 }
 
 #[actix::test]
+async fn resigning_is_tried_again_where_the_store_was_late() {
+    let world = World::start().await;
+    let mirror = mirror(&world, DAY);
+    let _client = world.connect("s").await;
+    sleep(Duration::from_secs(3)).await;
+    world.faults.set("leave", Fault::Away);
+    let late = async {
+        sleep(Duration::from_millis(400)).await;
+        world.faults.lift("leave");
+    };
+    let (resigned, ()) = tokio::join!(mirror.resign(), late);
+    resigned.expect("resigned");
+    assert_eq!(world.faults.calls("resign").len(), 1);
+}
+
+#[actix::test]
 async fn resigning_does_not_wait_for_a_store_that_does_not_answer() {
     let world = World::start().await;
     let mirror = mirror(&world, DAY);
