@@ -132,7 +132,8 @@ def test_a_node_dies_and_the_other_goes_on(play, world):
 def test_a_client_that_did_not_read_recovers(play):
     told = play("slow")
     assert told["seqs"] == list(range(1, told["said"] + 1)), "each once, in order"
-    assert told["codes"] and set(told["codes"]) <= {4002, 1006}, told["codes"]
+    # Who does not read answers no ping either: which of the two comes first depends on what the system beneath keeps.
+    assert told["codes"] and set(told["codes"]) <= {4002, 4003, 1006}, told["codes"]
     assert [reason for _, reason in told["stale"]] == ["first"]
 
 

@@ -148,7 +148,8 @@ def test_a_client_that_did_not_read_recovers(world):
             await until(lambda: len(program.messages) >= said, "all that was said", 40)
         assert program.seqs == list(range(1, said + 1)), "each once, in order"
         codes = {state.code for state, _ in program.states if state.phase == "waiting"}
-        assert codes and codes <= {4002, 1006}, codes
+        # Who does not read answers no ping either: which of the two comes first depends on what the system beneath keeps.
+        assert codes and codes <= {4002, 4003, 1006}, codes
         assert [reason for _, reason in program.stale] == ["first"]
 
     play(scene, world)
