@@ -24,9 +24,13 @@ impl Program {
             () = self.let_go() => {}
             () = hurry => {
                 log::info!(event = "drain_cut_short"; "the drain is cut short by a second signal");
-                // Ends that are told now need not be found out by others later.
+                // Ends that are told now need not be found out by others later; who heard one is told goodbye behind it.
                 self.interrupt().await;
-                _ = timeout(LAST_WORDS, self.until_nothing_runs()).await;
+                _ = timeout(2 * LAST_WORDS, async {
+                    _ = self.state.node.registry.drain(LAST_WORDS).await;
+                    self.until_left().await;
+                })
+                .await;
             }
         }
         let node = &self.state.node;
@@ -55,12 +59,13 @@ impl Program {
         }
         // Also when a machine that was held up wakes behind the end: nobody's answer ends without a word.
         self.interrupt().await;
-        _ = timeout(last_words, async {
-            while !self.is_left().await {
-                sleep(DRAIN_POLL).await;
-            }
-        })
-        .await;
+        _ = timeout(last_words, self.until_left()).await;
+    }
+
+    async fn until_left(&self) {
+        while !self.is_left().await {
+            sleep(DRAIN_POLL).await;
+        }
     }
 
     /// Whether nothing runs and nobody is connected.
@@ -73,12 +78,6 @@ impl Program {
         let of_groups =
             timeout(DRAIN_POLL, self.state.node.answers.running()).await.map_or(0, Result::unwrap_or_default);
         of_groups + self.state.gateway.running.count()
-    }
-
-    async fn until_nothing_runs(&self) {
-        while self.running().await > 0 {
-            sleep(DRAIN_POLL).await;
-        }
     }
 
     async fn interrupt(&self) {

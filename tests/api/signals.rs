@@ -40,6 +40,7 @@ async fn a_second_signal_ends_a_drain_at_once_but_not_one_that_comes_with_the_fi
     broker.signal("-INT");
     let error = socket.event_of("answer.error").await;
     assert_eq!((&error["code"], &error["text"]), (&json!("interrupted"), &json!("half more")));
+    assert_eq!(socket.closing().await["code"], 4001, "a goodbye behind it");
     let since = Instant::now();
     let (code, _) = tokio::task::spawn_blocking(move || broker.wait(SOON)).await.expect("waited");
     assert_eq!(code, Some(0));

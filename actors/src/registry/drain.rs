@@ -25,11 +25,19 @@ pub(super) struct Draining {
     total: usize,
     since: Instant,
     within: Duration,
+    /// Nobody waits for a turn any more.
+    hurried: bool,
 }
 
 impl Draining {
     pub(super) fn new(waiting: Vec<(SessionId, SocketHandle)>, within: Duration) -> Self {
-        Self { total: waiting.len(), waiting, since: Instant::now(), within }
+        Self { total: waiting.len(), waiting, since: Instant::now(), within, hurried: false }
+    }
+
+    /// From now on all of them are closed as soon as no answer is under way, and all that are left after this time.
+    fn hurry(&mut self, within: Duration) {
+        self.within = self.since.elapsed() + within;
+        self.hurried = true;
     }
 
     /// Closes those whose turn it is.
@@ -38,7 +46,8 @@ impl Draining {
         let over = elapsed >= self.within;
         // Four fifths of the time for closing, the rest for the clients' own close frames.
         let share = elapsed.as_secs_f64() / (self.within.as_secs_f64() * 0.8).max(f64::MIN_POSITIVE);
-        let mut quota = if over { self.total } else { (self.total as f64 * share.min(1.0)).ceil() as usize };
+        let mut quota =
+            if over || self.hurried { self.total } else { (self.total as f64 * share.min(1.0)).ceil() as usize };
         quota = quota.saturating_sub(self.total - self.waiting.len());
         let mut rng = rand::rng();
         self.waiting.retain(|(session, socket)| {
@@ -60,6 +69,10 @@ impl Handler<Drain> for GroupRegistry {
     type Result = ();
 
     fn handle(&mut self, Drain { within }: Drain, ctx: &mut Context<Self>) {
+        if let Some(draining) = &mut self.draining {
+            draining.hurry(within);
+            return self.drain_step();
+        }
         self.roster.goes();
         let sockets = self.roster.all_sockets();
         log::info!(event = "draining", sockets = sockets.len(), seconds = within.as_secs(); "the drain begins");

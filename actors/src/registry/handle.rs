@@ -279,6 +279,7 @@ impl RegistryHandle {
     }
 
     /// No more sessions; the sockets are closed one after another within the time given, those with an answer under way last.
+    /// Asked a second time, none is left open for its turn, and within the new time all are closed.
     ///
     /// # Errors
     /// No answer.
