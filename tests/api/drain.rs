@@ -153,7 +153,7 @@ async fn clients_that_do_nothing_do_not_delay_the_exit() {
 #[tokio::test]
 async fn memberships_are_given_up_and_the_log_stays() {
     let server = TestServer::start();
-    // With time for Redis: memberships that cannot be given up at the first try are left to expire.
+    // With time for Redis: memberships that cannot be given up within a second are left to expire.
     let app = TestApp::one_of(&server, "n", &[("SOPHIE__SERVER__DRAIN_SECONDS", "6")]).await;
     let mut socket = app.open("s1").await;
     socket.ask("j", json!({"type": "group.join", "group": "team-7"})).await;
