@@ -27,15 +27,15 @@ def text(page):
     return page.script("return document.querySelector('#main').innerText")
 
 
-def button(page, words):
+def button(page, words, within="main, dialog"):
     """Presses the last button of these words: that of a question, if one is asked."""
     # Found and pressed at once: the screen may be drawn anew at any moment.
     press = """
-        const found = [...document.querySelectorAll('main button, dialog button')].filter((it) => it.checkVisibility() && it.textContent === arguments[0]).at(-1);
+        const found = [...document.querySelectorAll(`:is(${arguments[1]}) button`)].filter((it) => it.checkVisibility() && it.textContent === arguments[0]).at(-1);
         found?.click();
         return Boolean(found);
     """
-    until(lambda: page.script(press, words), words)
+    until(lambda: page.script(press, words, within), words)
 
 
 def quiet(browser):

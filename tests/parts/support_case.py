@@ -107,12 +107,7 @@ class Case:
         console.go(self.console, part)
 
     def press(self, words, within="main"):
-        press = """
-            const found = [...document.querySelectorAll(arguments[0] + ' button')].filter((it) => it.checkVisibility() && it.textContent === arguments[1]).at(-1);
-            found?.click();
-            return Boolean(found);
-        """
-        until(lambda: self.console.script(press, within, words), words)
+        console.button(self.console, words, within)
 
     def take_over(self):
         self.press("Take over")

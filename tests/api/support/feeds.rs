@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::proxy::Open;
 use super::{SOON, until};
 
 /// What connections that subscribe to something hear.
@@ -57,7 +58,7 @@ impl Feeds {
     pub async fn set(&self, hearing: Hearing) {
         self.hearing.send_replace(hearing);
         if hearing == Hearing::Cut {
-            until("nobody hears", SOON, || self.hearers.load(Ordering::Relaxed) == 0).await;
+            until("nobody hears", SOON, || self.hearers.load(Ordering::Acquire) == 0).await;
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
@@ -67,22 +68,6 @@ impl Drop for Feeds {
     fn drop(&mut self) {
         self.hearing.send_replace(Hearing::Over);
         _ = self.thread.take().map(JoinHandle::join);
-    }
-}
-
-/// A connection that hears others, while it lives.
-struct Hearer(Arc<AtomicUsize>);
-
-impl Hearer {
-    fn of(all: &Arc<AtomicUsize>) -> Self {
-        all.fetch_add(1, Ordering::Relaxed);
-        Self(all.clone())
-    }
-}
-
-impl Drop for Hearer {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -128,7 +113,7 @@ async fn carry(
                 return io::Result::Ok(());
             }
             if buffer[..count].windows(9).any(|part| part.eq_ignore_ascii_case(b"SUBSCRIBE")) {
-                hearer.get_or_insert_with(|| Hearer::of(&hearers));
+                hearer.get_or_insert_with(|| Open::of(&hearers));
                 hears.send_replace(true);
                 // The server is not even to count it.
                 if *is_good.borrow() != Hearing::Good {

@@ -86,11 +86,11 @@ impl Drop for Proxy {
     }
 }
 
-/// The port or a connection, while it is open.
-struct Open(Arc<AtomicUsize>);
+/// A port or a connection of a proxy, counted while it is open.
+pub(super) struct Open(Arc<AtomicUsize>);
 
 impl Open {
-    fn of(all: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn of(all: &Arc<AtomicUsize>) -> Self {
         all.fetch_add(1, Ordering::Relaxed);
         Self(all.clone())
     }
